@@ -1,0 +1,1 @@
+//! One sign-out for every platform you run

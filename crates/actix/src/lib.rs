@@ -1,0 +1,1 @@
+//! Mounts sign-out providers in any actix-web app

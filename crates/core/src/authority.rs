@@ -1,0 +1,326 @@
+//! The one flow of a sign-out, and the sessions of a platform as its adapter sees them.
+
+use std::sync::Arc;
+
+use crate::credential::{Credential, CredentialDigest};
+use crate::platform::Platform;
+use crate::ports::{Accounts, Clock, Tokens};
+use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
+use crate::redirect::{ApprovedUrl, RedirectFault};
+use crate::session::{ClientId, Session, SessionId};
+use crate::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Refusal, SignOut, Target, Wanted};
+use crate::store::{EndOrder, EndTarget, Found, Opened, SessionStore, StoreUnavailable};
+use crate::time::Timestamp;
+
+/// What all platforms of a hub share.
+#[derive(Clone, Debug)]
+pub struct Ports {
+    /// Names and passwords of stand-ins.
+    pub accounts: Arc<dyn Accounts>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Where sessions live.
+    pub store: Arc<dyn SessionStore>,
+    /// The tokens of stand-ins.
+    pub tokens: Arc<dyn Tokens>,
+}
+
+impl Ports {
+    /// Ends sessions without a request of their own: an administrator's order, or expiry. The same step as any sign-out.
+    ///
+    /// # Errors
+    /// The store did not answer; nothing is claimed to have ended.
+    pub async fn end(
+        &self,
+        reason: Reason,
+        reach: Reach,
+        targets: Vec<EndTarget>,
+    ) -> Result<(ReceiptId, Vec<EndedSession>), StoreUnavailable> {
+        let at = self.clock.now();
+        let receipt = ReceiptId::at(at);
+        let ended = self.store.end(EndOrder { receipt, at, reason, platform: None, reach, targets }).await?;
+        Ok((receipt, ended))
+    }
+}
+
+/// Proof that a sign-out was carried out as the flow demands. Only [`SessionAuthority::sign_out`] makes one.
+#[derive(Clone, Debug)]
+pub struct SignedOut {
+    receipt: ReceiptId,
+    ended: Vec<EndedSession>,
+    landing: Option<ApprovedUrl>,
+    caller_included: bool,
+}
+
+impl SignedOut {
+    /// The id of the receipt. Nothing is kept under it when nothing ended, so that known and unknown callers look alike.
+    pub fn receipt(&self) -> ReceiptId {
+        self.receipt
+    }
+
+    /// The sessions that *this* sign-out ended; of concurrent ones for the same session only one lists it.
+    pub fn ended(&self) -> &[EndedSession] {
+        &self.ended
+    }
+
+    /// Where the browser goes: what was asked for and approved, or the default.
+    pub fn landing(&self) -> Option<&ApprovedUrl> {
+        self.landing.as_ref()
+    }
+
+    /// Whether the caller's own sign-out was asked for, so that the caller's cookies are to be cleared.
+    pub fn caller_included(&self) -> bool {
+        self.caller_included
+    }
+}
+
+/// The sessions of one platform. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SessionAuthority {
+    platform: Arc<Platform>,
+    ports: Ports,
+}
+
+impl SessionAuthority {
+    /// The sessions of `platform`.
+    pub fn new(platform: Arc<Platform>, ports: Ports) -> Self {
+        Self { platform, ports }
+    }
+
+    /// The platform.
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// Names and passwords.
+    pub fn accounts(&self) -> &dyn Accounts {
+        &*self.ports.accounts
+    }
+
+    /// The stand-in's tokens.
+    pub fn tokens(&self) -> &dyn Tokens {
+        &*self.ports.tokens
+    }
+
+    /// The current instant.
+    pub fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    /// The digest of a secret presented here for `purpose`.
+    pub fn digest(&self, purpose: &str, secret: &str) -> CredentialDigest {
+        CredentialDigest::of(&self.platform.name, purpose, secret)
+    }
+
+    /// Signs out, in this order and no other: who is the caller, is it the client's session, may the caller end that
+    /// target (decided before the target is looked up), is the request the caller's own, is the landing allowed; then the
+    /// sessions end in one durable step, and the result says what that step ended.
+    ///
+    /// # Errors
+    /// The refusal; nothing has ended then, except that with [`Refusal::Unavailable`] it is unknown whether it has.
+    pub async fn sign_out(&self, asked: SignOut) -> Result<SignedOut, Refusal> {
+        let at = self.now();
+        let callers = self.callers(&asked, at).await?;
+        check_client(&asked, &callers)?;
+        let names_other = check_right(&asked.target, &callers)?;
+        check_csrf(asked.csrf, &callers)?;
+        let landing = landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &callers)?;
+
+        let reach = asked.reach.max(self.platform.reach);
+        let targets = self.targets(&asked.target, reach, &callers);
+        let receipt = ReceiptId::at(at);
+        let ended = if targets.is_empty() {
+            Vec::new()
+        } else {
+            let reason = if names_other { Reason::Administrator } else { Reason::User };
+            let order = EndOrder { receipt, at, reason, platform: Some(self.platform.name.clone()), reach, targets };
+            self.ports.store.end(order).await?
+        };
+        // Several credentials may have found the same session alive and lost the race for it; a vendor that refuses an
+        // absent session is told the truth of the store, not of the look-up before it.
+        if ended.is_empty() && asked.absent == Absent::Refuse && !names_other {
+            return Err(Refusal::NotSignedIn);
+        }
+        log::debug!(platform = self.platform.name.as_str(), receipt:% = receipt, ended = ended.len(); "signed out");
+        Ok(SignedOut { receipt, ended, landing, caller_included: !names_other })
+    }
+
+    async fn callers(&self, asked: &SignOut, now: Timestamp) -> Result<Vec<Caller>, Refusal> {
+        let mut callers: Vec<Caller> = Vec::with_capacity(1);
+        let mut recognised = false;
+        for presented in &asked.credentials {
+            let Some(digest) = &presented.digest else { continue };
+            match self.ports.store.find(digest, now).await? {
+                Found::Live(session, credential) => {
+                    recognised = true;
+                    let counts = match asked.choice {
+                        Choice::All => true,
+                        Choice::FirstAndSameSubject => callers.first().is_none_or(|first| first.session.subject == session.subject),
+                        Choice::FirstValid => callers.is_empty(),
+                    };
+                    if counts && callers.iter().all(|caller| caller.session.id != session.id) {
+                        callers.push(Caller { session, credential });
+                    }
+                    if asked.choice == Choice::FirstValid {
+                        break;
+                    }
+                }
+                Found::Ended => recognised = true,
+                Found::Unknown => recognised |= presented.vouched,
+            }
+        }
+        let by_header_only = !asked.credentials.is_empty() && asked.credentials.iter().all(|presented| !presented.by_cookie);
+        let refused = match asked.absent {
+            Absent::Accept => false,
+            Absent::Refuse => callers.is_empty(),
+            Absent::RefuseUnrecognised => callers.is_empty() && !recognised && by_header_only,
+        };
+        if refused { Err(Refusal::NotSignedIn) } else { Ok(callers) }
+    }
+
+    fn targets(&self, target: &Target, reach: Reach, callers: &[Caller]) -> Vec<EndTarget> {
+        let mut targets = Vec::with_capacity(1);
+        if let Target::Subject(subject) = target {
+            targets.push(EndTarget::Subject(self.platform.name.clone(), subject.clone()));
+            let names_caller = callers.iter().any(|caller| caller.session.subject == *subject);
+            if !names_caller {
+                return targets;
+            }
+        }
+        for Caller { session, .. } in callers {
+            targets.push(EndTarget::Session(session.id));
+            if reach >= Reach::SignOn {
+                targets.extend(session.sign_on.map(EndTarget::SignOn));
+            }
+            if reach >= Reach::Subject {
+                targets.push(EndTarget::Subject(session.platform.clone(), session.subject.clone()));
+            }
+            if reach >= Reach::Person {
+                targets.extend(session.person.clone().map(EndTarget::Person));
+            }
+        }
+        targets
+    }
+
+    /// Opens a session at this platform; with `joins`, only while another session of its sign-on is live.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn open(&self, session: Session, joins: bool) -> Result<Opened, StoreUnavailable> {
+        let now = self.now();
+        self.ports.store.open(session, joins, now).await
+    }
+
+    /// What a credential is, without counting as use.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn look_up(&self, credential: &CredentialDigest) -> Result<Found, StoreUnavailable> {
+        self.ports.store.find(credential, self.now()).await
+    }
+
+    /// The live session that a credential opens. Counts as use: the idle timeout starts again.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn session(&self, credential: &CredentialDigest) -> Result<Option<(Arc<Session>, Credential)>, StoreUnavailable> {
+        let now = self.now();
+        let Found::Live(session, credential) = self.ports.store.find(credential, now).await? else { return Ok(None) };
+        if session.touch_grain().is_some_and(|grain| now.since(session.seen) >= grain) {
+            self.ports.store.touch(session.id, now).await?;
+        }
+        Ok(Some((session, credential)))
+    }
+
+    /// Gives a live session one more credential. `false`: it is not live any more.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn attach(&self, session: SessionId, credential: Credential) -> Result<bool, StoreUnavailable> {
+        self.ports.store.attach(session, credential, self.now()).await
+    }
+
+    /// Keeps a value that can be taken once.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {
+        self.ports.store.put_once(key, value, expires).await
+    }
+
+    /// Takes such a value.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn take_once(&self, key: &CredentialDigest) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        self.ports.store.take_once(key, self.now()).await
+    }
+}
+
+impl From<StoreUnavailable> for Refusal {
+    fn from(_: StoreUnavailable) -> Self {
+        Self::Unavailable
+    }
+}
+
+/// A live session that the request proves to be the caller's.
+struct Caller {
+    session: Arc<Session>,
+    credential: Credential,
+}
+
+fn check_client(asked: &SignOut, callers: &[Caller]) -> Result<(), Refusal> {
+    let Some(claim) = &asked.client else { return Ok(()) };
+    if !claim.known {
+        return Err(Refusal::ClientUnknown);
+    }
+    let foreign = callers.iter().any(|caller| caller.session.client.as_ref().is_some_and(|client| *client != claim.id));
+    if foreign { Err(Refusal::ClientMismatch) } else { Ok(()) }
+}
+
+/// Whether the target is somebody else, given that the caller may end it.
+fn check_right(target: &Target, callers: &[Caller]) -> Result<bool, Refusal> {
+    let Target::Subject(subject) = target else { return Ok(false) };
+    if callers.is_empty() {
+        return Err(Refusal::NotSignedIn);
+    }
+    if callers.iter().any(|caller| caller.session.subject == *subject) {
+        return Ok(false);
+    }
+    if callers.iter().any(|caller| caller.session.administrator) { Ok(true) } else { Err(Refusal::Forbidden) }
+}
+
+fn check_csrf(proof: CsrfProof, callers: &[Caller]) -> Result<(), Refusal> {
+    let CsrfProof::Presented(token) = proof else { return Ok(()) };
+    for Caller { session, .. } in callers.iter().filter(|caller| caller.credential.csrf_due) {
+        match token {
+            None => return Err(Refusal::CsrfMissing),
+            Some(digest) if session.csrf.is_some_and(|due| due.matches(&digest)) => {}
+            Some(_) => return Err(Refusal::CsrfWrong),
+        }
+    }
+    Ok(())
+}
+
+fn landing(landing: &Landing, claimed: Option<&ClientId>, callers: &[Caller]) -> Result<Option<ApprovedUrl>, Refusal> {
+    let approved = match &landing.wanted {
+        Wanted::Nothing => return Ok(landing.default.clone()),
+        Wanted::Bad(fault) => Err(*fault),
+        Wanted::Address(address) => match &landing.policy {
+            LandingPolicy::Platform(policy) => policy.approve(address),
+            LandingPolicy::ByClient(policies) => claimed
+                .or_else(|| callers.iter().find_map(|caller| caller.session.client.as_ref()))
+                .and_then(|client| policies.get(client))
+                .ok_or(RedirectFault::ForeignOrigin)
+                .and_then(|policy| policy.approve_absolute(address)),
+        },
+    };
+    match approved {
+        Ok(address) => Ok(Some(address)),
+        Err(fault) if landing.refuse_bad => Err(Refusal::LandingRefused(fault)),
+        Err(fault) => {
+            log::info!(reason:? = fault; "a landing was refused, the default is taken");
+            Ok(landing.default.clone())
+        }
+    }
+}

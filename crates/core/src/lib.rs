@@ -1,0 +1,29 @@
+//! The words, the traits and the one sign-out flow of Logout Hub.
+//!
+//! An adapter crate (one vendor's dialect) depends on this crate and on nothing else of the workspace. There is no web
+//! framework, HTTP client, database, TLS or async runtime in here; what the flow needs of those comes in through the
+//! traits in [`store`] and [`ports`].
+//!
+//! Start reading at [`authority::SessionAuthority::sign_out`]: it owns the order in which a sign-out happens.
+
+pub mod authority;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod cookie;
+pub mod cors;
+pub mod credential;
+pub mod message;
+pub mod platform;
+pub mod ports;
+pub mod provider;
+pub mod receipt;
+pub mod redirect;
+pub mod session;
+pub mod sign_out;
+pub mod store;
+pub mod time;
+
+pub use authority::{SessionAuthority, SignedOut};
+pub use message::{Method, Reply, Request, Response};
+pub use provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
+pub use sign_out::{Refusal, SignOut};

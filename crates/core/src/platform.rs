@@ -1,0 +1,89 @@
+//! One configured instance of a vendor's product.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::cookie::CookiePolicy;
+use crate::receipt::Reach;
+
+/// The name of a platform, unique in one hub.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct PlatformName(Arc<str>);
+
+impl PlatformName {
+    /// The platform called `name`.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PlatformName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for PlatformName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What holds for a platform whatever its vendor.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    /// Its name.
+    pub name: PlatformName,
+    /// The base of every URL built for it, its prefix included; never taken from a request.
+    pub public_url: Url,
+    /// The base path in front of the vendor's paths: empty, or `/segment` without a slash at its end.
+    pub prefix: String,
+    /// The least that a sign-out reaches.
+    pub reach: Reach,
+    /// More allowed landings, besides the platform's own origin.
+    pub redirects: Vec<String>,
+    /// How cookies are set and cleared.
+    pub cookies: CookiePolicy,
+    /// How long a session may lie unused.
+    pub idle_timeout: Option<Duration>,
+    /// How long a session lasts at most.
+    pub absolute_timeout: Duration,
+}
+
+impl Platform {
+    /// A platform at `public_url`, whose path is the prefix, with the documented defaults: reach `session`, no further
+    /// landings, cookies `Secure` on https, half an hour idle, twelve hours at most.
+    pub fn new(name: &str, public_url: Url) -> Self {
+        Self {
+            name: PlatformName::new(name),
+            prefix: public_url.path().trim_end_matches('/').to_owned(),
+            public_url,
+            reach: Reach::default(),
+            redirects: Vec::new(),
+            cookies: CookiePolicy::default(),
+            idle_timeout: Some(Duration::from_secs(30 * 60)),
+            absolute_timeout: Duration::from_secs(12 * 60 * 60),
+        }
+    }
+
+    /// The public URL as text without a slash at its end, ready for a path of the vendor's to follow.
+    pub fn base(&self) -> &str {
+        self.public_url.as_str().trim_end_matches('/')
+    }
+
+    /// The path of the platform's root, with a slash at its end: `/`, or the prefix and `/`.
+    pub fn root(&self) -> String {
+        format!("{}/", self.prefix)
+    }
+}

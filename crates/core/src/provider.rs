@@ -1,0 +1,226 @@
+//! The contract of an adapter.
+
+use std::borrow::Cow;
+use std::fmt::{self, Debug};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::authority::SessionAuthority;
+use crate::cors::Preflight;
+use crate::message::{Method, Reply, Request, Response, percent_decode};
+use crate::sign_out::Refusal;
+
+/// Whose product a platform is an instance of.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Vendor {
+    /// WoodWing Assets, formerly Elvis.
+    Assets,
+    /// HCL Digital Experience.
+    HclDx,
+    /// Progress Sitefinity.
+    Sitefinity,
+    /// Wix Headless.
+    Wix,
+}
+
+impl Vendor {
+    /// The name in configuration files and feature names.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Assets => "assets",
+            Self::HclDx => "hcl-dx",
+            Self::Sitefinity => "sitefinity",
+            Self::Wix => "wix",
+        }
+    }
+}
+
+impl fmt::Display for Vendor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// An address that an adapter answers, below the platform's prefix.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    name: &'static str,
+    methods: Vec<Method>,
+    path: String,
+    segments: Vec<Segment>,
+    ignores_case: bool,
+    optional_slash: bool,
+    path_parameters: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Segment {
+    Literal(String),
+    Parameter(&'static str),
+}
+
+impl Endpoint {
+    /// The endpoint that the adapter calls `name`, at `path`, which begins with a slash; a whole segment in braces matches
+    /// any one segment, as given by `parameters` in order. Paths are compared after percent-decoding each segment once.
+    pub fn new(name: &'static str, methods: &[Method], path: impl Into<String>, parameters: &[&'static str]) -> Self {
+        let path = path.into();
+        let segments = path
+            .split('/')
+            .skip(1)
+            .map(|segment| {
+                parameters
+                    .iter()
+                    .find(|name| segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) == Some(**name))
+                    .map_or_else(|| Segment::Literal(segment.to_owned()), |name| Segment::Parameter(name))
+            })
+            .collect();
+        Self { name, methods: methods.to_vec(), path, segments, ignores_case: false, optional_slash: false, path_parameters: false }
+    }
+
+    /// The path matches in any (ASCII) case.
+    #[must_use]
+    pub fn ignoring_case(mut self) -> Self {
+        self.ignores_case = true;
+        self
+    }
+
+    /// A slash at the end may be there or not.
+    #[must_use]
+    pub fn with_optional_slash(mut self) -> Self {
+        self.optional_slash = true;
+        self
+    }
+
+    /// The last segment may carry `;name=value` parameters, which do not count.
+    #[must_use]
+    pub fn with_path_parameters(mut self) -> Self {
+        self.path_parameters = true;
+        self
+    }
+
+    /// The adapter's name for it.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The methods it takes.
+    pub fn methods(&self) -> &[Method] {
+        &self.methods
+    }
+
+    /// Its path as the documentation writes it.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The parameters out of `path`, as it was sent without prefix, when it is this endpoint's.
+    pub fn matches(&self, path: &str) -> Option<Vec<(&'static str, String)>> {
+        let path = if self.path_parameters { path.split(';').next().unwrap_or(path) } else { path };
+        let path =
+            if self.optional_slash && path.len() > 1 && !self.path.ends_with('/') { path.strip_suffix('/').unwrap_or(path) } else { path };
+        let mut sent = path.strip_prefix('/')?.split('/');
+        let mut parameters = Vec::new();
+        for segment in &self.segments {
+            let given = decode_segment(sent.next()?)?;
+            match segment {
+                Segment::Parameter(_) if given.is_empty() => return None,
+                Segment::Parameter(name) => parameters.push((*name, given.into_owned())),
+                Segment::Literal(own) if self.ignores_case && own.eq_ignore_ascii_case(&given) => {}
+                Segment::Literal(own) if *own == given => {}
+                // The last, empty segment of a path that ends with an optional slash.
+                Segment::Literal(_) => return None,
+            }
+        }
+        sent.next().is_none().then_some(parameters)
+    }
+}
+
+/// A segment decoded once. One that hides a slash is nobody's: intermediaries would read the path differently.
+fn decode_segment(segment: &str) -> Option<Cow<'_, str>> {
+    if !segment.contains('%') {
+        return Some(Cow::Borrowed(segment));
+    }
+    let decoded = percent_decode(segment);
+    (!decoded.contains(['/', '\\', '\u{FFFD}']) && !decoded.chars().any(char::is_control)).then_some(decoded)
+}
+
+/// A vendor's sign-out dialect.
+///
+/// Implementors are glue: they read a [`crate::SignOut`] out of the request, hand it to
+/// [`SessionAuthority::sign_out`], and put the outcome into the vendor's words. They decide nothing about sessions.
+#[async_trait]
+pub trait LogoutProvider: Debug + Send + Sync + 'static {
+    /// Whose dialect it is.
+    fn vendor(&self) -> Vendor;
+
+    /// The sign-out endpoints.
+    fn endpoints(&self) -> &[Endpoint];
+
+    /// Answers a request to one of [`LogoutProvider::endpoints`]. Always answers; a refusal is spoken in the vendor's words.
+    async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply;
+
+    /// The vendor's words when a request never became a sign-out: wrong method, too large, malformed, unavailable.
+    fn refused(&self, request: &Request, refusal: &Refusal) -> Reply;
+
+    /// How a preflight is answered where origins are configured.
+    fn preflight(&self) -> Preflight {
+        Preflight::default()
+    }
+}
+
+/// The rest of a stand-in: logins, probes and landings.
+#[async_trait]
+pub trait LoginProvider: LogoutProvider {
+    /// The endpoints besides sign-out.
+    fn login_endpoints(&self) -> &[Endpoint];
+
+    /// Answers a request to one of [`LoginProvider::login_endpoints`].
+    async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_matches_segment_by_segment() {
+        let content = Endpoint::new("content", &[Method::Get], "/api/{kind}/contents/{id}", &["kind", "id"]);
+        assert_eq!(content.matches("/api/a%20b/contents/1"), Some(vec![("kind", "a b".to_owned()), ("id", "1".to_owned())]));
+        for other in [
+            "/api/a/contents",
+            "/api/a/contents/",
+            "/api/a/contents/1/",
+            "/api/a/contents/1/2",
+            "/API/a/contents/1",
+            "/api/a%2Fb/contents/1",
+            "api/a/contents/1",
+            "",
+        ] {
+            assert_eq!(content.matches(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn case_slash_and_path_parameters_count_only_where_they_should() {
+        let plain = Endpoint::new("out", &[Method::Get], "/A/Out", &[]);
+        assert!(
+            plain.matches("/A/Out").is_some()
+                && plain.matches("/a/out").is_none()
+                && plain.matches("/A/Out/").is_none()
+                && plain.matches("/A/Out;x=1").is_none()
+        );
+        let lenient = plain.ignoring_case().with_optional_slash().with_path_parameters();
+        for path in ["/a/OUT", "/A/Out/", "/A/%4Fut", "/A/Out;jsessionid=1", "/A/Out/;x"] {
+            assert!(lenient.matches(path).is_some(), "{path}");
+        }
+        assert!(lenient.matches("/a/out//").is_none() && lenient.matches("/a/out/x").is_none());
+    }
+
+    #[test]
+    fn the_root_is_a_path_too() {
+        let root = Endpoint::new("root", &[Method::Get], "/", &[]);
+        assert!(root.matches("/").is_some() && root.matches("").is_none() && root.matches("//").is_none());
+    }
+}

@@ -1,0 +1,144 @@
+//! The durable record of one sign-out that ended something.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::credential::random_bytes;
+use crate::platform::PlatformName;
+use crate::session::{Person, Session, SessionId, Subject};
+use crate::time::Timestamp;
+
+/// Names a receipt: a UUID of version 7, so ids sort by time. It is no secret.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct ReceiptId(Uuid);
+
+impl ReceiptId {
+    /// A fresh id for a sign-out at `now`.
+    pub fn at(now: Timestamp) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &random_bytes()).into_uuid())
+    }
+
+    /// The smallest id that a sign-out at `now` could have; earlier receipts sort before it.
+    pub fn first_at(now: Timestamp) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &[0; 10]).into_uuid())
+    }
+
+    /// Its 16 bytes, as a store keeps them.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// The id that has these bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// Reads the hyphenated form; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(Self)
+    }
+}
+
+impl fmt::Display for ReceiptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Why sessions ended.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// An administrator signed somebody out.
+    Administrator,
+    /// Idle or absolute expiry.
+    Expiry,
+    /// The person signed out.
+    User,
+}
+
+/// How far a sign-out goes. Each reach contains the ones before it.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reach {
+    /// The session that the credential names.
+    #[default]
+    Session,
+    /// Every session that came from the same browser login.
+    SignOn,
+    /// Every session of the same subject at the same platform.
+    Subject,
+    /// Every session of the same person at every platform.
+    Person,
+}
+
+/// A session that a sign-out ended, without anything that would open it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct EndedSession {
+    /// Its public name.
+    pub id: SessionId,
+    /// Where it lived.
+    pub platform: PlatformName,
+    /// Whose it was.
+    pub subject: Subject,
+    /// The person behind the subject, where known.
+    pub person: Option<Person>,
+}
+
+impl From<&Session> for EndedSession {
+    fn from(session: &Session) -> Self {
+        Self { id: session.id, platform: session.platform.clone(), subject: session.subject.clone(), person: session.person.clone() }
+    }
+}
+
+/// One upstream to be told that a session is over.
+///
+/// Reserved: no platform has an upstream yet, so no receipt carries one. It stands in the data model so that records
+/// written today can be read by a hub that delivers.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Delivery {
+    /// The session it is about.
+    pub session: SessionId,
+    /// The platform whose upstream is told.
+    pub platform: PlatformName,
+}
+
+/// The durable record of one sign-out that ended something.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Receipt {
+    /// Its name.
+    pub id: ReceiptId,
+    /// When the sessions ended.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: Reason,
+    /// The platform that was asked; absent where the hub itself decided.
+    pub platform: Option<PlatformName>,
+    /// How far it went.
+    pub reach: Reach,
+    /// What it ended; never empty.
+    pub sessions: Vec<EndedSession>,
+    /// What upstreams are still to be told, or were.
+    pub deliveries: Vec<Delivery>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receipt_ids_sort_by_time() {
+        let (early, late) = (Timestamp::from_millis(1_000), Timestamp::from_millis(1_001));
+        assert!(ReceiptId::at(early) < ReceiptId::first_at(late));
+        assert!(ReceiptId::first_at(late) <= ReceiptId::at(late));
+    }
+
+    #[test]
+    fn each_reach_contains_the_narrower_ones() {
+        assert!(Reach::Session < Reach::SignOn && Reach::SignOn < Reach::Subject && Reach::Subject < Reach::Person);
+    }
+}

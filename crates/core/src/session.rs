@@ -1,0 +1,202 @@
+//! One live login at one platform.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::credential::{Credential, SecretDigest, random_bytes};
+use crate::platform::PlatformName;
+use crate::time::Timestamp;
+
+macro_rules! public_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A fresh random id.
+            pub fn random() -> Self {
+                Self(uuid::Builder::from_random_bytes(random_bytes()).into_uuid())
+            }
+
+            /// Its 16 bytes, as a store keeps them.
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+
+            /// The id that has these bytes.
+            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// Reads the hyphenated form; `None` for anything else.
+            pub fn parse(text: &str) -> Option<Self> {
+                Uuid::try_parse(text).ok().map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+public_id! {
+    /// Names a session in logs, receipts and the admin API. It is no credential: knowing it opens nothing.
+    SessionId
+}
+
+public_id! {
+    /// Names the browser login that one or more sessions came from.
+    SignOnId
+}
+
+/// Who, as the platform says it.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Subject {
+    /// Where the name is unique: a Sitefinity membership provider, say.
+    pub realm: String,
+    /// The name, in the spelling that the adapter compares by.
+    pub name: String,
+}
+
+impl Subject {
+    /// The subject called `name` in `realm`.
+    pub fn new(realm: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { realm: realm.into(), name: name.into() }
+    }
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The one with this text.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// Its text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+text_id! {
+    /// Who, across platforms: the key that links subjects.
+    Person
+}
+
+text_id! {
+    /// The application that a session was opened for, where a vendor has such a thing.
+    ClientId
+}
+
+/// Where a session was opened from, for the person to recognise it by.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Device {
+    /// The client's address, as a trusted proxy or the socket says it.
+    pub address: Option<IpAddr>,
+    /// Its `User-Agent`, cut to 256 bytes.
+    pub user_agent: Option<String>,
+}
+
+/// One live login at one platform.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Session {
+    /// Its public name.
+    pub id: SessionId,
+    /// The platform it lives at.
+    pub platform: PlatformName,
+    /// The browser login it came from, where it shares that login with other sessions.
+    pub sign_on: Option<SignOnId>,
+    /// Who, as the platform says it.
+    pub subject: Subject,
+    /// Who, across platforms, where that is known.
+    pub person: Option<Person>,
+    /// The application it was opened for.
+    pub client: Option<ClientId>,
+    /// Whether its subject may sign out others.
+    pub administrator: bool,
+    /// What it is found by. Each has its own expiry; all die with the session.
+    pub credentials: Vec<Credential>,
+    /// Digest of the token that a sign-out must present where a credential says so.
+    pub csrf: Option<SecretDigest>,
+    /// When it was opened.
+    pub opened: Timestamp,
+    /// When it was last used, as far as that was written down (touches are coalesced).
+    pub seen: Timestamp,
+    /// How long it may lie unused; absent where the hub cannot see its use.
+    pub idle_timeout: Option<Duration>,
+    /// When it ends whatever happens.
+    pub expires: Timestamp,
+    /// Where it was opened from.
+    pub device: Device,
+}
+
+impl Session {
+    /// When it ends if it is not used again, given that it was last used at `seen`.
+    pub fn ends_by(&self, seen: Timestamp) -> Timestamp {
+        let idle = self.idle_timeout.map_or(self.expires, |span| seen.max(self.seen).plus(span));
+        idle.min(self.expires)
+    }
+
+    /// Whether it is over at `now` without anybody ending it: idle or absolute expiry.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.ends_by(self.seen) <= now
+    }
+
+    /// How much `seen` may lag behind before a touch is worth recording: a thirtieth of the idle timeout.
+    pub fn touch_grain(&self) -> Option<Duration> {
+        self.idle_timeout.map(|span| span / 30)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::credential::CredentialDigest;
+
+    /// A session with one credential whose secret is the session's subject name.
+    pub(crate) fn session(platform: &str, name: &str) -> Session {
+        let platform = PlatformName::new(platform);
+        let expires = Timestamp::from_millis(3_600_000);
+        Session {
+            id: SessionId::random(),
+            sign_on: None,
+            subject: Subject::new("Default", name),
+            person: Some(Person::new(name)),
+            client: None,
+            administrator: false,
+            credentials: vec![Credential { digest: CredentialDigest::of(&platform, "session", name), expires, csrf_due: false }],
+            csrf: None,
+            opened: Timestamp::from_millis(0),
+            seen: Timestamp::from_millis(0),
+            idle_timeout: Some(Duration::from_secs(60)),
+            expires,
+            device: Device::default(),
+            platform,
+        }
+    }
+
+    #[test]
+    fn a_session_ends_at_its_idle_or_absolute_limit_whichever_is_first() {
+        let session = session("cms", "alice");
+        assert!(!session.is_expired(Timestamp::from_millis(59_999)));
+        assert!(session.is_expired(Timestamp::from_millis(60_000)));
+        assert_eq!(session.ends_by(Timestamp::from_millis(3_590_000)), session.expires);
+    }
+}

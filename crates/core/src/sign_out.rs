@@ -1,0 +1,221 @@
+//! What a sign-out request asks for, in our words, and the ways it can be refused.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::credential::{CredentialDigest, SecretDigest};
+use crate::message::Method;
+use crate::receipt::Reach;
+use crate::redirect::{ApprovedUrl, RedirectFault, RedirectPolicy};
+use crate::session::{ClientId, Subject};
+
+/// A credential as it was presented.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented {
+    /// What the store would know it by; `None` when it cannot be one of ours (not a token, badly signed, expired).
+    pub digest: Option<CredentialDigest>,
+    /// Whether a browser sent it by itself.
+    pub by_cookie: bool,
+    /// Whether it proves by itself that it was ours and has not expired, even when its session is gone.
+    pub vouched: bool,
+}
+
+impl Presented {
+    /// A credential out of a header.
+    pub fn in_header(digest: Option<CredentialDigest>) -> Self {
+        Self { digest, by_cookie: false, vouched: false }
+    }
+
+    /// A credential out of a cookie.
+    pub fn in_cookie(digest: Option<CredentialDigest>) -> Self {
+        Self { digest, by_cookie: true, vouched: false }
+    }
+
+    /// The same, well signed and not expired.
+    #[must_use]
+    pub fn vouched(mut self) -> Self {
+        self.vouched = true;
+        self
+    }
+}
+
+/// Which of several credentials count.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Choice {
+    /// Every live one.
+    All,
+    /// The first live one, and those of the same subject.
+    FirstAndSameSubject,
+    /// The first live one.
+    FirstValid,
+}
+
+/// Whether the request proves that it was not forged by another site.
+#[derive(Clone, Copy, Debug)]
+pub enum CsrfProof {
+    /// This kind of request needs none.
+    NotNeeded,
+    /// The digest of the token it carries, if it carries one; whether one is due is a property of the credential.
+    Presented(Option<SecretDigest>),
+}
+
+/// What it means that no credential is live.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Absent {
+    /// A success: there is nothing to end.
+    Accept,
+    /// A refusal.
+    Refuse,
+    /// A refusal only when a credential came in a header, none came in a cookie, and it is neither ended nor vouched for.
+    RefuseUnrecognised,
+}
+
+/// Whose sessions are to end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Target {
+    /// The caller's.
+    Caller,
+    /// Those of a named subject, which takes an administrator unless it is the caller.
+    Subject(Subject),
+}
+
+/// Where the caller wants to go afterwards.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// To an address that is bad whatever the policy says: duplicated, say.
+    Bad(RedirectFault),
+    /// To this address, decoded once.
+    Address(String),
+    /// Nowhere in particular.
+    Nothing,
+}
+
+impl Wanted {
+    /// What the values of a landing parameter ask for: none or an empty one asks for nothing, two are one too many.
+    pub fn from_values<'a>(mut values: impl Iterator<Item = &'a str>) -> Self {
+        match (values.next(), values.next()) {
+            (None, _) => Self::Nothing,
+            (Some(_), Some(_)) => Self::Bad(RedirectFault::Duplicated),
+            (Some(value), None) if value.trim_matches(' ').is_empty() => Self::Nothing,
+            (Some(value), None) => Self::Address(value.to_owned()),
+        }
+    }
+}
+
+/// The policy that decides on the landing.
+#[derive(Clone, Debug)]
+pub enum LandingPolicy {
+    /// By the client that the request or else the session names; without either, no landing is allowed. Absolute addresses only.
+    ByClient(Arc<BTreeMap<ClientId, RedirectPolicy>>),
+    /// The platform's.
+    Platform(Arc<RedirectPolicy>),
+}
+
+/// Where the browser goes afterwards.
+#[derive(Clone, Debug)]
+pub struct Landing {
+    /// What the request asks for.
+    pub wanted: Wanted,
+    /// What decides on it.
+    pub policy: LandingPolicy,
+    /// Where to go when nothing, or nothing allowed, is asked for.
+    pub default: Option<ApprovedUrl>,
+    /// Whether a bad address is refused before anything ends; otherwise the session ends and the default is taken.
+    pub refuse_bad: bool,
+}
+
+/// The client that a request names.
+#[derive(Clone, Debug)]
+pub struct ClientClaim {
+    /// Its id.
+    pub id: ClientId,
+    /// Whether there is such a client.
+    pub known: bool,
+}
+
+/// What a sign-out request asks for.
+#[derive(Clone, Debug)]
+pub struct SignOut {
+    /// Who asks, in the vendor's order of precedence.
+    pub credentials: Vec<Presented>,
+    /// Which of the credentials count.
+    pub choice: Choice,
+    /// Proof against forgery.
+    pub csrf: CsrfProof,
+    /// The client that the request names.
+    pub client: Option<ClientClaim>,
+    /// Whose sessions are to end.
+    pub target: Target,
+    /// How far to go at least; the platform's configuration may widen it.
+    pub reach: Reach,
+    /// What it means that nobody is signed in.
+    pub absent: Absent,
+    /// Where to go afterwards.
+    pub landing: Landing,
+}
+
+/// Why a request did not become a sign-out. Nothing has ended.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The body is larger than is read.
+    #[error("the body is too large")]
+    BodyTooLarge,
+    /// The credential belongs to another client.
+    #[error("the session belongs to another client")]
+    ClientMismatch,
+    /// There is no such client.
+    #[error("unknown client")]
+    ClientUnknown,
+    /// The request comes from another site, and the platform forbids that.
+    #[error("cross-site request")]
+    CrossSite,
+    /// A CSRF token is due and none came.
+    #[error("the CSRF token is missing")]
+    CsrfMissing,
+    /// A CSRF token is due and another one came.
+    #[error("the CSRF token is wrong")]
+    CsrfWrong,
+    /// The caller may not sign out that subject.
+    #[error("administrator rights are needed")]
+    Forbidden,
+    /// The landing is not allowed, and the vendor refuses for that.
+    #[error("the landing is not allowed: {0}")]
+    LandingRefused(RedirectFault),
+    /// A parameter or the body cannot be understood.
+    #[error("malformed {field}: {rule}")]
+    Malformed {
+        /// The parameter, in the vendor's spelling.
+        field: &'static str,
+        /// What is wrong with it, in the vendor's word where there is one.
+        rule: &'static str,
+    },
+    /// The endpoint does not take this method.
+    #[error("method not allowed")]
+    MethodNotAllowed {
+        /// What it takes.
+        allow: Vec<Method>,
+    },
+    /// Nobody is signed in with what was presented.
+    #[error("not signed in")]
+    NotSignedIn,
+    /// The request did not arrive in time.
+    #[error("the request took too long")]
+    TooSlow,
+    /// The store, or something else that the answer depends on, did not answer.
+    #[error("temporarily unavailable")]
+    Unavailable,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_landing_asks_for_nothing_and_a_second_one_is_bad() {
+        assert!(matches!(Wanted::from_values([].into_iter()), Wanted::Nothing));
+        assert!(matches!(Wanted::from_values(["  "].into_iter()), Wanted::Nothing));
+        assert!(matches!(Wanted::from_values(["/a"].into_iter()), Wanted::Address(_)));
+        assert!(matches!(Wanted::from_values(["/a", "/a"].into_iter()), Wanted::Bad(RedirectFault::Duplicated)));
+    }
+}

@@ -1,0 +1,285 @@
+//! Sessions in this process's memory: for tests and for embedding. Nothing survives a restart.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::hash::Hash;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use super::{EndOrder, EndTarget, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
+use crate::credential::{Credential, CredentialDigest};
+use crate::platform::PlatformName;
+use crate::receipt::{EndedSession, Receipt, ReceiptId};
+use crate::session::{Person, Session, SessionId, SignOnId, Subject};
+use crate::time::Timestamp;
+
+/// Keeps everything in memory behind one lock. Durability: none.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sessions: BTreeMap<SessionId, Entry>,
+    credentials: HashMap<CredentialDigest, Slot>,
+    by_sign_on: HashMap<SignOnId, BTreeSet<SessionId>>,
+    by_subject: HashMap<(PlatformName, Subject), BTreeSet<SessionId>>,
+    by_person: HashMap<Person, BTreeSet<SessionId>>,
+    receipts: BTreeMap<ReceiptId, Receipt>,
+    once: HashMap<CredentialDigest, (Vec<u8>, Timestamp)>,
+    agreed: HashMap<String, Vec<u8>>,
+    /// What is to be forgotten when, soonest first.
+    forget: BinaryHeap<Reverse<(Timestamp, Forget)>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    session: Arc<Session>,
+    seen: Timestamp,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Ended { until: Timestamp },
+    Live(SessionId),
+}
+
+#[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Forget {
+    Once(CredentialDigest),
+    Tombstone(CredentialDigest),
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> Result<std::sync::MutexGuard<'_, State>, StoreUnavailable> {
+        // Poisoned: a panic left the indexes half changed, so nothing in here can be promised any more.
+        self.state.lock().map_err(|_| StoreUnavailable)
+    }
+}
+
+impl Entry {
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.session.ends_by(self.seen) > now
+    }
+}
+
+impl State {
+    fn live(&self, id: SessionId, now: Timestamp) -> Option<&Entry> {
+        self.sessions.get(&id).filter(|entry| entry.is_live(now))
+    }
+
+    fn targets(&self, target: &EndTarget, at: Timestamp) -> Vec<SessionId> {
+        let listed = |set: Option<&BTreeSet<SessionId>>| set.into_iter().flatten().copied().collect();
+        match target {
+            EndTarget::Expired(id) => self.sessions.get(id).filter(|entry| !entry.is_live(at)).map(|_| *id).into_iter().collect(),
+            EndTarget::Person(person) => listed(self.by_person.get(person)),
+            EndTarget::Platform(platform) => {
+                self.sessions.values().filter(|entry| entry.session.platform == *platform).map(|entry| entry.session.id).collect()
+            }
+            EndTarget::Session(id) => vec![*id],
+            EndTarget::SignOn(id) => listed(self.by_sign_on.get(id)),
+            EndTarget::Subject(platform, subject) => listed(self.by_subject.get(&(platform.clone(), subject.clone()))),
+        }
+    }
+
+    fn remove(&mut self, id: SessionId, at: Timestamp) -> Option<Arc<Session>> {
+        let session = self.sessions.remove(&id)?.session;
+        for credential in &session.credentials {
+            if credential.expires > at {
+                self.credentials.insert(credential.digest, Slot::Ended { until: credential.expires });
+                self.forget.push(Reverse((credential.expires, Forget::Tombstone(credential.digest))));
+            } else {
+                self.credentials.remove(&credential.digest);
+            }
+        }
+        if let Some(sign_on) = session.sign_on {
+            unlist(&mut self.by_sign_on, &sign_on, id);
+        }
+        unlist(&mut self.by_subject, &(session.platform.clone(), session.subject.clone()), id);
+        if let Some(person) = &session.person {
+            unlist(&mut self.by_person, person, id);
+        }
+        Some(session)
+    }
+}
+
+fn unlist<K: Eq + Hash>(index: &mut HashMap<K, BTreeSet<SessionId>>, key: &K, id: SessionId) {
+    if let Some(set) = index.get_mut(key) {
+        set.remove(&id);
+        if set.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
+#[async_trait]
+impl SessionStore for MemoryStore {
+    async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, StoreUnavailable> {
+        let mut state = self.state()?;
+        if let Some(sign_on) = session.sign_on {
+            let alive = state.by_sign_on.get(&sign_on).is_some_and(|ids| ids.iter().any(|id| state.live(*id, now).is_some()));
+            if joins && !alive {
+                return Ok(Opened::SignOnEnded);
+            }
+            state.by_sign_on.entry(sign_on).or_default().insert(session.id);
+        }
+        state.by_subject.entry((session.platform.clone(), session.subject.clone())).or_default().insert(session.id);
+        if let Some(person) = session.person.clone() {
+            state.by_person.entry(person).or_default().insert(session.id);
+        }
+        for credential in &session.credentials {
+            state.credentials.insert(credential.digest, Slot::Live(session.id));
+        }
+        let entry = Entry { seen: session.seen, session: Arc::new(session) };
+        state.sessions.insert(entry.session.id, entry);
+        Ok(Opened::Opened)
+    }
+
+    async fn find(&self, credential: &CredentialDigest, now: Timestamp) -> Result<Found, StoreUnavailable> {
+        let state = self.state()?;
+        Ok(match state.credentials.get(credential) {
+            Some(Slot::Ended { until }) if *until > now => Found::Ended,
+            Some(Slot::Live(id)) => state
+                .live(*id, now)
+                .and_then(|entry| {
+                    let known = entry.session.credentials.iter().find(|known| known.digest == *credential)?;
+                    (known.expires > now).then(|| Found::Live(entry.session.clone(), known.clone()))
+                })
+                .unwrap_or(Found::Unknown),
+            _ => Found::Unknown,
+        })
+    }
+
+    async fn attach(&self, session: SessionId, credential: Credential, now: Timestamp) -> Result<bool, StoreUnavailable> {
+        let mut state = self.state()?;
+        if state.live(session, now).is_none() {
+            return Ok(false);
+        }
+        state.credentials.insert(credential.digest, Slot::Live(session));
+        if let Some(entry) = state.sessions.get_mut(&session) {
+            Arc::make_mut(&mut entry.session).credentials.push(credential);
+        }
+        Ok(true)
+    }
+
+    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreUnavailable> {
+        if let Some(entry) = self.state()?.sessions.get_mut(&session).filter(|entry| entry.is_live(now)) {
+            entry.seen = entry.seen.max(now);
+        }
+        Ok(())
+    }
+
+    async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
+        let mut state = self.state()?;
+        let mut ended = Vec::with_capacity(1);
+        for target in &order.targets {
+            for id in state.targets(target, order.at) {
+                ended.extend(state.remove(id, order.at).map(|session| EndedSession::from(&*session)));
+            }
+        }
+        if !ended.is_empty() {
+            state.receipts.insert(order.receipt, order.receipt_for(ended.clone()));
+        }
+        Ok(ended)
+    }
+
+    async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {
+        let mut state = self.state()?;
+        if state.once.contains_key(&key) {
+            return Ok(false);
+        }
+        state.once.insert(key, (value, expires));
+        state.forget.push(Reverse((expires, Forget::Once(key))));
+        Ok(true)
+    }
+
+    async fn take_once(&self, key: &CredentialDigest, now: Timestamp) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        Ok(self.state()?.once.remove(key).filter(|(_, expires)| *expires > now).map(|(value, _)| value))
+    }
+
+    async fn sessions(
+        &self,
+        filter: &SessionFilter,
+        after: Option<SessionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page<Session, SessionId>, StoreUnavailable> {
+        let state = self.state()?;
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut matching = state
+            .sessions
+            .range((from, Bound::Unbounded))
+            .filter(|(_, entry)| entry.is_live(now) && filter.matches(&entry.session))
+            .map(|(_, entry)| Session { seen: entry.seen, ..(*entry.session).clone() });
+        let items: Vec<_> = matching.by_ref().take(limit).collect();
+        let next = matching.next().and(items.last()).map(|session| session.id);
+        Ok(Page { items, next })
+    }
+
+    async fn receipt(&self, id: ReceiptId) -> Result<Option<Receipt>, StoreUnavailable> {
+        Ok(self.state()?.receipts.get(&id).cloned())
+    }
+
+    async fn receipts(&self, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable> {
+        let state = self.state()?;
+        let until = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut older = state.receipts.range((Bound::Unbounded, until)).rev().map(|(_, receipt)| receipt.clone());
+        let items: Vec<_> = older.by_ref().take(limit).collect();
+        let next = older.next().and(items.last()).map(|receipt| receipt.id);
+        Ok(Page { items, next })
+    }
+
+    async fn sweep(
+        &self,
+        from: Option<Vec<u8>>,
+        limit: usize,
+        now: Timestamp,
+        receipts_until: Timestamp,
+    ) -> Result<Swept, StoreUnavailable> {
+        let mut state = self.state()?;
+        for _ in 0..limit {
+            match state.forget.peek() {
+                Some(Reverse((due, _))) if *due <= now => {}
+                _ => break,
+            }
+            match state.forget.pop() {
+                Some(Reverse((due, Forget::Once(key)))) if state.once.get(&key).is_some_and(|(_, expires)| *expires == due) => {
+                    state.once.remove(&key);
+                }
+                Some(Reverse((_, Forget::Tombstone(key)))) if matches!(state.credentials.get(&key), Some(Slot::Ended { until }) if *until <= now) =>
+                {
+                    state.credentials.remove(&key);
+                }
+                _ => {}
+            }
+        }
+        for _ in 0..limit {
+            match state.receipts.first_entry() {
+                Some(oldest) if *oldest.key() < ReceiptId::first_at(receipts_until) => oldest.remove(),
+                _ => break,
+            };
+        }
+        let after = from.and_then(|bytes| bytes.try_into().ok()).map(SessionId::from_bytes);
+        let mut ahead = state.sessions.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
+        let step: Vec<_> = ahead.by_ref().take(limit).collect();
+        let next = ahead.next().and(step.last()).map(|(id, _)| id.as_bytes().to_vec());
+        let expired = step.into_iter().filter(|(_, entry)| !entry.is_live(now)).map(|(id, _)| *id).collect();
+        Ok(Swept { expired, next })
+    }
+
+    async fn agree(&self, name: &str, candidate: Vec<u8>) -> Result<Vec<u8>, StoreUnavailable> {
+        Ok(self.state()?.agreed.entry(name.to_owned()).or_insert(candidate).clone())
+    }
+
+    async fn health(&self) -> Result<(), StoreUnavailable> {
+        self.state().map(|_| ())
+    }
+}

@@ -1,0 +1,1 @@
+//! The sign-out dialect of HCL Digital Experience

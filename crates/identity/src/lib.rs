@@ -1,0 +1,1 @@
+//! Accounts and tokens of a stand-in: argon2id passwords and signed JWTs

@@ -1,0 +1,1 @@
+//! Contract, conformance, whole-server and real-client tests
