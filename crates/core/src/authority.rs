@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::credential::{Credential, CredentialDigest};
 use crate::platform::Platform;
-use crate::ports::{Accounts, Clock, Tokens};
+use crate::ports::{Account, Accounts, Clock, Tokens};
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use crate::redirect::{ApprovedUrl, RedirectFault};
-use crate::session::{ClientId, Session, SessionId};
+use crate::session::{ClientId, Device, Session, SessionId, Subject};
 use crate::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Refusal, SignOut, Target, Wanted};
 use crate::store::{EndOrder, EndTarget, Found, Opened, SessionStore, StoreUnavailable};
 use crate::time::Timestamp;
@@ -50,6 +50,7 @@ pub struct SignedOut {
     ended: Vec<EndedSession>,
     landing: Option<ApprovedUrl>,
     caller_included: bool,
+    reach: Reach,
 }
 
 impl SignedOut {
@@ -66,6 +67,11 @@ impl SignedOut {
     /// Where the browser goes: what was asked for and approved, or the default.
     pub fn landing(&self) -> Option<&ApprovedUrl> {
         self.landing.as_ref()
+    }
+
+    /// How far it went: what was asked for, or what the platform is configured to, whichever is wider.
+    pub fn reach(&self) -> Reach {
+        self.reach
     }
 
     /// Whether the caller's own sign-out was asked for, so that the caller's cookies are to be cleared.
@@ -142,7 +148,7 @@ impl SessionAuthority {
             return Err(Refusal::NotSignedIn);
         }
         log::debug!(platform = self.platform.name.as_str(), receipt:% = receipt, ended = ended.len(); "signed out");
-        Ok(SignedOut { receipt, ended, landing, caller_included: !names_other })
+        Ok(SignedOut { receipt, ended, landing, caller_included: !names_other, reach })
     }
 
     async fn callers(&self, asked: &SignOut, now: Timestamp) -> Result<Vec<Caller>, Refusal> {
@@ -200,6 +206,28 @@ impl SessionAuthority {
             }
         }
         targets
+    }
+
+    /// A session of `subject`, to be opened at this platform once the adapter has given it credentials. `account` is who
+    /// logged in, where that is somebody with an account.
+    pub fn new_session(&self, subject: Subject, account: Option<&Account>, device: Device) -> Session {
+        let now = self.now();
+        Session {
+            id: SessionId::random(),
+            platform: self.platform.name.clone(),
+            sign_on: None,
+            subject,
+            person: account.and_then(|account| account.person.clone()),
+            client: None,
+            administrator: account.is_some_and(|account| account.administrator),
+            credentials: Vec::with_capacity(1),
+            csrf: None,
+            opened: now,
+            seen: now,
+            idle_timeout: self.platform.idle_timeout,
+            expires: now.plus(self.platform.absolute_timeout),
+            device,
+        }
     }
 
     /// Opens a session at this platform; with `joins`, only while another session of its sign-on is live.

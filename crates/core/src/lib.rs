@@ -13,14 +13,18 @@ pub mod cookie;
 pub mod cors;
 pub mod credential;
 pub mod message;
+pub mod page;
 pub mod platform;
 pub mod ports;
 pub mod provider;
 pub mod receipt;
 pub mod redirect;
+pub mod same_site;
 pub mod session;
 pub mod sign_out;
 pub mod store;
+#[cfg(feature = "conformance")]
+pub mod testing;
 pub mod time;
 
 pub use authority::{SessionAuthority, SignedOut};

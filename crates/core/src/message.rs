@@ -336,6 +336,12 @@ impl Response {
         self
     }
 
+    /// With `Cache-Control: no-store`, where nothing is said about caching yet.
+    #[must_use]
+    pub fn uncached(self) -> Self {
+        if self.headers.iter().any(|(name, _)| *name == "cache-control") { self } else { self.header("cache-control", "no-store") }
+    }
+
     /// Its status.
     pub fn status(&self) -> u16 {
         self.status
@@ -364,14 +370,14 @@ pub struct Reply(Response);
 impl Reply {
     /// A sign-out that was done, in the vendor's words. Adds `Cache-Control: no-store` and `Logout-Receipt`.
     pub fn signed_out(done: &SignedOut, in_vendors_words: Response) -> Self {
-        Self(in_vendors_words.header("cache-control", "no-store").header("logout-receipt", done.receipt().to_string()))
+        Self(in_vendors_words.uncached().header("logout-receipt", done.receipt().to_string()))
     }
 
     /// A sign-out that was refused, in the vendor's words. Adds `Cache-Control: no-store` and, for a wrong method, `Allow`.
     ///
     /// When the store did not answer, the status is 503 whatever the vendor's words say: nobody may take it for success.
     pub fn refused(refusal: &Refusal, in_vendors_words: Response) -> Self {
-        let mut response = in_vendors_words.header("cache-control", "no-store");
+        let mut response = in_vendors_words.uncached();
         match refusal {
             Refusal::MethodNotAllowed { allow } => response = response.header("allow", Method::allow(allow)),
             Refusal::Unavailable => {

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::cookie::CookiePolicy;
 use crate::receipt::Reach;
+use crate::redirect::{ApprovedUrl, RedirectPolicy};
 
 /// The name of a platform, unique in one hub.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -82,8 +83,47 @@ impl Platform {
         self.public_url.as_str().trim_end_matches('/')
     }
 
+    /// Where sign-outs may lead by the common keys: the platform's own origin and its `redirects`.
+    ///
+    /// # Errors
+    /// Names the entry that is broken.
+    pub fn redirect_policy(&self) -> Result<RedirectPolicy, SetUpFault> {
+        let own = RedirectPolicy::new(&self.public_url).map_err(|fault| SetUpFault::new("public_url", fault))?;
+        self.redirects
+            .iter()
+            .try_fold(own, |policy, entry| policy.allow(entry).map_err(|fault| SetUpFault::new("redirects", format!("{entry:?}: {fault}"))))
+    }
+
+    /// The platform's root as a landing: a path, so that it holds whatever name the browser knows the platform by.
+    ///
+    /// # Errors
+    /// The prefix cannot stand in a URL.
+    pub fn root_landing(&self) -> Result<ApprovedUrl, SetUpFault> {
+        ApprovedUrl::from_operator(&self.root()).map_err(|fault| SetUpFault::new("prefix", fault))
+    }
+
     /// The path of the platform's root, with a slash at its end: `/`, or the prefix and `/`.
     pub fn root(&self) -> String {
         format!("{}/", self.prefix)
+    }
+}
+
+/// A provider could not be set up from its configuration.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct SetUpFault {
+    key: &'static str,
+    problem: String,
+}
+
+impl SetUpFault {
+    /// The value of `key` has this problem.
+    pub fn new(key: &'static str, problem: impl fmt::Display) -> Self {
+        Self { key, problem: problem.to_string() }
+    }
+
+    /// The configuration key at fault.
+    pub fn key(&self) -> &'static str {
+        self.key
     }
 }

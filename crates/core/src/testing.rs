@@ -1,0 +1,101 @@
+//! Ports for tests: a clock that is set, accounts from a list, tokens without cryptography. Never for production.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::credential::{Secret, SecretDigest};
+use crate::ports::{Account, Accounts, AccountsUnavailable, Clock, TokenClaims, TokenFault, Tokens};
+use crate::session::Person;
+use crate::time::Timestamp;
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    /// A clock that shows `now`.
+    pub fn at(now: Timestamp) -> Self {
+        Self(AtomicU64::new(now.as_millis()))
+    }
+
+    /// Moves it forward.
+    pub fn advance(&self, span: Duration) {
+        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Default for ManualClock {
+    /// Some day in 2026.
+    fn default() -> Self {
+        Self::at(Timestamp::from_millis(1_790_000_000_000))
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Accounts from a list. The password of each is its name with `-password` behind.
+#[derive(Debug)]
+pub struct ListedAccounts(Vec<Account>);
+
+impl Default for ListedAccounts {
+    /// `alice` and `bob` in realm `Default`, another `alice` in `LDAP`, and `admin`, who is administrator.
+    fn default() -> Self {
+        let account = |realm: &str, name: &str| Account {
+            realm: realm.to_owned(),
+            name: name.to_owned(),
+            person: Some(Person::new(format!("{name}@example.com"))),
+            email: Some(format!("{name}@example.com")),
+            display_name: format!("{}{} Example", name[..1].to_uppercase(), &name[1..]),
+            groups: vec!["editors".to_owned()],
+            administrator: name == "admin",
+        };
+        Self(vec![account("Default", "alice"), account("Default", "bob"), account("LDAP", "alice"), account("Default", "admin")])
+    }
+}
+
+#[async_trait]
+impl Accounts for ListedAccounts {
+    async fn verify(&self, realm: Option<&str>, name: &str, password: &Secret) -> Result<Option<Account>, AccountsUnavailable> {
+        let mut known = self.0.iter().filter(|account| realm.is_none_or(|realm| account.realm.eq_ignore_ascii_case(realm)));
+        let account = known.find(|account| {
+            account.name.eq_ignore_ascii_case(name) || account.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(name))
+        });
+        Ok(account.filter(|account| password.reveal() == format!("{}-password", account.name)).cloned())
+    }
+
+    fn find(&self, realm: &str, name: &str) -> Option<Account> {
+        let same = |account: &&Account| account.realm.eq_ignore_ascii_case(realm) && account.name.eq_ignore_ascii_case(name);
+        self.0.iter().find(same).cloned()
+    }
+}
+
+/// Tokens of three parts that only this value knows: nothing is signed, it remembers what it minted.
+#[derive(Debug, Default)]
+pub struct RememberedTokens(Mutex<Vec<(SecretDigest, TokenClaims)>>);
+
+impl Tokens for RememberedTokens {
+    fn mint(&self, claims: &TokenClaims) -> Result<Secret, TokenFault> {
+        let token = Secret::new(format!("e30.{}.{}", claims.jti, Secret::random().reveal()));
+        let mut known = self.0.lock().map_err(|_| TokenFault::Invalid)?;
+        known.push((SecretDigest::of(token.reveal()), claims.clone()));
+        Ok(token)
+    }
+
+    fn verify(&self, token: &str, issuer: &str, audience: &str, now: Timestamp) -> Result<TokenClaims, TokenFault> {
+        let digest = SecretDigest::of(token);
+        let known = self.0.lock().map_err(|_| TokenFault::Invalid)?;
+        let (_, claims) = known.iter().find(|(known, _)| *known == digest).ok_or(TokenFault::Invalid)?;
+        if claims.iss != issuer || claims.aud != audience {
+            return Err(TokenFault::Invalid);
+        }
+        if claims.exp <= now.as_secs() { Err(TokenFault::Expired) } else { Ok(claims.clone()) }
+    }
+}

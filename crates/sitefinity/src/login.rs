@@ -1,0 +1,179 @@
+//! The stand-in's logins: form, OAuth2 password grant, and the token service's silent sign-in.
+//!
+//! Observed in the vendor's clients, unless a function says otherwise (docs/vendors/sitefinity.md, "Logins").
+
+use std::time::Duration;
+
+use logout_core::SessionAuthority;
+use logout_core::credential::{Credential, Secret};
+use logout_core::message::{Request, Response};
+use logout_core::page::{Field, Form, Page};
+use logout_core::ports::{Account, AccountsUnavailable, TokenClaims};
+use logout_core::session::SignOnId;
+use logout_core::sign_out::{Refusal, Wanted};
+use logout_core::store::Opened;
+use serde_json::{Value, json};
+
+use crate::config::Dialect;
+use crate::probe::live_by_cookie;
+use crate::request::{ACCESS, SITE, TOKEN_SERVICE};
+
+const ANTI_FORGERY: &str = "anti-forgery";
+const ANTI_FORGERY_LIFETIME: u64 = 15 * 60;
+
+pub(crate) fn anti_forgery(request: &Request, sessions: &SessionAuthority) -> Result<Response, Refusal> {
+    if !request.header("x-sf-antiforgery-request").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        return Err(Refusal::Malformed { field: "X-SF-ANTIFORGERY-REQUEST", rule: "must be true" });
+    }
+    Ok(json_answer(200, &json!({ "Value": anti_forgery_token(sessions)?.reveal() })))
+}
+
+fn anti_forgery_token(sessions: &SessionAuthority) -> Result<Secret, Refusal> {
+    mint(sessions, ANTI_FORGERY, "", ANTI_FORGERY_LIFETIME)
+}
+
+fn mint(sessions: &SessionAuthority, purpose: &str, subject: &str, lifetime: u64) -> Result<Secret, Refusal> {
+    let now = sessions.now().as_secs();
+    let claims = TokenClaims {
+        iss: sessions.platform().name.as_str().to_owned(),
+        aud: purpose.to_owned(),
+        sub: subject.to_owned(),
+        jti: Secret::random().reveal().to_owned(),
+        iat: now,
+        exp: now + lifetime,
+        vendor: Default::default(),
+    };
+    sessions.tokens().mint(&claims).map_err(|_| Refusal::Unavailable)
+}
+
+/// Form login. 302 in both cases; a failure carries `loginerror=True`.
+pub(crate) async fn login_form(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
+    let form = request.form();
+    let token = form.first_ignoring_case("sf_antiforgery").unwrap_or_default();
+    let issuer = sessions.platform().name.as_str();
+    // A page of another site can get a token of its own, but not hide from the browser where its form came from.
+    let foreign = request.header("sec-fetch-site").is_some_and(|site| site == "cross-site");
+    if foreign || sessions.tokens().verify(token, issuer, ANTI_FORGERY, sessions.now()).is_err() {
+        return Ok(Response::with_text(403, "text/plain; charset=utf-8", "The anti-forgery token is missing or wrong."));
+    }
+    let landing = |name| match Wanted::from_values(form.all_ignoring_case(name)) {
+        Wanted::Address(address) => dialect.redirects.approve(&address).unwrap_or_else(|_| dialect.root.clone()),
+        Wanted::Bad(_) | Wanted::Nothing => dialect.root.clone(),
+    };
+    let provider = form.first_ignoring_case("MembershipProviderName").filter(|name| !name.is_empty());
+    let username = form.first_ignoring_case("username").unwrap_or_default();
+    let password = Secret::new(form.first_ignoring_case("password").unwrap_or_default());
+    let Some(account) = verify(sessions, dialect, provider, username, &password).await? else {
+        return Ok(Response::redirect(&landing("ErrorRedirectUrl").with_parameter("loginerror", "True")).uncached());
+    };
+    let remembered = form.first_ignoring_case("RememberMe").is_some_and(|value| matches!(value, "true" | "True" | "on" | "1"));
+    let sign_on = SignOnId::random();
+    let token_service = open(request, sessions, dialect, &account, sign_on, TOKEN_SERVICE, false).await?.ok_or(Refusal::Unavailable)?;
+    let site = open(request, sessions, dialect, &account, sign_on, SITE, true).await?.ok_or(Refusal::Unavailable)?;
+    let max_age = remembered.then_some(sessions.platform().absolute_timeout);
+    let answer = Response::redirect(&landing("RedirectUrl"));
+    let answer = answer.header("set-cookie", dialect.token_service_cookie.set(token_service.reveal(), request.is_secure(), max_age));
+    Ok(set_site_cookies(answer, &site, request, max_age, dialect).uncached())
+}
+
+fn set_site_cookies(answer: Response, site: &Secret, request: &Request, max_age: Option<Duration>, dialect: &Dialect) -> Response {
+    let answer = answer.header("set-cookie", dialect.session_cookie.set(site.reveal(), request.is_secure(), max_age));
+    dialect
+        .extra_cookies
+        .iter()
+        .fold(answer, |answer, cookie| answer.header("set-cookie", cookie.set(Secret::random().reveal(), request.is_secure(), max_age)))
+}
+
+async fn verify(
+    sessions: &SessionAuthority,
+    dialect: &Dialect,
+    provider: Option<&str>,
+    username: &str,
+    password: &Secret,
+) -> Result<Option<Account>, Refusal> {
+    let provider = provider.unwrap_or(&dialect.config.default_provider);
+    sessions.accounts().verify(Some(provider), username, password).await.map_err(|AccountsUnavailable| Refusal::Unavailable)
+}
+
+/// Opens a session whose credential is a fresh secret; `None` when it was to join a sign-on that has ended.
+async fn open(
+    request: &Request,
+    sessions: &SessionAuthority,
+    dialect: &Dialect,
+    account: &Account,
+    sign_on: SignOnId,
+    purpose: &str,
+    joins: bool,
+) -> Result<Option<Secret>, Refusal> {
+    let secret = Secret::random();
+    let mut session = sessions.new_session(dialect.subject(Some(&account.realm), &account.name), Some(account), request.device());
+    session.sign_on = Some(sign_on);
+    session.credentials = vec![Credential { digest: sessions.digest(purpose, secret.reveal()), expires: session.expires, csrf_due: false }];
+    let opened = sessions.open(session, joins).await?;
+    Ok((opened == Opened::Opened).then_some(secret))
+}
+
+/// OAuth2 password grant. Documented: the form fields, `access_token` and `token_type`; the error shape is that of RFC 6749.
+/// Any client is accepted (our choice).
+pub(crate) async fn token(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
+    let form = request.form();
+    match form.first("grant_type") {
+        Some("password") => {}
+        Some(_) => return Ok(oauth_fault("unsupported_grant_type", "Only the password grant is offered.")),
+        None => return Ok(oauth_fault("invalid_request", "grant_type is missing.")),
+    }
+    let (Some(username), Some(password)) = (form.first("username"), form.first("password")) else {
+        return Ok(oauth_fault("invalid_request", "username or password is missing."));
+    };
+    let provider = form.first("membership_provider");
+    let Some(account) = verify(sessions, dialect, provider, username, &Secret::new(password)).await? else {
+        return Ok(oauth_fault("invalid_grant", "The user name or password is wrong."));
+    };
+    let lifetime = u64::from(dialect.config.access_token_lifetime);
+    let subject = dialect.subject(Some(&account.realm), &account.name);
+    let access_token = mint(sessions, ACCESS, &subject.name, lifetime)?;
+    let mut session = sessions.new_session(subject, Some(&account), request.device());
+    session.expires = session.opened.plus(Duration::from_secs(lifetime));
+    session.credentials =
+        vec![Credential { digest: sessions.digest(ACCESS, access_token.reveal()), expires: session.expires, csrf_due: false }];
+    sessions.open(session, false).await?;
+    Ok(json_answer(200, &json!({ "access_token": access_token.reveal(), "token_type": "bearer", "expires_in": lifetime })))
+}
+
+pub(crate) fn oauth_fault(code: &str, description: &str) -> Response {
+    json_answer(400, &json!({ "error": code, "error_description": description }))
+}
+
+/// The token service's sign-in: silently opens a new site session while the token service's own session is live, and asks
+/// for credentials otherwise. This is what brings people back who signed out without `sts_signout=true` (our path; the
+/// behaviour was observed).
+pub(crate) async fn token_service(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
+    let query = request.query();
+    let wanted = match Wanted::from_values(query.all_ignoring_case("redirect_uri")) {
+        Wanted::Address(address) => dialect.redirects.approve(&address).unwrap_or_else(|_| dialect.root.clone()),
+        Wanted::Bad(_) | Wanted::Nothing => dialect.root.clone(),
+    };
+    if let Some(parent) = live_by_cookie(request, sessions, dialect.token_service_cookie.name(), TOKEN_SERVICE).await? {
+        let account = sessions.accounts().find(&parent.subject.realm, &parent.subject.name);
+        if let (Some(account), Some(sign_on)) = (account, parent.sign_on)
+            && let Some(site) = open(request, sessions, dialect, &account, sign_on, SITE, true).await?
+        {
+            return Ok(set_site_cookies(Response::redirect(&wanted), &site, request, None, dialect).uncached());
+        }
+    }
+    let form = Form {
+        action: format!("{}/sitefinity/login-handler", dialect.prefix),
+        fields: vec![
+            Field::visible("User name", "username", "text"),
+            Field::visible("Password", "password", "password"),
+            Field::hidden("RedirectUrl", wanted.as_str()),
+            Field::hidden("sf_antiforgery", anti_forgery_token(sessions)?.reveal()),
+        ],
+        button: "Sign in".to_owned(),
+    };
+    Ok(Page { title: "Sign in".to_owned(), lines: Vec::new(), form: Some(form) }.response(200))
+}
+
+pub(crate) fn json_answer(status: u16, body: &Value) -> Response {
+    Response::with_text(status, "application/json; charset=utf-8", body.to_string()).uncached()
+}

@@ -1,0 +1,120 @@
+//! The stand-in's session probes, and the page at its root: who is signed in?
+//!
+//! Observed in the vendor's clients, unless a function says otherwise (docs/vendors/sitefinity.md, "Probes").
+
+use std::sync::Arc;
+
+use logout_core::SessionAuthority;
+use logout_core::credential::SecretDigest;
+use logout_core::message::{Request, Response};
+use logout_core::page::Page;
+use logout_core::ports::Account;
+use logout_core::session::Session;
+use logout_core::sign_out::Refusal;
+use serde_json::{Value, json};
+
+use crate::config::Dialect;
+use crate::login::json_answer;
+use crate::request::{ACCESS, SITE};
+
+pub(crate) async fn login_status(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
+    let who = caller(request, sessions, dialect).await?;
+    let account = who.account();
+    Ok(json_answer(
+        200,
+        &json!({
+            "IsLoggedIn": account.is_some(),
+            "Email": account.and_then(|account| account.email.as_deref()),
+            "DisplayName": account.map(|account| account.display_name.as_str()),
+            "AvatarImageUrl": Value::Null,
+        }),
+    ))
+}
+
+/// A cookie that opens nothing is an anonymous caller; a bearer token that opens nothing is an error (our reading of the
+/// clients, which test `IsAuthenticated` in the first case and the status in the second).
+pub(crate) async fn current_user(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
+    let who = caller(request, sessions, dialect).await?;
+    if matches!(who, Who::BadBearer) {
+        let fault = json!({ "error": { "code": "Unauthorized", "message": "The access token is expired or revoked." } });
+        return Ok(json_answer(401, &fault).header("www-authenticate", "Bearer error=\"invalid_token\""));
+    }
+    let account = who.account();
+    Ok(json_answer(
+        200,
+        &json!({ "value": {
+            "IsAuthenticated": account.is_some(),
+            "Username": account.map(|account| account.name.as_str()),
+            "DisplayName": account.map(|account| account.display_name.as_str()),
+            "Email": account.and_then(|account| account.email.as_deref()),
+            "Roles": account.map(roles).unwrap_or_default(),
+        }}),
+    ))
+}
+
+fn roles(account: &Account) -> Vec<&str> {
+    let own = account.groups.iter().map(String::as_str);
+    own.chain(account.administrator.then_some("Administrators")).collect()
+}
+
+pub(crate) async fn home(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
+    let who = caller(request, sessions, dialect).await?;
+    Ok(Page::who_is_signed_in(dialect.platform.as_str(), who.account().map(|account| account.display_name.as_str())).response(200))
+}
+
+enum Who {
+    Account(Account),
+    Anonymous,
+    BadBearer,
+}
+
+impl Who {
+    fn account(&self) -> Option<&Account> {
+        match self {
+            Self::Account(account) => Some(account),
+            Self::Anonymous | Self::BadBearer => None,
+        }
+    }
+}
+
+/// Who calls: by bearer token, else by cookie, else by access key, which the vendor's client sends only without a cookie.
+async fn caller(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Who, Refusal> {
+    if let Some(token) = request.authorization("Bearer") {
+        let session = live_bearer(token, sessions).await?;
+        return Ok(session.and_then(|session| account_of(sessions, &session)).map_or(Who::BadBearer, Who::Account));
+    }
+    if let Some(session) = live_by_cookie(request, sessions, dialect.session_cookie.name(), SITE).await? {
+        return Ok(account_of(sessions, &session).map_or(Who::Anonymous, Who::Account));
+    }
+    let key = request.header("x-sf-access-key").map(SecretDigest::of);
+    let owner = dialect.config.access_keys.iter().find(|known| key.is_some_and(|key| key.matches(&SecretDigest::of(&known.key))));
+    let account = owner
+        .and_then(|owner| sessions.accounts().find(owner.provider.as_deref().unwrap_or(&dialect.config.default_provider), &owner.username));
+    Ok(account.map_or(Who::Anonymous, Who::Account))
+}
+
+async fn live_bearer(token: &str, sessions: &SessionAuthority) -> Result<Option<Arc<Session>>, Refusal> {
+    if sessions.tokens().verify(token, sessions.platform().name.as_str(), ACCESS, sessions.now()).is_err() {
+        return Ok(None);
+    }
+    let found = sessions.session(&sessions.digest(ACCESS, token)).await?;
+    Ok(found.map(|(session, _)| session))
+}
+
+pub(crate) async fn live_by_cookie(
+    request: &Request,
+    sessions: &SessionAuthority,
+    cookie: &str,
+    purpose: &str,
+) -> Result<Option<Arc<Session>>, Refusal> {
+    for value in request.cookies(cookie) {
+        if let Some((session, _)) = sessions.session(&sessions.digest(purpose, value)).await? {
+            return Ok(Some(session));
+        }
+    }
+    Ok(None)
+}
+
+fn account_of(sessions: &SessionAuthority, session: &Session) -> Option<Account> {
+    sessions.accounts().find(&session.subject.realm, &session.subject.name)
+}

@@ -1,0 +1,70 @@
+//! Glue: read, sign out, answer. Decisions live in the other rooms.
+
+use async_trait::async_trait;
+use logout_core::SessionAuthority;
+use logout_core::message::{Method, Reply, Request, Response};
+use logout_core::platform::{Platform, SetUpFault};
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
+use logout_core::sign_out::Refusal;
+
+use crate::config::{Dialect, SitefinityConfig};
+use crate::{reply, request, stand_in};
+
+/// Speaks Sitefinity's sign-out for one platform.
+#[derive(Debug)]
+pub struct SitefinityProvider {
+    dialect: Dialect,
+    endpoints: Vec<Endpoint>,
+    login_endpoints: Vec<Endpoint>,
+}
+
+impl SitefinityProvider {
+    /// The provider of `platform`.
+    ///
+    /// # Errors
+    /// Names the configuration key that cannot be used.
+    pub fn new(config: SitefinityConfig, platform: &Platform) -> Result<Self, SetUpFault> {
+        let dialect = Dialect::new(config, platform)?;
+        // Observed: clients write the path in any case, and with a slash at its end.
+        let sign_out = Endpoint::new("sign-out", &[Method::Get, Method::Post], "/Sitefinity/SignOut", &[]);
+        Ok(Self {
+            endpoints: vec![sign_out.ignoring_case().with_optional_slash()],
+            login_endpoints: stand_in::endpoints(&dialect),
+            dialect,
+        })
+    }
+}
+
+#[async_trait]
+impl LogoutProvider for SitefinityProvider {
+    fn vendor(&self) -> Vendor {
+        Vendor::Sitefinity
+    }
+
+    fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
+        let asked = request::read(request, &self.dialect);
+        match sessions.sign_out(asked.sign_out).await {
+            Ok(done) => reply::signed_out(&done, asked.stays, request, &self.dialect),
+            Err(refusal) => reply::refused(&refusal),
+        }
+    }
+
+    fn refused(&self, _request: &Request, refusal: &Refusal) -> Reply {
+        reply::refused(refusal)
+    }
+}
+
+#[async_trait]
+impl LoginProvider for SitefinityProvider {
+    fn login_endpoints(&self) -> &[Endpoint] {
+        &self.login_endpoints
+    }
+
+    async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response {
+        stand_in::serve(request, sessions, &self.dialect).await.unwrap_or_else(|refusal| reply::refused(&refusal).into())
+    }
+}

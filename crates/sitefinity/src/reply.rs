@@ -1,0 +1,75 @@
+//! The vendor's words for what came out. Pure.
+
+use logout_core::SignedOut;
+use logout_core::message::{Reply, Request, Response};
+use logout_core::receipt::Reach;
+use logout_core::sign_out::Refusal;
+
+use crate::config::Dialect;
+
+/// A sign-out that was done: 302 to the landing, or with `redirect=false` an empty 200.
+///
+/// Observed: a client counts 200 as success and 302 as failure when it asked for `redirect=false`, and reads no body.
+pub(crate) fn signed_out(done: &SignedOut, stays: bool, request: &Request, dialect: &Dialect) -> Reply {
+    let answer = match done.landing() {
+        Some(landing) if !stays => Response::redirect(landing),
+        _ => Response::new(200),
+    };
+    let mut answer = answer.header("cache-control", "no-cache, no-store").header("pragma", "no-cache");
+    if done.caller_included() {
+        answer = clear_cookies(answer, done.reach(), request.is_secure(), dialect);
+    }
+    Reply::signed_out(done, answer)
+}
+
+fn clear_cookies(answer: Response, reach: Reach, secure: bool, dialect: &Dialect) -> Response {
+    let mut answer = answer.cookies(dialect.session_cookie.clear(secure));
+    for cookie in &dialect.extra_cookies {
+        answer = answer.cookies(cookie.clear(secure));
+    }
+    if reach >= Reach::SignOn { answer.cookies(dialect.token_service_cookie.clear(secure)) } else { answer }
+}
+
+/// A request that did not become a sign-out. Statuses are our choice; `X-Authentication-Error: NeedAdminRights` was
+/// observed at the vendor's services.
+pub(crate) fn refused(refusal: &Refusal) -> Reply {
+    let (status, text) = match refusal {
+        Refusal::NotSignedIn => (401, "Sign in first."),
+        Refusal::Forbidden => (403, "Administrator rights are needed to sign out another user."),
+        Refusal::CrossSite => (403, "Sign-out from another site is not allowed here."),
+        Refusal::MethodNotAllowed { .. } => (405, "Method not allowed."),
+        Refusal::TooSlow => (408, "The request took too long."),
+        Refusal::BodyTooLarge => (413, "The request is too large."),
+        Refusal::Unavailable => (503, "Sign-out is temporarily unavailable. Nobody was signed out."),
+        _ => (400, "The request cannot be understood."),
+    };
+    let mut answer = Response::with_text(status, "text/plain; charset=utf-8", text);
+    if *refusal == Refusal::Forbidden {
+        answer = answer.header("x-authentication-error", "NeedAdminRights");
+    }
+    Reply::refused(refusal, answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_a_status_and_a_text() {
+        for (refusal, status) in [
+            (Refusal::NotSignedIn, 401),
+            (Refusal::Forbidden, 403),
+            (Refusal::CrossSite, 403),
+            (Refusal::MethodNotAllowed { allow: vec![] }, 405),
+            (Refusal::TooSlow, 408),
+            (Refusal::BodyTooLarge, 413),
+            (Refusal::Malformed { field: "x", rule: "y" }, 400),
+            (Refusal::Unavailable, 503),
+        ] {
+            let response = Response::from(refused(&refusal));
+            assert_eq!(response.status(), status, "{refusal}");
+            assert!(!response.body().is_empty());
+            assert_eq!(response.headers().iter().any(|(name, _)| *name == "x-authentication-error"), refusal == Refusal::Forbidden);
+        }
+    }
+}

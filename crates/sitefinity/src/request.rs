@@ -1,0 +1,165 @@
+//! What a sign-out request asks for. Pure.
+
+use logout_core::credential::CredentialDigest;
+use logout_core::message::Request;
+use logout_core::receipt::Reach;
+use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, SignOut, Target, Wanted};
+
+use crate::config::Dialect;
+
+/// The site's session, in its cookie.
+pub(crate) const SITE: &str = "site";
+/// The token service's session, in its cookie.
+pub(crate) const TOKEN_SERVICE: &str = "token-service";
+/// An OAuth2 access token.
+pub(crate) const ACCESS: &str = "access";
+
+/// What a request asks for, and how it wants to be answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) sign_out: SignOut,
+    /// `redirect=false`: the answer is not a redirect.
+    pub(crate) stays: bool,
+}
+
+/// Reads a sign-out. Never fails: what cannot be understood counts as absent. Parameters come from the query, by POST too,
+/// and their names have no case (our choice).
+pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
+    let query = request.query();
+    let with_token_service = flag(query.first_ignoring_case("sts_signout")) == Some(true);
+    let username = query.first_ignoring_case("username").map(str::trim).filter(|name| !name.is_empty());
+    let (target, reach) = match username {
+        Some(name) => (Target::Subject(dialect.subject(query.first_ignoring_case("provider"), name)), Reach::Subject),
+        None if with_token_service => (Target::Caller, Reach::SignOn),
+        None => (Target::Caller, Reach::Session),
+    };
+    let wanted = match Wanted::from_values(query.all_ignoring_case("redirect_uri")) {
+        // Observed in ASP.NET sites: `~/` means the application's root, which relative addresses resolve against anyway.
+        Wanted::Address(address) => Wanted::Address(match address.trim_matches(' ').strip_prefix("~/") {
+            Some(rest) => format!("{}{rest}", dialect.root.as_str()),
+            None => address,
+        }),
+        other => other,
+    };
+    Asked {
+        sign_out: SignOut {
+            credentials: credentials(request, dialect, with_token_service || username.is_some()),
+            // The answer clears every cookie it was shown, so the session behind each of them has to end.
+            choice: Choice::All,
+            csrf: CsrfProof::NotNeeded,
+            client: None,
+            target,
+            reach,
+            absent: Absent::Accept,
+            landing: Landing {
+                wanted,
+                policy: LandingPolicy::Platform(dialect.redirects.clone()),
+                default: Some(dialect.root.clone()),
+                refuse_bad: false,
+            },
+        },
+        stays: flag(query.first_ignoring_case("redirect")) == Some(false),
+    }
+}
+
+fn credentials(request: &Request, dialect: &Dialect, with_token_service: bool) -> Vec<Presented> {
+    let digest = |purpose, secret: &str| Some(CredentialDigest::of(&dialect.platform, purpose, secret));
+    let mut credentials = Vec::with_capacity(2);
+    credentials.extend(request.authorization("Bearer").map(|token| Presented::in_header(digest(ACCESS, token))));
+    credentials.extend(request.cookies(dialect.session_cookie.name()).map(|value| Presented::in_cookie(digest(SITE, value))));
+    if with_token_service {
+        let values = request.cookies(dialect.token_service_cookie.name());
+        credentials.extend(values.map(|value| Presented::in_cookie(digest(TOKEN_SERVICE, value))));
+    }
+    credentials
+}
+
+fn flag(value: Option<&str>) -> Option<bool> {
+    match value {
+        Some(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Some(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use logout_core::Method;
+    use logout_core::platform::Platform;
+    use logout_core::redirect::RedirectFault;
+    use logout_core::session::Subject;
+
+    use super::*;
+    use crate::SitefinityConfig;
+
+    fn dialect(base: &str) -> Dialect {
+        Dialect::new(SitefinityConfig::default(), &Platform::new("cms", base.parse().unwrap())).unwrap()
+    }
+
+    fn asked(query: &str) -> Asked {
+        read(&Request::new(Method::Get, "/Sitefinity/SignOut").with_query(query), &dialect("http://cms.example/"))
+    }
+
+    #[test]
+    fn the_token_service_is_signed_out_only_by_true() {
+        for (query, reach) in [
+            ("", Reach::Session),
+            ("sts_signout=false", Reach::Session),
+            ("sts_signout=maybe", Reach::Session),
+            ("sts_signout=true", Reach::SignOn),
+            ("STS_SignOut=TRUE", Reach::SignOn),
+            ("sts_signout=true&sts_signout=false", Reach::SignOn),
+        ] {
+            assert_eq!(asked(query).sign_out.reach, reach, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_user_is_named_by_provider_and_name_without_case() {
+        for (query, target) in [
+            ("provider=Default&username=MyUserName", Target::Subject(Subject::new("default", "myusername"))),
+            ("username=MyUserName", Target::Subject(Subject::new("default", "myusername"))),
+            ("Provider=LDAP&UserName=x", Target::Subject(Subject::new("ldap", "x"))),
+            ("provider=&username=x", Target::Subject(Subject::new("default", "x"))),
+            ("provider=Default", Target::Caller),
+            ("username=", Target::Caller),
+        ] {
+            assert_eq!(asked(query).sign_out.target, target, "{query}");
+        }
+    }
+
+    #[test]
+    fn only_redirect_false_stays() {
+        for (query, stays) in [
+            ("", false),
+            ("redirect=false", true),
+            ("Redirect=FALSE", true),
+            ("redirect=maybe", false),
+            ("redirect=false&redirect=true", true),
+        ] {
+            assert_eq!(asked(query).stays, stays, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_tilde_means_the_root_of_the_application() {
+        let request = Request::new(Method::Get, "/Sitefinity/SignOut").with_query("redirect_uri=~/home");
+        assert!(
+            matches!(read(&request, &dialect("http://x.example/cms")).sign_out.landing.wanted, Wanted::Address(to) if to == "/cms/home")
+        );
+        assert!(matches!(asked("redirect_uri=a&redirect_uri=b").sign_out.landing.wanted, Wanted::Bad(RedirectFault::Duplicated)));
+    }
+
+    #[test]
+    fn bearer_comes_before_cookies_and_the_token_service_only_where_it_counts() {
+        let request = Request::new(Method::Get, "/Sitefinity/SignOut")
+            .with_header("cookie", ".AspNet.Cookies=a; idsrv=b; .AspNet.Cookies=c")
+            .with_header("authorization", "Bearer t");
+        let by_cookie = |query: &str| -> Vec<bool> {
+            let request = request.clone().with_query(query);
+            read(&request, &dialect("http://x.example")).sign_out.credentials.iter().map(|presented| presented.by_cookie).collect()
+        };
+        assert_eq!(by_cookie(""), [false, true, true]);
+        assert_eq!(by_cookie("sts_signout=true"), [false, true, true, true]);
+    }
+}
