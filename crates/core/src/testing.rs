@@ -1,14 +1,20 @@
 //! Ports for tests: a clock that is set, accounts from a list, tokens without cryptography. Never for production.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::authority::{Ports, SessionAuthority};
 use crate::credential::{Secret, SecretDigest};
+use crate::message::{Request, Response};
+use crate::platform::Platform;
 use crate::ports::{Account, Accounts, AccountsUnavailable, Clock, TokenClaims, TokenFault, Tokens};
+use crate::provider::LoginProvider;
 use crate::session::Person;
+use crate::sign_out::Refusal;
+use crate::store::MemoryStore;
 use crate::time::Timestamp;
 
 /// A clock that stands still until it is moved.
@@ -97,5 +103,66 @@ impl Tokens for RememberedTokens {
             return Err(TokenFault::Invalid);
         }
         if claims.exp <= now.as_secs() { Err(TokenFault::Expired) } else { Ok(claims.clone()) }
+    }
+}
+
+/// A provider with a store in memory and a clock that is set: what an adapter's tests send requests to.
+#[derive(Debug)]
+pub struct StandIn<P> {
+    provider: P,
+    sessions: SessionAuthority,
+    clock: Arc<ManualClock>,
+}
+
+impl<P: LoginProvider> StandIn<P> {
+    /// The stand-in of `platform`, spoken for by what `provider` makes.
+    pub fn new(platform: Platform, provider: impl FnOnce(&Platform) -> P) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let provider = provider(&platform);
+        let ports = Ports {
+            accounts: Arc::new(ListedAccounts::default()),
+            clock: clock.clone(),
+            store: Arc::new(MemoryStore::new()),
+            tokens: Arc::new(RememberedTokens::default()),
+        };
+        Self { provider, sessions: SessionAuthority::new(Arc::new(platform), ports), clock }
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    /// Its sessions.
+    pub fn sessions(&self) -> &SessionAuthority {
+        &self.sessions
+    }
+
+    /// Answers as a server would that mounts the provider at its paths; a path that is nobody's gets 404.
+    pub fn send(&self, request: Request) -> Response {
+        futures_executor::block_on(self.answer(request))
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        let endpoints = self.provider.endpoints().iter().map(|endpoint| (endpoint, true));
+        let all = endpoints.chain(self.provider.login_endpoints().iter().map(|endpoint| (endpoint, false)));
+        let mut matching =
+            all.filter_map(|(endpoint, signs_out)| Some((endpoint, signs_out, endpoint.matches(request.path())?))).peekable();
+        if matching.peek().is_none() {
+            return Response::new(404);
+        }
+        let mut allow = Vec::new();
+        for (endpoint, signs_out, parameters) in matching {
+            if endpoint.methods().contains(&request.method()) {
+                let request = request.with_endpoint(endpoint.name(), parameters);
+                return if signs_out {
+                    self.provider.logout(&request, &self.sessions).await.into()
+                } else {
+                    self.provider.serve(&request, &self.sessions).await
+                };
+            }
+            allow.extend_from_slice(endpoint.methods());
+        }
+        self.provider.refused(&request, &Refusal::MethodNotAllowed { allow }).into()
     }
 }
