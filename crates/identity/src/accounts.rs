@@ -1,0 +1,206 @@
+//! Accounts from a configured list.
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZero;
+use std::sync::Arc;
+use std::{fmt, thread};
+
+use argon2::PasswordHash;
+use async_trait::async_trait;
+use logout_core::credential::Secret;
+use logout_core::ports::{Account, Accounts, AccountsUnavailable};
+use tokio::sync::Semaphore;
+
+use crate::password::{HashFault, decoy, parse_hash, verify};
+
+/// How many verifications may wait for each one that runs. At the recommended costs the last in the queue waits for less
+/// than a second; whoever comes later is told at once that accounts are not available.
+const WAITING_PER_SLOT: usize = 16;
+
+/// An account and the hash of its password.
+#[derive(Clone)]
+pub struct PasswordAccount {
+    /// Who it is.
+    pub account: Account,
+    /// The argon2 hash, as a PHC string.
+    pub password_hash: Secret,
+}
+
+impl fmt::Debug for PasswordAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordAccount").field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+/// Why a list of accounts is not accepted.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccountFault {
+    /// Two accounts of one realm have the same name, ASCII case aside.
+    #[error("the account {name} exists twice in realm {realm}")]
+    Duplicate {
+        /// The realm.
+        realm: String,
+        /// The name.
+        name: String,
+    },
+    /// The hash of an account is none.
+    #[error("the password hash of account {name} in realm {realm}: {fault}")]
+    Hash {
+        /// The realm.
+        realm: String,
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        fault: HashFault,
+    },
+    /// No decoy hash could be made: the operating system gave no randomness or no memory.
+    #[error("passwords cannot be hashed on this machine")]
+    Hashing,
+}
+
+/// Verifies names and passwords against a list that does not change.
+///
+/// - Realms are compared exactly, names and mail addresses without regard to ASCII case. A name counts before a mail
+///   address, an earlier account before a later one.
+/// - The argon2 work runs on the runtime's blocking threads, on at most as many at once as there are cores. A bounded
+///   number may wait; more are refused with [`AccountsUnavailable`], so that a flood of logins cannot pile up memory.
+/// - Every call does the same number of hashes of the same cost, whether the name exists or not. Where the configured
+///   hashes differ in cost, unknown names cost what the costliest does.
+pub struct PasswordAccounts {
+    entries: Vec<Entry>,
+    /// Lower-cased names and addresses to indexes into `entries`: names first, then addresses, each in configured order.
+    by_login: HashMap<String, Vec<usize>>,
+    /// How many accounts at most answer to one login within one realm, and over all realms.
+    rounds: Rounds,
+    decoy: Arc<PasswordHash>,
+    running: Arc<Semaphore>,
+    admitted: Arc<Semaphore>,
+}
+
+struct Entry {
+    account: Account,
+    hash: Arc<PasswordHash>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rounds {
+    in_realm: usize,
+    anywhere: usize,
+}
+
+impl PasswordAccounts {
+    /// The accounts of this list.
+    ///
+    /// # Errors
+    /// A duplicate name or a hash that is none.
+    pub fn new(accounts: Vec<PasswordAccount>) -> Result<Self, AccountFault> {
+        let slots = thread::available_parallelism().map_or(1, NonZero::get);
+        Self::with_slots(accounts, slots, slots * WAITING_PER_SLOT)
+    }
+
+    fn with_slots(accounts: Vec<PasswordAccount>, slots: usize, waiting: usize) -> Result<Self, AccountFault> {
+        let mut entries: Vec<Entry> = Vec::with_capacity(accounts.len());
+        let mut names = HashSet::new();
+        for PasswordAccount { account, password_hash } in accounts {
+            let (realm, name) = (account.realm.clone(), account.name.clone());
+            if !names.insert((realm.clone(), name.to_ascii_lowercase())) {
+                return Err(AccountFault::Duplicate { realm, name });
+            }
+            let hash = parse_hash(password_hash.reveal()).map_err(|fault| AccountFault::Hash { realm, name, fault })?;
+            entries.push(Entry { account, hash: Arc::new(hash) });
+        }
+        let by_login = index(&entries);
+        let hashes: Vec<&PasswordHash> = entries.iter().map(|entry| entry.hash.as_ref()).collect();
+        Ok(Self {
+            rounds: Rounds::over(&entries, &by_login),
+            decoy: Arc::new(decoy(&hashes).map_err(|_| AccountFault::Hashing)?),
+            by_login,
+            entries,
+            running: Arc::new(Semaphore::new(slots)),
+            admitted: Arc::new(Semaphore::new(slots + waiting)),
+        })
+    }
+
+    /// The accounts that answer to `login`, best first.
+    fn candidates<'a>(&'a self, realm: Option<&'a str>, login: &str) -> impl Iterator<Item = &'a Entry> + use<'a> {
+        let indexes = self.by_login.get(&login.to_ascii_lowercase()).map_or(&[][..], Vec::as_slice);
+        indexes.iter().map(|at| &self.entries[*at]).filter(move |entry| realm.is_none_or(|realm| entry.account.realm == realm))
+    }
+
+    /// Verifies against each hash on a blocking thread and says which ones match.
+    async fn matching(&self, password: &Secret, hashes: Vec<Arc<PasswordHash>>) -> Result<Vec<bool>, AccountsUnavailable> {
+        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| {
+            log::warn!("too many logins at once; refusing");
+            AccountsUnavailable
+        })?;
+        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| AccountsUnavailable)?;
+        let password = password.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            // The permits live as long as the work: a caller that goes away does not stop it, and must not free its slot.
+            let _permits = (admitted, running);
+            hashes.iter().map(|hash| verify(&password, hash)).collect::<Result<Vec<bool>, _>>()
+        });
+        let outcome = work.await.map_err(|_| AccountsUnavailable)?;
+        outcome.map_err(|fault| {
+            log::error!("a login could not be verified: {fault}");
+            AccountsUnavailable
+        })
+    }
+}
+
+#[async_trait]
+impl Accounts for PasswordAccounts {
+    async fn verify(&self, realm: Option<&str>, name: &str, password: &Secret) -> Result<Option<Account>, AccountsUnavailable> {
+        let candidates: Vec<&Entry> = self.candidates(realm, name).collect();
+        let rounds = if realm.is_some() { self.rounds.in_realm } else { self.rounds.anywhere };
+        let decoys = (candidates.len()..rounds).map(|_| Arc::clone(&self.decoy));
+        let hashes = candidates.iter().map(|entry| Arc::clone(&entry.hash)).chain(decoys).collect();
+        let matches = self.matching(password, hashes).await?;
+        Ok(candidates.into_iter().zip(matches).find_map(|(entry, matches)| matches.then(|| entry.account.clone())))
+    }
+
+    fn find(&self, realm: &str, name: &str) -> Option<Account> {
+        self.candidates(Some(realm), name).find(|entry| entry.account.name.eq_ignore_ascii_case(name)).map(|entry| entry.account.clone())
+    }
+}
+
+impl fmt::Debug for PasswordAccounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordAccounts").field("accounts", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+impl Rounds {
+    fn over(entries: &[Entry], by_login: &HashMap<String, Vec<usize>>) -> Self {
+        let per_realm = |indexes: &Vec<usize>| {
+            let mut counts: HashMap<&str, usize> = HashMap::new();
+            for at in indexes {
+                *counts.entry(&entries[*at].account.realm).or_default() += 1;
+            }
+            counts.into_values().max().unwrap_or(0)
+        };
+        // At least one, so that an empty list takes as long to say no as any other.
+        Self {
+            in_realm: by_login.values().map(per_realm).max().unwrap_or(0).max(1),
+            anywhere: by_login.values().map(Vec::len).max().unwrap_or(0).max(1),
+        }
+    }
+}
+
+fn index(entries: &[Entry]) -> HashMap<String, Vec<usize>> {
+    let mut by_login: HashMap<String, Vec<usize>> = HashMap::new();
+    let names = entries.iter().enumerate().map(|(at, entry)| (at, &entry.account.name));
+    let addresses = entries.iter().enumerate().filter_map(|(at, entry)| Some((at, entry.account.email.as_ref()?)));
+    for (at, login) in names.chain(addresses) {
+        let indexes = by_login.entry(login.to_ascii_lowercase()).or_default();
+        if !indexes.contains(&at) {
+            indexes.push(at);
+        }
+    }
+    by_login
+}
+
+#[cfg(test)]
+#[path = "accounts_tests.rs"]
+mod tests;

@@ -1,0 +1,168 @@
+//! The JWTs of stand-ins.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, crypto};
+use logout_core::credential::Secret;
+use logout_core::ports::{Clock, TokenClaims, TokenFault, Tokens};
+use logout_core::store::{SessionStore, StoreUnavailable};
+use logout_core::time::Timestamp;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+
+use crate::keys::SigningKeys;
+
+/// Claims with a meaning of their own, which a vendor's claim may not take the place of (RFC 7519, section 4.1).
+const REGISTERED: [&str; 7] = ["iss", "aud", "sub", "jti", "iat", "exp", "nbf"];
+
+/// Signs with HS256 and a key that all hubs on one store share.
+///
+/// A token is accepted when its header is the very header that one of the accepted keys signs with (so `alg` is never the
+/// caller's choice, and an unknown `kid` is nobody's), its signature fits, issuer and audience are the expected ones, and
+/// it has not expired at the instant that the *caller* names. The system's clock is not asked. A token with `nbf` is
+/// refused: none is minted.
+pub struct JwtTokens {
+    keys: RwLock<Arc<SigningKeys>>,
+}
+
+impl JwtTokens {
+    /// Agrees on keys with everybody who shares `store`; the first one generates them.
+    ///
+    /// # Errors
+    /// The store does not answer, or what it keeps is not a key.
+    pub async fn load(store: &dyn SessionStore, clock: &dyn Clock) -> Result<Self, StoreUnavailable> {
+        // jsonwebtoken chooses a backend by itself only where its features name exactly one; another crate of a build may
+        // switch the other one on. Where somebody has installed one already, that one stays.
+        let _ = crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+        let keys = SigningKeys::agree(store, clock.now()).await?;
+        Ok(Self { keys: RwLock::new(Arc::new(keys)) })
+    }
+
+    /// Takes up a new key where its time has come and drops those that nothing is accepted from any more. Cheap when there
+    /// is nothing to do; to be called by housekeeping, at least daily. When the store does not answer, the old keys stay.
+    ///
+    /// # Errors
+    /// The store does not answer, or what it keeps is not a key.
+    pub async fn rotate(&self, store: &dyn SessionStore, now: Timestamp) -> Result<(), StoreUnavailable> {
+        if !self.current().are_stale(now) {
+            return Ok(());
+        }
+        let fresh = Arc::new(SigningKeys::agree(store, now).await?);
+        // Poisoned or not, the guarded value is one pointer and always whole.
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        log::info!("signing keys rotated");
+        Ok(())
+    }
+
+    fn current(&self) -> Arc<SigningKeys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Tokens for JwtTokens {
+    fn mint(&self, claims: &TokenClaims) -> Result<Secret, TokenFault> {
+        if REGISTERED.iter().any(|name| claims.vendor.contains_key(*name)) {
+            return Err(TokenFault::Invalid);
+        }
+        let keys = self.current();
+        let key = keys.signing().ok_or(TokenFault::Invalid)?;
+        let payload = serde_json::to_vec(claims).map_err(|_| TokenFault::Invalid)?;
+        let mut token = String::with_capacity(key.header.len() + payload.len() * 4 / 3 + 64);
+        token.push_str(&key.header);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(payload, &mut token);
+        let signature = crypto::sign(token.as_bytes(), &key.signs, Algorithm::HS256).map_err(|_| TokenFault::Invalid)?;
+        token.push('.');
+        token.push_str(&signature);
+        Ok(Secret::new(token))
+    }
+
+    fn verify(&self, token: &str, issuer: &str, audience: &str, now: Timestamp) -> Result<TokenClaims, TokenFault> {
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenFault::Invalid)?;
+        let (header, payload) = message.split_once('.').ok_or(TokenFault::Invalid)?;
+        let keys = self.current();
+        let key = keys.verifying(header, now).ok_or(TokenFault::Invalid)?;
+        if !crypto::verify(signature, message.as_bytes(), &key.verifies, Algorithm::HS256).unwrap_or(false) {
+            return Err(TokenFault::Invalid);
+        }
+        let json = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenFault::Invalid)?;
+        let Claims(claims) = serde_json::from_slice(&json).map_err(|_| TokenFault::Invalid)?;
+        if claims.iss != issuer || claims.aud != audience {
+            return Err(TokenFault::Invalid);
+        }
+        if claims.exp <= now.as_secs() { Err(TokenFault::Expired) } else { Ok(claims) }
+    }
+}
+
+impl fmt::Debug for JwtTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtTokens").field("keys", &self.current()).finish()
+    }
+}
+
+/// [`TokenClaims`], read straight from the map: the derived reader buffers every claim because of its flattened field,
+/// and would take a claim that is given twice.
+struct Claims(TokenClaims);
+
+#[derive(serde::Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Claim {
+    Iss,
+    Aud,
+    Sub,
+    Jti,
+    Iat,
+    Exp,
+    Vendor(String),
+}
+
+impl<'de> Deserialize<'de> for Claims {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Claims;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the claims of a token")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
+                let (mut iss, mut aud, mut sub, mut jti, mut iat, mut exp) = (None, None, None, None, None, None);
+                let mut vendor = std::collections::BTreeMap::new();
+                while let Some(claim) = map.next_key()? {
+                    let repeated = match claim {
+                        Claim::Iss => iss.replace(map.next_value()?).is_some(),
+                        Claim::Aud => aud.replace(map.next_value()?).is_some(),
+                        Claim::Sub => sub.replace(map.next_value()?).is_some(),
+                        Claim::Jti => jti.replace(map.next_value()?).is_some(),
+                        Claim::Iat => iat.replace(map.next_value()?).is_some(),
+                        Claim::Exp => exp.replace(map.next_value()?).is_some(),
+                        Claim::Vendor(name) if name == "nbf" => return Err(A::Error::custom("nbf")),
+                        Claim::Vendor(name) => vendor.insert(name, map.next_value()?).is_some(),
+                    };
+                    if repeated {
+                        return Err(A::Error::custom("a claim is given twice"));
+                    }
+                }
+                Ok(Claims(TokenClaims {
+                    iss: iss.ok_or_else(|| A::Error::missing_field("iss"))?,
+                    aud: aud.ok_or_else(|| A::Error::missing_field("aud"))?,
+                    sub: sub.ok_or_else(|| A::Error::missing_field("sub"))?,
+                    jti: jti.ok_or_else(|| A::Error::missing_field("jti"))?,
+                    iat: iat.ok_or_else(|| A::Error::missing_field("iat"))?,
+                    exp: exp.ok_or_else(|| A::Error::missing_field("exp"))?,
+                    vendor,
+                }))
+            }
+        }
+
+        deserializer.deserialize_map(Reader)
+    }
+}
+
+#[cfg(test)]
+#[path = "tokens_tests.rs"]
+mod tests;
