@@ -1,1 +1,24 @@
-//! Mounts sign-out providers in any actix-web app
+//! Mounts one or many sign-out providers in any actix-web app.
+//!
+//! ```no_run
+//! use actix_web::{App, HttpServer};
+//! use logout_actix::{Mount, MountedPlatform};
+//!
+//! # async fn run(platforms: Vec<MountedPlatform>) -> Result<(), Box<dyn std::error::Error>> {
+//! let mount = Mount::new(platforms)?;
+//! HttpServer::new(move || App::new().configure(mount.clone().routes())).bind(("127.0.0.1", 8080))?.run().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The mount answers what belongs to one of its platforms, by host, prefix and path, and leaves everything else to the app's
+//! other routes. Only this crate knows both actix-web and our own request and reply.
+
+mod client;
+mod convert;
+mod mount;
+mod router;
+
+pub use client::TrustedProxies;
+pub use mount::{Limits, Mount, MountedPlatform};
+pub use router::MountFault;

@@ -1,0 +1,54 @@
+//! Between actix-web's messages and our own.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::StreamExt as _;
+use logout_core::message::{Method, Request, Response};
+
+/// Why a body was not read to its end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum BodyFault {
+    Broken,
+    TooLarge,
+    TooSlow,
+}
+
+pub(crate) async fn body(payload: web::Payload, limit: usize, within: Duration) -> Result<Vec<u8>, BodyFault> {
+    actix_web::rt::time::timeout(within, collect(payload, limit)).await.unwrap_or(Err(BodyFault::TooSlow))
+}
+
+async fn collect(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>, BodyFault> {
+    let mut body = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| BodyFault::Broken)?;
+        if body.len() + chunk.len() > limit {
+            return Err(BodyFault::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+pub(crate) fn request(from: &HttpRequest, method: Method, path_from: usize) -> Request {
+    let request = Request::new(method, from.uri().path().get(path_from..).unwrap_or("/"));
+    let request = request.with_query(from.query_string());
+    from.headers().iter().fold(request, |request, (name, value)| {
+        request.with_header(Cow::Owned(name.as_str().to_owned()), String::from_utf8_lossy(value.as_bytes()))
+    })
+}
+
+pub(crate) fn response(from: Response) -> HttpResponse {
+    let (status, headers, body) = from.into_parts();
+    let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)).body(body);
+    for (name, value) in headers {
+        match HeaderValue::try_from(value) {
+            Ok(value) => response.headers_mut().append(HeaderName::from_static(name), value),
+            Err(_) => log::error!(header = name; "a header that cannot be sent was left out"),
+        }
+    }
+    response
+}

@@ -1,0 +1,161 @@
+//! Which platform and endpoint a request belongs to: by host, prefix and path.
+
+use std::collections::HashMap;
+
+use logout_core::message::Method;
+use logout_core::provider::Endpoint;
+
+use crate::mount::MountedPlatform;
+
+/// Platforms that cannot be mounted together.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MountFault {
+    /// Two platforms have the same name.
+    #[error("two platforms are called {0:?}")]
+    SameName(String),
+    /// Two platforms claim the same address.
+    #[error("platforms {one:?} and {other:?} both claim {path}; give one of them another host or prefix")]
+    Overlap {
+        /// One of them.
+        one: String,
+        /// The other.
+        other: String,
+        /// A path that both claim.
+        path: String,
+    },
+    /// A platform claims an address that the app keeps for itself.
+    #[error("platform {platform:?} claims {path}, which is reserved; give it a host or a prefix")]
+    Reserved {
+        /// The platform.
+        platform: String,
+        /// The reserved path.
+        path: String,
+    },
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Match {
+    /// Index of the platform.
+    pub(crate) platform: usize,
+    /// Where the path below the platform's prefix begins.
+    pub(crate) path_from: usize,
+    /// The endpoint, or how the path may be called when no endpoint there takes the method.
+    pub(crate) target: Target,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    Login { endpoint: &'static str, parameters: Vec<(&'static str, String)> },
+    MethodNotAllowed { allow: Vec<Method> },
+    SignOut { endpoint: &'static str, parameters: Vec<(&'static str, String)> },
+}
+
+#[derive(Debug)]
+pub(crate) struct Router {
+    routes: Vec<Route>,
+    /// Routes by their whole path in lower case; those with parameters in the path are only in `routes`.
+    by_path: HashMap<String, Vec<usize>>,
+}
+
+#[derive(Debug)]
+struct Route {
+    platform: usize,
+    host: Option<String>,
+    prefix: String,
+    endpoint: Endpoint,
+    signs_out: bool,
+}
+
+impl Router {
+    pub(crate) fn new(platforms: &[MountedPlatform], reserved: &[&str]) -> Result<Self, MountFault> {
+        let mut routes: Vec<Route> = Vec::new();
+        let mut by_path: HashMap<String, Vec<usize>> = HashMap::new();
+        // A platform with a host of its own is asked first, so that one without does not answer for it.
+        let mut order: Vec<usize> = (0..platforms.len()).collect();
+        order.sort_by_key(|index| platforms[*index].host.is_none());
+        for index in order {
+            let mounted = &platforms[index];
+            let platform = mounted.sessions.platform();
+            let sign_outs = mounted.provider.endpoints().iter().map(|endpoint| (endpoint, true));
+            let logins = mounted.provider.login_endpoints().iter().map(|endpoint| (endpoint, false));
+            for (endpoint, signs_out) in sign_outs.chain(logins) {
+                let route = Route {
+                    platform: index,
+                    host: mounted.host.as_ref().map(|host| host.to_ascii_lowercase()),
+                    prefix: platform.prefix.clone(),
+                    endpoint: endpoint.clone(),
+                    signs_out,
+                };
+                check(&route, &routes, platforms, reserved)?;
+                by_path.entry(format!("{}{}", route.prefix, endpoint.path()).to_ascii_lowercase()).or_default().push(routes.len());
+                routes.push(route);
+            }
+        }
+        Ok(Self { routes, by_path })
+    }
+
+    /// Where a request for `path`, as sent, at `host` (without port) goes.
+    pub(crate) fn route(&self, host: &str, path: &str, method: Method) -> Option<Match> {
+        let usual = self.by_path.get(&path.to_ascii_lowercase());
+        let found = usual.and_then(|indexes| self.first(indexes.iter().map(|index| &self.routes[*index]), host, path, method));
+        found.or_else(|| self.first(self.routes.iter(), host, path, method))
+    }
+
+    fn first<'a>(&'a self, routes: impl Iterator<Item = &'a Route>, host: &str, path: &str, method: Method) -> Option<Match> {
+        let mut refused: Option<Match> = None;
+        for route in routes.filter(|route| route.host.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(host))) {
+            let Some(parameters) = route.below_prefix(path).and_then(|rest| route.endpoint.matches(rest)) else { continue };
+            let (platform, path_from) = (route.platform, route.prefix.len());
+            if route.endpoint.methods().contains(&method) {
+                let endpoint = route.endpoint.name();
+                let target =
+                    if route.signs_out { Target::SignOut { endpoint, parameters } } else { Target::Login { endpoint, parameters } };
+                return Some(Match { platform, path_from, target });
+            }
+            match &mut refused {
+                None => {
+                    refused =
+                        Some(Match { platform, path_from, target: Target::MethodNotAllowed { allow: route.endpoint.methods().to_vec() } })
+                }
+                Some(Match { platform: first, target: Target::MethodNotAllowed { allow }, .. }) if *first == platform => {
+                    allow.extend_from_slice(route.endpoint.methods());
+                }
+                Some(_) => {}
+            }
+        }
+        refused
+    }
+}
+
+impl Route {
+    fn below_prefix<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(self.prefix.as_str()).filter(|rest| rest.starts_with('/'))
+    }
+
+    fn claims(&self, path: &str) -> bool {
+        self.below_prefix(path).is_some_and(|rest| self.endpoint.matches(rest).is_some())
+    }
+
+    fn path(&self) -> String {
+        format!("{}{}", self.prefix, self.endpoint.path())
+    }
+}
+
+fn check(route: &Route, others: &[Route], platforms: &[MountedPlatform], reserved: &[&str]) -> Result<(), MountFault> {
+    let name = |index: usize| platforms[index].sessions.platform().name.as_str().to_owned();
+    if let Some(path) = reserved.iter().find(|path| route.host.is_none() && route.claims(path)) {
+        return Err(MountFault::Reserved { platform: name(route.platform), path: (*path).to_owned() });
+    }
+    for other in others.iter().filter(|other| other.platform != route.platform) {
+        if name(other.platform) == name(route.platform) {
+            return Err(MountFault::SameName(name(route.platform)));
+        }
+        let same_host = other.host == route.host;
+        if same_host && (other.claims(&route.path()) || route.claims(&other.path())) {
+            return Err(MountFault::Overlap { one: name(other.platform), other: name(route.platform), path: route.path() });
+        }
+    }
+    Ok(())
+}
