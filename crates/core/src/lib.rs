@@ -12,6 +12,7 @@ pub mod conformance;
 pub mod cookie;
 pub mod cors;
 pub mod credential;
+pub mod housekeeping;
 pub mod message;
 pub mod page;
 pub mod platform;

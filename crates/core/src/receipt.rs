@@ -61,6 +61,24 @@ pub enum Reason {
     User,
 }
 
+impl Reason {
+    const ALL: [Self; 3] = [Self::Administrator, Self::Expiry, Self::User];
+
+    /// Its word, as stores keep it and interfaces show it. Never changes for a given reason.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::Expiry => "expiry",
+            Self::User => "user",
+        }
+    }
+
+    /// The reason of this word; `None` for anything else.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+}
+
 /// How far a sign-out goes. Each reach contains the ones before it.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -74,6 +92,25 @@ pub enum Reach {
     Subject,
     /// Every session of the same person at every platform.
     Person,
+}
+
+impl Reach {
+    const ALL: [Self; 4] = [Self::Session, Self::SignOn, Self::Subject, Self::Person];
+
+    /// Its word, as stores keep it and interfaces show it. Never changes for a given reach.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::SignOn => "sign-on",
+            Self::Subject => "subject",
+            Self::Person => "person",
+        }
+    }
+
+    /// The reach of this word; `None` for anything else.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reach| reach.as_str() == word)
+    }
 }
 
 /// A session that a sign-out ended, without anything that would open it.
@@ -135,6 +172,19 @@ mod tests {
         let (early, late) = (Timestamp::from_millis(1_000), Timestamp::from_millis(1_001));
         assert!(ReceiptId::at(early) < ReceiptId::first_at(late));
         assert!(ReceiptId::first_at(late) <= ReceiptId::at(late));
+    }
+
+    #[test]
+    fn the_words_of_reason_and_reach_are_those_that_serde_writes_and_are_read_back() {
+        for reason in Reason::ALL {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+            assert_eq!(Reason::parse(reason.as_str()), Some(reason));
+        }
+        for reach in Reach::ALL {
+            assert_eq!(serde_json::to_value(reach).unwrap(), reach.as_str());
+            assert_eq!(Reach::parse(reach.as_str()), Some(reach));
+        }
+        assert_eq!((Reason::parse(""), Reach::parse("all")), (None, None));
     }
 
     #[test]

@@ -1,0 +1,279 @@
+//! The one flow of a sign-out, over a store in memory: who, may they, is it theirs, where to, and only then the end.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_executor::block_on;
+use logout_core::SessionAuthority;
+use logout_core::authority::Ports;
+use logout_core::credential::{Credential, SecretDigest};
+use logout_core::housekeeping::Housekeeping;
+use logout_core::platform::Platform;
+use logout_core::receipt::{Reach, Reason};
+use logout_core::redirect::{RedirectFault, RedirectPolicy};
+use logout_core::session::{ClientId, Device, Person, Session, SignOnId, Subject};
+use logout_core::sign_out::{Absent, Choice, ClientClaim, CsrfProof, Landing, LandingPolicy, Presented, Refusal, SignOut, Target, Wanted};
+use logout_core::store::{MemoryStore, SessionFilter};
+use logout_core::testing::{ListedAccounts, ManualClock, RememberedTokens};
+
+struct World {
+    clock: Arc<ManualClock>,
+    ports: Ports,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let ports = Ports {
+            accounts: Arc::new(ListedAccounts::default()),
+            clock: clock.clone(),
+            store: Arc::new(MemoryStore::new()),
+            tokens: Arc::new(RememberedTokens::default()),
+        };
+        Self { clock, ports }
+    }
+
+    fn platform(&self, name: &str, reach: Reach) -> SessionAuthority {
+        let platform = Platform { reach, ..Platform::new(name, "https://site.example/".parse().unwrap()) };
+        SessionAuthority::new(Arc::new(platform), self.ports.clone())
+    }
+
+    /// The names of the secrets that still open something, at any of the platforms.
+    fn alive(&self) -> Vec<String> {
+        let page = block_on(self.ports.store.sessions(&SessionFilter::default(), None, 100, self.ports.clock.now())).unwrap();
+        let mut names: Vec<_> = page.items.into_iter().map(|session| format!("{}/{}", session.platform, session.subject.name)).collect();
+        names.sort();
+        names
+    }
+}
+
+fn session(authority: &SessionAuthority, name: &str, secret: &str) -> Session {
+    let mut session = authority.new_session(Subject::new("Default", name), None, Device::default());
+    session.person = Some(Person::new(name));
+    session.credentials = vec![Credential { digest: authority.digest("session", secret), expires: session.expires, csrf_due: false }];
+    session
+}
+
+fn open(authority: &SessionAuthority, session: Session) {
+    block_on(authority.open(session, false)).unwrap();
+}
+
+fn asked(authority: &SessionAuthority, secrets: &[&str]) -> SignOut {
+    let policy = RedirectPolicy::new(&authority.platform().public_url).unwrap();
+    SignOut {
+        credentials: secrets.iter().map(|secret| Presented::in_cookie(Some(authority.digest("session", secret)))).collect(),
+        choice: Choice::FirstValid,
+        csrf: CsrfProof::NotNeeded,
+        client: None,
+        target: Target::Caller,
+        reach: Reach::Session,
+        absent: Absent::Accept,
+        landing: Landing { wanted: Wanted::Nothing, policy: LandingPolicy::Platform(Arc::new(policy)), default: None, refuse_bad: false },
+    }
+}
+
+#[test]
+fn a_sign_out_ends_the_callers_session_and_leaves_a_receipt_without_secrets() {
+    let world = World::new();
+    let cms = world.platform("cms", Reach::Session);
+    open(&cms, session(&cms, "alice", "a1"));
+    open(&cms, session(&cms, "alice", "a2"));
+    let done = block_on(cms.sign_out(asked(&cms, &["a1"]))).unwrap();
+    assert_eq!(done.ended().len(), 1);
+    assert_eq!(world.alive(), ["cms/alice"]);
+    let receipt = block_on(world.ports.store.receipt(done.receipt())).unwrap().unwrap();
+    assert_eq!((receipt.reason, receipt.reach, receipt.sessions.len()), (Reason::User, Reach::Session, 1));
+    assert!(!serde_json::to_string(&receipt).unwrap().contains("a1"));
+}
+
+#[test]
+fn nothing_is_written_when_nothing_ended_and_yet_the_answer_names_a_receipt() {
+    let world = World::new();
+    let cms = world.platform("cms", Reach::Session);
+    let done = block_on(cms.sign_out(asked(&cms, &["nobody"]))).unwrap();
+    assert!(done.ended().is_empty());
+    assert_eq!(block_on(world.ports.store.receipt(done.receipt())).unwrap(), None);
+}
+
+#[test]
+fn the_wider_of_request_and_configuration_decides_on_the_reach() {
+    for (configured, requested, left) in [
+        (Reach::Session, Reach::Session, vec!["cms/alice", "cms/alice", "dam/alice", "dam/bob"]),
+        (Reach::Session, Reach::SignOn, vec!["cms/alice", "dam/alice", "dam/bob"]),
+        (Reach::SignOn, Reach::Session, vec!["cms/alice", "dam/alice", "dam/bob"]),
+        (Reach::Subject, Reach::SignOn, vec!["dam/alice", "dam/bob"]),
+        (Reach::Person, Reach::Session, vec!["dam/bob"]),
+    ] {
+        let world = World::new();
+        let (cms, dam) = (world.platform("cms", configured), world.platform("dam", Reach::Session));
+        let sign_on = Some(SignOnId::random());
+        open(&cms, Session { sign_on, ..session(&cms, "alice", "a1") });
+        open(&cms, Session { sign_on, ..session(&cms, "alice", "a2") });
+        open(&cms, session(&cms, "alice", "a3"));
+        open(&dam, session(&dam, "alice", "a4"));
+        open(&dam, session(&dam, "bob", "b"));
+        let done = block_on(cms.sign_out(SignOut { reach: requested, ..asked(&cms, &["a1"]) })).unwrap();
+        assert_eq!(world.alive(), left, "{configured:?} {requested:?}");
+        assert_eq!(done.reach(), configured.max(requested));
+    }
+}
+
+#[test]
+fn naming_another_subject_takes_an_administrator_whether_the_subject_exists_or_not() {
+    let world = World::new();
+    let cms = world.platform("cms", Reach::Session);
+    open(&cms, session(&cms, "alice", "a"));
+    open(&cms, session(&cms, "bob", "b"));
+    open(&cms, Session { administrator: true, ..session(&cms, "admin", "root") });
+    let naming = |secrets: &[&str], name: &str| SignOut {
+        target: Target::Subject(Subject::new("Default", name)),
+        reach: Reach::Subject,
+        ..asked(&cms, secrets)
+    };
+    for name in ["bob", "nobody"] {
+        assert_eq!(block_on(cms.sign_out(naming(&["a"], name))).unwrap_err(), Refusal::Forbidden);
+        assert_eq!(block_on(cms.sign_out(naming(&[], name))).unwrap_err(), Refusal::NotSignedIn);
+        let done = block_on(cms.sign_out(naming(&["root"], name))).unwrap();
+        assert!(!done.caller_included());
+    }
+    assert_eq!(world.alive(), ["cms/admin", "cms/alice"]);
+    assert!(block_on(cms.sign_out(naming(&["a"], "alice"))).unwrap().caller_included());
+    assert_eq!(world.alive(), ["cms/admin"]);
+}
+
+#[test]
+fn csrf_is_due_where_the_credential_says_so() {
+    let world = World::new();
+    let dam = world.platform("dam", Reach::Session);
+    let mut guarded = session(&dam, "alice", "a");
+    guarded.csrf = Some(SecretDigest::of("proof"));
+    guarded.credentials[0].csrf_due = true;
+    open(&dam, guarded);
+    let with = |token: Option<&str>| SignOut { csrf: CsrfProof::Presented(token.map(SecretDigest::of)), ..asked(&dam, &["a"]) };
+    assert_eq!(block_on(dam.sign_out(with(None))).unwrap_err(), Refusal::CsrfMissing);
+    assert_eq!(block_on(dam.sign_out(with(Some("other")))).unwrap_err(), Refusal::CsrfWrong);
+    assert_eq!(world.alive(), ["dam/alice"]);
+    assert_eq!(block_on(dam.sign_out(with(Some("proof")))).unwrap().ended().len(), 1);
+}
+
+#[test]
+fn a_client_signs_out_its_own_sessions_only() {
+    let world = World::new();
+    let shop = world.platform("shop", Reach::Session);
+    open(&shop, Session { client: Some(ClientId::new("app")), ..session(&shop, "alice", "a") });
+    let naming = |id: &str, known| SignOut { client: Some(ClientClaim { id: ClientId::new(id), known }), ..asked(&shop, &["a"]) };
+    assert_eq!(block_on(shop.sign_out(naming("nowhere", false))).unwrap_err(), Refusal::ClientUnknown);
+    assert_eq!(block_on(shop.sign_out(naming("other", true))).unwrap_err(), Refusal::ClientMismatch);
+    assert_eq!(block_on(shop.sign_out(naming("app", true))).unwrap().ended().len(), 1);
+}
+
+#[test]
+fn a_bad_landing_is_refused_before_anything_ends_or_replaced_after_it_did() {
+    let world = World::new();
+    let cms = world.platform("cms", Reach::Session);
+    open(&cms, session(&cms, "alice", "a"));
+    let to = |refuse_bad| {
+        let mut sign_out = asked(&cms, &["a"]);
+        sign_out.landing.wanted = Wanted::Address("https://evil.test".into());
+        sign_out.landing.refuse_bad = refuse_bad;
+        sign_out
+    };
+    assert_eq!(block_on(cms.sign_out(to(true))).unwrap_err(), Refusal::LandingRefused(RedirectFault::ForeignOrigin));
+    assert_eq!(world.alive(), ["cms/alice"]);
+    let done = block_on(cms.sign_out(to(false))).unwrap();
+    assert_eq!((done.ended().len(), done.landing()), (1, None));
+}
+
+#[test]
+fn the_landing_is_decided_by_the_client_of_the_request_or_else_of_the_session() {
+    let world = World::new();
+    let shop = world.platform("shop", Reach::Session);
+    let base = "https://site.example/".parse().unwrap();
+    let policy = RedirectPolicy::new(&base).unwrap().without_own_origin().allow("https://app.example").unwrap();
+    let policies = Arc::new(BTreeMap::from([(ClientId::new("app"), policy)]));
+    for (client, allowed) in [(Some(ClientId::new("app")), true), (None, false)] {
+        open(&shop, Session { client, ..session(&shop, "alice", "a") });
+        let mut sign_out = asked(&shop, &["a"]);
+        sign_out.landing.wanted = Wanted::Address("https://app.example/bye".into());
+        sign_out.landing.policy = LandingPolicy::ByClient(policies.clone());
+        sign_out.landing.refuse_bad = true;
+        assert_eq!(block_on(shop.sign_out(sign_out)).is_ok(), allowed);
+    }
+}
+
+#[test]
+fn an_absent_session_is_accepted_refused_or_refused_when_unrecognised() {
+    let world = World::new();
+    let shop = world.platform("shop", Reach::Session);
+    open(&shop, session(&shop, "alice", "spent"));
+    block_on(shop.sign_out(asked(&shop, &["spent"]))).unwrap();
+    let header = |secret: &str| Presented::in_header(Some(shop.digest("session", secret)));
+    let with =
+        |absent, credentials: Vec<Presented>| block_on(shop.sign_out(SignOut { absent, credentials, ..asked(&shop, &[]) })).map(|_| ());
+    let refused = Err(Refusal::NotSignedIn);
+    assert_eq!(with(Absent::Accept, vec![header("x")]), Ok(()));
+    assert_eq!(with(Absent::Refuse, vec![]), refused);
+    assert_eq!(with(Absent::Refuse, vec![header("spent")]), refused);
+    assert_eq!(with(Absent::RefuseUnrecognised, vec![]), Ok(()));
+    assert_eq!(with(Absent::RefuseUnrecognised, vec![header("x")]), refused);
+    assert_eq!(with(Absent::RefuseUnrecognised, vec![Presented::in_header(None)]), refused);
+    assert_eq!(with(Absent::RefuseUnrecognised, vec![header("spent")]), Ok(()));
+    assert_eq!(with(Absent::RefuseUnrecognised, vec![header("x").vouched()]), Ok(()));
+    assert_eq!(with(Absent::RefuseUnrecognised, vec![header("x"), Presented::in_cookie(None)]), Ok(()));
+}
+
+#[test]
+fn several_credentials_count_as_the_vendor_says() {
+    for (choice, left) in
+        [(Choice::FirstValid, vec!["cms/alice", "cms/bob"]), (Choice::FirstAndSameSubject, vec!["cms/bob"]), (Choice::All, vec![])]
+    {
+        let world = World::new();
+        let cms = world.platform("cms", Reach::Session);
+        for (name, secret) in [("alice", "a1"), ("alice", "a2"), ("bob", "b")] {
+            open(&cms, session(&cms, name, secret));
+        }
+        block_on(cms.sign_out(SignOut { choice, ..asked(&cms, &["stale", "a1", "b", "a2"]) })).unwrap();
+        assert_eq!(world.alive(), left, "{choice:?}");
+    }
+}
+
+#[test]
+fn of_many_at_once_exactly_one_is_told_that_it_ended_the_session() {
+    let world = World::new();
+    let cms = world.platform("cms", Reach::Session);
+    open(&cms, session(&cms, "alice", "a"));
+    let outcomes: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..32).map(|_| scope.spawn(|| block_on(cms.sign_out(SignOut { absent: Absent::Refuse, ..asked(&cms, &["a"]) })))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    assert!(outcomes.into_iter().filter_map(Result::err).all(|refusal| refusal == Refusal::NotSignedIn));
+}
+
+#[test]
+fn housekeeping_ends_what_has_expired_in_one_receipt_a_batch_and_leaves_the_rest() {
+    let world = World::new();
+    let cms = world.platform("cms", Reach::Session);
+    for index in 0..5 {
+        open(&cms, session(&cms, "alice", &format!("old{index}")));
+    }
+    world.clock.advance(Duration::from_secs(29 * 60));
+    open(&cms, session(&cms, "bob", "new"));
+    world.clock.advance(Duration::from_secs(2 * 60));
+    let mut housekeeping = Housekeeping::new(world.ports.clone(), Duration::from_secs(3600), 100);
+    let step = block_on(housekeeping.step()).unwrap();
+    assert_eq!((step.ended, step.finished), (5, true));
+    assert_eq!(world.alive(), ["cms/bob"]);
+    let receipts = block_on(world.ports.store.receipts(None, 10)).unwrap().items;
+    assert_eq!(receipts.iter().map(|receipt| (receipt.reason, receipt.sessions.len())).collect::<Vec<_>>(), [(Reason::Expiry, 5)]);
+    world.clock.advance(Duration::from_secs(2 * 3600));
+    block_on(housekeeping.step()).unwrap();
+    block_on(housekeeping.step()).unwrap();
+    let receipts = block_on(world.ports.store.receipts(None, 10)).unwrap().items;
+    assert_eq!(receipts.len(), 1, "the old receipt is forgotten, bob's expiry has its own");
+    assert_eq!(receipts[0].sessions[0].subject.name, "bob");
+}
