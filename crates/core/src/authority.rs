@@ -159,9 +159,15 @@ impl SessionAuthority {
             match self.ports.store.find(digest, now).await? {
                 Found::Live(session, credential) => {
                     recognised = true;
+                    let same_subject = callers.first().map(|first| first.session.subject == session.subject);
                     let counts = match asked.choice {
                         Choice::All => true,
-                        Choice::FirstAndSameSubject => callers.first().is_none_or(|first| first.session.subject == session.subject),
+                        Choice::FirstAndProvenCookies if presented.by_cookie => match same_subject {
+                            None => return Err(Refusal::CsrfMissing),
+                            Some(false) => return Err(Refusal::CsrfWrong),
+                            Some(true) => true,
+                        },
+                        Choice::FirstAndProvenCookies | Choice::FirstAndSameSubject => same_subject.unwrap_or(true),
                         Choice::FirstValid => callers.is_empty(),
                     };
                     if counts && callers.iter().all(|caller| caller.session.id != session.id) {
@@ -302,7 +308,13 @@ fn check_client(asked: &SignOut, callers: &[Caller]) -> Result<(), Refusal> {
     if !claim.known {
         return Err(Refusal::ClientUnknown);
     }
-    let foreign = callers.iter().any(|caller| caller.session.client.as_ref().is_some_and(|client| *client != claim.id));
+    // Where others only accompany the first one, it is the first one that has to be the client's: the cookie beside a token
+    // may come from the same member's login to another application.
+    let bound = match asked.choice {
+        Choice::All | Choice::FirstValid => callers,
+        Choice::FirstAndProvenCookies | Choice::FirstAndSameSubject => &callers[..callers.len().min(1)],
+    };
+    let foreign = bound.iter().any(|caller| caller.session.client.as_ref().is_some_and(|client| *client != claim.id));
     if foreign { Err(Refusal::ClientMismatch) } else { Ok(()) }
 }
 

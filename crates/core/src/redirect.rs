@@ -83,6 +83,18 @@ impl ApprovedUrl {
         let fragment = fragment.map(|text| format!("#{text}")).unwrap_or_default();
         Self(format!("{rest}{joint}{pair}{fragment}"))
     }
+
+    /// The same address with one more parameter in its fragment, which servers never see (OAuth's `response_mode=fragment`).
+    #[must_use]
+    pub fn with_fragment_parameter(&self, name: &str, value: &str) -> Self {
+        let pair = form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
+        let joint = match self.0.split_once('#') {
+            None => "#",
+            Some((_, "")) => "",
+            Some(_) => "&",
+        };
+        Self(format!("{}{joint}{pair}", self.0))
+    }
 }
 
 /// Where a platform's sign-outs may lead.
@@ -416,6 +428,13 @@ mod tests {
             [("/a", "/a?in=false"), ("/a?b=c%20d#e", "/a?b=c%20d&in=false#e"), ("https://x.example/#e", "https://x.example/?in=false#e")]
         {
             assert_eq!(ApprovedUrl::from_operator(from).unwrap().with_parameter("in", "false").as_str(), to);
+        }
+    }
+
+    #[test]
+    fn a_fragment_parameter_joins_the_fragment() {
+        for (from, to) in [("/a?b", "/a?b#in=x+y"), ("/a#", "/a#in=x+y"), ("/a#b=c", "/a#b=c&in=x+y")] {
+            assert_eq!(ApprovedUrl::from_operator(from).unwrap().with_fragment_parameter("in", "x y").as_str(), to);
         }
     }
 

@@ -44,6 +44,9 @@ impl Presented {
 pub enum Choice {
     /// Every live one.
     All,
+    /// The first live one that no cookie carried, and those of the same subject. A live cookie without such a first one, or of
+    /// another subject, refuses the request: browsers send cookies whoever caused the request.
+    FirstAndProvenCookies,
     /// The first live one, and those of the same subject.
     FirstAndSameSubject,
     /// The first live one.

@@ -241,6 +241,44 @@ fn several_credentials_count_as_the_vendor_says() {
 }
 
 #[test]
+fn a_cookie_may_have_to_be_proven_by_something_that_a_browser_does_not_send_by_itself() {
+    let world = World::new();
+    let cms = world.platform("cms", Reach::Session);
+    for (name, secret) in [("alice", "a1"), ("alice", "a2"), ("bob", "b"), ("bob", "b2")] {
+        open(&cms, session(&cms, name, secret));
+    }
+    let with = |credentials: Vec<Presented>| {
+        block_on(cms.sign_out(SignOut { choice: Choice::FirstAndProvenCookies, credentials, ..asked(&cms, &[]) }))
+            .map(|done| done.ended().len())
+    };
+    let digest = |secret: &str| Some(cms.digest("session", secret));
+    let (header, cookie) = (|secret| Presented::in_header(digest(secret)), |secret| Presented::in_cookie(digest(secret)));
+    assert_eq!(with(vec![cookie("a1")]), Err(Refusal::CsrfMissing));
+    assert_eq!(with(vec![header("stale"), cookie("a1")]), Err(Refusal::CsrfMissing));
+    assert_eq!(with(vec![header("b"), cookie("a1")]), Err(Refusal::CsrfWrong));
+    assert_eq!(with(vec![cookie("stale")]), Ok(0));
+    assert_eq!(with(vec![header("a2"), cookie("a1")]), Ok(2));
+    assert_eq!(with(vec![header("b")]), Ok(1));
+    assert_eq!(world.alive(), ["cms/bob"]);
+}
+
+#[test]
+fn the_client_is_that_of_the_first_session_where_others_only_accompany_it() {
+    let world = World::new();
+    let shop = world.platform("shop", Reach::Session);
+    for (secret, client) in [("a1", "one"), ("a2", "two")] {
+        open(&shop, Session { client: Some(ClientId::new(client)), ..session(&shop, "alice", secret) });
+    }
+    let with = |choice, client: &str| {
+        let client = Some(ClientClaim { id: ClientId::new(client), known: true });
+        block_on(shop.sign_out(SignOut { choice, client, ..asked(&shop, &["a1", "a2"]) })).map(|done| done.ended().len())
+    };
+    assert_eq!(with(Choice::All, "one"), Err(Refusal::ClientMismatch));
+    assert_eq!(with(Choice::FirstAndSameSubject, "two"), Err(Refusal::ClientMismatch));
+    assert_eq!(with(Choice::FirstAndSameSubject, "one"), Ok(2));
+}
+
+#[test]
 fn of_many_at_once_exactly_one_is_told_that_it_ended_the_session() {
     let world = World::new();
     let cms = world.platform("cms", Reach::Session);
