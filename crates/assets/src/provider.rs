@@ -1,0 +1,96 @@
+//! Glue: read, sign out, answer. Decisions live in the other rooms.
+
+use async_trait::async_trait;
+use logout_core::SessionAuthority;
+use logout_core::cors::Preflight;
+use logout_core::message::{Reply, Request, Response};
+use logout_core::platform::{Platform, SetUpFault};
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
+use logout_core::sign_out::{Presented, Refusal};
+use logout_core::store::Found;
+
+use crate::config::{AssetsConfig, Dialect};
+use crate::{reply, request, stand_in};
+
+/// Speaks the sign-out of Assets or Elvis for one platform.
+#[derive(Debug)]
+pub struct AssetsProvider {
+    dialect: Dialect,
+    endpoints: Vec<Endpoint>,
+    login_endpoints: Vec<Endpoint>,
+}
+
+impl AssetsProvider {
+    /// The provider of `platform`.
+    ///
+    /// # Errors
+    /// Names the configuration key that cannot be used.
+    pub fn new(config: AssetsConfig, platform: &Platform) -> Result<Self, SetUpFault> {
+        let dialect = Dialect::new(config, platform)?;
+        let endpoints = request::endpoints(dialect.config.profile);
+        let mut login_endpoints = stand_in::endpoints(dialect.config.profile);
+        if let Some(path) = &dialect.landing_path {
+            if endpoints.iter().chain(&login_endpoints).any(|endpoint| endpoint.matches(path).is_some()) {
+                return Err(SetUpFault::new("landing_page", "this address has a meaning of its own"));
+            }
+            login_endpoints.push(stand_in::landing(path));
+        }
+        Ok(Self { endpoints, login_endpoints, dialect })
+    }
+}
+
+#[async_trait]
+impl LogoutProvider for AssetsProvider {
+    fn vendor(&self) -> Vendor {
+        Vendor::Assets
+    }
+
+    fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
+        let asked = request::read(request, &self.dialect, sessions.tokens(), sessions.now());
+        let presented = asked.credentials.clone();
+        match sessions.sign_out(asked).await {
+            Ok(done) => reply::signed_out(&done, request, cookie_lives(&presented, sessions).await, &self.dialect),
+            Err(refusal) => reply::refused(&refusal, request, &self.dialect),
+        }
+    }
+
+    fn refused(&self, request: &Request, refusal: &Refusal) -> Reply {
+        reply::refused(refusal, request, &self.dialect)
+    }
+
+    fn preflight(&self) -> Preflight {
+        Preflight { headers: "authorization, content-type, x-csrf-token", ..Preflight::default() }
+    }
+}
+
+#[async_trait]
+impl LoginProvider for AssetsProvider {
+    fn login_endpoints(&self) -> &[Endpoint] {
+        &self.login_endpoints
+    }
+
+    async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response {
+        stand_in::serve(request, sessions, &self.dialect)
+            .await
+            .unwrap_or_else(|refusal| reply::refused(&refusal, request, &self.dialect).into())
+    }
+}
+
+/// Whether a cookie still opens a session after a sign-out by another credential. The first valid credential is the only
+/// one that counts, so with a single one there is nothing to ask.
+async fn cookie_lives(presented: &[Presented], sessions: &SessionAuthority) -> bool {
+    if presented.len() < 2 {
+        return false;
+    }
+    for digest in presented.iter().filter(|one| one.by_cookie).filter_map(|one| one.digest) {
+        // A store that does not answer now has answered the sign-out: the cookie stays, since it may open something.
+        if !matches!(sessions.look_up(&digest).await, Ok(Found::Ended | Found::Unknown)) {
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,237 @@
+//! What a sign-out request asks for. Pure.
+
+use logout_core::credential::{CredentialDigest, SecretDigest};
+use logout_core::message::{Method, Request};
+use logout_core::ports::Tokens;
+use logout_core::provider::Endpoint;
+use logout_core::receipt::Reach;
+use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, SignOut, Target, Wanted};
+use logout_core::time::Timestamp;
+
+use crate::config::{Dialect, Profile};
+
+/// The cookie of a session from 6 on, and what its tokens are minted for.
+pub(crate) const TOKEN: &str = "authToken";
+/// The cookie of a session in Elvis 4 and 5.
+pub(crate) const SESSION_ID: &str = "JSESSIONID";
+
+/// `/services/logout`, which answers with JSON.
+pub(crate) const LOGOUT: &str = "logout";
+/// `/logout`, which answers with a redirect.
+pub(crate) const LOGOUT_AND_REDIRECT: &str = "logout-and-redirect";
+
+/// The sign-out endpoints. Documented: Elvis 5 takes GET and POST, from 6 on the service takes POST only; `/logout` takes both
+/// everywhere.
+pub(crate) fn endpoints(profile: Profile) -> Vec<Endpoint> {
+    let both = [Method::Get, Method::Post];
+    let service: &[Method] = if profile.has_tokens() { &[Method::Post] } else { &both };
+    let endpoints = [Endpoint::new(LOGOUT, service, "/services/logout", &[]), Endpoint::new(LOGOUT_AND_REDIRECT, &both, "/logout", &[])];
+    endpoints.into_iter().map(|endpoint| with_session_id(endpoint, profile)).collect()
+}
+
+/// Observed: clients of Elvis 4 and 5 carry the session in the path, as `;jsessionid=`.
+pub(crate) fn with_session_id(endpoint: Endpoint, profile: Profile) -> Endpoint {
+    if profile.has_tokens() { endpoint } else { endpoint.with_path_parameters() }
+}
+
+/// Reads a sign-out. Never fails: what cannot be understood counts as absent. The body of `/services/logout` is not looked
+/// at, whatever its type: clients were observed to send JSON headers with nothing behind them, and stray form fields.
+pub(crate) fn read(request: &Request, dialect: &Dialect, tokens: &dyn Tokens, now: Timestamp) -> SignOut {
+    let redirects = request.endpoint() == LOGOUT_AND_REDIRECT;
+    SignOut {
+        credentials: credentials(request, dialect, tokens, now),
+        choice: Choice::FirstValid,
+        // `/logout` is documented as a plain link, so it cannot ask for a header.
+        csrf: if redirects { CsrfProof::NotNeeded } else { CsrfProof::Presented(csrf_token(request)) },
+        client: None,
+        target: Target::Caller,
+        reach: Reach::Session,
+        absent: if redirects { Absent::Accept } else { Absent::Refuse },
+        landing: Landing {
+            wanted: if redirects { wanted(request) } else { Wanted::Nothing },
+            policy: LandingPolicy::Platform(dialect.redirects.clone()),
+            default: Some(dialect.landing.clone()),
+            refuse_bad: false,
+        },
+    }
+}
+
+/// Everything that was presented, each value once, in order of precedence: the bearer token and then the cookies; in Elvis 4
+/// and 5 the session id in the path and then the cookies. A token that is forged, expired or of another platform has no
+/// digest, so it never gets as far as the store.
+pub(crate) fn credentials(request: &Request, dialect: &Dialect, tokens: &dyn Tokens, now: Timestamp) -> Vec<Presented> {
+    let has_tokens = dialect.config.profile.has_tokens();
+    let by_hand = if has_tokens { request.authorization("Bearer") } else { session_id_in_path(request.path()) };
+    let digest = |value: &str| {
+        if !has_tokens {
+            return Some(CredentialDigest::of(&dialect.platform, SESSION_ID, value));
+        }
+        let verified = tokens.verify(value, dialect.platform.as_str(), TOKEN, now);
+        verified.is_ok().then(|| CredentialDigest::of(&dialect.platform, TOKEN, value))
+    };
+    let mut seen = Vec::with_capacity(2);
+    let mut credentials = Vec::with_capacity(2);
+    let by_cookie = request.cookies(dialect.cookie.name()).map(|value| (value, true));
+    for (value, by_cookie) in by_hand.map(|value| (value, false)).into_iter().chain(by_cookie) {
+        if value.is_empty() || seen.contains(&value) {
+            continue;
+        }
+        seen.push(value);
+        credentials.push(if by_cookie { Presented::in_cookie(digest(value)) } else { Presented::in_header(digest(value)) });
+    }
+    credentials
+}
+
+/// The digest of the CSRF token that a request carries.
+pub(crate) fn csrf_token(request: &Request) -> Option<SecretDigest> {
+    request.header("x-csrf-token").map(str::trim).filter(|token| !token.is_empty()).map(SecretDigest::of)
+}
+
+fn session_id_in_path(path: &str) -> Option<&str> {
+    path.split(';').skip(1).find_map(|parameter| parameter.strip_prefix("jsessionid="))
+}
+
+/// Query and form count together, so that a value in each is one too many.
+fn wanted(request: &Request) -> Wanted {
+    let query = request.query();
+    let form = request.form();
+    Wanted::from_values(query.all("logoutSuccessUrl").chain(form.all("logoutSuccessUrl")))
+}
+
+#[cfg(test)]
+mod tests {
+    use logout_core::platform::Platform;
+    use logout_core::ports::TokenClaims;
+    use logout_core::redirect::RedirectFault;
+    use logout_core::testing::RememberedTokens;
+
+    use super::*;
+    use crate::AssetsConfig;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn dialect(profile: Profile) -> Dialect {
+        let config = AssetsConfig { profile, ..AssetsConfig::default() };
+        Dialect::new(config, &Platform::new("dam", "http://dam.example/".parse().unwrap())).unwrap()
+    }
+
+    fn token(tokens: &RememberedTokens, issuer: &str, audience: &str, exp: u64) -> String {
+        let claims = TokenClaims {
+            iss: issuer.into(),
+            aud: audience.into(),
+            sub: "alice".into(),
+            jti: "1".into(),
+            iat: 0,
+            exp,
+            vendor: Default::default(),
+        };
+        tokens.mint(&claims).unwrap().reveal().to_owned()
+    }
+
+    fn read_as(profile: Profile, request: &Request, tokens: &RememberedTokens) -> SignOut {
+        read(request, &dialect(profile), tokens, NOW)
+    }
+
+    #[test]
+    fn a_token_that_is_not_ours_or_over_never_reaches_the_store() {
+        let tokens = RememberedTokens::default();
+        let good = token(&tokens, "dam", TOKEN, 2_000);
+        for (presented, ours) in [
+            (good.as_str(), true),
+            (&token(&tokens, "dam", TOKEN, 1_000), false),
+            (&token(&tokens, "cms", TOKEN, 2_000), false),
+            (&token(&tokens, "dam", "access", 2_000), false),
+            ("e30.e30.x", false),
+            ("null", false),
+        ] {
+            for request in [
+                Request::new(Method::Post, "/services/logout").with_header("authorization", format!("Bearer {presented}")),
+                Request::new(Method::Post, "/services/logout").with_header("cookie", format!("authToken={presented}")),
+            ] {
+                let credentials = read_as(Profile::Assets6, &request, &tokens).credentials;
+                assert_eq!(credentials.iter().map(|presented| presented.digest.is_some()).collect::<Vec<_>>(), [ours], "{presented}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_bearer_token_comes_before_the_cookies_and_each_value_counts_once() {
+        let request = Request::new(Method::Post, "/services/logout")
+            .with_header("cookie", "authToken=a; JSESSIONID=z; authToken=b; authToken=a; authToken=")
+            .with_header("authorization", "Bearerb");
+        let by_cookie: Vec<bool> =
+            read_as(Profile::Elvis6, &request, &RememberedTokens::default()).credentials.iter().map(|one| one.by_cookie).collect();
+        assert_eq!(by_cookie, [false, true]);
+    }
+
+    #[test]
+    fn elvis_4_and_5_read_the_path_and_then_their_own_cookie_and_no_bearer() {
+        let dam = dialect(Profile::Elvis5);
+        let digest = |value: &str| CredentialDigest::of(&dam.platform, SESSION_ID, value);
+        for (path, expected) in [
+            ("/services/logout;jsessionid=p", vec![digest("p"), digest("c")]),
+            ("/services/logout;x=1;jsessionid=p", vec![digest("p"), digest("c")]),
+            ("/services/logout;jsessionid=", vec![digest("c")]),
+            ("/services/logout", vec![digest("c")]),
+        ] {
+            let request =
+                Request::new(Method::Get, path).with_header("cookie", "authToken=a; JSESSIONID=c").with_header("authorization", "Bearer b");
+            let found: Vec<_> =
+                read_as(Profile::Elvis5, &request, &RememberedTokens::default()).credentials.iter().filter_map(|one| one.digest).collect();
+            assert_eq!(found, expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_the_redirecting_form_takes_a_landing_needs_no_proof_and_accepts_strangers() {
+        let tokens = RememberedTokens::default();
+        let request = Request::new(Method::Get, "/").with_query("logoutSuccessUrl=%2Fa");
+        let redirecting = read_as(Profile::Assets6, &request.clone().with_endpoint(LOGOUT_AND_REDIRECT, vec![]), &tokens);
+        assert!(matches!(redirecting.landing.wanted, Wanted::Address(ref to) if to == "/a"));
+        assert!(matches!(redirecting.csrf, CsrfProof::NotNeeded) && redirecting.absent == Absent::Accept);
+        let service = read_as(Profile::Assets6, &request.with_endpoint(LOGOUT, vec![]), &tokens);
+        assert!(matches!(service.landing.wanted, Wanted::Nothing));
+        assert!(matches!(service.csrf, CsrfProof::Presented(None)) && service.absent == Absent::Refuse);
+    }
+
+    #[test]
+    fn a_landing_is_read_from_query_and_form_and_two_are_one_too_many() {
+        for (query, body, wanted) in [
+            ("", "", None),
+            ("logoutSuccessUrl=", "", None),
+            ("logoutSuccessUrl=/a", "", Some(Ok("/a"))),
+            ("", "logoutSuccessUrl=/b", Some(Ok("/b"))),
+            ("logoutSuccessUrl=/a", "logoutSuccessUrl=/a", Some(Err(RedirectFault::Duplicated))),
+            ("logoutSuccessUrl=/a&logoutSuccessUrl=/b", "", Some(Err(RedirectFault::Duplicated))),
+            ("LogoutSuccessUrl=/a", "", None),
+        ] {
+            let request = Request::new(Method::Post, "/logout")
+                .with_query(query)
+                .with_header("content-type", "application/x-www-form-urlencoded; charset=UTF-8")
+                .with_body(body)
+                .with_endpoint(LOGOUT_AND_REDIRECT, vec![]);
+            let asked = read_as(Profile::Assets6, &request, &RememberedTokens::default());
+            let found = match &asked.landing.wanted {
+                Wanted::Address(address) => Some(Ok(address.as_str())),
+                Wanted::Bad(fault) => Some(Err(*fault)),
+                Wanted::Nothing => None,
+            };
+            assert_eq!(found, wanted, "{query} {body}");
+        }
+    }
+
+    #[test]
+    fn from_6_on_the_service_takes_post_only() {
+        for (profile, methods) in [
+            (Profile::Assets6, vec![Method::Post]),
+            (Profile::Elvis6, vec![Method::Post]),
+            (Profile::Elvis5, vec![Method::Get, Method::Post]),
+            (Profile::Elvis4, vec![Method::Get, Method::Post]),
+        ] {
+            let endpoints = endpoints(profile);
+            assert_eq!(endpoints[0].methods(), methods, "{profile:?}");
+            assert_eq!(endpoints[1].methods(), [Method::Get, Method::Post], "{profile:?}");
+            assert_eq!(endpoints[0].matches("/services/logout;jsessionid=1").is_some(), !profile.has_tokens(), "{profile:?}");
+        }
+    }
+}
