@@ -1,1 +1,6 @@
-//! placeholder
+//! The shared suites: every store passes [`store`].
+//!
+//! A suite is a module of cases and a macro that makes each of them a named test of the crate that calls it, so that a
+//! failure says which rule is broken and by whom.
+
+pub mod store;

@@ -1,0 +1,11 @@
+//! The store in memory keeps every rule of stores.
+
+use std::sync::Arc;
+
+use logout_core::store::{MemoryStore, SessionStore};
+
+fn fresh() -> (Arc<dyn SessionStore>, ()) {
+    (Arc::new(MemoryStore::new()), ())
+}
+
+logout_core::store_conformance!(fresh);

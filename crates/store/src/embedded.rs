@@ -1,0 +1,178 @@
+//! Sessions in an embedded database (fjall) on this machine's disk.
+//!
+//! Follow one sign-out: [`FjallStore`] puts the order into the `queue`, the `writer` takes everything that waits and lets a
+//! `group` decide it, the `engine` commits and syncs, the answers go out. Readings go to the `engine` directly.
+
+mod engine;
+mod group;
+mod index;
+mod queue;
+mod reading;
+mod record;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use logout_core::credential::{Credential, CredentialDigest};
+use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
+use logout_core::session::{Session, SessionId};
+use logout_core::store::{EndOrder, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
+use logout_core::time::Timestamp;
+use tokio::sync::oneshot;
+
+pub use engine::OpenFault;
+use engine::{Engine, Table};
+use queue::{End, Job};
+use writer::Shared;
+
+/// Keeps everything in one directory of this machine; one process at a time.
+///
+/// - **Durability.** What `open`, `attach`, `end`, `put_once`, `take_once` and `agree` have answered was synced to the disk
+///   before (`fdatasync`), and survives `kill -9` as well as a power cut. Operations that wait at the same time share one sync.
+///   Touches are written without one. What the disk did with a write that it reported as failed is beyond promise.
+/// - **Failure.** When the disk is full or broken, callers get [`StoreUnavailable`] and never a success; so do all readers,
+///   until the database could be opened again, which is tried by itself, at first after 100 ms, at last every 5 s. An order that
+///   was refused so may or may not have been carried out once the store is back.
+/// - **Overload.** At most 16,384 operations wait; more are refused with [`StoreUnavailable`] at once.
+/// - **Memory.** 64 MiB of blocks from the disk, and normally not more than 16 MiB for each of three large tables that are
+///   still to be written out; four times as much while the disk cannot keep up, and then callers wait.
+///
+/// No async runtime is needed. Dropping it answers everything that still waits, syncs, and gives the directory free
+/// before it returns.
+pub struct FjallStore {
+    shared: Arc<Shared>,
+    path: PathBuf,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for FjallStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FjallStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl FjallStore {
+    /// Opens the store in the directory `path`, or makes a new one there, readable by its owner only. Blocks while the
+    /// journal is read back: up to some seconds after a crash.
+    ///
+    /// # Errors
+    /// The directory is locked, cannot be written to, or holds something that cannot be read.
+    pub fn open(path: &Path) -> Result<Self, OpenFault> {
+        let shared = Arc::new(Shared::new(Engine::open(path)?));
+        let writer = std::thread::Builder::new().name("store-writer".to_owned()).spawn({
+            let (shared, path) = (shared.clone(), path.to_owned());
+            move || writer::run(&shared, path)
+        });
+        match writer {
+            Ok(writer) => Ok(Self { shared, path: path.to_owned(), writer: Some(writer) }),
+            Err(source) => Err(OpenFault::NotWritable { path: path.to_owned(), source }),
+        }
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, StoreUnavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.queue.push_job(job(reply))?;
+        answer.await.map_err(|_| StoreUnavailable)
+    }
+}
+
+impl Drop for FjallStore {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        if self.writer.take().is_some_and(|writer| writer.join().is_err()) {
+            log::error!("the writer of the session store had panicked");
+        }
+    }
+}
+
+#[async_trait]
+impl SessionStore for FjallStore {
+    async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, StoreUnavailable> {
+        self.ask(|reply| Job::Open { session: Box::new(session), joins, now, reply }).await
+    }
+
+    async fn find(&self, credential: &CredentialDigest, now: Timestamp) -> Result<Found, StoreUnavailable> {
+        Ok(reading::find(&*self.shared.engine()?, credential, now)?)
+    }
+
+    async fn attach(&self, session: SessionId, credential: Credential, now: Timestamp) -> Result<bool, StoreUnavailable> {
+        self.ask(|reply| Job::Attach { session, credential, now, reply }).await
+    }
+
+    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreUnavailable> {
+        // Losing one is allowed, waiting is not: it comes with every request that only wants to be let in.
+        let _ = self.shared.queue.push_job(Job::Touch { session, now });
+        Ok(())
+    }
+
+    async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.queue.push_end(End { order, reply })?;
+        answer.await.map_err(|_| StoreUnavailable)
+    }
+
+    async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {
+        self.ask(|reply| Job::PutOnce { key, value, expires, reply }).await
+    }
+
+    async fn take_once(&self, key: &CredentialDigest, now: Timestamp) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        self.ask(|reply| Job::TakeOnce { key: *key, now, reply }).await
+    }
+
+    async fn sessions(
+        &self,
+        filter: &SessionFilter,
+        after: Option<SessionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page<Session, SessionId>, StoreUnavailable> {
+        let engine = self.shared.engine()?;
+        if reading::is_quick(filter) {
+            return Ok(reading::sessions(&engine, filter, after, limit, now)?);
+        }
+        // A filter that no index serves may walk over every session there is; the caller's thread has others to serve.
+        let (reply, answer) = oneshot::channel();
+        let filter = filter.clone();
+        let walk = move || drop(reply.send(reading::sessions(&engine, &filter, after, limit, now)));
+        std::thread::Builder::new().name("store-listing".to_owned()).spawn(walk).map_err(|_| StoreUnavailable)?;
+        Ok(answer.await.map_err(|_| StoreUnavailable)??)
+    }
+
+    async fn receipt(&self, id: ReceiptId) -> Result<Option<Receipt>, StoreUnavailable> {
+        Ok(reading::receipt(&*self.shared.engine()?, id)?)
+    }
+
+    async fn receipts(&self, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable> {
+        Ok(reading::receipts(&*self.shared.engine()?, before, limit)?)
+    }
+
+    async fn sweep(
+        &self,
+        from: Option<Vec<u8>>,
+        limit: usize,
+        now: Timestamp,
+        receipts_until: Timestamp,
+    ) -> Result<Swept, StoreUnavailable> {
+        let (swept, stale) = reading::sweep(&*self.shared.engine()?, from.as_deref(), limit, now, receipts_until)?;
+        if !stale.is_empty() {
+            self.ask(|reply| Job::Forget { stale, now, reply }).await?;
+        }
+        Ok(swept)
+    }
+
+    async fn agree(&self, name: &str, candidate: Vec<u8>) -> Result<Vec<u8>, StoreUnavailable> {
+        let known = self.shared.engine()?.read(Table::Agreed, &group::agreed_key(name)).map_err(engine::ReadFault::from)?;
+        match known {
+            Some(value) => Ok(value.to_vec()),
+            None => self.ask(|reply| Job::Agree { name: name.to_owned(), candidate, reply }).await,
+        }
+    }
+
+    async fn health(&self) -> Result<(), StoreUnavailable> {
+        self.ask(|reply| Job::Health { reply }).await
+    }
+}

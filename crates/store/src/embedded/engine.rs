@@ -1,0 +1,240 @@
+//! The database underneath: its tables, how it is tuned, how it is opened.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fjall::compaction::Leveled;
+use fjall::{AbstractTree as _, CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
+use logout_core::session::SessionId;
+use logout_core::store::StoreUnavailable;
+use logout_core::time::Timestamp;
+
+use super::record::{self, RecordFault};
+
+/// Journals are recycled at this size altogether; it bounds the time that a restart takes.
+const JOURNALS: u64 = 256 << 20;
+/// Blocks read from disk are kept up to this size altogether.
+const CACHE: u64 = 64 << 20;
+/// A table in memory is turned over to disk at this size...
+const MEMTABLE: u64 = 16 << 20;
+/// ...and at the latest at this size, even if that takes waiting for the disk.
+const MEMTABLE_LIMIT: u64 = 4 * MEMTABLE;
+/// fjall stops its writer, without looking whether the flusher is still alive, at four tables that wait for the flusher
+/// and at thirty unsorted ones on disk. We stop well before, and look.
+const WAITING_TABLES: usize = 2;
+const UNSORTED_TABLES: usize = 20;
+/// Small files make short compactions, so that the one worker is soon free for the next flush.
+const FILE: u64 = 16 << 20;
+/// What must fit on the disk before a database that had run out of space is opened again.
+const HEADROOM: usize = 1 << 20;
+
+const FORMAT: u8 = 1;
+const FORMAT_KEY: &str = "format";
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenFault {
+    /// What lies there cannot be read.
+    #[error("{} does not hold a store that can be read", path.display())]
+    Damaged {
+        /// The directory.
+        path: PathBuf,
+        /// What the database says.
+        source: fjall::Error,
+    },
+    /// Another process, or another store of this one, has it open.
+    #[error("{} is in use by another process", path.display())]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory cannot be made or written to.
+    #[error("cannot write in {}", path.display())]
+    NotWritable {
+        /// The directory.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// A version of this program that we do not know wrote it.
+    #[error("{} is of format {found}, this program reads format {FORMAT}", path.display())]
+    UnknownFormat {
+        /// The directory.
+        path: PathBuf,
+        /// The format found.
+        found: u8,
+    },
+}
+
+/// Why a single reading failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadFault {
+    #[error(transparent)]
+    Database(#[from] fjall::Error),
+    #[error(transparent)]
+    Record(#[from] RecordFault),
+}
+
+impl From<ReadFault> for StoreUnavailable {
+    fn from(fault: ReadFault) -> Self {
+        log::error!("a record cannot be read: {fault}");
+        Self
+    }
+}
+
+/// The tables, as indices into [`Engine::tables`].
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Table {
+    /// Name → value that all agree on.
+    Agreed,
+    /// Digest → session, or tombstone.
+    Credentials,
+    /// Kind, hash, session → nothing.
+    Index,
+    /// Digest → value that is taken once.
+    Once,
+    /// Receipt id → receipt.
+    Receipts,
+    /// Session → last use, for those that were touched.
+    Seen,
+    /// Session → record.
+    Sessions,
+}
+
+const TABLES: [&str; 7] = ["agreed", "credentials", "index", "once", "receipts", "seen", "sessions"];
+
+/// An open database.
+pub(super) struct Engine {
+    database: Database,
+    tables: [Keyspace; 7],
+}
+
+impl Engine {
+    pub(super) fn open(path: &Path) -> Result<Self, OpenFault> {
+        create_directory(path).map_err(|source| OpenFault::NotWritable { path: path.to_owned(), source })?;
+        check_writable(path, b"x").map_err(|source| OpenFault::NotWritable { path: path.to_owned(), source })?;
+        let engine = Self::open_database(path).map_err(|source| match source {
+            fjall::Error::Locked => OpenFault::Locked { path: path.to_owned() },
+            source => OpenFault::Damaged { path: path.to_owned(), source },
+        })?;
+        match engine.tables[Table::Agreed as usize].get([0]) {
+            Ok(Some(found)) if *found == *format_record() => Ok(engine),
+            Ok(Some(found)) => Err(OpenFault::UnknownFormat { path: path.to_owned(), found: found.last().copied().unwrap_or(0) }),
+            Ok(None) => engine.write_format().map(|()| engine).map_err(|source| OpenFault::Damaged { path: path.to_owned(), source }),
+            Err(source) => Err(OpenFault::Damaged { path: path.to_owned(), source }),
+        }
+    }
+
+    /// Opens a database that failed a while ago, provided that it can be written to.
+    pub(super) fn reopen(path: &Path) -> Result<Self, OpenFault> {
+        check_writable(path, &vec![b'x'; HEADROOM]).map_err(|source| OpenFault::NotWritable { path: path.to_owned(), source })?;
+        let engine = Self::open(path)?;
+        engine.write_format().map_err(|source| OpenFault::Damaged { path: path.to_owned(), source })?;
+        Ok(engine)
+    }
+
+    fn open_database(path: &Path) -> fjall::Result<Self> {
+        let database = Database::builder(path)
+            .cache_size(CACHE)
+            .max_journaling_size(JOURNALS)
+            .manual_journal_persist(true)
+            .journal_compression(CompressionType::None)
+            // With more than one, the first hands every compaction back to the queue until another takes it, and turns
+            // in circles while the others are busy.
+            .worker_threads(1)
+            .open()?;
+        let table = |name: &&str| {
+            database.keyspace(name, || {
+                KeyspaceCreateOptions::default()
+                    .manual_journal_persist(true)
+                    // Never reached: we rotate ourselves, see `make_room`.
+                    .max_memtable_size(2 * MEMTABLE_LIMIT)
+                    .compaction_strategy(std::sync::Arc::new(Leveled::default().with_table_target_size(FILE)))
+            })
+        };
+        let [agreed, credentials, index, once, receipts, seen, sessions] = &TABLES;
+        let tables = [table(agreed)?, table(credentials)?, table(index)?, table(once)?, table(receipts)?, table(seen)?, table(sessions)?];
+        Ok(Self { database, tables })
+    }
+
+    fn write_format(&self) -> fjall::Result<()> {
+        let mut batch = self.batch();
+        batch.insert(self.table(Table::Agreed), [0], format_record());
+        batch.durability(Some(PersistMode::SyncAll)).commit()
+    }
+
+    pub(super) fn table(&self, table: Table) -> &Keyspace {
+        &self.tables[table as usize]
+    }
+
+    pub(super) fn batch(&self) -> OwnedWriteBatch {
+        self.database.batch()
+    }
+
+    /// Syncs the journal; fails if any write in front or behind the scenes has failed.
+    pub(super) fn sync(&self) -> fjall::Result<()> {
+        self.database.persist(PersistMode::SyncData)
+    }
+
+    /// Turns over tables that have grown large, and waits while the disk cannot keep up.
+    ///
+    /// fjall would do that by itself, but asks its worker again with every batch until the worker comes round to it. When
+    /// one compaction takes long, that fills the worker's queue, and the worker's next message to itself blocks for ever.
+    pub(super) fn make_room(&self) -> fjall::Result<()> {
+        for table in &self.tables {
+            let size = table.tree.active_memtable().size();
+            if size < MEMTABLE {
+                continue;
+            }
+            let is_behind = || table.tree.sealed_memtable_count() >= WAITING_TABLES || table.tree.l0_run_count() >= UNSORTED_TABLES;
+            if size < MEMTABLE_LIMIT && is_behind() {
+                continue;
+            }
+            while is_behind() {
+                self.database.persist(PersistMode::Buffer)?;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            table.rotate_memtable()?;
+        }
+        Ok(())
+    }
+
+    /// What is written under `key`.
+    pub(super) fn read(&self, table: Table, key: &[u8]) -> Result<Option<Slice>, fjall::Error> {
+        self.table(table).get(key)
+    }
+
+    /// When a session was last used, as far as touches were written.
+    pub(super) fn seen(&self, session: SessionId) -> Result<Timestamp, ReadFault> {
+        Ok(match self.read(Table::Seen, session.as_bytes())? {
+            Some(bytes) => record::read_seen(&bytes)?,
+            None => Timestamp::default(),
+        })
+    }
+}
+
+fn format_record() -> Vec<u8> {
+    let mut record = FORMAT_KEY.as_bytes().to_vec();
+    record.push(FORMAT);
+    record
+}
+
+fn create_directory(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    // The values that hubs agree on include signing keys.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+fn check_writable(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let probe = path.join("write-probe");
+    let written = std::fs::File::create(&probe).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    std::fs::remove_file(&probe).and(written)
+}

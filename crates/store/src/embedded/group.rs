@@ -1,0 +1,445 @@
+//! Operations that share one commit.
+
+use std::collections::HashSet;
+
+use fjall::{PersistMode, Slice};
+use logout_core::credential::{Credential, CredentialDigest};
+use logout_core::receipt::EndedSession;
+use logout_core::session::{Session, SessionId, SignOnId};
+use logout_core::store::{EndOrder, EndTarget, Opened};
+use logout_core::time::Timestamp;
+use tokio::sync::oneshot::Sender;
+
+use super::engine::{Engine, ReadFault, Table};
+use super::index::{IndexKey, Members, listed};
+use super::queue::{Job, Stale};
+use super::record::{self, CredentialRecord, SessionRecord};
+
+/// Decides operations one after the other and collects what they write and answer; nothing of either gets out before
+/// [`Group::commit`].
+///
+/// All operations of a group were waiting at the same time, so any order among them is true to their callers. Orders to
+/// end sessions come first: then none of them has to look for sessions that are opened in the same group, and whatever
+/// comes later in the group knows what has ended. One batch can hold each key once only, so an operation that needs to see
+/// or to overwrite what an earlier one writes is a [`Decided::Conflict`] and waits for the next group.
+pub(super) struct Group<'e> {
+    engine: &'e Engine,
+    members: &'e mut Members,
+    writes: Vec<Write>,
+    answers: Vec<Answer>,
+    listings: Vec<Listing>,
+    ended: HashSet<SessionId>,
+    /// Keys that a batch may meet twice: written credentials and one-time values, and everything about sessions that
+    /// were opened, got a credential or were touched.
+    credentials: HashSet<CredentialDigest>,
+    once: HashSet<CredentialDigest>,
+    sessions: HashSet<SessionId>,
+    touched: HashSet<SessionId>,
+    sign_ons: HashSet<SignOnId>,
+    agreed: HashSet<String>,
+    durable: bool,
+}
+
+/// What became of an operation.
+pub(super) enum Decided {
+    Conflict(Job),
+    Done,
+}
+
+struct Write {
+    table: Table,
+    key: Slice,
+    value: Option<Slice>,
+}
+
+struct Listing {
+    key: IndexKey,
+    session: SessionId,
+    listed: bool,
+}
+
+enum Answer {
+    Agreed(Sender<Vec<u8>>, Vec<u8>),
+    Done(Sender<()>),
+    Ended(Sender<Vec<EndedSession>>, Vec<EndedSession>),
+    Flag(Sender<bool>, bool),
+    Opened(Sender<Opened>, Opened),
+    Taken(Sender<Option<Vec<u8>>>, Option<Vec<u8>>),
+}
+
+impl<'e> Group<'e> {
+    pub(super) fn new(engine: &'e Engine, members: &'e mut Members) -> Self {
+        Self {
+            engine,
+            members,
+            writes: Vec::new(),
+            answers: Vec::new(),
+            listings: Vec::new(),
+            ended: HashSet::new(),
+            credentials: HashSet::new(),
+            once: HashSet::new(),
+            sessions: HashSet::new(),
+            touched: HashSet::new(),
+            sign_ons: HashSet::new(),
+            agreed: HashSet::new(),
+            durable: false,
+        }
+    }
+
+    /// How many have been decided.
+    pub(super) fn len(&self) -> usize {
+        self.answers.len()
+    }
+
+    /// Makes everything durable at once, then visible, then answers. On an error nobody gets an answer.
+    pub(super) fn commit(self) -> fjall::Result<()> {
+        self.engine.make_room()?;
+        if !self.writes.is_empty() {
+            let mut batch = self.engine.batch();
+            for Write { table, key, value } in self.writes {
+                match value {
+                    Some(value) => batch.insert(self.engine.table(table), key, value),
+                    None => batch.remove(self.engine.table(table), key),
+                }
+            }
+            let mode = if self.durable { PersistMode::SyncData } else { PersistMode::Buffer };
+            batch.durability(Some(mode)).commit()?;
+        } else if self.durable {
+            self.engine.sync()?;
+        }
+        for Listing { key, session, listed } in self.listings {
+            if listed { self.members.add(key, session) } else { self.members.remove(key, session) }
+        }
+        self.answers.into_iter().for_each(Answer::send);
+        Ok(())
+    }
+
+    fn write(&mut self, table: Table, key: impl Into<Slice>, value: impl Into<Slice>) {
+        self.writes.push(Write { table, key: key.into(), value: Some(value.into()) });
+    }
+
+    fn remove(&mut self, table: Table, key: impl Into<Slice>) {
+        self.writes.push(Write { table, key: key.into(), value: None });
+    }
+
+    /// Carries out an order to end sessions.
+    pub(super) fn end(&mut self, order: &EndOrder, reply: Sender<Vec<EndedSession>>) -> Result<(), ReadFault> {
+        let mut records = Vec::with_capacity(1);
+        let mut chosen = HashSet::new();
+        for target in &order.targets {
+            match target {
+                EndTarget::Session(id) => self.choose(*id, target, order.at, &mut chosen, &mut records)?,
+                EndTarget::Expired(id) => self.choose(*id, target, order.at, &mut chosen, &mut records)?,
+                wide => {
+                    for id in self.candidates(wide)? {
+                        self.choose(id, target, order.at, &mut chosen, &mut records)?;
+                    }
+                }
+            }
+        }
+        if records.is_empty() {
+            self.answers.push(Answer::Ended(reply, Vec::new()));
+            return Ok(());
+        }
+        // Everything that can fail comes before the first write, so that an order is either in the group or not at all.
+        let sessions =
+            records.iter().map(|(id, bytes)| Ok((*id, SessionRecord::read(bytes)?))).collect::<Result<Vec<_>, record::RecordFault>>()?;
+        let ended: Vec<_> = sessions.iter().map(|(id, session)| session.to_ended(*id)).collect();
+        let receipt = order.receipt_for(ended);
+        let receipt_bytes = record::receipt(&receipt)?;
+        for (id, session) in &sessions {
+            self.lay_tombstones(*id, session, order.at);
+        }
+        self.write(Table::Receipts, order.receipt.as_bytes(), receipt_bytes);
+        self.durable = true;
+        self.answers.push(Answer::Ended(reply, receipt.sessions));
+        Ok(())
+    }
+
+    fn lay_tombstones(&mut self, id: SessionId, session: &SessionRecord<'_>, at: Timestamp) {
+        self.ended.insert(id);
+        // Credentials first: a reader who still sees one of them live and then misses the session looks again and is
+        // sure to find the tombstone.
+        for credential in session.credentials() {
+            if !self.credentials.insert(credential.digest) {
+                continue;
+            }
+            if credential.expires > at {
+                self.write(Table::Credentials, credential.digest.as_bytes(), CredentialRecord::ended(credential.expires));
+            } else {
+                self.remove(Table::Credentials, credential.digest.as_bytes());
+            }
+        }
+        self.remove(Table::Sessions, id.as_bytes());
+        for key in IndexKey::all_of_record(session) {
+            self.remove(Table::Index, key.entry(id));
+            self.listings.push(Listing { key, session: id, listed: false });
+        }
+    }
+
+    fn candidates(&mut self, target: &EndTarget) -> Result<Vec<SessionId>, ReadFault> {
+        let key = match target {
+            EndTarget::Expired(id) | EndTarget::Session(id) => return Ok(vec![*id]),
+            EndTarget::Person(person) => IndexKey::person(person.as_str()),
+            EndTarget::Platform(_) => return self.all_sessions(),
+            // Not worth remembering: a sign-on ends once.
+            EndTarget::SignOn(id) => return listed(self.engine, IndexKey::sign_on(*id), None).collect(),
+            EndTarget::Subject(platform, subject) => IndexKey::subject(platform.as_str(), &subject.realm, &subject.name),
+        };
+        Ok(self.members.of(self.engine, key)?.iter().copied().collect())
+    }
+
+    fn all_sessions(&self) -> Result<Vec<SessionId>, ReadFault> {
+        let mut ids = Vec::new();
+        for entry in self.engine.table(Table::Sessions).iter() {
+            ids.extend(entry.key()?.as_ref().try_into().ok().map(SessionId::from_bytes));
+        }
+        Ok(ids)
+    }
+
+    fn choose(
+        &self,
+        id: SessionId,
+        target: &EndTarget,
+        at: Timestamp,
+        chosen: &mut HashSet<SessionId>,
+        records: &mut Vec<(SessionId, Slice)>,
+    ) -> Result<(), ReadFault> {
+        if self.ended.contains(&id) || chosen.contains(&id) {
+            return Ok(());
+        }
+        let Some(bytes) = self.engine.read(Table::Sessions, id.as_bytes())? else { return Ok(()) };
+        let applies = match target {
+            EndTarget::Session(_) => true,
+            target => {
+                let session = SessionRecord::read(&bytes)?;
+                match target {
+                    EndTarget::Expired(_) => session.ends_by(self.engine.seen(id)?) <= at,
+                    EndTarget::Person(person) => session.person() == Some(person.as_str()),
+                    EndTarget::Platform(platform) => session.platform() == platform.as_str(),
+                    EndTarget::Session(_) => true,
+                    EndTarget::SignOn(sign_on) => session.sign_on() == Some(*sign_on),
+                    EndTarget::Subject(platform, subject) => {
+                        session.platform() == platform.as_str() && session.realm() == subject.realm && session.name() == subject.name
+                    }
+                }
+            }
+        };
+        if applies {
+            chosen.insert(id);
+            records.push((id, bytes));
+        }
+        Ok(())
+    }
+
+    /// Decides any other operation.
+    pub(super) fn decide(&mut self, job: Job) -> Result<Decided, ReadFault> {
+        match job {
+            Job::Agree { name, candidate, reply } => self.agree(name, candidate, reply),
+            Job::Attach { session, credential, now, reply } => self.attach(session, credential, now, reply),
+            Job::Forget { stale, now, reply } => self.forget(stale, now, reply),
+            Job::Health { reply } => {
+                self.durable = true;
+                self.answers.push(Answer::Done(reply));
+                Ok(Decided::Done)
+            }
+            Job::Open { session, joins, now, reply } => self.open(session, joins, now, reply),
+            Job::PutOnce { key, value, expires, reply } => self.put_once(key, value, expires, reply),
+            Job::TakeOnce { key, now, reply } => self.take_once(key, now, reply),
+            Job::Touch { session, now } => self.touch(session, now).map(|()| Decided::Done),
+        }
+    }
+
+    fn open(&mut self, session: Box<Session>, joins: bool, now: Timestamp, reply: Sender<Opened>) -> Result<Decided, ReadFault> {
+        let conflicts = self.sessions.contains(&session.id)
+            || self.ended.contains(&session.id)
+            || session.credentials.iter().any(|credential| self.credentials.contains(&credential.digest));
+        if conflicts {
+            return Ok(Decided::Conflict(Job::Open { session, joins, now, reply }));
+        }
+        if let (true, Some(sign_on)) = (joins, session.sign_on)
+            && !self.is_alive(sign_on, now)?
+        {
+            self.answers.push(Answer::Opened(reply, Opened::SignOnEnded));
+            return Ok(Decided::Done);
+        }
+        let bytes = SessionRecord::of(&session).to_bytes()?;
+        // The other way round than in an ending: whoever sees the credential finds the session.
+        self.write(Table::Sessions, session.id.as_bytes(), bytes);
+        for key in IndexKey::all_of(&session) {
+            self.write(Table::Index, key.entry(session.id), []);
+            self.listings.push(Listing { key, session: session.id, listed: true });
+        }
+        for credential in &session.credentials {
+            if self.credentials.insert(credential.digest) {
+                self.write(Table::Credentials, credential.digest.as_bytes(), CredentialRecord::live(session.id));
+            }
+        }
+        self.sessions.insert(session.id);
+        if !session.is_expired(now) {
+            self.sign_ons.extend(session.sign_on);
+        }
+        self.durable = true;
+        self.answers.push(Answer::Opened(reply, Opened::Opened));
+        Ok(Decided::Done)
+    }
+
+    fn is_alive(&self, sign_on: SignOnId, now: Timestamp) -> Result<bool, ReadFault> {
+        if self.sign_ons.contains(&sign_on) {
+            return Ok(true);
+        }
+        for id in listed(self.engine, IndexKey::sign_on(sign_on), None) {
+            if self.live_record(id?, now)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn live_record(&self, id: SessionId, now: Timestamp) -> Result<Option<Slice>, ReadFault> {
+        if self.ended.contains(&id) {
+            return Ok(None);
+        }
+        let Some(bytes) = self.engine.read(Table::Sessions, id.as_bytes())? else { return Ok(None) };
+        let live = SessionRecord::read(&bytes)?.ends_by(self.engine.seen(id)?) > now;
+        Ok(live.then_some(bytes))
+    }
+
+    fn attach(&mut self, session: SessionId, credential: Credential, now: Timestamp, reply: Sender<bool>) -> Result<Decided, ReadFault> {
+        if self.sessions.contains(&session) || self.credentials.contains(&credential.digest) {
+            return Ok(Decided::Conflict(Job::Attach { session, credential, now, reply }));
+        }
+        let Some(bytes) = self.live_record(session, now)? else {
+            self.answers.push(Answer::Flag(reply, false));
+            return Ok(Decided::Done);
+        };
+        let mut record = SessionRecord::read(&bytes)?;
+        record.push(&credential);
+        self.write(Table::Sessions, session.as_bytes(), record.to_bytes()?);
+        self.write(Table::Credentials, credential.digest.as_bytes(), CredentialRecord::live(session));
+        self.sessions.insert(session);
+        self.credentials.insert(credential.digest);
+        self.durable = true;
+        self.answers.push(Answer::Flag(reply, true));
+        Ok(Decided::Done)
+    }
+
+    fn touch(&mut self, id: SessionId, now: Timestamp) -> Result<(), ReadFault> {
+        if self.ended.contains(&id) || self.touched.contains(&id) {
+            return Ok(());
+        }
+        let Some(bytes) = self.engine.read(Table::Sessions, id.as_bytes())? else { return Ok(()) };
+        let session = SessionRecord::read(&bytes)?;
+        let last = session.seen().max(self.engine.seen(id)?);
+        let due = session.idle_timeout().is_some_and(|span| now.since(last) >= span / 30) && now > last;
+        if due && session.ends_by(last) > now {
+            self.touched.insert(id);
+            self.write(Table::Seen, id.as_bytes(), record::seen(now));
+        }
+        Ok(())
+    }
+
+    fn put_once(&mut self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp, reply: Sender<bool>) -> Result<Decided, ReadFault> {
+        if self.once.contains(&key) {
+            return Ok(Decided::Conflict(Job::PutOnce { key, value, expires, reply }));
+        }
+        let free = self.engine.read(Table::Once, key.as_bytes())?.is_none();
+        if free {
+            self.write(Table::Once, key.as_bytes(), record::once(&value, expires));
+            self.once.insert(key);
+            self.durable = true;
+        }
+        self.answers.push(Answer::Flag(reply, free));
+        Ok(Decided::Done)
+    }
+
+    fn take_once(&mut self, key: CredentialDigest, now: Timestamp, reply: Sender<Option<Vec<u8>>>) -> Result<Decided, ReadFault> {
+        if self.once.contains(&key) {
+            return Ok(Decided::Conflict(Job::TakeOnce { key, now, reply }));
+        }
+        let taken = match self.engine.read(Table::Once, key.as_bytes())? {
+            None => None,
+            Some(bytes) => {
+                let (expires, value) = record::read_once(&bytes)?;
+                let value = (expires > now).then(|| value.to_vec());
+                self.remove(Table::Once, key.as_bytes());
+                self.once.insert(key);
+                self.durable |= value.is_some();
+                value
+            }
+        };
+        self.answers.push(Answer::Taken(reply, taken));
+        Ok(Decided::Done)
+    }
+
+    fn agree(&mut self, name: String, candidate: Vec<u8>, reply: Sender<Vec<u8>>) -> Result<Decided, ReadFault> {
+        if self.agreed.contains(&name) {
+            return Ok(Decided::Conflict(Job::Agree { name, candidate, reply }));
+        }
+        let key = agreed_key(&name);
+        let value = match self.engine.read(Table::Agreed, &key)? {
+            Some(bytes) => bytes.to_vec(),
+            None => {
+                self.write(Table::Agreed, key, candidate.as_slice());
+                self.agreed.insert(name);
+                self.durable = true;
+                candidate
+            }
+        };
+        self.answers.push(Answer::Agreed(reply, value));
+        Ok(Decided::Done)
+    }
+
+    /// Looks again before it forgets: since housekeeping saw the record, somebody may have put another in its place.
+    fn forget(&mut self, stale: Vec<Stale>, now: Timestamp, reply: Sender<()>) -> Result<Decided, ReadFault> {
+        for stale in stale {
+            match stale {
+                Stale::Once(key) => {
+                    let digest = CredentialDigest::from_bytes(key);
+                    let Some(bytes) = self.engine.read(Table::Once, &key)? else { continue };
+                    if record::read_once(&bytes)?.0 <= now && self.once.insert(digest) {
+                        self.remove(Table::Once, key);
+                    }
+                }
+                Stale::Receipt(key) => self.remove(Table::Receipts, key),
+                Stale::Seen(key) => {
+                    if self.touched.insert(SessionId::from_bytes(key)) {
+                        self.remove(Table::Seen, key);
+                    }
+                }
+                Stale::Tombstone(key) => {
+                    let digest = CredentialDigest::from_bytes(key);
+                    let Some(bytes) = self.engine.read(Table::Credentials, &key)? else { continue };
+                    let over = matches!(CredentialRecord::read(&bytes)?, CredentialRecord::Ended { until } if until <= now);
+                    if over && self.credentials.insert(digest) {
+                        self.remove(Table::Credentials, key);
+                    }
+                }
+            }
+        }
+        self.answers.push(Answer::Done(reply));
+        Ok(Decided::Done)
+    }
+}
+
+/// Under which key a value that all agree on lies; the single zero byte is the format's own.
+pub(super) fn agreed_key(name: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + name.len());
+    key.push(b'=');
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+impl Answer {
+    /// A caller who has gone away is no fault: what was asked is done.
+    fn send(self) {
+        match self {
+            Self::Agreed(reply, value) => drop(reply.send(value)),
+            Self::Done(reply) => drop(reply.send(())),
+            Self::Ended(reply, sessions) => drop(reply.send(sessions)),
+            Self::Flag(reply, value) => drop(reply.send(value)),
+            Self::Opened(reply, opened) => drop(reply.send(opened)),
+            Self::Taken(reply, value) => drop(reply.send(value)),
+        }
+    }
+}

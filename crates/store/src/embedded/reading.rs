@@ -1,0 +1,206 @@
+//! What callers read by themselves, without the writer.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use logout_core::credential::CredentialDigest;
+use logout_core::receipt::{Receipt, ReceiptId};
+use logout_core::session::{Session, SessionId};
+use logout_core::store::{Found, Page, SessionFilter, Swept};
+use logout_core::time::Timestamp;
+
+use super::engine::{Engine, ReadFault, Table};
+use super::index::{IndexKey, listed};
+use super::queue::Stale;
+use super::record::{self, CredentialRecord, SessionRecord};
+
+pub(super) fn find(engine: &Engine, digest: &CredentialDigest, now: Timestamp) -> Result<Found, ReadFault> {
+    // Twice at most: an ending becomes visible credential by credential, then the session. Who read the credential before
+    // and the session after it finds the tombstone at the second look.
+    for _ in 0..2 {
+        let Some(bytes) = engine.read(Table::Credentials, digest.as_bytes())? else { return Ok(Found::Unknown) };
+        let id = match CredentialRecord::read(&bytes)? {
+            CredentialRecord::Ended { until } => return Ok(if until > now { Found::Ended } else { Found::Unknown }),
+            CredentialRecord::Live(id) => id,
+        };
+        let Some(bytes) = engine.read(Table::Sessions, id.as_bytes())? else { continue };
+        let record = SessionRecord::read(&bytes)?;
+        let Some(credential) = record.credentials().find(|known| known.digest == *digest && known.expires > now) else {
+            return Ok(Found::Unknown);
+        };
+        let seen = last_seen(engine, id, &record, now)?;
+        return Ok(if record.ends_by(seen) > now {
+            Found::Live(Arc::new(record.to_session(id, seen)), credential)
+        } else {
+            Found::Unknown
+        });
+    }
+    Ok(Found::Unknown)
+}
+
+/// When a session was last used. Touches are looked up only when they can matter: nothing is written that is closer to the
+/// last use than the touch grain.
+fn last_seen(engine: &Engine, id: SessionId, record: &SessionRecord<'_>, now: Timestamp) -> Result<Timestamp, ReadFault> {
+    match record.idle_timeout() {
+        Some(span) if now.since(record.seen()) >= span / 30 => Ok(engine.seen(id)?.max(record.seen())),
+        _ => Ok(record.seen()),
+    }
+}
+
+/// Whether a listing looks at little more than it returns.
+pub(super) fn is_quick(filter: &SessionFilter) -> bool {
+    index_of(filter).is_some() || (filter.platform.is_none() && filter.subject.is_none())
+}
+
+fn index_of(filter: &SessionFilter) -> Option<IndexKey> {
+    match (&filter.person, &filter.platform, &filter.subject) {
+        (Some(person), _, _) => Some(IndexKey::person(person.as_str())),
+        (None, Some(platform), Some(subject)) => Some(IndexKey::subject(platform.as_str(), &subject.realm, &subject.name)),
+        _ => None,
+    }
+}
+
+pub(super) fn sessions(
+    engine: &Engine,
+    filter: &SessionFilter,
+    after: Option<SessionId>,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Page<Session, SessionId>, ReadFault> {
+    let mut page = Page { items: Vec::<Session>::new(), next: None };
+    let mut matches = |id: SessionId, bytes: &[u8]| -> Result<bool, ReadFault> {
+        let record = SessionRecord::read(bytes)?;
+        let seen = last_seen(engine, id, &record, now)?;
+        if record.ends_by(seen) > now {
+            let session = record.to_session(id, seen);
+            if filter.matches(&session) {
+                if page.items.len() == limit {
+                    page.next = page.items.last().map(|last| last.id);
+                    return Ok(true);
+                }
+                page.items.push(session);
+            }
+        }
+        Ok(false)
+    };
+    if let Some(key) = index_of(filter) {
+        for id in listed(engine, key, after) {
+            let id = id?;
+            let Some(bytes) = engine.read(Table::Sessions, id.as_bytes())? else { continue };
+            if matches(id, &bytes)? {
+                break;
+            }
+        }
+    } else {
+        let from = after.as_ref().map_or(Bound::Unbounded, |id| Bound::Excluded(id.as_bytes().as_slice()));
+        for entry in engine.table(Table::Sessions).range::<&[u8], _>((from, Bound::Unbounded)) {
+            let (key, bytes) = entry.into_inner()?;
+            let Some(id) = key.as_ref().try_into().ok().map(SessionId::from_bytes) else { continue };
+            if matches(id, &bytes)? {
+                break;
+            }
+        }
+    }
+    Ok(page)
+}
+
+pub(super) fn receipt(engine: &Engine, id: ReceiptId) -> Result<Option<Receipt>, ReadFault> {
+    let Some(bytes) = engine.read(Table::Receipts, id.as_bytes())? else { return Ok(None) };
+    Ok(Some(record::read_receipt(id, &bytes)?))
+}
+
+pub(super) fn receipts(engine: &Engine, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, ReadFault> {
+    let until = before.as_ref().map_or(Bound::Unbounded, |id| Bound::Excluded(id.as_bytes().as_slice()));
+    let mut page = Page { items: Vec::new(), next: None };
+    for entry in engine.table(Table::Receipts).range::<&[u8], _>((Bound::Unbounded, until)).rev() {
+        if page.items.len() == limit {
+            page.next = page.items.last().map(|last: &Receipt| last.id);
+            break;
+        }
+        let (key, bytes) = entry.into_inner()?;
+        let Some(id) = key.as_ref().try_into().ok().map(ReceiptId::from_bytes) else { continue };
+        page.items.push(record::read_receipt(id, &bytes)?);
+    }
+    Ok(page)
+}
+
+/// The tables that housekeeping walks through, in this order; a cursor is the place in it and the last key seen there.
+const ROUND: [Table; 5] = [Table::Credentials, Table::Once, Table::Receipts, Table::Seen, Table::Sessions];
+
+pub(super) fn sweep(
+    engine: &Engine,
+    from: Option<&[u8]>,
+    limit: usize,
+    now: Timestamp,
+    receipts_until: Timestamp,
+) -> Result<(Swept, Vec<Stale>), ReadFault> {
+    let mut swept = Swept::default();
+    let mut stale = Vec::new();
+    let mut left = limit.max(1);
+    let (start, mut after) = match from.and_then(<[u8]>::split_first) {
+        Some((place, key)) => (usize::from(*place), Some(key.to_vec())),
+        None => (0, None),
+    };
+    for (place, table) in ROUND.iter().enumerate().skip(start) {
+        let lower = after.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let upper = match table {
+            Table::Receipts => Bound::Excluded(ReceiptId::first_at(receipts_until).as_bytes().to_vec()),
+            _ => Bound::Unbounded,
+        };
+        // A cursor in the receipts may lie beyond a limit that was set differently for the step before.
+        if matches!((&lower, &upper), (Bound::Excluded(lower), Bound::Excluded(upper)) if lower >= upper) {
+            continue;
+        }
+        for entry in engine.table(*table).range((lower, upper)) {
+            let (key, value) = entry.into_inner()?;
+            examine(engine, *table, &key, &value, now, &mut swept, &mut stale)?;
+            left -= 1;
+            if left == 0 {
+                let mut cursor = vec![u8::try_from(place).unwrap_or_default()];
+                cursor.extend_from_slice(&key);
+                swept.next = Some(cursor);
+                return Ok((swept, stale));
+            }
+        }
+    }
+    Ok((swept, stale))
+}
+
+fn examine(
+    engine: &Engine,
+    table: Table,
+    key: &[u8],
+    value: &[u8],
+    now: Timestamp,
+    swept: &mut Swept,
+    stale: &mut Vec<Stale>,
+) -> Result<(), ReadFault> {
+    match table {
+        Table::Credentials => {
+            if matches!(CredentialRecord::read(value)?, CredentialRecord::Ended { until } if until <= now) {
+                stale.extend(key.try_into().map(Stale::Tombstone));
+            }
+        }
+        Table::Once => {
+            if record::read_once(value)?.0 <= now {
+                stale.extend(key.try_into().map(Stale::Once));
+            }
+        }
+        Table::Receipts => stale.extend(key.try_into().map(Stale::Receipt)),
+        Table::Seen => {
+            if engine.read(Table::Sessions, key)?.is_none() {
+                stale.extend(key.try_into().map(Stale::Seen));
+            }
+        }
+        Table::Sessions => {
+            if let Ok(id) = key.try_into().map(SessionId::from_bytes) {
+                let record = SessionRecord::read(value)?;
+                if record.ends_by(engine.seen(id)?) <= now {
+                    swept.expired.push(id);
+                }
+            }
+        }
+        Table::Agreed | Table::Index => {}
+    }
+    Ok(())
+}

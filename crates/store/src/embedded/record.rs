@@ -1,0 +1,435 @@
+//! What lies on disk, byte by byte.
+//!
+//! The shapes in here are kept apart from the types of `logout-core`, so that a change over there cannot silently change
+//! what is read from a disk that was written last year. Every record begins with a byte that says which shape follows.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use logout_core::credential::{Credential, CredentialDigest, SecretDigest};
+use logout_core::platform::PlatformName;
+use logout_core::receipt::{Delivery, EndedSession, Reach, Reason, Receipt, ReceiptId};
+use logout_core::session::{ClientId, Device, Person, Session, SessionId, SignOnId, Subject};
+use logout_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+const CREDENTIAL_LIVE: u8 = 1;
+const CREDENTIAL_ENDED: u8 = 2;
+const ONCE: u8 = 1;
+const RECEIPT: u8 = 1;
+const SEEN: u8 = 1;
+const SESSION: u8 = 1;
+
+/// Why a record cannot be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum RecordFault {
+    #[error("a {0} record is damaged")]
+    Damaged(&'static str),
+    #[error("a {what} record is of version {version}, which this program does not know")]
+    UnknownVersion { what: &'static str, version: u8 },
+}
+
+/// What a credential's digest leads to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum CredentialRecord {
+    Ended { until: Timestamp },
+    Live(SessionId),
+}
+
+impl CredentialRecord {
+    pub(super) fn live(session: SessionId) -> [u8; 17] {
+        tagged(CREDENTIAL_LIVE, session.as_bytes())
+    }
+
+    pub(super) fn ended(until: Timestamp) -> [u8; 9] {
+        tagged(CREDENTIAL_ENDED, &until.as_millis().to_be_bytes())
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, RecordFault> {
+        const WHAT: &str = "credential";
+        match bytes.split_first() {
+            Some((&CREDENTIAL_ENDED, until)) => Ok(Self::Ended { until: instant(until).ok_or(RecordFault::Damaged(WHAT))? }),
+            Some((&CREDENTIAL_LIVE, id)) => Ok(Self::Live(SessionId::from_bytes(id.try_into().map_err(|_| RecordFault::Damaged(WHAT))?))),
+            Some((&version, _)) => Err(RecordFault::UnknownVersion { what: WHAT, version }),
+            None => Err(RecordFault::Damaged(WHAT)),
+        }
+    }
+}
+
+/// When a session was last used.
+pub(super) fn seen(at: Timestamp) -> [u8; 9] {
+    tagged(SEEN, &at.as_millis().to_be_bytes())
+}
+
+pub(super) fn read_seen(bytes: &[u8]) -> Result<Timestamp, RecordFault> {
+    instant(body("seen", SEEN, bytes)?).ok_or(RecordFault::Damaged("seen"))
+}
+
+/// A one-time value with its expiry.
+pub(super) fn once(value: &[u8], expires: Timestamp) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(9 + value.len());
+    bytes.push(ONCE);
+    bytes.extend_from_slice(&expires.as_millis().to_be_bytes());
+    bytes.extend_from_slice(value);
+    bytes
+}
+
+pub(super) fn read_once(bytes: &[u8]) -> Result<(Timestamp, &[u8]), RecordFault> {
+    let (expires, value) = body("one-time", ONCE, bytes)?.split_at_checked(8).ok_or(RecordFault::Damaged("one-time"))?;
+    Ok((instant(expires).ok_or(RecordFault::Damaged("one-time"))?, value))
+}
+
+/// A session without its id, which is the key. Borrowed, so that ending one copies no more than its receipt needs.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct SessionRecord<'a> {
+    platform: &'a str,
+    sign_on: Option<[u8; 16]>,
+    realm: &'a str,
+    name: &'a str,
+    person: Option<&'a str>,
+    client: Option<&'a str>,
+    administrator: bool,
+    credentials: Vec<StoredCredential>,
+    csrf: Option<[u8; 32]>,
+    opened: u64,
+    seen: u64,
+    idle_timeout: Option<Duration>,
+    expires: u64,
+    address: Option<IpAddr>,
+    user_agent: Option<&'a str>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct StoredCredential {
+    digest: [u8; 32],
+    expires: u64,
+    csrf_due: bool,
+}
+
+impl<'a> SessionRecord<'a> {
+    pub(super) fn of(session: &'a Session) -> Self {
+        Self {
+            platform: session.platform.as_str(),
+            sign_on: session.sign_on.map(|id| *id.as_bytes()),
+            realm: &session.subject.realm,
+            name: &session.subject.name,
+            person: session.person.as_ref().map(Person::as_str),
+            client: session.client.as_ref().map(ClientId::as_str),
+            administrator: session.administrator,
+            credentials: session.credentials.iter().map(StoredCredential::of).collect(),
+            csrf: session.csrf.map(|digest| *digest.as_bytes()),
+            opened: session.opened.as_millis(),
+            seen: session.seen.as_millis(),
+            idle_timeout: session.idle_timeout,
+            expires: session.expires.as_millis(),
+            address: session.device.address,
+            user_agent: session.device.user_agent.as_deref(),
+        }
+    }
+
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, RecordFault> {
+        decode("session", SESSION, bytes)
+    }
+
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, RecordFault> {
+        encode("session", SESSION, self)
+    }
+
+    pub(super) fn platform(&self) -> &'a str {
+        self.platform
+    }
+
+    pub(super) fn sign_on(&self) -> Option<SignOnId> {
+        self.sign_on.map(SignOnId::from_bytes)
+    }
+
+    pub(super) fn realm(&self) -> &'a str {
+        self.realm
+    }
+
+    pub(super) fn name(&self) -> &'a str {
+        self.name
+    }
+
+    pub(super) fn person(&self) -> Option<&'a str> {
+        self.person
+    }
+
+    pub(super) fn seen(&self) -> Timestamp {
+        Timestamp::from_millis(self.seen)
+    }
+
+    pub(super) fn idle_timeout(&self) -> Option<Duration> {
+        self.idle_timeout
+    }
+
+    /// As `Session::ends_by`.
+    pub(super) fn ends_by(&self, seen: Timestamp) -> Timestamp {
+        let expires = Timestamp::from_millis(self.expires);
+        self.idle_timeout.map_or(expires, |span| seen.max(self.seen()).plus(span)).min(expires)
+    }
+
+    pub(super) fn credentials(&self) -> impl Iterator<Item = Credential> + '_ {
+        self.credentials.iter().map(|stored| Credential {
+            digest: CredentialDigest::from_bytes(stored.digest),
+            expires: Timestamp::from_millis(stored.expires),
+            csrf_due: stored.csrf_due,
+        })
+    }
+
+    pub(super) fn push(&mut self, credential: &Credential) {
+        self.credentials.push(StoredCredential::of(credential));
+    }
+
+    pub(super) fn to_ended(&self, id: SessionId) -> EndedSession {
+        EndedSession {
+            id,
+            platform: PlatformName::new(self.platform),
+            subject: Subject::new(self.realm, self.name),
+            person: self.person.map(Person::new),
+        }
+    }
+
+    pub(super) fn to_session(&self, id: SessionId, seen: Timestamp) -> Session {
+        Session {
+            id,
+            platform: PlatformName::new(self.platform),
+            sign_on: self.sign_on(),
+            subject: Subject::new(self.realm, self.name),
+            person: self.person.map(Person::new),
+            client: self.client.map(ClientId::new),
+            administrator: self.administrator,
+            credentials: self.credentials().collect(),
+            csrf: self.csrf.map(SecretDigest::from_bytes),
+            opened: Timestamp::from_millis(self.opened),
+            seen: seen.max(self.seen()),
+            idle_timeout: self.idle_timeout,
+            expires: Timestamp::from_millis(self.expires),
+            device: Device { address: self.address, user_agent: self.user_agent.map(str::to_owned) },
+        }
+    }
+}
+
+impl StoredCredential {
+    fn of(credential: &Credential) -> Self {
+        Self { digest: *credential.digest.as_bytes(), expires: credential.expires.as_millis(), csrf_due: credential.csrf_due }
+    }
+}
+
+/// A receipt without its id, which is the key. Reason and reach are words, so that new ones cannot renumber old ones.
+#[derive(Debug, Deserialize, Serialize)]
+struct ReceiptRecord<'a> {
+    at: u64,
+    reason: &'a str,
+    platform: Option<&'a str>,
+    reach: &'a str,
+    #[serde(borrow)]
+    sessions: Vec<EndedRecord<'a>>,
+    #[serde(borrow)]
+    deliveries: Vec<DeliveryRecord<'a>>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct EndedRecord<'a> {
+    id: [u8; 16],
+    platform: &'a str,
+    realm: &'a str,
+    name: &'a str,
+    person: Option<&'a str>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct DeliveryRecord<'a> {
+    session: [u8; 16],
+    platform: &'a str,
+}
+
+pub(super) fn receipt(receipt: &Receipt) -> Result<Vec<u8>, RecordFault> {
+    let record = ReceiptRecord {
+        at: receipt.at.as_millis(),
+        reason: receipt.reason.as_str(),
+        platform: receipt.platform.as_ref().map(PlatformName::as_str),
+        reach: receipt.reach.as_str(),
+        sessions: receipt
+            .sessions
+            .iter()
+            .map(|session| EndedRecord {
+                id: *session.id.as_bytes(),
+                platform: session.platform.as_str(),
+                realm: &session.subject.realm,
+                name: &session.subject.name,
+                person: session.person.as_ref().map(Person::as_str),
+            })
+            .collect(),
+        deliveries: receipt
+            .deliveries
+            .iter()
+            .map(|delivery| DeliveryRecord { session: *delivery.session.as_bytes(), platform: delivery.platform.as_str() })
+            .collect(),
+    };
+    encode("receipt", RECEIPT, &record)
+}
+
+pub(super) fn read_receipt(id: ReceiptId, bytes: &[u8]) -> Result<Receipt, RecordFault> {
+    let record: ReceiptRecord<'_> = decode("receipt", RECEIPT, bytes)?;
+    Ok(Receipt {
+        id,
+        at: Timestamp::from_millis(record.at),
+        reason: Reason::parse(record.reason).ok_or(RecordFault::Damaged("receipt"))?,
+        platform: record.platform.map(PlatformName::new),
+        reach: Reach::parse(record.reach).ok_or(RecordFault::Damaged("receipt"))?,
+        sessions: record
+            .sessions
+            .iter()
+            .map(|session| EndedSession {
+                id: SessionId::from_bytes(session.id),
+                platform: PlatformName::new(session.platform),
+                subject: Subject::new(session.realm, session.name),
+                person: session.person.map(Person::new),
+            })
+            .collect(),
+        deliveries: record
+            .deliveries
+            .iter()
+            .map(|delivery| Delivery { session: SessionId::from_bytes(delivery.session), platform: PlatformName::new(delivery.platform) })
+            .collect(),
+    })
+}
+
+fn tagged<const BODY: usize, const ALL: usize>(tag: u8, body: &[u8; BODY]) -> [u8; ALL] {
+    const { assert!(ALL == BODY + 1) };
+    let mut bytes = [tag; ALL];
+    bytes[1..].copy_from_slice(body);
+    bytes
+}
+
+fn instant(bytes: &[u8]) -> Option<Timestamp> {
+    Some(Timestamp::from_millis(u64::from_be_bytes(bytes.try_into().ok()?)))
+}
+
+fn body<'a>(what: &'static str, known: u8, bytes: &'a [u8]) -> Result<&'a [u8], RecordFault> {
+    match bytes.split_first() {
+        Some((&version, body)) if version == known => Ok(body),
+        Some((&version, _)) => Err(RecordFault::UnknownVersion { what, version }),
+        None => Err(RecordFault::Damaged(what)),
+    }
+}
+
+fn encode(what: &'static str, version: u8, record: &impl Serialize) -> Result<Vec<u8>, RecordFault> {
+    let mut bytes = Vec::with_capacity(192);
+    bytes.push(version);
+    postcard::to_extend(record, bytes).map_err(|_| RecordFault::Damaged(what))
+}
+
+fn decode<'a, T: Deserialize<'a>>(what: &'static str, version: u8, bytes: &'a [u8]) -> Result<T, RecordFault> {
+    postcard::from_bytes(body(what, version, bytes)?).map_err(|_| RecordFault::Damaged(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> Session {
+        let platform = PlatformName::new("cms");
+        Session {
+            id: SessionId::from_bytes([1; 16]),
+            sign_on: Some(SignOnId::from_bytes([2; 16])),
+            subject: Subject::new("Default", "alice"),
+            person: Some(Person::new("alice@example.com")),
+            client: Some(ClientId::new("app")),
+            administrator: true,
+            credentials: vec![
+                Credential { digest: CredentialDigest::from_bytes([3; 32]), expires: Timestamp::from_millis(300), csrf_due: true },
+                Credential { digest: CredentialDigest::from_bytes([4; 32]), expires: Timestamp::from_millis(400), csrf_due: false },
+            ],
+            csrf: Some(SecretDigest::from_bytes([5; 32])),
+            opened: Timestamp::from_millis(1),
+            seen: Timestamp::from_millis(2),
+            idle_timeout: Some(Duration::from_micros(1_500)),
+            expires: Timestamp::from_millis(500),
+            device: Device { address: Some(IpAddr::from([127, 0, 0, 1])), user_agent: Some("curl".to_owned()) },
+            platform,
+        }
+    }
+
+    fn receipt_of(session: &Session) -> Receipt {
+        Receipt {
+            id: ReceiptId::from_bytes([9; 16]),
+            at: Timestamp::from_millis(7),
+            reason: Reason::User,
+            platform: Some(PlatformName::new("cms")),
+            reach: Reach::SignOn,
+            sessions: vec![EndedSession::from(session)],
+            deliveries: vec![Delivery { session: session.id, platform: PlatformName::new("cms") }],
+        }
+    }
+
+    #[test]
+    fn a_session_comes_back_as_it_was_written() {
+        let full = session();
+        let bare =
+            Session { sign_on: None, person: None, client: None, csrf: None, idle_timeout: None, device: Device::default(), ..session() };
+        for session in [full, bare] {
+            let bytes = SessionRecord::of(&session).to_bytes().unwrap();
+            let record = SessionRecord::read(&bytes).unwrap();
+            assert_eq!(record.to_session(session.id, session.seen), session);
+            assert_eq!(record.to_ended(session.id), EndedSession::from(&session));
+            assert_eq!(record.ends_by(Timestamp::from_millis(50)), session.ends_by(Timestamp::from_millis(50)));
+        }
+    }
+
+    /// A record that was written by the first version of this shape; it must be readable for ever.
+    #[test]
+    fn a_session_written_by_version_one_is_still_read() {
+        let mut written = vec![1];
+        written.extend_from_slice(b"\x03cms\x01");
+        written.extend_from_slice(&[2; 16]);
+        written.extend_from_slice(b"\x07Default\x05alice\x01\x11alice@example.com\x01\x03app\x01\x02");
+        written.extend_from_slice(&[3; 32]);
+        written.extend_from_slice(b"\xac\x02\x01");
+        written.extend_from_slice(&[4; 32]);
+        written.extend_from_slice(b"\x90\x03\x00\x01");
+        written.extend_from_slice(&[5; 32]);
+        written.extend_from_slice(b"\x01\x02\x01\x00\xe0\xc6\x5b\xf4\x03\x01\x00\x7f\x00\x00\x01\x01\x04curl");
+        let session = session();
+        assert_eq!(SessionRecord::of(&session).to_bytes().unwrap(), written);
+        assert_eq!(SessionRecord::read(&written).unwrap().to_session(session.id, session.seen), session);
+    }
+
+    #[test]
+    fn a_receipt_comes_back_as_it_was_written() {
+        let receipt = receipt_of(&session());
+        assert_eq!(read_receipt(receipt.id, &super::receipt(&receipt).unwrap()).unwrap(), receipt);
+    }
+
+    #[test]
+    fn credentials_times_and_one_time_values_come_back_as_they_were_written() {
+        let (id, at) = (SessionId::from_bytes([1; 16]), Timestamp::from_millis(0x0102_0304_0506));
+        assert_eq!(CredentialRecord::read(&CredentialRecord::live(id)), Ok(CredentialRecord::Live(id)));
+        assert_eq!(CredentialRecord::read(&CredentialRecord::ended(at)), Ok(CredentialRecord::Ended { until: at }));
+        assert_eq!(read_seen(&seen(at)), Ok(at));
+        assert_eq!(read_once(&once(b"value", at)), Ok((at, b"value".as_slice())));
+        assert_eq!(read_once(&once(b"", at)), Ok((at, b"".as_slice())));
+    }
+
+    #[test]
+    fn an_unknown_version_is_told_apart_and_nothing_panics_on_damage() {
+        let session = session();
+        type Read = fn(&[u8]) -> Option<RecordFault>;
+        let records: [(&str, Vec<u8>, Read); 5] = [
+            ("credential", CredentialRecord::live(session.id).to_vec(), |bytes| CredentialRecord::read(bytes).err()),
+            ("one-time", once(b"", Timestamp::from_millis(1)), |bytes| read_once(bytes).err()),
+            ("receipt", receipt(&receipt_of(&session)).unwrap(), |bytes| read_receipt(ReceiptId::from_bytes([0; 16]), bytes).err()),
+            ("seen", seen(Timestamp::from_millis(1)).to_vec(), |bytes| read_seen(bytes).err()),
+            ("session", SessionRecord::of(&session).to_bytes().unwrap(), |bytes| SessionRecord::read(bytes).err()),
+        ];
+        for (what, bytes, read) in records {
+            let mut newer = bytes.clone();
+            newer[0] = 77;
+            assert_eq!(read(&newer), Some(RecordFault::UnknownVersion { what, version: 77 }));
+            for length in 0..bytes.len() {
+                assert_eq!(read(&bytes[..length]), Some(RecordFault::Damaged(what)), "{what} cut to {length}");
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The one thread that writes: group commit, and getting up again after the disk has failed.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use logout_core::store::StoreUnavailable;
+
+use super::engine::{Engine, OpenFault};
+use super::group::{Decided, Group};
+use super::index::Members;
+use super::queue::{Queue, Waiting};
+
+/// A group is committed when it has grown to this, so that the first of many need not wait for the last.
+const GROUP: usize = 512;
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(5);
+
+/// What callers and the writer share.
+#[derive(Default)]
+pub(super) struct Shared {
+    pub(super) queue: Queue,
+    /// Absent while the database cannot be trusted.
+    engine: RwLock<Option<Arc<Engine>>>,
+}
+
+impl Shared {
+    pub(super) fn new(engine: Engine) -> Self {
+        Self { queue: Queue::default(), engine: RwLock::new(Some(Arc::new(engine))) }
+    }
+
+    /// The database, for reading.
+    pub(super) fn engine(&self) -> Result<Arc<Engine>, StoreUnavailable> {
+        self.engine.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreUnavailable)
+    }
+
+    fn set_engine(&self, engine: Option<Arc<Engine>>) -> Option<Arc<Engine>> {
+        std::mem::replace(&mut *self.engine.write().unwrap_or_else(PoisonError::into_inner), engine)
+    }
+}
+
+/// Serves the queue until it is closed and empty.
+pub(super) fn run(shared: &Shared, path: PathBuf) {
+    let _guard = Leaving(shared);
+    let mut writer = Writer { shared, path, members: Members::default(), down: None };
+    let mut waiting = Waiting::default();
+    loop {
+        let patience = writer.down.as_ref().map(|down| down.next.saturating_duration_since(Instant::now()));
+        if !shared.queue.take(&mut waiting, patience) {
+            return;
+        }
+        writer.serve(&mut waiting);
+    }
+}
+
+struct Writer<'s> {
+    shared: &'s Shared,
+    path: PathBuf,
+    members: Members,
+    down: Option<Down>,
+}
+
+/// When to try again to open the database.
+struct Down {
+    next: Instant,
+    pause: Duration,
+}
+
+impl Writer<'_> {
+    /// Leaves `waiting` empty; whoever got no answer learns that the store is not available.
+    fn serve(&mut self, waiting: &mut Waiting) {
+        let served = match self.engine() {
+            Some(engine) => commit_all(&engine, &mut self.members, waiting),
+            None => Ok(()),
+        };
+        waiting.ends.clear();
+        waiting.others.clear();
+        if let Err(fault) = served {
+            log::error!("the session store could not write and is not available until it can again: {fault}");
+            self.close();
+        }
+    }
+
+    fn engine(&mut self) -> Option<Arc<Engine>> {
+        if self.down.as_ref().is_some_and(|down| down.next <= Instant::now()) {
+            self.reopen();
+        }
+        self.shared.engine().ok()
+    }
+
+    /// fjall refuses every write after one has failed, and says nothing about which of its last bytes reached the disk.
+    /// Only reading it back in from the disk makes a database of it again.
+    fn close(&mut self) {
+        self.members.clear();
+        self.down = Some(Down { next: Instant::now() + FIRST_RETRY, pause: FIRST_RETRY });
+        let Some(mut engine) = self.shared.set_engine(None) else { return };
+        // The last to let go closes the files and gives up the lock, and that has to be us.
+        while let Err(shared) = Arc::try_unwrap(engine).map(drop) {
+            engine = shared;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn reopen(&mut self) {
+        match Engine::reopen(&self.path) {
+            Ok(engine) => {
+                self.shared.set_engine(Some(Arc::new(engine)));
+                self.down = None;
+                log::info!("the session store is available again");
+            }
+            Err(fault) => {
+                self.put_off(&fault);
+            }
+        }
+    }
+
+    fn put_off(&mut self, fault: &OpenFault) {
+        log::debug!("the session store is still not available: {fault}");
+        let pause = self.down.as_ref().map_or(FIRST_RETRY, |down| (down.pause * 2).min(LAST_RETRY));
+        self.down = Some(Down { next: Instant::now() + pause, pause });
+    }
+}
+
+fn commit_all(engine: &Engine, members: &mut Members, waiting: &mut Waiting) -> fjall::Result<()> {
+    let mut group = Group::new(engine, members);
+    for end in waiting.ends.drain(..) {
+        if let Err(fault) = group.end(&end.order, end.reply) {
+            let _ = StoreUnavailable::from(fault);
+        }
+        if group.len() >= GROUP {
+            group.commit()?;
+            group = Group::new(engine, members);
+        }
+    }
+    for job in waiting.others.drain(..) {
+        let mut job = Some(job);
+        while let Some(next) = job.take() {
+            let conflict = match group.decide(next) {
+                Ok(Decided::Conflict(again)) => {
+                    job = Some(again);
+                    true
+                }
+                Ok(Decided::Done) => false,
+                Err(fault) => {
+                    let _ = StoreUnavailable::from(fault);
+                    false
+                }
+            };
+            if conflict || group.len() >= GROUP {
+                group.commit()?;
+                group = Group::new(engine, members);
+            }
+        }
+    }
+    group.commit()
+}
+
+/// When the writer is gone, for whatever reason, nothing can be promised any more.
+struct Leaving<'s>(&'s Shared);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.queue.abandon();
+        self.0.set_engine(None);
+    }
+}

@@ -1,0 +1,15 @@
+//! The embedded store keeps every rule of stores.
+#![cfg(feature = "fjall")]
+
+use std::sync::Arc;
+
+use logout_core::store::SessionStore;
+use logout_store::FjallStore;
+
+fn fresh() -> (Arc<dyn SessionStore>, tempfile::TempDir) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = FjallStore::open(directory.path()).expect("a new store");
+    (Arc::new(store), directory)
+}
+
+logout_core::store_conformance!(fresh);
