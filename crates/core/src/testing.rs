@@ -1,20 +1,21 @@
 //! Ports for tests: a clock that is set, accounts from a list, tokens without cryptography. Never for production.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::authority::{Ports, SessionAuthority};
-use crate::credential::{Secret, SecretDigest};
+use crate::credential::{Credential, CredentialDigest, Secret, SecretDigest};
 use crate::message::{Request, Response};
 use crate::platform::Platform;
 use crate::ports::{Account, Accounts, AccountsUnavailable, Clock, TokenClaims, TokenFault, Tokens};
 use crate::provider::LoginProvider;
-use crate::session::Person;
+use crate::receipt::{EndedSession, Receipt, ReceiptId};
+use crate::session::{Person, Session, SessionId};
 use crate::sign_out::Refusal;
-use crate::store::MemoryStore;
+use crate::store::{EndOrder, Found, MemoryStore, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
 use crate::time::Timestamp;
 
 /// A clock that stands still until it is moved.
@@ -106,31 +107,123 @@ impl Tokens for RememberedTokens {
     }
 }
 
+/// A store in memory that can be told not to answer.
+#[derive(Debug, Default)]
+pub struct BreakableStore {
+    store: MemoryStore,
+    broken: AtomicBool,
+}
+
+impl BreakableStore {
+    /// From now on it answers nothing, or everything again.
+    pub fn set_broken(&self, broken: bool) {
+        self.broken.store(broken, Ordering::SeqCst);
+    }
+
+    fn store(&self) -> Result<&MemoryStore, StoreUnavailable> {
+        if self.broken.load(Ordering::SeqCst) { Err(StoreUnavailable) } else { Ok(&self.store) }
+    }
+}
+
+#[async_trait]
+impl SessionStore for BreakableStore {
+    async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, StoreUnavailable> {
+        self.store()?.open(session, joins, now).await
+    }
+
+    async fn find(&self, credential: &CredentialDigest, now: Timestamp) -> Result<Found, StoreUnavailable> {
+        self.store()?.find(credential, now).await
+    }
+
+    async fn attach(&self, session: SessionId, credential: Credential, now: Timestamp) -> Result<bool, StoreUnavailable> {
+        self.store()?.attach(session, credential, now).await
+    }
+
+    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreUnavailable> {
+        self.store()?.touch(session, now).await
+    }
+
+    async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
+        self.store()?.end(order).await
+    }
+
+    async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {
+        self.store()?.put_once(key, value, expires).await
+    }
+
+    async fn take_once(&self, key: &CredentialDigest, now: Timestamp) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        self.store()?.take_once(key, now).await
+    }
+
+    async fn sessions(
+        &self,
+        filter: &SessionFilter,
+        after: Option<SessionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page<Session, SessionId>, StoreUnavailable> {
+        self.store()?.sessions(filter, after, limit, now).await
+    }
+
+    async fn receipt(&self, id: ReceiptId) -> Result<Option<Receipt>, StoreUnavailable> {
+        self.store()?.receipt(id).await
+    }
+
+    async fn receipts(&self, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable> {
+        self.store()?.receipts(before, limit).await
+    }
+
+    async fn sweep(
+        &self,
+        from: Option<Vec<u8>>,
+        limit: usize,
+        now: Timestamp,
+        receipts_until: Timestamp,
+    ) -> Result<Swept, StoreUnavailable> {
+        self.store()?.sweep(from, limit, now, receipts_until).await
+    }
+
+    async fn agree(&self, name: &str, candidate: Vec<u8>) -> Result<Vec<u8>, StoreUnavailable> {
+        self.store()?.agree(name, candidate).await
+    }
+
+    async fn health(&self) -> Result<(), StoreUnavailable> {
+        self.store()?.health().await
+    }
+}
+
 /// A provider with a store in memory and a clock that is set: what an adapter's tests send requests to.
 #[derive(Debug)]
 pub struct StandIn<P> {
     provider: P,
     sessions: SessionAuthority,
     clock: Arc<ManualClock>,
+    store: Arc<BreakableStore>,
 }
 
 impl<P: LoginProvider> StandIn<P> {
     /// The stand-in of `platform`, spoken for by what `provider` makes.
     pub fn new(platform: Platform, provider: impl FnOnce(&Platform) -> P) -> Self {
         let clock = Arc::new(ManualClock::default());
+        let store = Arc::new(BreakableStore::default());
         let provider = provider(&platform);
         let ports = Ports {
             accounts: Arc::new(ListedAccounts::default()),
             clock: clock.clone(),
-            store: Arc::new(MemoryStore::new()),
+            store: store.clone(),
             tokens: Arc::new(RememberedTokens::default()),
         };
-        Self { provider, sessions: SessionAuthority::new(Arc::new(platform), ports), clock }
+        Self { provider, sessions: SessionAuthority::new(Arc::new(platform), ports), clock, store }
     }
 
     /// Its clock.
     pub fn clock(&self) -> &ManualClock {
         &self.clock
+    }
+
+    /// Its store.
+    pub fn store(&self) -> &BreakableStore {
+        &self.store
     }
 
     /// Its sessions.
