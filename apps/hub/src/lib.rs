@@ -1,1 +1,23 @@
-//! One sign-out for every platform you run
+//! One sign-out for every platform you run.
+//!
+//! The hub binary's parts, as a library so that tests can reach them: the command line ([`cli`]), the configuration
+//! ([`config`]), and the server that is built from them ([`server::Hub`]).
+
+mod admin;
+pub mod cli;
+mod clock;
+pub mod config;
+pub mod demo;
+mod index;
+mod logging;
+pub mod serve;
+pub mod server;
+mod stores;
+mod tls;
+mod vendors;
+
+pub use clock::SystemClock;
+pub use server::{Hub, Options, StartFault};
+
+/// What this build has in it.
+pub const COMPILED: config::Compiled<'static> = config::Compiled { vendors: vendors::COMPILED, stores: stores::COMPILED };

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use percent_encoding::percent_decode_str;
 
 use crate::authority::SignedOut;
+use crate::page::PAGE_SECURITY_POLICY;
 use crate::redirect::ApprovedUrl;
 use crate::session::Device;
 use crate::sign_out::Refusal;
@@ -299,10 +300,7 @@ impl Response {
     /// An HTML page. It may run no script, load nothing and be framed by nobody.
     pub fn html(status: u16, body: impl Into<String>) -> Self {
         Self::with_text(status, "text/html; charset=utf-8", body)
-            .header(
-                "content-security-policy",
-                "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-            )
+            .header("content-security-policy", PAGE_SECURITY_POLICY)
             .header("x-content-type-options", "nosniff")
             .header("cache-control", "no-store")
     }

@@ -122,6 +122,11 @@ impl SetUpFault {
         Self { key, problem: problem.to_string() }
     }
 
+    /// What is wrong with its value.
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+
     /// The configuration key at fault.
     pub fn key(&self) -> &'static str {
         self.key

@@ -1,0 +1,131 @@
+//! `[[account]]`: who may log in to stand-in platforms.
+
+use std::path::PathBuf;
+
+use logout_core::credential::Secret;
+use logout_core::ports::Account;
+use logout_core::session::Person;
+use logout_identity::{PasswordAccount, parse_hash};
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+
+use super::document::{Document, Node};
+use super::error::{ConfigError, Fault};
+use super::secrets::read_file;
+
+/// One `[[account]]`.
+#[derive(Clone, Debug, Serialize)]
+pub struct AccountConfig {
+    /// The name to log in with, in any case. Must be given.
+    pub name: String,
+    /// The password's argon2 hash, as `logout-hub hash-password` prints it. Must be given, or `password_hash_file`.
+    #[serde(serialize_with = "masked")]
+    pub password_hash: Secret,
+    /// Where the name is unique: a Sitefinity membership provider is a realm. Default: `Default`.
+    pub realm: String,
+    /// Who it is across platforms; accounts with the same person belong to one human being. Default: `email`; where that is
+    /// not given either, nobody, and no sign-out of this account reaches beyond its platform.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// The mail address, which works in place of the name. Default: `person`, where that is an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The name to show. Default: `name`.
+    pub display_name: String,
+    /// Groups or roles. Default: none.
+    pub groups: Vec<String>,
+    /// Whether the account may sign out others. Default: false.
+    pub administrator: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountKeys {
+    name: String,
+    password_hash: Option<String>,
+    password_hash_file: Option<PathBuf>,
+    #[serde(default = "default_realm")]
+    realm: String,
+    person: Option<String>,
+    email: Option<String>,
+    display_name: Option<String>,
+    #[serde(default)]
+    groups: Vec<String>,
+    #[serde(default)]
+    administrator: bool,
+}
+
+impl AccountConfig {
+    pub(super) fn read(document: &Document, node: &Node<'_>) -> Result<Self, ConfigError> {
+        let label = label(node);
+        let keys: AccountKeys = document.read(&label, node, &[])?;
+        let at = |key: &str| node.get_ref().get(key).map_or_else(|| node.span(), |value| value.span());
+        if keys.name.trim().is_empty() {
+            let fault = Fault::Invalid { key: format!("{label}.name"), reason: "must not be empty".to_owned() };
+            return Err(document.error(at("name"), fault));
+        }
+        let (password_hash, source) = match (keys.password_hash, keys.password_hash_file) {
+            (Some(hash), None) => (Secret::new(hash), "password_hash"),
+            (None, Some(file)) => {
+                let key = "password_hash_file";
+                let hash = read_file(&document.resolve(&file)).map_err(|fault| {
+                    document.error(at(key), Fault::SecretFile { key: format!("{label}.{key}"), reason: fault.to_string() })
+                })?;
+                (hash, key)
+            }
+            (None, None) => return Err(document.error(node.span(), Fault::Missing(format!("{label}.password_hash")))),
+            (Some(_), Some(_)) => {
+                let both = Fault::Both("password_hash".to_owned(), "password_hash_file".to_owned());
+                return Err(document.error(at("password_hash_file"), both));
+            }
+        };
+        if let Err(fault) = parse_hash(password_hash.reveal()) {
+            let reason = format!("{fault}; `logout-hub hash-password` prints what belongs here");
+            return Err(document.error(at(source), Fault::Invalid { key: format!("{label}.{source}"), reason }));
+        }
+        Ok(Self {
+            email: keys.email.clone().or_else(|| keys.person.clone().filter(|person| is_address(person))),
+            person: keys.person.or(keys.email),
+            display_name: keys.display_name.unwrap_or_else(|| keys.name.clone()),
+            name: keys.name,
+            password_hash,
+            realm: keys.realm,
+            groups: keys.groups,
+            administrator: keys.administrator,
+        })
+    }
+
+    /// The account as [`logout_identity::PasswordAccounts`] takes it.
+    pub fn to_account(&self) -> PasswordAccount {
+        let account = Account {
+            realm: self.realm.clone(),
+            name: self.name.clone(),
+            person: self.person.clone().map(Person::new),
+            email: self.email.clone(),
+            display_name: self.display_name.clone(),
+            groups: self.groups.clone(),
+            administrator: self.administrator,
+        };
+        PasswordAccount { account, password_hash: self.password_hash.clone() }
+    }
+}
+
+fn label(node: &Node<'_>) -> String {
+    match node.get_ref().get("name").and_then(|name| name.get_ref().as_str()) {
+        Some(name) if !name.is_empty() => format!("account.{name}"),
+        _ => "account".to_owned(),
+    }
+}
+
+fn default_realm() -> String {
+    "Default".to_owned()
+}
+
+fn is_address(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'))
+        && !text.contains(char::is_whitespace)
+}
+
+fn masked<S: Serializer>(_: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(super::print::MASK)
+}

@@ -1,0 +1,287 @@
+//! The configuration as it was written: text, overrides, and the way from a byte back to its line.
+//!
+//! The text is kept and parsed anew where it is needed; the parsed tree borrows from it. A value that came from the
+//! environment carries a span beyond the end of the text, which names the variable.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use super::error::{ConfigError, Fault, Place, nearest};
+use super::secrets::{is_secret, of_file};
+
+/// A value out of a parsed document.
+pub(super) type Node<'i> = Spanned<DeValue<'i>>;
+
+/// A configuration file and what the environment changes in it.
+pub(super) struct Document {
+    file: String,
+    folder: PathBuf,
+    text: String,
+    overrides: Vec<Override>,
+}
+
+/// One value out of the environment.
+pub(super) struct Override {
+    /// The variable's name.
+    pub(super) variable: String,
+    /// Its value, as given.
+    pub(super) value: String,
+    /// The table that the key stands in.
+    pub(super) root: Root,
+    /// The key, below the tables that it stands in; at least one.
+    pub(super) path: Vec<String>,
+}
+
+/// A table of the document.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Root {
+    /// `[[platform]]` number so and so.
+    Platform(usize),
+    /// `[section]`.
+    Section(&'static str),
+}
+
+impl Document {
+    /// The document `text`, whose relative paths are relative to the folder of `file`.
+    pub(super) fn new(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        let folder = absolute.parent().unwrap_or(&absolute).to_owned();
+        let document = Self { file: file.display().to_string(), folder, text: text.to_owned(), overrides: Vec::new() };
+        if let Err(fault) = DeTable::parse(&document.text) {
+            let place = document.place(fault.span());
+            return Err(ConfigError { place, fault: Fault::Syntax(fault.message().to_owned()) });
+        }
+        Ok(document)
+    }
+
+    /// The same document with these overrides.
+    pub(super) fn with(mut self, overrides: Vec<Override>) -> Result<Self, Vec<ConfigError>> {
+        self.overrides = overrides;
+        let mut tree = self.parse();
+        let faults: Vec<ConfigError> =
+            self.overrides.iter().enumerate().filter_map(|(at, each)| self.apply(&mut tree, at, each).err()).collect();
+        drop(tree);
+        if faults.is_empty() { Ok(self) } else { Err(faults) }
+    }
+
+    /// The parsed document, overrides applied.
+    pub(super) fn tree(&self) -> DeTable<'_> {
+        let mut tree = self.parse();
+        for (at, each) in self.overrides.iter().enumerate() {
+            // Cannot fail: `with` has tried.
+            let _ = self.apply(&mut tree, at, each);
+        }
+        tree
+    }
+
+    fn parse(&self) -> DeTable<'_> {
+        // Cannot fail: `new` has tried.
+        DeTable::parse(&self.text).map(Spanned::into_inner).unwrap_or_default()
+    }
+
+    /// `path` as seen from the document's folder.
+    pub(super) fn resolve(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    fn apply<'i>(&'i self, tree: &mut DeTable<'i>, number: usize, each: &'i Override) -> Result<(), ConfigError> {
+        let span = self.marker(number);
+        let invalid = || ConfigError {
+            place: Place::Variable(each.variable.clone()),
+            fault: Fault::Invalid { key: each.path.join("."), reason: "what stands there is no table".to_owned() },
+        };
+        let mut table = match each.root {
+            Root::Section(name) => sub_table(tree, name, &span),
+            Root::Platform(index) => platform_mut(tree, index),
+        }
+        .ok_or_else(invalid)?;
+        let (key, tables) = each.path.split_last().ok_or_else(invalid)?;
+        for name in tables {
+            table = sub_table(table, name, &span).ok_or_else(invalid)?;
+        }
+        // A secret and its file are one setting: the environment replaces the one by the other.
+        match of_file(key) {
+            Some(secret) => drop(table.remove(secret)),
+            None if is_secret(key) => drop(table.remove(format!("{key}_file").as_str())),
+            None => {}
+        }
+        let plain = || DeValue::String(Cow::Borrowed(each.value.as_str()));
+        let value = marked(DeValue::parse(&each.value).map_or_else(|_| plain(), Spanned::into_inner), &span);
+        table.remove(key.as_str());
+        table.insert(Spanned::new(span, Cow::Borrowed(key.as_str())), value);
+        Ok(())
+    }
+
+    fn marker(&self, number: usize) -> Range<usize> {
+        let at = self.text.len() + 1 + number;
+        at..at
+    }
+
+    fn override_at(&self, span: &Range<usize>) -> Option<&Override> {
+        self.overrides.get(span.start.checked_sub(self.text.len() + 1)?)
+    }
+
+    /// Where `span` stands.
+    pub(super) fn place(&self, span: Option<Range<usize>>) -> Place {
+        let Some(span) = span else { return Place::File(self.file.clone()) };
+        if let Some(each) = self.override_at(&span) {
+            return Place::Variable(each.variable.clone());
+        }
+        let before = self.text.get(..span.start).unwrap_or(&self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Place::Line { file: self.file.clone(), line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+    }
+
+    /// The error that `fault` is, at `span`.
+    pub(super) fn error(&self, span: Range<usize>, fault: Fault) -> ConfigError {
+        ConfigError { place: self.place(Some(span)), fault }
+    }
+
+    /// Reads a table called `name` into its type. A value out of the environment that does not fit is tried as plain text
+    /// too. `more_keys` may stand in the table besides those that the type knows.
+    pub(super) fn read<T: DeserializeOwned>(&self, name: &str, table: &Node<'_>, more_keys: &[&str]) -> Result<T, ConfigError> {
+        let mut tried = table.clone();
+        let mut first: Option<toml::de::Error> = None;
+        loop {
+            let fault = match T::deserialize(ValueDeserializer::from(tried.clone())) {
+                Ok(value) => return Ok(value),
+                Err(fault) => fault,
+            };
+            let retry = fault.span().and_then(|span| Some((span.clone(), self.override_at(&span)?.value.clone())));
+            if let Some((span, text)) = retry
+                && replace_by_text(tried.get_mut(), &span, &text)
+            {
+                first.get_or_insert(fault);
+                continue;
+            }
+            return Err(self.understood(name, table, first.as_ref().unwrap_or(&fault), more_keys));
+        }
+    }
+
+    /// A deserialiser's error in our words: its place, its key, and the key that may have been meant.
+    fn understood(&self, name: &str, table: &Node<'_>, fault: &toml::de::Error, more_keys: &[&str]) -> ConfigError {
+        let span = fault.span().unwrap_or_else(|| table.span());
+        let mut path = Vec::new();
+        if let DeValue::Table(entries) = table.get_ref() {
+            find(entries, &span, &mut path);
+        }
+        let nested = path.len() > 1;
+        let secret = path.iter().any(|key| is_secret(key));
+        let key = [name].into_iter().chain(path.iter().copied()).collect::<Vec<_>>().join(".");
+        let message = fault.message();
+        let fault = if let Some((_, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
+            let mut known: Vec<String> = known.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+            if !nested {
+                known.extend(more_keys.iter().map(|key| (*key).to_owned()));
+            }
+            known.sort_unstable();
+            let unknown = path.last().copied().unwrap_or_default();
+            Fault::UnknownKey { nearest: nearest(unknown, known.iter().map(String::as_str)), key, known }
+        } else if let Some(missing) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+            Fault::Missing(format!("{key}.{missing}"))
+        } else if secret {
+            Fault::Invalid { key, reason: "not of the form that this key takes (the value is a secret and not shown)".to_owned() }
+        } else {
+            Fault::Invalid { key, reason: message.trim_end().to_owned() }
+        };
+        self.error(span, fault)
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+/// The `[[platform]]` tables, in their order.
+pub(super) fn platforms<'t, 'i>(tree: &'t DeTable<'i>) -> &'t [Node<'i>] {
+    tree.get("platform").and_then(|node| node.get_ref().as_array()).map_or(&[], |array| array)
+}
+
+fn platform_mut<'t, 'i>(tree: &'t mut DeTable<'i>, index: usize) -> Option<&'t mut DeTable<'i>> {
+    match tree.get_mut("platform")?.get_mut() {
+        DeValue::Array(array) => array.iter_mut().nth(index).and_then(|node| table_mut(node.get_mut())),
+        _ => None,
+    }
+}
+
+fn sub_table<'t, 'i>(table: &'t mut DeTable<'i>, name: &'i str, span: &Range<usize>) -> Option<&'t mut DeTable<'i>> {
+    if !table.contains_key(name) {
+        let empty = Spanned::new(span.clone(), DeValue::Table(DeTable::new()));
+        table.insert(Spanned::new(span.clone(), Cow::Borrowed(name)), empty);
+    }
+    table_mut(table.get_mut(name)?.get_mut())
+}
+
+fn table_mut<'t, 'i>(value: &'t mut DeValue<'i>) -> Option<&'t mut DeTable<'i>> {
+    match value {
+        DeValue::Table(table) => Some(table),
+        _ => None,
+    }
+}
+
+/// The value with this span, in all its parts.
+fn marked<'i>(mut value: DeValue<'i>, span: &Range<usize>) -> Node<'i> {
+    match &mut value {
+        DeValue::Array(array) => {
+            for node in array.iter_mut() {
+                let inner = std::mem::replace(node.get_mut(), DeValue::Boolean(false));
+                *node = marked(inner, span);
+            }
+        }
+        DeValue::Table(table) => {
+            let entries = std::mem::take(table).into_iter();
+            let again =
+                |(key, node): (Spanned<_>, Node<'i>)| (Spanned::new(span.clone(), key.into_inner()), marked(node.into_inner(), span));
+            *table = entries.map(again).collect();
+        }
+        _ => {}
+    }
+    Spanned::new(span.clone(), value)
+}
+
+fn replace_by_text(value: &mut DeValue<'_>, span: &Range<usize>, text: &str) -> bool {
+    let nodes: Vec<&mut Node<'_>> = match value {
+        DeValue::Array(array) => array.iter_mut().collect(),
+        DeValue::Table(table) => table.iter_mut().map(|(_, node)| node).collect(),
+        _ => return false,
+    };
+    nodes.into_iter().any(|node| {
+        if node.span() != *span {
+            return replace_by_text(node.get_mut(), span, text);
+        }
+        let is_text = node.get_ref().is_str();
+        if !is_text {
+            *node.get_mut() = DeValue::String(Cow::Owned(text.to_owned()));
+        }
+        !is_text
+    })
+}
+
+/// The keys on the way to `span`, which is a key's or a value's.
+fn find<'t>(table: &'t DeTable<'_>, span: &Range<usize>, path: &mut Vec<&'t str>) -> bool {
+    table.iter().any(|(key, node)| {
+        path.push(key.get_ref());
+        let found = key.span() == *span || find_in(node, span, path);
+        if !found {
+            path.pop();
+        }
+        found
+    })
+}
+
+fn find_in<'t>(node: &'t Node<'_>, span: &Range<usize>, path: &mut Vec<&'t str>) -> bool {
+    node.span() == *span
+        || match node.get_ref() {
+            DeValue::Array(array) => array.iter().any(|each| find_in(each, span, path)),
+            DeValue::Table(table) => find(table, span, path),
+            _ => false,
+        }
+}

@@ -1,0 +1,293 @@
+//! The sections that stand in a configuration once.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use logout_core::credential::Secret;
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::values;
+
+/// `[server]`: where the platforms are served.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// The address and port of the platforms; port 0 picks a free one. Default: `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// The base of every URL that the hub builds, never taken from a request. Default: the address it listens on.
+    #[serde(deserialize_with = "values::public_url", skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<Url>,
+    /// Addresses and networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: none.
+    #[serde(deserialize_with = "values::proxies")]
+    pub trusted_proxies: Vec<String>,
+    /// Certificate and key for https. Default: absent, plain http.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsConfig>,
+    /// How the log is written: `text` or `json`, one object per line. Default: `text`.
+    pub log_format: LogFormat,
+    /// How many threads answer requests. Default: one for each core.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<NonZeroUsize>,
+    /// The most bytes of a request's body that are read. Default: 16384.
+    pub max_body: NonZeroUsize,
+    /// How long requests that have begun may take to end after the hub was told to stop. Default: `8s`.
+    #[serde(with = "values::duration")]
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            tls: None,
+            log_format: LogFormat::Text,
+            workers: None,
+            max_body: const { NonZeroUsize::new(16 * 1024).unwrap() },
+            shutdown_timeout: Duration::from_secs(8),
+        }
+    }
+}
+
+/// Where certificate and key lie, as PEM. Relative paths are relative to the configuration's folder.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The certificate, and the intermediate ones behind it.
+    pub certificate_file: PathBuf,
+    /// Its private key.
+    pub key_file: PathBuf,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// `[admin]`: the listener for health, metrics, admin API and console.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminConfig {
+    /// The address and port; port 0 picks a free one. Default: `127.0.0.1:8081`.
+    pub listen: SocketAddr,
+    /// Where the API's bearer token lies; generated with mode 0600 where missing. Relative to the configuration's folder.
+    /// Default: `admin.token`.
+    pub token_file: PathBuf,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self { listen: (Ipv4Addr::LOCALHOST, 8081).into(), token_file: "admin.token".into() }
+    }
+}
+
+/// `[sessions]`: how long the sessions of stand-in platforms last.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionsConfig {
+    /// How long a session may lie unused. Default: `30m`.
+    #[serde(with = "values::positive_duration")]
+    pub idle_timeout: Duration,
+    /// How long a session lasts at most. Default: `12h`.
+    #[serde(with = "values::positive_duration")]
+    pub absolute_timeout: Duration,
+    /// How often expired sessions are looked for and ended. A session that has expired opens nothing before that either.
+    /// Default: `30s`.
+    #[serde(with = "values::positive_duration")]
+    pub sweep_interval: Duration,
+}
+
+impl Default for SessionsConfig {
+    fn default() -> Self {
+        Self {
+            idle_timeout: Duration::from_secs(30 * 60),
+            absolute_timeout: Duration::from_secs(12 * 60 * 60),
+            sweep_interval: Duration::from_secs(30),
+        }
+    }
+}
+
+/// `[receipts]`: the records of sign-outs.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReceiptsConfig {
+    /// How long a receipt is kept. Default: `90d`.
+    #[serde(with = "values::positive_duration")]
+    pub retention: Duration,
+}
+
+impl Default for ReceiptsConfig {
+    fn default() -> Self {
+        Self { retention: Duration::from_secs(90 * 24 * 60 * 60) }
+    }
+}
+
+/// `[redirects]`: where sign-outs may lead, at every platform.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RedirectsConfig {
+    /// Allowed landings besides each platform's own origin: origins, subdomains (`https://*.example.org`), or either below a
+    /// path. Default: none.
+    #[serde(deserialize_with = "values::redirects")]
+    pub allow: Vec<String>,
+}
+
+/// `[store]`: where sessions live.
+#[derive(Clone, Debug, Serialize)]
+pub struct StoreConfig {
+    /// `memory:`, `fjall:PATH`, `redis://…` or `postgres://…`. Default: `fjall:hub-data`, below the configuration's folder.
+    pub url: StoreUrl,
+}
+
+/// `[store]` as it is written.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct StoreKeys {
+    pub(super) url: String,
+}
+
+impl Default for StoreKeys {
+    fn default() -> Self {
+        Self { url: "fjall:hub-data".to_owned() }
+    }
+}
+
+/// Which store, and where.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum StoreUrl {
+    /// Embedded, in this folder.
+    Fjall(PathBuf),
+    /// In the process's memory.
+    Memory,
+    /// A PostgreSQL database. The URL may hold a password.
+    Postgres(Secret),
+    /// A Redis or Valkey server. The URL may hold a password.
+    Redis(Secret),
+}
+
+/// Why a store's URL is none. Never repeats the URL, which may hold a password.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum StoreFault {
+    #[error("must begin with memory:, fjall:, redis:// or postgres://")]
+    Scheme,
+    #[error("a folder must follow fjall:")]
+    Path,
+    #[error("nothing may follow memory:")]
+    Surplus,
+    #[error("not a URL")]
+    Url,
+}
+
+impl StoreUrl {
+    pub(super) fn parse(text: &str, resolve: impl FnOnce(&Path) -> PathBuf) -> Result<Self, StoreFault> {
+        let (scheme, rest) = text.split_once(':').ok_or(StoreFault::Scheme)?;
+        let server = || Url::parse(text).ok().filter(Url::has_host).map(|_| Secret::new(text)).ok_or(StoreFault::Url);
+        match scheme {
+            "memory" if rest.is_empty() => Ok(Self::Memory),
+            "memory" => Err(StoreFault::Surplus),
+            "fjall" => match rest.strip_prefix("//").unwrap_or(rest) {
+                "" => Err(StoreFault::Path),
+                path => Ok(Self::Fjall(resolve(Path::new(path)))),
+            },
+            "redis" | "rediss" => server().map(Self::Redis),
+            "postgres" | "postgresql" => server().map(Self::Postgres),
+            _ => Err(StoreFault::Scheme),
+        }
+    }
+
+    /// The kind of store, as it stands in the names of cargo features (`store-fjall`); memory is always there.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Fjall(_) => "fjall",
+            Self::Memory => "memory",
+            Self::Postgres(_) => "postgres",
+            Self::Redis(_) => "redis",
+        }
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    /// As it is configured, with the password of a server masked.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fjall(path) => write!(f, "fjall:{}", path.display()),
+            Self::Memory => f.write_str("memory:"),
+            Self::Postgres(url) | Self::Redis(url) => f.write_str(&without_secrets(url.reveal())),
+        }
+    }
+}
+
+impl Serialize for StoreUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A server's URL without its password; its query goes too, because drivers take passwords there.
+fn without_secrets(text: &str) -> String {
+    let Ok(mut url) = Url::parse(text) else { return "***".to_owned() };
+    if url.password().is_some() && url.set_password(Some("***")).is_err() {
+        return "***".to_owned();
+    }
+    if url.query().is_some() {
+        url.set_query(Some("***"));
+    }
+    url.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> Result<String, StoreFault> {
+        StoreUrl::parse(text, |path| Path::new("/etc/hub").join(path)).map(|url| url.to_string())
+    }
+
+    #[test]
+    fn a_store_is_named_by_its_url() {
+        for (text, url) in [
+            ("memory:", "memory:"),
+            ("fjall:hub-data", "fjall:/etc/hub/hub-data"),
+            ("fjall:/var/lib/hub", "fjall:/var/lib/hub"),
+            ("fjall:///var/lib/hub", "fjall:/var/lib/hub"),
+            ("redis://cache.example:6379/1", "redis://cache.example:6379/1"),
+        ] {
+            assert_eq!(shown(text).as_deref(), Ok(url), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_store_is_refused() {
+        for (text, fault) in [
+            ("", StoreFault::Scheme),
+            ("hub-data", StoreFault::Scheme),
+            ("sqlite:hub.db", StoreFault::Scheme),
+            ("fjall:", StoreFault::Path),
+            ("memory:x", StoreFault::Surplus),
+            ("redis:", StoreFault::Url),
+            ("postgres:///db", StoreFault::Url),
+        ] {
+            assert_eq!(shown(text), Err(fault), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_password_of_a_server_is_not_shown() {
+        for text in ["redis://:canary@h:1/0", "postgres://u:canary@h/db", "postgres://h/db?password=canary"] {
+            let url = StoreUrl::parse(text, Path::to_path_buf).unwrap();
+            assert!(!format!("{url} {url:?}").contains("canary"), "{url}");
+        }
+    }
+}

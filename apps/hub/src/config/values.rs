@@ -1,0 +1,183 @@
+//! How single values are read, checked and written. A fault found here gets the place of its value from the reader.
+
+use std::fmt;
+use std::time::Duration;
+
+use logout_actix::TrustedProxies;
+use logout_core::cookie::CookiePolicy;
+use logout_core::redirect::RedirectPolicy;
+use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
+use serde::ser::Serializer;
+use url::{Position, Url};
+
+/// Reads a text and makes something of it. The check runs inside the visitor, where TOML knows the place of a list's item.
+fn text<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    expected: &'static str,
+    check: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<T, D::Error> {
+    struct Reader<C>(&'static str, C);
+
+    impl<T, C: FnOnce(&str) -> Result<T, String>> Visitor<'_> for Reader<C> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            (self.1)(text).map_err(E::custom)
+        }
+    }
+
+    deserializer.deserialize_str(Reader(expected, check))
+}
+
+/// A list of texts, each of which passes a check.
+macro_rules! list_of {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $check:expr) => {
+        $(#[$doc])*
+        pub(super) fn $name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+            struct Item(String);
+
+            impl<'de> Deserialize<'de> for Item {
+                fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                    text(deserializer, $expected, |text| $check(text).map(|()| Self(text.to_owned())))
+                }
+            }
+
+            Ok(Vec::<Item>::deserialize(deserializer)?.into_iter().map(|item| item.0).collect())
+        }
+    };
+}
+
+list_of! {
+    /// Addresses and networks of proxies.
+    proxies, "an address or a network", |text: &str| {
+        TrustedProxies::parse(&[text.to_owned()])
+            .map(drop)
+            .map_err(|text| format!("`{text}` is no address (10.0.0.1) and no network (10.0.0.0/8)"))
+    }
+}
+
+list_of! {
+    /// Entries of an allow-list of landings.
+    redirects, "an origin", |text: &str| {
+        // The base plays no part in what an entry may be.
+        let base = Url::parse("http://localhost/").map_err(|fault| fault.to_string())?;
+        RedirectPolicy::new(&base).and_then(|policy| policy.allow(text)).map(drop).map_err(|fault| {
+            format!("`{text}` is no origin such as https://www.example.com or https://*.example.org: {fault}")
+        })
+    }
+}
+
+list_of! {
+    /// Origins whose pages may read answers; `*` in them stands for one label.
+    origins, "an origin", |text: &str| {
+        let concrete = Url::parse(&text.replace('*', "any")).ok();
+        let origin = concrete.is_some_and(|url| {
+            matches!(url.scheme(), "http" | "https") && url.username().is_empty() && &url[Position::BeforePath..] == "/"
+        });
+        if origin { Ok(()) } else { Err(format!("`{text}` is no origin such as https://www.example.com")) }
+    }
+}
+
+/// A span of time such as `30m`, `12h` or `250ms`.
+pub(super) mod duration {
+    use super::*;
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        text(deserializer, "a span of time such as \"30m\", \"12h\" or \"250ms\"", |text| {
+            humantime::parse_duration(text).map_err(|fault| format!("{fault}; write a span of time such as \"30m\""))
+        })
+    }
+
+    pub(in super::super) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(*span))
+    }
+}
+
+/// A span of time that is not nothing.
+pub(super) mod positive_duration {
+    use super::*;
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let span = duration::deserialize(deserializer)?;
+        if span.is_zero() { Err(D::Error::custom("must be longer than nothing")) } else { Ok(span) }
+    }
+
+    pub(in super::super) use super::duration::serialize;
+}
+
+/// The base of URLs: http or https, with nothing behind its path.
+pub(super) fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
+    text(deserializer, "a URL", |text| {
+        let url = Url::parse(text).map_err(|fault| format!("not a URL: {fault}"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err("must begin with http:// or https://".to_owned());
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("must hold no user name or password".to_owned());
+        }
+        if !url[Position::AfterPath..].is_empty() {
+            return Err("must hold no query and no fragment".to_owned());
+        }
+        Ok(Some(url))
+    })
+}
+
+/// The base path of a platform: empty, or beginning with a slash and not ending with one.
+pub(super) fn prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    text(deserializer, "a path", |text| {
+        if text.is_empty() {
+            return Ok(String::new());
+        }
+        if !text.starts_with('/') {
+            return Err("must begin with a slash (or be empty)".to_owned());
+        }
+        if text.ends_with('/') {
+            return Err("must not end with a slash".to_owned());
+        }
+        let plain = |segment: &str| {
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte);
+            !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed)
+        };
+        if text.split('/').skip(1).all(plain) {
+            Ok(text.to_owned())
+        } else {
+            Err("must be a plain path: no empty or dotted segments, nothing that a URL would have to encode".to_owned())
+        }
+    })
+}
+
+/// The `Host` of requests, in lower case: a name or an address, with a port where one is needed.
+pub(super) fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    text(deserializer, "a host name", |text| {
+        let text = text.to_ascii_lowercase();
+        let url = Url::parse(&format!("http://{text}/")).ok();
+        if url.is_some_and(|url| url[Position::BeforeHost..Position::AfterPort] == text && url.username().is_empty()) {
+            Ok(Some(text))
+        } else {
+            Err("must be a host name such as cms.example.com, without scheme, path and default port".to_owned())
+        }
+    })
+}
+
+/// The name of a platform: it stands in paths, logs and names of variables.
+pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    text(deserializer, "a name", |text| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('.') {
+            Ok(text.to_owned())
+        } else {
+            Err("must be 1 to 64 letters, digits, hyphens, underscores or dots, the first no dot".to_owned())
+        }
+    })
+}
+
+/// How cookies are set, with a domain that cannot break out of its attribute.
+pub(super) fn cookies<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CookiePolicy, D::Error> {
+    let policy = CookiePolicy::deserialize(deserializer)?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+    if policy.domain.bytes().all(allowed) { Ok(policy) } else { Err(D::Error::custom("`domain` must be a domain such as example.com")) }
+}

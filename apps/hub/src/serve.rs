@@ -1,0 +1,59 @@
+//! The `serve` command, and how a hub runs until it is told to stop.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::ServeArgs;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::server::{Hub, Options, StartFault};
+use crate::{COMPILED, logging};
+
+/// Serves a configuration until SIGTERM or ctrl-c. Status 0 after that, 2 for a wrong configuration, 1 when it cannot start.
+pub fn run(args: &ServeArgs) -> ExitCode {
+    let config = match args.load(&COMPILED) {
+        Ok(config) => config,
+        Err(errors) => return failed(2, &errors),
+    };
+    let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store: None };
+    until_told_to_stop(config, options, |hub| format!("{}\n", addresses(hub)))
+}
+
+/// Where a hub listens, as the first line of its output says it.
+pub(crate) fn addresses(hub: &Hub) -> Value {
+    json!({ "listening": hub.listening(), "admin": format!("http://{}", hub.admin_address) })
+}
+
+/// Starts a hub, prints its greeting, and runs it until SIGTERM or ctrl-c; requests in flight are answered first.
+pub(crate) fn until_told_to_stop(config: Config, options: Options, greeting: impl FnOnce(&Hub) -> String) -> ExitCode {
+    logging::start(config.server.log_format);
+    let outcome = actix_web::rt::System::new().block_on(async {
+        // Installed before anybody learns that the hub is up, so that no signal finds the default, deadly answer.
+        let (mut terminated, mut interrupted) =
+            (signal(SignalKind::terminate()).map_err(StartFault::Serve)?, signal(SignalKind::interrupt()).map_err(StartFault::Serve)?);
+        let hub = Hub::start(config, options).await?;
+        // Nobody may be reading any more; the hub serves all the same.
+        let _ = std::io::stdout().write_all(greeting(&hub).as_bytes()).and_then(|()| std::io::stdout().flush());
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+        log::info!("stopping: requests in flight are answered first");
+        hub.stop().await;
+        Ok::<_, StartFault>(())
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(StartFault::Config(errors)) => failed(2, &errors),
+        Err(fault) => failed(1, &fault),
+    }
+}
+
+pub(crate) fn failed(status: u8, fault: &dyn std::fmt::Display) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "{fault}");
+    ExitCode::from(status)
+}

@@ -1,0 +1,245 @@
+//! Puts the parts together and serves them until told to stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use logout_actix::{Limits, Mount, MountedPlatform, TrustedProxies};
+use logout_core::SessionAuthority;
+use logout_core::authority::Ports;
+use logout_core::cors::OriginList;
+use logout_core::housekeeping::Housekeeping;
+use logout_core::ports::Clock;
+use logout_core::store::{MemoryStore, SessionStore};
+use logout_identity::{AccountFault, JwtTokens, PasswordAccounts};
+use tokio::task::JoinHandle;
+use url::Url;
+
+use crate::admin::{self, AdminGuard};
+use crate::clock::SystemClock;
+use crate::config::{AccountConfig, Config, ConfigErrors, PlatformConfig, admin_token};
+use crate::index::Index;
+use crate::stores::{self, StoreFault};
+use crate::{tls, vendors};
+
+/// Paths that the hub keeps for itself on every host.
+const RESERVED: &[&str] = &["/", "/receipts/x"];
+/// How many records one step of housekeeping looks at.
+const SWEEP_STEP: usize = 10_000;
+
+/// The hub could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartFault {
+    /// The accounts do not fit together.
+    #[error("{0}")]
+    Accounts(#[from] AccountFault),
+    /// The admin token cannot be read or made.
+    #[error("admin token: {0}")]
+    AdminToken(std::io::Error),
+    /// The configuration does not fit together.
+    #[error("{0}")]
+    Config(#[from] ConfigErrors),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {problem}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        problem: std::io::Error,
+    },
+    /// Two platforms claim one address, or one claims an address of the hub's.
+    #[error("{0}")]
+    Mount(#[from] logout_actix::MountFault),
+    /// An entry of `server.trusted_proxies` is neither an address nor a network.
+    #[error("server.trusted_proxies: {0:?} is neither an address nor a network")]
+    Proxy(String),
+    /// No URL can be made of the address.
+    #[error("server.public_url must be given: no URL can be made of {0}")]
+    PublicUrl(SocketAddr),
+    /// The server could not be started.
+    #[error("cannot serve: {0}")]
+    Serve(std::io::Error),
+    /// The store does not open.
+    #[error("{0}")]
+    Store(#[from] StoreFault),
+    /// The store opened, but does not answer.
+    #[error("the store does not answer")]
+    StoreUnavailable(#[from] logout_core::store::StoreUnavailable),
+    /// The certificate or its key cannot be used.
+    #[error("tls: {0}")]
+    Tls(#[from] tls::TlsFault),
+}
+
+/// How a hub is run beyond its configuration.
+#[derive(Debug)]
+pub struct Options {
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// A listener for the platforms that is already bound, instead of the configured address.
+    pub listener: Option<TcpListener>,
+    /// Whether the index page, which anybody may read, says who is signed in.
+    pub names_people: bool,
+    /// A store that is already open, instead of the configured one.
+    pub store: Option<Arc<dyn SessionStore>>,
+}
+
+/// A hub that listens.
+#[derive(Debug)]
+pub struct Hub {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Where its admin listener listens.
+    pub admin_address: SocketAddr,
+    /// The base of its URLs.
+    pub public_url: Url,
+    /// What its platforms share.
+    pub ports: Ports,
+    scheme: &'static str,
+    servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
+    housekeeping: JoinHandle<()>,
+}
+
+impl Hub {
+    /// Binds both listeners, opens the store, sets up every platform and starts to serve. Call it inside an actix system.
+    ///
+    /// # Errors
+    /// Anything that keeps the hub from serving all that is configured.
+    pub async fn start(config: Config, options: Options) -> Result<Self, StartFault> {
+        let public = options.listener.map_or_else(|| listen(config.server.listen), Ok)?;
+        let admin = listen(config.admin.listen)?;
+        let address = public.local_addr().map_err(StartFault::Serve)?;
+        let admin_address = admin.local_addr().map_err(StartFault::Serve)?;
+        let public_url = public_url(&config, address)?;
+        let token = admin_token(&config.admin.token_file).map_err(StartFault::AdminToken)?;
+
+        let store = options.store.map_or_else(|| stores::open(&config.store.url), Ok)?;
+        let tokens = Arc::new(JwtTokens::load(&*store, &*options.clock).await?);
+        let accounts = Arc::new(PasswordAccounts::new(config.accounts.iter().map(AccountConfig::to_account).collect())?);
+        let ports = Ports { accounts, clock: options.clock, store, tokens: tokens.clone() };
+        let mount = mount(&config, &public_url, &ports)?;
+        let index = web::Data::new(Index::new(mount.platforms(), ports.clone(), options.names_people));
+
+        let grace = config.server.shutdown_timeout;
+        let server = HttpServer::new(move || {
+            App::new()
+                .configure(mount.clone().routes())
+                .app_data(index.clone())
+                .route("/", web::get().to(Index::answer))
+                .default_service(web::to(|| async { HttpResponse::NotFound().body("not found") }))
+        })
+        .workers(config.server.workers.map_or_else(default_workers, NonZeroUsize::get))
+        .shutdown_timeout(grace.as_secs())
+        .disable_signals();
+        let server = match &config.server.tls {
+            Some(files) => server.listen_rustls_0_23(public, tls::server_config(files)?),
+            None => server.listen(public),
+        };
+        let server = server.map_err(StartFault::Serve)?.run();
+
+        let (guard, admin_ports) = (web::Data::new(AdminGuard::new(&token, admin_address)), web::Data::new(ports.clone()));
+        let admin_server =
+            HttpServer::new(move || App::new().app_data(guard.clone()).app_data(admin_ports.clone()).configure(admin::routes))
+                .workers(1)
+                .shutdown_timeout(grace.as_secs())
+                .disable_signals();
+        let admin = admin_server.listen(admin).map_err(StartFault::Serve)?.run();
+
+        let servers = [server, admin].into_iter().map(|server| (server.handle(), tokio::task::spawn_local(server))).collect();
+        let housekeeping =
+            tokio::task::spawn_local(keep_house(ports.clone(), tokens, config.receipts.retention, config.sessions.sweep_interval));
+        Ok(Self { address, admin_address, public_url, ports, scheme: scheme(&config), servers, housekeeping })
+    }
+
+    /// The address of the platforms, as a URL without a slash at its end.
+    pub fn listening(&self) -> String {
+        format!("{}://{}", self.scheme, self.address)
+    }
+
+    /// Stops listening, lets requests in flight be answered (for `server.shutdown_timeout` at most), and returns.
+    pub async fn stop(self) {
+        self.housekeeping.abort();
+        let stopped = self.servers.iter().map(|(handle, _)| handle.stop(true));
+        futures_util::future::join_all(stopped).await;
+        for (_, server) in self.servers {
+            if let Ok(Err(fault)) = server.await {
+                log::error!(fault:%; "a listener failed");
+            }
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartFault> {
+    TcpListener::bind(address).map_err(|problem| StartFault::Listen { address, problem })
+}
+
+fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+fn scheme(config: &Config) -> &'static str {
+    if config.server.tls.is_some() { "https" } else { "http" }
+}
+
+/// The configured base of all URLs, else the address that is listened on.
+fn public_url(config: &Config, address: SocketAddr) -> Result<Url, StartFault> {
+    let scheme = scheme(config);
+    let own = || Url::parse(&format!("{scheme}://{address}/")).map_err(|_| StartFault::PublicUrl(address));
+    config.server.public_url.clone().map_or_else(own, Ok)
+}
+
+/// Whether a configuration that was read can be served: the vendors' own keys are right, and no two platforms overlap.
+/// Nothing is opened or written.
+///
+/// # Errors
+/// What would keep the hub from starting.
+pub fn check(config: &Config) -> Result<(), StartFault> {
+    let (store, clock): (Arc<dyn SessionStore>, Arc<dyn Clock>) = (Arc::new(MemoryStore::new()), Arc::new(SystemClock));
+    let tokens = actix_web::rt::System::new().block_on(JwtTokens::load(&*store, &*clock))?;
+    let accounts = PasswordAccounts::new(config.accounts.iter().map(AccountConfig::to_account).collect())?;
+    let ports = Ports { accounts: Arc::new(accounts), clock, store, tokens: Arc::new(tokens) };
+    mount(config, &public_url(config, config.server.listen)?, &ports)?;
+    config.server.tls.as_ref().map(tls::server_config).transpose()?;
+    Ok(())
+}
+
+fn mount(config: &Config, public_url: &Url, ports: &Ports) -> Result<Mount, StartFault> {
+    let set_up = |platform: &PlatformConfig| {
+        let common = platform.platform(public_url, &config.sessions, &config.redirects);
+        let provider = vendors::provider(platform, &common).map_err(ConfigErrors::from)?;
+        Ok::<_, StartFault>(MountedPlatform {
+            provider,
+            sessions: SessionAuthority::new(Arc::new(common), ports.clone()),
+            host: platform.host.clone(),
+            cors_origins: OriginList::new(&platform.cors_origins),
+            require_same_site: platform.require_same_site,
+        })
+    };
+    let platforms = config.platforms.iter().map(set_up).collect::<Result<_, _>>()?;
+    let proxies = TrustedProxies::parse(&config.server.trusted_proxies).map_err(StartFault::Proxy)?;
+    let limits = Limits { body: config.server.max_body.get(), ..Limits::default() };
+    Ok(Mount::with(platforms, RESERVED, proxies, limits)?)
+}
+
+async fn keep_house(ports: Ports, tokens: Arc<JwtTokens>, receipts_kept: Duration, interval: Duration) {
+    let mut housekeeping = Housekeeping::new(ports.clone(), receipts_kept, SWEEP_STEP);
+    let mut failing = false;
+    loop {
+        tokio::time::sleep(interval).await;
+        let now = ports.clock.now();
+        let rotated = tokens.rotate(&*ports.store, now).await;
+        let mut step = housekeeping.step().await;
+        while matches!(step, Ok(done) if !done.finished) {
+            tokio::task::yield_now().await;
+            step = housekeeping.step().await;
+        }
+        let fails = step.is_err() || rotated.is_err();
+        if fails && !failing {
+            log::warn!("housekeeping: the store does not answer");
+        }
+        failing = fails;
+    }
+}

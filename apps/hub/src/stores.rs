@@ -1,0 +1,38 @@
+//! The stores that were compiled in, by the scheme of their address.
+
+use std::sync::Arc;
+
+use logout_core::store::{MemoryStore, SessionStore};
+
+use crate::config::StoreUrl;
+
+/// The kinds of stores that this build opens, besides memory.
+pub(crate) const COMPILED: &[&str] = &[
+    #[cfg(feature = "store-fjall")]
+    "fjall",
+];
+
+/// A store could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("store {url}: {problem}")]
+pub struct StoreFault {
+    url: String,
+    problem: String,
+}
+
+/// Opens the store.
+///
+/// # Errors
+/// The store cannot be opened, or is not compiled in.
+pub(crate) fn open(url: &StoreUrl) -> Result<Arc<dyn SessionStore>, StoreFault> {
+    let fault = |problem: String| StoreFault { url: url.to_string(), problem };
+    match url {
+        StoreUrl::Memory => Ok(Arc::new(MemoryStore::new())),
+        #[cfg(feature = "store-fjall")]
+        StoreUrl::Fjall(path) => {
+            let store = logout_store::FjallStore::open(path).map_err(|problem| fault(problem.to_string()))?;
+            Ok(Arc::new(store))
+        }
+        _ => Err(fault("this kind of store is not part of this build".to_owned())),
+    }
+}

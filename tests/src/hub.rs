@@ -1,0 +1,172 @@
+//! A hub in this process, with one stand-in, a store on disk and a clock that only the test moves.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use logout_core::authority::Ports;
+use logout_core::credential::Secret;
+use logout_core::testing::ManualClock;
+use logout_hub::config::Config;
+use logout_hub::{COMPILED, Hub, Options};
+use tempfile::TempDir;
+
+/// The passwords of the accounts that every test hub has; see `tests/contracts/README.md`.
+#[derive(Debug)]
+pub struct Accounts;
+
+impl Accounts {
+    /// Of `alice`, with every character that tends to get lost on the way.
+    pub const ALICE: &str = "p&ss+wörd% 1=;\"";
+    /// Of `bob`.
+    pub const BOB: &str = "bobs-password";
+    /// Of `admin`.
+    pub const ADMIN: &str = "admins-password";
+    /// Of the `alice` in realm `LDAP`.
+    pub const LDAP: &str = "another-password";
+
+    fn toml() -> &'static str {
+        static TOML: OnceLock<String> = OnceLock::new();
+        TOML.get_or_init(|| {
+            let account = |realm: &str, name: &str, password: &str, more: &str| {
+                let hash = logout_identity::hash_password(&Secret::new(password)).unwrap();
+                format!("[[account]]\nrealm = \"{realm}\"\nname = \"{name}\"\npassword_hash = \"{hash}\"\n{more}\n")
+            };
+            let details = "person = \"alice@example.com\"\ndisplay_name = \"Alice Example\"\ngroups = [\"editors\"]";
+            [
+                account("Default", "alice", Self::ALICE, details),
+                account("Default", "bob", Self::BOB, "person = \"bob@example.com\""),
+                account("LDAP", "alice", Self::LDAP, ""),
+                account("Default", "admin", Self::ADMIN, "administrator = true"),
+            ]
+            .concat()
+        })
+    }
+}
+
+/// A hub with one stand-in.
+#[derive(Debug)]
+pub struct TestHub {
+    folder: TempDir,
+    clock: Arc<ManualClock>,
+    configuration: String,
+    running: Option<Running>,
+    address: SocketAddr,
+}
+
+#[derive(Debug)]
+struct Running {
+    stop: mpsc::Sender<()>,
+    thread: JoinHandle<()>,
+    ports: Ports,
+    admin_address: SocketAddr,
+}
+
+impl TestHub {
+    /// A stand-in of `vendor` whose platform table has these further lines.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub fn start(vendor: &str, platform: &[String]) -> Result<Self, String> {
+        let table = format!("[[platform]]\nname = \"{vendor}\"\nvendor = \"{vendor}\"\n{}\n", platform.join("\n"));
+        Self::with_platforms(&table)
+    }
+
+    /// A hub with these platform tables.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub fn with_platforms(tables: &str) -> Result<Self, String> {
+        let folder = tempfile::tempdir().map_err(|fault| fault.to_string())?;
+        let head = "[server]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+                    [redirects]\nallow = [\"https://www.example.com\", \"https://*.example.org\", \"http://localhost:3000\"]\n";
+        let configuration = format!("{head}{}{tables}", Accounts::toml());
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut hub = Self { folder, clock: Arc::default(), configuration, running: None, address };
+        hub.run()?;
+        Ok(hub)
+    }
+
+    fn run(&mut self) -> Result<(), String> {
+        let file = self.folder.path().join("hub.toml");
+        let mut config = Config::parse(&self.configuration, &file, Vec::new(), &COMPILED).map_err(|errors| errors.to_string())?;
+        // The second time at the address of the first, because URLs that were handed out go on being used.
+        config.server.listen = self.address;
+        let clock = self.clock.clone();
+        let (started, has_started) = mpsc::channel();
+        let (stop, stopped) = mpsc::channel::<()>();
+        let thread = thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let options = Options { clock, listener: None, names_people: false, store: None };
+                match Hub::start(config, options).await {
+                    Err(fault) => started.send(Err(fault.to_string())).unwrap(),
+                    Ok(hub) => {
+                        started.send(Ok((hub.address, hub.admin_address, hub.ports.clone()))).unwrap();
+                        let _ = actix_web::rt::task::spawn_blocking(move || stopped.recv()).await;
+                        hub.stop().await;
+                    }
+                }
+            });
+        });
+        let (address, admin_address, ports) = has_started.recv().map_err(|fault| fault.to_string())??;
+        self.address = address;
+        self.running = Some(Running { stop, thread, ports, admin_address });
+        Ok(())
+    }
+
+    /// Stops it in good order and starts it again on the same store.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub fn restart(&mut self) -> Result<(), String> {
+        self.stop();
+        self.run()
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, span: Duration) {
+        self.clock.advance(span);
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where its admin listener listens.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.running.as_ref().expect("the hub runs").admin_address
+    }
+
+    /// The admin token.
+    pub fn admin_token(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("admin.token")).unwrap().trim().to_owned()
+    }
+
+    /// The public URL, without a slash at its end.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What its platforms share: a way to the store behind the server's back.
+    pub fn ports(&self) -> &Ports {
+        &self.running.as_ref().expect("the hub runs").ports
+    }
+
+    fn stop(&mut self) {
+        if let Some(Running { stop, thread, ports, .. }) = self.running.take() {
+            drop(ports);
+            drop(stop);
+            thread.join().expect("the hub stops in good order");
+        }
+    }
+}
+
+impl Drop for TestHub {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            self.stop();
+        }
+    }
+}
