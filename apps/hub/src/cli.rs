@@ -98,11 +98,7 @@ impl ConfigArgs {
 /// `check-config`: status 0 and one line on standard output, or 2 and the errors on standard error. `build` makes of the
 /// configuration what only the adapters can check: their own keys, and whether platforms overlap.
 pub fn check_config<E: Display>(args: &ConfigArgs, compiled: &Compiled<'_>, build: impl FnOnce(&Config) -> Result<(), E>) -> ExitCode {
-    let checked = checked(args, compiled, build).map(|config| match config.platforms.len() {
-        1 => "ok: 1 platform\n".to_owned(),
-        count => format!("ok: {count} platforms\n"),
-    });
-    finish(checked)
+    finish(checked(args, compiled, build).map(|config| format!("ok: {} platforms\n", config.platforms.len())))
 }
 
 /// `print-config`: status 0 and the effective configuration as TOML on standard output, or 2 and the errors on standard

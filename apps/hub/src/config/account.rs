@@ -60,9 +60,12 @@ impl AccountConfig {
         let label = label(node);
         let keys: AccountKeys = document.read(&label, node, &[])?;
         let at = |key: &str| node.get_ref().get(key).map_or_else(|| node.span(), |value| value.span());
-        if keys.name.trim().is_empty() {
-            let fault = Fault::Invalid { key: format!("{label}.name"), reason: "must not be empty".to_owned() };
-            return Err(document.error(at("name"), fault));
+        // An empty person would make one human being of all accounts that have it.
+        let texts =
+            [("name", Some(&keys.name)), ("realm", Some(&keys.realm)), ("person", keys.person.as_ref()), ("email", keys.email.as_ref())];
+        if let Some((key, _)) = texts.iter().find(|(_, text)| text.is_some_and(|text| text.trim().is_empty())) {
+            let fault = Fault::Invalid { key: format!("{label}.{key}"), reason: "must not be empty".to_owned() };
+            return Err(document.error(at(key), fault));
         }
         let (password_hash, source) = match (keys.password_hash, keys.password_hash_file) {
             (Some(hash), None) => (Secret::new(hash), "password_hash"),

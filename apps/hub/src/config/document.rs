@@ -207,7 +207,7 @@ pub(super) fn platforms<'t, 'i>(tree: &'t DeTable<'i>) -> &'t [Node<'i>] {
 
 fn platform_mut<'t, 'i>(tree: &'t mut DeTable<'i>, index: usize) -> Option<&'t mut DeTable<'i>> {
     match tree.get_mut("platform")?.get_mut() {
-        DeValue::Array(array) => array.iter_mut().nth(index).and_then(|node| table_mut(node.get_mut())),
+        DeValue::Array(array) => array.get_mut(index).and_then(|node| table_mut(node.get_mut())),
         _ => None,
     }
 }

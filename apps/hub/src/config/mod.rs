@@ -198,7 +198,7 @@ impl Reader {
                 }
             };
             let place = self.document.place(node.get_ref().get("name").map(toml::Spanned::span));
-            let key = (account.realm.clone(), account.name.to_ascii_lowercase());
+            let key = (account.realm.to_ascii_lowercase(), account.name.to_ascii_lowercase());
             match taken.get(&key).cloned() {
                 Some(earlier) => {
                     let fault = Fault::Duplicate { what: "account", name: account.name.clone(), earlier };

@@ -1,6 +1,7 @@
-use std::fs;
+mod overrides;
+mod vendor;
 
-use serde::Deserialize;
+use std::fs;
 
 use super::*;
 
@@ -163,6 +164,8 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     ("[platform]\nname = \"a\"", "/etc/hub/hub.toml:1:1: `platform`: must be a list of tables: write [[platform]]"),
     ("[[platform]]\nvendor = \"wix\"", "/etc/hub/hub.toml:1:1: `platform.name` is missing"),
+    ("[[platform]]\nname = \"a\"\nvendor = \"wix\"\n[[platform]]\nname = \"b\"", "/etc/hub/hub.toml:4:1: `platform.b.vendor` is missing"),
+    ("[[account]]\nname = \"a\"\npassword_hash = \"x\"\nperson = \"\"", "/etc/hub/hub.toml:4:10: `account.a.person`: must not be empty"),
     ("[[platform]]\nname = \"a\"", "/etc/hub/hub.toml:1:1: `platform.a.vendor` is missing"),
     (
         "[[platform]]\nname = \"a\"\nvendor = \"wixx\"",
@@ -263,176 +266,6 @@ fn a_password_hash_may_lie_in_a_file_beside_the_configuration() {
     let both = format!("{text}\npassword_hash = \"{HASH}\"");
     let said = Config::parse(&both, &file, [], &EVERYTHING).unwrap_err().to_string();
     assert!(said.ends_with("`password_hash` and `password_hash_file` are both given; keep one"), "{said}");
-}
-
-#[derive(Debug, Deserialize, PartialEq)]
-#[serde(default, deny_unknown_fields)]
-struct Vendors {
-    default_provider: String,
-    lifetime: u32,
-    names: Names,
-    settings_file: String,
-    access_key: Vec<AccessKey>,
-}
-
-#[derive(Debug, Default, Deserialize, PartialEq)]
-#[serde(default, deny_unknown_fields)]
-struct Names {
-    session: String,
-}
-
-#[derive(Debug, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-struct AccessKey {
-    key: String,
-    username: String,
-}
-
-impl Default for Vendors {
-    fn default() -> Self {
-        Self {
-            default_provider: "Default".into(),
-            lifetime: 60,
-            names: Names::default(),
-            settings_file: String::new(),
-            access_key: Vec::new(),
-        }
-    }
-}
-
-fn vendor_keys(keys: &str) -> Result<Vendors, String> {
-    parse(&format!("{CMS}{keys}")).unwrap().platforms[0].vendor_keys().map_err(|error| error.to_string())
-}
-
-#[test]
-fn the_vendors_own_keys_reach_the_adapters_type() {
-    assert_eq!(vendor_keys("reach = \"person\""), Ok(Vendors::default()));
-    let keys = "default_provider = \"Staff\"\nsettings_file = \"a/b.properties\"\nnames = { session = \"sid\" }";
-    let read = vendor_keys(keys).unwrap();
-    assert_eq!((read.default_provider.as_str(), read.names.session.as_str()), ("Staff", "sid"));
-    assert_eq!(read.settings_file, "/etc/hub/a/b.properties");
-}
-
-#[test]
-fn what_is_wrong_with_a_vendors_key_is_said_like_everything_else() {
-    for (keys, said) in [
-        ("default_provder = \"x\"", "4:1: unknown key `platform.cms.default_provder`; did you mean `default_provider`?"),
-        ("reech = \"x\"", "4:1: unknown key `platform.cms.reech`; did you mean `reach`?"),
-        ("names = { sesion = \"x\" }", "4:11: unknown key `platform.cms.names.sesion`; did you mean `session`?"),
-        ("lifetime = \"x\"", "4:12: `platform.cms.lifetime`: invalid type: string \"x\", expected u32"),
-        ("[[platform.access_key]]\nkey = \"k\"", "4:1: `platform.cms.access_key.username` is missing"),
-    ] {
-        assert_eq!(vendor_keys(keys), Err(format!("/etc/hub/hub.toml:{said}")), "{keys}");
-    }
-    let said = vendor_keys("[[platform.access_key]]\nkey = 4711\nusername = \"a\"").unwrap_err();
-    assert!(said.contains(":5:7: `platform.cms.access_key.key`: ") && !said.contains("4711"), "{said}");
-}
-
-#[test]
-fn a_secret_of_a_vendor_may_lie_in_a_file_too() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("k"), "opens sesame\n").unwrap();
-    let text = format!("{CMS}[[platform.access_key]]\nkey_file = \"k\"\nusername = \"a\"");
-    let config = Config::parse(&text, &folder.path().join("hub.toml"), [], &EVERYTHING).unwrap();
-    assert_eq!(config.platforms[0].vendor_keys::<Vendors>().unwrap().access_key[0].key, "opens sesame");
-    assert!(config.to_toml().unwrap().contains("key = \"***\""));
-}
-
-#[test]
-fn a_fault_that_only_the_adapter_finds_gets_its_place() {
-    let config = parse(&format!("{CMS}default_provider = \"\"")).unwrap();
-    let platform = &config.platforms[0];
-    for (key, said) in [
-        (Some("default_provider"), "4:20: `platform.cms.default_provider`: must not be empty"),
-        (Some("absent"), "1:1: `platform.cms.absent`: must not be empty"),
-        (None, "1:1: `platform.cms`: must not be empty"),
-    ] {
-        assert_eq!(platform.error(key, "must not be empty").to_string(), format!("/etc/hub/hub.toml:{said}"));
-    }
-}
-
-#[test]
-fn the_environment_overrides_sections_and_platforms() {
-    let text = format!("[server]\nlisten = \"127.0.0.1:1\"\n{CMS}{}", CMS.replace("cms", "my-shop.eu"));
-    let config = parse_with(
-        &text,
-        &[
-            ("LOGOUT_HUB__SERVER__LISTEN", "127.0.0.1:2"),
-            ("LOGOUT_HUB__SERVER__TLS__CERTIFICATE_FILE", "a.pem"),
-            ("LOGOUT_HUB__SERVER__TLS__KEY_FILE", "a.key"),
-            ("LOGOUT_HUB__SESSIONS__IDLE_TIMEOUT", "5m"),
-            ("LOGOUT_HUB__STORE__URL", "memory:"),
-            ("LOGOUT_HUB__REDIRECTS__ALLOW", "[\"https://a.example\"]"),
-            ("LOGOUT_HUB__PLATFORM__cms__REACH", "person"),
-            ("LOGOUT_HUB__PLATFORM__CMS__COOKIES__SAME_SITE", "strict"),
-            ("LOGOUT_HUB__PLATFORM__CMS__DEFAULT_PROVIDER", "4711"),
-            ("LOGOUT_HUB__PLATFORM__CMS__LIFETIME", "7"),
-            ("LOGOUT_HUB__PLATFORM__CMS__NAMES", "{ session = \"s\" }"),
-            ("LOGOUT_HUB__PLATFORM__MY_SHOP_EU__REQUIRE_SAME_SITE", "true"),
-            ("LOGOUT_HUB_REQUIRE", "not ours"),
-            ("PATH", "/bin"),
-        ],
-    )
-    .unwrap();
-    assert_eq!(config.server.listen.to_string(), "127.0.0.1:2");
-    assert_eq!(config.server.tls.as_ref().map(|tls| tls.key_file.as_path()), Some(Path::new("/etc/hub/a.key")));
-    assert_eq!((config.sessions.idle_timeout.as_secs(), config.store.url.kind()), (300, "memory"));
-    assert_eq!(config.redirects.allow, ["https://a.example"]);
-    let cms = &config.platforms[0];
-    assert_eq!((cms.reach, cms.cookies.same_site), (logout_core::receipt::Reach::Person, logout_core::cookie::SameSite::Strict));
-    assert!(config.platforms[1].require_same_site && !cms.require_same_site);
-    let keys: Vendors = cms.vendor_keys().unwrap();
-    assert_eq!((keys.default_provider.as_str(), keys.lifetime, keys.names.session.as_str()), ("4711", 7, "s"));
-}
-
-#[test]
-fn a_variable_that_fits_nothing_is_named() {
-    for (name, value, said) in [
-        ("LOGOUT_HUB__SEVER__LISTEN", "x", "unknown key `sever`; did you mean `server`?"),
-        ("LOGOUT_HUB__SERVER__LISEN", "x", "unknown key `server.lisen`; did you mean `listen`?"),
-        ("LOGOUT_HUB__SERVER", "x", "`server.<key>` is missing"),
-        ("LOGOUT_HUB__SERVER__", "x", "`server.<key>` is missing"),
-        ("LOGOUT_HUB__PLATFORM__SHOP__REACH", "x", "unknown key `platform.shop`; known keys: cms"),
-        ("LOGOUT_HUB__PLATFORM__CMS__REECH", "person", "unknown key `platform.cms.reech`; did you mean `reach`?"),
-        ("LOGOUT_HUB__SERVER__MAX_BODY", "many", "`server.max_body`: invalid type: string \"many\", expected a nonzero usize"),
-        ("LOGOUT_HUB__SERVER__LISTEN__PORT", "1", "`listen.port`: what stands there is no table"),
-    ] {
-        let config = parse_with(&format!("{CMS}[server]\nlisten = \"127.0.0.1:1\""), &[(name, value)]);
-        let error = config.and_then(|config| Ok(config.platforms[0].vendor_keys::<Vendors>().map(|_| ())?)).unwrap_err();
-        assert_eq!(error.to_string(), format!("environment variable {name}: {said}"));
-    }
-}
-
-#[test]
-fn a_secret_out_of_the_environment_takes_the_place_of_its_file() {
-    let text = format!("{CMS}api_key_file = \"/nowhere\"");
-    let config = parse_with(&text, &[("LOGOUT_HUB__PLATFORM__CMS__API_KEY", "canary")]).unwrap();
-    #[derive(Deserialize)]
-    struct Keys {
-        api_key: String,
-    }
-    assert_eq!(config.platforms[0].vendor_keys::<Keys>().unwrap().api_key, "canary");
-    assert!(!config.to_toml().unwrap().contains("canary") && !format!("{config:?}").contains("canary"));
-}
-
-#[test]
-fn the_printed_configuration_is_one_again_and_shows_no_secret() {
-    let text = format!(
-        "[store]\nurl = \"postgres://u:canary@db/hub\"\n{}{CMS}client_secret = \"canary\"\nlifetime = 5\nnames = {{ session = \"s\" }}\n\
-         [[platform.access_key]]\nkey = \"canary\"\nusername = \"a\"\n",
-        account("")
-    );
-    let config = parse(&text).unwrap();
-    let printed = config.to_toml().unwrap();
-    for secret in ["canary", HASH, "c29tZXNhbHRzb21lc2FsdA"] {
-        assert!(!printed.contains(secret) && !format!("{config:?}").contains(secret), "{printed}");
-    }
-    let again = parse(&printed.replace("password_hash = \"***\"", &format!("password_hash = \"{HASH}\""))).unwrap();
-    assert_eq!(again.to_toml().unwrap(), printed);
-    assert!(
-        printed.contains("idle_timeout = \"30m\"") && printed.contains("lifetime = 5") && printed.contains("username = \"a\""),
-        "{printed}"
-    );
 }
 
 #[test]
