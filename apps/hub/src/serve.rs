@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::ServeArgs;
@@ -20,12 +20,25 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         Err(errors) => return failed(2, &errors),
     };
     let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store: None };
-    until_told_to_stop(config, options, |hub| format!("{}\n", addresses(hub)))
+    until_told_to_stop(config, options, |hub| Addresses::of(hub).line())
 }
 
 /// Where a hub listens, as the first line of its output says it.
-pub(crate) fn addresses(hub: &Hub) -> Value {
-    json!({ "listening": hub.listening(), "admin": format!("http://{}", hub.admin_address) })
+#[derive(Serialize)]
+pub(crate) struct Addresses {
+    listening: String,
+    admin: String,
+}
+
+impl Addresses {
+    pub(crate) fn of(hub: &Hub) -> Self {
+        Self { listening: hub.listening(), admin: format!("http://{}", hub.admin_address) }
+    }
+
+    /// One JSON object on a line of its own.
+    pub(crate) fn line(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default() + "\n"
+    }
 }
 
 /// Starts a hub, prints its greeting, and runs it until SIGTERM or ctrl-c; requests in flight are answered first.

@@ -61,7 +61,7 @@ pub enum AccountFault {
 
 /// Verifies names and passwords against a list that does not change.
 ///
-/// - Realms are compared exactly, names and mail addresses without regard to ASCII case. A name counts before a mail
+/// - Realms, names and mail addresses are compared without regard to ASCII case. A name counts before a mail
 ///   address, an earlier account before a later one.
 /// - The argon2 work runs on the runtime's blocking threads, on at most as many at once as there are cores. A bounded
 ///   number may wait; more are refused with [`AccountsUnavailable`], so that a flood of logins cannot pile up memory.
@@ -104,7 +104,7 @@ impl PasswordAccounts {
         let mut names = HashSet::new();
         for PasswordAccount { account, password_hash } in accounts {
             let (realm, name) = (account.realm.clone(), account.name.clone());
-            if !names.insert((realm.clone(), name.to_ascii_lowercase())) {
+            if !names.insert((realm.to_ascii_lowercase(), name.to_ascii_lowercase())) {
                 return Err(AccountFault::Duplicate { realm, name });
             }
             let hash = parse_hash(password_hash.reveal()).map_err(|fault| AccountFault::Hash { realm, name, fault })?;
@@ -125,7 +125,7 @@ impl PasswordAccounts {
     /// The accounts that answer to `login`, best first.
     fn candidates<'a>(&'a self, realm: Option<&'a str>, login: &str) -> impl Iterator<Item = &'a Entry> + use<'a> {
         let indexes = self.by_login.get(&login.to_ascii_lowercase()).map_or(&[][..], Vec::as_slice);
-        indexes.iter().map(|at| &self.entries[*at]).filter(move |entry| realm.is_none_or(|realm| entry.account.realm == realm))
+        indexes.iter().map(|at| &self.entries[*at]).filter(move |entry| realm.is_none_or(|realm| entry.account.realm.eq_ignore_ascii_case(realm)))
     }
 
     /// Verifies against each hash on a blocking thread and says which ones match.
@@ -174,9 +174,9 @@ impl fmt::Debug for PasswordAccounts {
 impl Rounds {
     fn over(entries: &[Entry], by_login: &HashMap<String, Vec<usize>>) -> Self {
         let per_realm = |indexes: &Vec<usize>| {
-            let mut counts: HashMap<&str, usize> = HashMap::new();
+            let mut counts: HashMap<String, usize> = HashMap::new();
             for at in indexes {
-                *counts.entry(&entries[*at].account.realm).or_default() += 1;
+                *counts.entry(entries[*at].account.realm.to_ascii_lowercase()).or_default() += 1;
             }
             counts.into_values().max().unwrap_or(0)
         };

@@ -2,7 +2,9 @@
 
 use argon2::password_hash::{self, PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
-use logout_core::credential::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use logout_core::credential::{Secret, random_bytes};
 
 /// What OWASP recommends for argon2id (Password Storage Cheat Sheet): 19 MiB, two passes, one lane.
 const RECOMMENDED: Params = Params::DEFAULT;
@@ -64,14 +66,17 @@ pub(crate) fn verify(password: &Secret, hash: &PasswordHash) -> Result<bool, Has
 
 /// A hash that no password matches, and that costs as much to verify as the costliest of `hashes`. It has a random salt,
 /// and its expected output is not the output of any known password.
-pub(crate) fn decoy(hashes: &[&PasswordHash]) -> Result<PasswordHash, HashingFailed> {
+pub(crate) fn decoy(hashes: &[&PasswordHash]) -> Result<PasswordHash, HashFault> {
     let params = hashes
         .iter()
         .filter_map(|hash| Params::try_from(*hash).ok())
         .max_by_key(|params| u64::from(params.m_cost()) * u64::from(params.t_cost()))
         .unwrap_or(RECOMMENDED);
-    let secret = Secret::random();
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password(secret.reveal().as_bytes()).map_err(|_| HashingFailed)
+    // Written down instead of worked out: a random output is no known password's, and hashing would hold up every start.
+    let encoded = |bytes: &[u8]| STANDARD_NO_PAD.encode(bytes);
+    let (salt, output) = (encoded(&random_bytes::<16>()), encoded(&random_bytes::<32>()));
+    let (m, t, p) = (params.m_cost(), params.t_cost(), params.p_cost());
+    parse_hash(&format!("$argon2id$v=19$m={m},t={t},p={p}${salt}${output}"))
 }
 
 fn hasher() -> Argon2<'static> {
