@@ -93,7 +93,20 @@ pub(super) mod duration {
     }
 
     pub(in super::super) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&humantime::format_duration(*span))
+        // In one unit that fits exactly: `90d`, where humantime would write months, days, hours, minutes and seconds.
+        const UNITS: [(u128, &str); 6] = [
+            (86_400_000_000_000, "d"),
+            (3_600_000_000_000, "h"),
+            (60_000_000_000, "m"),
+            (1_000_000_000, "s"),
+            (1_000_000, "ms"),
+            (1_000, "us"),
+        ];
+        let nanos = span.as_nanos();
+        match UNITS.iter().find(|(unit, _)| nanos != 0 && nanos.is_multiple_of(*unit)) {
+            Some((unit, name)) => serializer.collect_str(&format_args!("{}{name}", nanos / unit)),
+            None => serializer.collect_str(&format_args!("{nanos}ns")),
+        }
     }
 }
 

@@ -88,3 +88,15 @@ fn the_printed_configuration_is_one_again_and_shows_no_secret() {
         "{printed}"
     );
 }
+
+#[test]
+fn a_span_of_time_is_printed_in_one_unit_and_reads_the_same_again() {
+    for (written, printed) in
+        [("90d", "90d"), ("1h 30m", "90m"), ("120s", "2m"), ("1500ms", "1500ms"), ("1year", "8766h"), ("1ns", "1ns"), ("0s", "0ns")]
+    {
+        let config = parse(&format!("[server]\nshutdown_timeout = \"{written}\"")).unwrap();
+        let text = config.to_toml().unwrap();
+        assert!(text.contains(&format!("shutdown_timeout = \"{printed}\"")), "{written}: {text}");
+        assert_eq!(parse(&text).unwrap().server.shutdown_timeout, config.server.shutdown_timeout);
+    }
+}
