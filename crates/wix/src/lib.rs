@@ -1,1 +1,27 @@
-//! The sign-out dialect of Wix Headless
+//! The sign-out dialect of Wix Headless.
+//!
+//! The Logout method under its five paths, the redirect session that browsers sign out by, and the tokens, logins and probes
+//! of a stand-in. Which behaviour is documented by the vendor, which was observed and which is our choice stands in
+//! `docs/vendors/wix.md`.
+//!
+//! The rooms, the same in every adapter: `config` (keys and what follows from them), `request` (what a request asks for),
+//! `reply` (the vendor's words), `stand_in` (the other endpoints), `login` and `probe` (what serves them), `provider` (glue).
+//! Wix needs a few more: `body` and `guid` (what its requests are made of), `authorize`, `token` and `redirect_session` (the
+//! OAuth side), `credentials` (what sessions are opened by).
+
+mod authorize;
+mod body;
+mod config;
+mod credentials;
+mod guid;
+mod login;
+mod probe;
+mod provider;
+mod redirect_session;
+mod reply;
+mod request;
+mod stand_in;
+mod token;
+
+pub use config::{App, CookieNames, ResponseForm, WixConfig};
+pub use provider::WixProvider;

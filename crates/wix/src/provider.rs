@@ -1,0 +1,85 @@
+//! Glue: read, sign out, answer. Decisions live in the other rooms.
+
+use async_trait::async_trait;
+use logout_core::SessionAuthority;
+use logout_core::cors::Preflight;
+use logout_core::message::{Method, Reply, Request, Response};
+use logout_core::platform::{Platform, SetUpFault};
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
+use logout_core::sign_out::Refusal;
+
+use crate::config::{Dialect, WixConfig};
+use crate::{credentials, reply, request, stand_in};
+
+/// Where the Logout method is called: what the vendor's SDK makes of its service path, host by host (observed), and the two
+/// paths that the documentation prints.
+const LOGOUT_PATHS: [&str; 5] =
+    [stand_in::LOGOUT, "/iam/authentication/v1/logout", "/authentication/v1/logout", "/_api/authentication/v1/logout", "/v1/logout"];
+
+/// Speaks Wix's sign-out for one site.
+#[derive(Debug)]
+pub struct WixProvider {
+    dialect: Dialect,
+    endpoints: Vec<Endpoint>,
+    login_endpoints: Vec<Endpoint>,
+}
+
+impl WixProvider {
+    /// The provider of `platform`.
+    ///
+    /// # Errors
+    /// Names the configuration key that cannot be used.
+    pub fn new(config: WixConfig, platform: &Platform) -> Result<Self, SetUpFault> {
+        let dialect = Dialect::new(config, platform)?;
+        Ok(Self {
+            endpoints: LOGOUT_PATHS.iter().map(|path| Endpoint::new("logout", &[Method::Get, Method::Post], *path, &[])).collect(),
+            login_endpoints: stand_in::endpoints(&dialect),
+            dialect,
+        })
+    }
+}
+
+#[async_trait]
+impl LogoutProvider for WixProvider {
+    fn vendor(&self) -> Vendor {
+        Vendor::Wix
+    }
+
+    fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
+        let asked = match request::read(request, &self.dialect, |token| credentials::verified(token, sessions)) {
+            Ok(asked) => asked,
+            Err(refusal) => return reply::refused(&refusal),
+        };
+        match sessions.sign_out(asked.sign_out).await {
+            Ok(done) => reply::signed_out(&done, asked.by_ticket, request, &self.dialect),
+            Err(refusal) => reply::refused(&refusal),
+        }
+    }
+
+    fn refused(&self, _request: &Request, refusal: &Refusal) -> Reply {
+        reply::refused(refusal)
+    }
+
+    /// Observed: these are the headers that the vendor's SDK sends.
+    fn preflight(&self) -> Preflight {
+        Preflight {
+            headers: "authorization, content-type, x-wix-bi-gateway, wix-site-id, wix-account-id, x-wix-consistent",
+            ..Preflight::default()
+        }
+    }
+}
+
+#[async_trait]
+impl LoginProvider for WixProvider {
+    fn login_endpoints(&self) -> &[Endpoint] {
+        &self.login_endpoints
+    }
+
+    async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response {
+        stand_in::serve(request, sessions, &self.dialect).await.unwrap_or_else(|reply::Fault(words)| words)
+    }
+}

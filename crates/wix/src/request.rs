@@ -1,0 +1,262 @@
+//! What a sign-out request asks for. Pure.
+
+use logout_core::credential::CredentialDigest;
+use logout_core::message::{Method, Request};
+use logout_core::ports::TokenClaims;
+use logout_core::receipt::Reach;
+use logout_core::sign_out::{Absent, Choice, ClientClaim, CsrfProof, Landing, LandingPolicy, Presented, Refusal, SignOut, Target, Wanted};
+
+use crate::body::Fields;
+use crate::config::Dialect;
+use crate::credentials::{ACCESS, CLIENT_CLAIM, MEMBER_COOKIE, TICKET, TOKEN_PREFIX};
+
+/// What a request asks for, and how it wants to be answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) sign_out: SignOut,
+    /// It comes from a redirect session.
+    pub(crate) by_ticket: bool,
+}
+
+/// What the `Authorization` header holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Authorization<'a> {
+    /// Nothing. Observed: without a strategy, the vendor's SDK sends the header empty.
+    Absent,
+    /// Something that speaks for a site or an account, and for no member.
+    ApiKey,
+    /// What should be an access token.
+    Token(&'a str),
+}
+
+/// Reads the header. Observed: the token stands bare or behind `Bearer`, and helpers put `,` and an API key behind it.
+pub(crate) fn authorization(request: &Request) -> Authorization<'_> {
+    let value = request.authorization("Bearer").or_else(|| request.header("authorization").map(str::trim)).unwrap_or_default();
+    let (token, key) = value.split_once(',').map_or((value, ""), |(token, key)| (token.trim(), key.trim()));
+    if token.is_empty() {
+        return if key.is_empty() { Authorization::Absent } else { Authorization::ApiKey };
+    }
+    // Observed: API keys begin with `IST.`, and go with the header that names their site or account.
+    let with_site = ["wix-site-id", "wix-account-id"].iter().any(|name| request.header(name).is_some());
+    if token.starts_with("IST.") || (with_site && !token.starts_with(TOKEN_PREFIX)) {
+        Authorization::ApiKey
+    } else {
+        Authorization::Token(token)
+    }
+}
+
+/// Reads a sign-out. `verify` tells what a well-signed, unexpired access token says.
+///
+/// By POST, what the body says wins over the query, name by name (our choice; the vendor documents the query for GET and shows
+/// a JSON body for POST). An empty value counts as none.
+///
+/// # Errors
+/// A parameter or the body is malformed, or the configuration demands an authorization and there is none.
+pub(crate) fn read(request: &Request, dialect: &Dialect, verify: impl Fn(&str) -> Option<TokenClaims>) -> Result<Asked, Refusal> {
+    let body = if request.method() == Method::Post { Fields::read(request)? } else { Fields::default() };
+    let query = request.query();
+    let one = |name| Ok::<_, Refusal>(body.text(name)?.or_else(|| query.first(name).filter(|value| !value.is_empty())));
+    let named = one("clientId")?.map(|text| dialect.claim(text)).transpose()?;
+    let wanted = match Wanted::from_values(body.texts("postLogoutRedirectUri")?.into_iter()) {
+        Wanted::Nothing => Wanted::from_values(query.all("postLogoutRedirectUri")),
+        by_body => by_body,
+    };
+    // An address that is malformed whoever asks is refused before the question who asks.
+    match &wanted {
+        Wanted::Address(address) => dialect.check_form(address).map_err(Refusal::LandingRefused)?,
+        Wanted::Bad(fault) => return Err(Refusal::LandingRefused(*fault)),
+        Wanted::Nothing => {}
+    }
+    let ticket = one("ticket")?;
+    let authorization = authorization(request);
+    let claims = match authorization {
+        Authorization::Token(token) => verify(token),
+        _ => None,
+    };
+    let credentials = credentials(request, dialect, authorization, claims.is_some(), ticket);
+    if credentials.is_empty() && dialect.config.require_authorization {
+        return Err(if authorization == Authorization::ApiKey { Refusal::Forbidden } else { Refusal::NotSignedIn });
+    }
+    Ok(Asked {
+        sign_out: SignOut {
+            credentials,
+            choice: if dialect.config.require_ticket_for_cookie_logout {
+                Choice::FirstAndProvenCookies
+            } else {
+                Choice::FirstAndSameSubject
+            },
+            csrf: CsrfProof::NotNeeded,
+            client: named.or_else(|| claims.and_then(|claims| client_of(&claims, dialect))),
+            target: Target::Caller,
+            reach: Reach::Session,
+            // A browser that follows an old sign-out link has to arrive, so a ticket that is unknown by now is no reason to refuse.
+            absent: if matches!(authorization, Authorization::Token(_)) { Absent::RefuseUnrecognised } else { Absent::Accept },
+            landing: Landing { wanted, policy: LandingPolicy::ByClient(dialect.policies.clone()), default: None, refuse_bad: true },
+        },
+        by_ticket: ticket.is_some(),
+    })
+}
+
+/// The header comes first, then the ticket, then cookies.
+fn credentials(
+    request: &Request,
+    dialect: &Dialect,
+    authorization: Authorization<'_>,
+    vouched: bool,
+    ticket: Option<&str>,
+) -> Vec<Presented> {
+    let digest = |purpose, secret: &str| Some(CredentialDigest::of(&dialect.platform, purpose, secret));
+    let mut credentials = Vec::with_capacity(2);
+    credentials.extend(match authorization {
+        Authorization::Token(token) if vouched => Some(Presented::in_header(digest(ACCESS, token)).vouched()),
+        Authorization::Token(_) => Some(Presented::in_header(None)),
+        Authorization::Absent | Authorization::ApiKey => None,
+    });
+    credentials.extend(ticket.map(|ticket| Presented::in_header(digest(TICKET, ticket))));
+    credentials.extend(request.cookies(dialect.member_cookie.name()).map(|value| Presented::in_cookie(digest(MEMBER_COOKIE, value))));
+    credentials
+}
+
+/// The app that a token was given to, which decides on the landing even when the token's session is gone.
+fn client_of(claims: &TokenClaims, dialect: &Dialect) -> Option<ClientClaim> {
+    dialect.claim(claims.vendor.get(CLIENT_CLAIM)?).ok().filter(|claim| claim.known)
+}
+
+#[cfg(test)]
+mod tests {
+    use logout_core::platform::Platform;
+    use logout_core::redirect::RedirectFault;
+
+    use super::*;
+    use crate::{App, WixConfig};
+
+    const APP: &str = "12345678-1234-1234-1234-123456789012";
+
+    fn dialect(change: impl FnOnce(&mut WixConfig)) -> Dialect {
+        let mut config = WixConfig { apps: vec![App { client_id: APP.into(), ..App::default() }], ..WixConfig::default() };
+        change(&mut config);
+        Dialect::new(config, &Platform::new("shop", "http://shop.example/".parse().unwrap())).unwrap()
+    }
+
+    fn get(query: &str) -> Request {
+        Request::new(Method::Get, "/v1/logout").with_query(query)
+    }
+
+    fn post(query: &str, media_type: &'static str, body: &str) -> Request {
+        Request::new(Method::Post, "/v1/logout").with_query(query).with_header("content-type", media_type).with_body(body)
+    }
+
+    fn claims(token: &str) -> Option<TokenClaims> {
+        let vendor = [(CLIENT_CLAIM.to_owned(), APP.to_owned())].into();
+        let text = String::new;
+        token.ends_with("good").then(|| TokenClaims { iss: text(), aud: text(), sub: text(), jti: text(), iat: 0, exp: 0, vendor })
+    }
+
+    fn asked(request: &Request) -> Result<Asked, Refusal> {
+        read(request, &dialect(|_| {}), claims)
+    }
+
+    fn landing(request: &Request) -> Result<Option<String>, Refusal> {
+        asked(request).map(|asked| match asked.sign_out.landing.wanted {
+            Wanted::Address(address) => Some(address),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn the_header_is_read_in_every_spelling_that_clients_use() {
+        for (value, read) in [
+            (None, Authorization::Absent),
+            (Some(""), Authorization::Absent),
+            (Some("  "), Authorization::Absent),
+            (Some("Bearer"), Authorization::Absent),
+            (Some(","), Authorization::Absent),
+            (Some("OauthNG.JWS.a"), Authorization::Token("OauthNG.JWS.a")),
+            (Some("Bearer OauthNG.JWS.a"), Authorization::Token("OauthNG.JWS.a")),
+            (Some("bEARER  OauthNG.JWS.a"), Authorization::Token("OauthNG.JWS.a")),
+            (Some("OauthNG.JWS.a,IST.key"), Authorization::Token("OauthNG.JWS.a")),
+            (Some("Bearer OauthNG.JWS.a , IST.key"), Authorization::Token("OauthNG.JWS.a")),
+            (Some("AT4"), Authorization::Token("AT4")),
+            (Some("IST.eyJ"), Authorization::ApiKey),
+            (Some(",IST.eyJ"), Authorization::ApiKey),
+        ] {
+            let request = value.iter().fold(get(""), |request, value| request.with_header("authorization", *value));
+            assert_eq!(authorization(&request), read, "{value:?}");
+        }
+        let with_site = |value: &str| get("").with_header("authorization", value).with_header("wix-site-id", "x");
+        assert_eq!(authorization(&with_site("key")), Authorization::ApiKey);
+        assert_eq!(authorization(&with_site("OauthNG.JWS.a")), Authorization::Token("OauthNG.JWS.a"));
+    }
+
+    #[test]
+    fn a_landing_comes_from_the_body_before_the_query_and_only_once() {
+        let json = "application/json";
+        for (request, wanted) in [
+            (get("postLogoutRedirectUri=https%3A%2F%2Fa.test%2Fx%3Fa%3D1%26b%3D%C3%BC+x%23frag"), Some("https://a.test/x?a=1&b=ü x#frag")),
+            (get("postLogoutRedirectUri=&clientId="), None),
+            (get(""), None),
+            (post("postLogoutRedirectUri=https://q.test", json, r#"{"postLogoutRedirectUri":"https://b.test"}"#), Some("https://b.test")),
+            (post("postLogoutRedirectUri=https://q.test", json, r#"{"postLogoutRedirectUri":""}"#), Some("https://q.test")),
+            (post("postLogoutRedirectUri=https://q.test", json, ""), Some("https://q.test")),
+            (post("", "application/x-www-form-urlencoded", "postLogoutRedirectUri=https://f.test"), Some("https://f.test")),
+            (post("", "text/plain", r#"{"postLogoutRedirectUri":"https://b.test"}"#), None),
+        ] {
+            assert_eq!(landing(&request), Ok(wanted.map(str::to_owned)), "{request:?}");
+        }
+        for (request, fault) in [
+            (get("postLogoutRedirectUri=https://a.test&postLogoutRedirectUri=https://a.test"), RedirectFault::Duplicated),
+            (
+                post("", json, r#"{"postLogoutRedirectUri":"https://a.test","postLogoutRedirectUri":"https://b.test"}"#),
+                RedirectFault::Duplicated,
+            ),
+            (get("postLogoutRedirectUri=/home"), RedirectFault::Relative),
+            (get("postLogoutRedirectUri=//evil.test"), RedirectFault::Relative),
+            (get("postLogoutRedirectUri=javascript:alert(1)"), RedirectFault::Scheme),
+            (get("postLogoutRedirectUri=https://a.test/%0d%0aSet-Cookie:x=1"), RedirectFault::ForbiddenCharacter),
+        ] {
+            assert_eq!(landing(&request), Err(Refusal::LandingRefused(fault)), "{request:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_the_one_named_or_else_the_tokens() {
+        let other = "22345678-1234-1234-1234-123456789012";
+        let client =
+            |request: &Request| asked(request).map(|asked| asked.sign_out.client.map(|claim| (claim.id.as_str().to_owned(), claim.known)));
+        let own = Some((APP.to_owned(), true));
+        assert_eq!(client(&get(&format!("clientId={APP}&clientId=x"))), Ok(own.clone()));
+        assert_eq!(client(&get(&format!("clientId={other}"))), Ok(Some((other.to_owned(), false))));
+        assert_eq!(client(&get("")), Ok(None));
+        assert_eq!(client(&get("").with_header("authorization", "good")), Ok(own));
+        assert_eq!(client(&get("").with_header("authorization", "bad")), Ok(None));
+        let malformed = Err(Refusal::Malformed { field: "clientId", rule: "INVALID_GUID" });
+        assert_eq!(client(&get("clientId=shop")), malformed);
+        assert_eq!(client(&post(&format!("clientId={APP}"), "application/json", r#"{"clientId":"x"}"#)), malformed);
+        let no_text = Err(Refusal::Malformed { field: "clientId", rule: "INVALID_TYPE" });
+        assert_eq!(client(&post("", "application/json", r#"{"clientId":1}"#)), no_text);
+    }
+
+    #[test]
+    fn the_header_comes_before_the_ticket_and_the_ticket_before_cookies() {
+        let request = get("ticket=t").with_header("cookie", "smSession=a; x=y; smSession=b").with_header("authorization", "good");
+        let presented = asked(&request).map(|asked| asked.sign_out.credentials).unwrap();
+        let kinds: Vec<_> = presented.iter().map(|one| (one.by_cookie, one.vouched, one.digest.is_some())).collect();
+        assert_eq!(kinds, [(false, true, true), (false, false, true), (true, false, true), (true, false, true)]);
+        let absent = |request: &Request| asked(request).map(|asked| (asked.sign_out.absent, asked.by_ticket));
+        assert_eq!(absent(&request), Ok((Absent::RefuseUnrecognised, true)));
+        assert_eq!(absent(&get("ticket=t")), Ok((Absent::Accept, true)));
+        assert_eq!(absent(&get("").with_header("authorization", "IST.x")), Ok((Absent::Accept, false)));
+    }
+
+    #[test]
+    fn strict_platforms_want_something_of_a_members() {
+        let strict = dialect(|config| config.require_authorization = true);
+        let outcome = |request: &Request| read(request, &strict, claims).map(|_| ()).err();
+        assert_eq!(outcome(&get("")), Some(Refusal::NotSignedIn));
+        assert_eq!(outcome(&get("").with_header("authorization", "")), Some(Refusal::NotSignedIn));
+        assert_eq!(outcome(&get("").with_header("authorization", "IST.x")), Some(Refusal::Forbidden));
+        for some in [get("ticket=t"), get("").with_header("cookie", "smSession=a"), get("").with_header("authorization", "bad")] {
+            assert_eq!(outcome(&some), None, "{some:?}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The token endpoint: visitors, codes and refresh tokens.
+//!
+//! Observed in the vendor's clients: JSON or form, names in either spelling, errors as RFC 6749 words them
+//! (docs/vendors/wix.md, "Tokens").
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use logout_core::SessionAuthority;
+use logout_core::credential::{Secret, SecretDigest};
+use logout_core::message::{Request, Response};
+use logout_core::session::{ClientId, Session, Subject};
+use logout_core::sign_out::Refusal;
+use serde_json::json;
+
+use crate::authorize::{CODE, GRANT, Grant};
+use crate::body::Fields;
+use crate::config::Dialect;
+use crate::credentials::{ACCESS, REFRESH, VISITOR, attach, attach_secret, credential, live, mint_access, new_session};
+use crate::guid;
+use crate::reply::{Fault, json_answer, oauth_error};
+
+pub(crate) async fn token(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
+    let asked = Asked::read(request).map_err(|_| oauth_error("invalid_request", "The request cannot be understood."))?;
+    let grant_type = asked.grant_type.as_deref().ok_or_else(|| oauth_error("invalid_request", "grantType is missing."))?;
+    let known = asked.client.as_deref().and_then(|text| dialect.client(text).ok());
+    let client = || known.ok_or_else(|| oauth_error("invalid_client", "There is no client with this id."));
+    match grant_type {
+        "anonymous" => visitor(&client()?, request, sessions, dialect).await,
+        "authorization_code" => code(&client()?, &asked, sessions, dialect).await,
+        "refresh_token" => refresh(&client()?, &asked, sessions, dialect).await,
+        _ => Err(oauth_error("unsupported_grant_type", "This stand-in grants anonymous, authorization_code and refresh_token.").into()),
+    }
+}
+
+/// What is sent to the token endpoint.
+struct Asked {
+    client: Option<String>,
+    grant_type: Option<String>,
+    refresh_token: Option<Secret>,
+    code: Option<Secret>,
+    code_verifier: Option<Secret>,
+    redirect_uri: Option<String>,
+}
+
+impl Asked {
+    fn read(request: &Request) -> Result<Self, Refusal> {
+        let fields = Fields::read(request)?;
+        let text = |name, other| fields.either(name, other).map(|text| text.map(str::to_owned));
+        let secret = |name, other| fields.either(name, other).map(|text| text.map(Secret::new));
+        Ok(Self {
+            client: text("clientId", "client_id")?,
+            grant_type: text("grantType", "grant_type")?,
+            refresh_token: secret("refreshToken", "refresh_token")?,
+            code: secret("code", "code")?,
+            code_verifier: secret("codeVerifier", "code_verifier")?,
+            redirect_uri: text("redirectUri", "redirect_uri")?,
+        })
+    }
+}
+
+/// A new visitor, whose session lives like a member's.
+async fn visitor(client: &ClientId, request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
+    let mut session = new_session(Subject::new(VISITOR, guid::random()), None, client, request, sessions, dialect);
+    let (access, expires) = mint_access(&session, sessions, dialect)?;
+    let refresh = Secret::random();
+    session.credentials = vec![credential(ACCESS, &access, expires, sessions), credential(REFRESH, &refresh, session.expires, sessions)];
+    sessions.open(session, false).await?;
+    Ok(tokens(&access, &refresh, dialect))
+}
+
+/// A code is taken before anything about it is checked: whoever has it and gets the rest wrong has used it up.
+async fn code(client: &ClientId, asked: &Asked, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
+    let (Some(code), Some(verifier)) = (&asked.code, &asked.code_verifier) else {
+        return Err(oauth_error("invalid_request", "code or codeVerifier is missing.").into());
+    };
+    let refused = || Fault::from(oauth_error("invalid_grant", "The code is unknown, used, expired, or not for this request."));
+    let kept = sessions.take_once(&sessions.digest(GRANT, code.reveal())).await?.ok_or_else(refused)?;
+    let grant: Grant = serde_json::from_slice(&kept).map_err(|_| refused())?;
+    let same_address = match &asked.redirect_uri {
+        Some(address) => dialect.approve(client, address).is_ok_and(|approved| approved.as_str() == grant.redirect_uri),
+        None => true,
+    };
+    if grant.client != *client || !same_address || !grant.challenge.matches(&SecretDigest::of(verifier.reveal())) {
+        return Err(refused());
+    }
+    let session = live(CODE, code.reveal(), sessions).await?.ok_or_else(refused)?;
+    let access = attach_access(&session, sessions, dialect).await?.ok_or_else(refused)?;
+    let refresh = attach_secret(&session, REFRESH, None, sessions).await?.ok_or_else(refused)?;
+    Ok(tokens(&access, &refresh, dialect))
+}
+
+/// Observed: the vendor's SDK goes on using the old refresh token, so it is not replaced.
+async fn refresh(client: &ClientId, asked: &Asked, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
+    let refresh = asked.refresh_token.as_ref().ok_or_else(|| oauth_error("invalid_request", "refreshToken is missing."))?;
+    let refused = || Fault::from(oauth_error("invalid_grant", "The refresh token is unknown, expired or revoked."));
+    let session = live(REFRESH, refresh.reveal(), sessions).await?.filter(|session| session.client.as_ref() == Some(client));
+    let session = session.ok_or_else(refused)?;
+    let access = attach_access(&session, sessions, dialect).await?.ok_or_else(refused)?;
+    Ok(tokens(&access, refresh, dialect))
+}
+
+/// A fresh access token of `session`; `None` when the session has ended in the meantime.
+async fn attach_access(session: &Session, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Option<Secret>, Fault> {
+    let (access, expires) = mint_access(session, sessions, dialect)?;
+    let live = attach(session, credential(ACCESS, &access, expires, sessions), sessions).await?;
+    Ok(live.then_some(access))
+}
+
+fn tokens(access: &Secret, refresh: &Secret, dialect: &Dialect) -> Response {
+    json_answer(
+        200,
+        &json!({
+            "access_token": access.reveal(),
+            "refresh_token": refresh.reveal(),
+            "expires_in": dialect.config.access_token_lifetime,
+            "token_type": "Bearer",
+        }),
+    )
+}
+
+/// An S256 challenge: the base64url of a SHA-256 (RFC 7636).
+pub(crate) fn challenge_digest(challenge: &str) -> Option<SecretDigest> {
+    let bytes = URL_SAFE_NO_PAD.decode(challenge.trim_end_matches('=')).ok()?;
+    bytes.try_into().ok().map(SecretDigest::from_bytes)
+}
