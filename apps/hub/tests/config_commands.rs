@@ -1,5 +1,7 @@
 //! The commands that need no server, as a shell sees them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
+
 use std::fs;
 use std::path::Path;
 
