@@ -21,7 +21,7 @@ pub struct AccountConfig {
     /// The password's argon2 hash, as `logout-hub hash-password` prints it. Must be given, or `password_hash_file`.
     #[serde(serialize_with = "masked")]
     pub password_hash: Secret,
-    /// Where the name is unique: a Sitefinity membership provider is a realm. Default: `Default`.
+    /// Where the name is unique, in any case: a Sitefinity membership provider is a realm. Default: `Default`.
     pub realm: String,
     /// Who it is across platforms; accounts with the same person belong to one human being. Default: `email`; where that is
     /// not given either, nobody, and no sign-out of this account reaches beyond its platform.

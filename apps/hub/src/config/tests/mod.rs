@@ -226,7 +226,7 @@ fn faults_in_several_tables_are_all_said_in_the_order_of_the_file() {
 fn names_are_unique() {
     let said = errors(&format!("{CMS}{}", CMS.replace("cms", "CMS")));
     assert_eq!(said, "/etc/hub/hub.toml:5:8: platform `CMS` is already taken by /etc/hub/hub.toml:2:8");
-    let said = errors(&format!("{}{}", account(""), account("").replace("alice", "Alice")));
+    let said = errors(&format!("{}{}", account(""), account("realm = \"default\"").replace("alice", "Alice")));
     assert_eq!(said, "/etc/hub/hub.toml:5:8: account `Alice` is already taken by /etc/hub/hub.toml:2:8");
     assert!(parse(&format!("{}{}", account(""), account("realm = \"Staff\""))).is_ok());
 }
