@@ -125,6 +125,10 @@ fn replace(text: &str, values: &BTreeMap<String, String>) -> Result<String, Stri
         match encoding {
             "" => result.push_str(value),
             "base64" => result.push_str(&base64::engine::general_purpose::STANDARD.encode(value)),
+            "json" => {
+                let quoted = serde_json::Value::from(value.as_str()).to_string();
+                result.push_str(&quoted[1..quoted.len() - 1]);
+            }
             "url" => result.push_str(&percent_encode(value)),
             other => return Err(format!("no such encoding: {other}")),
         }
