@@ -116,12 +116,11 @@ pub(crate) struct Dialect {
 impl Dialect {
     pub(crate) fn new(config: WixConfig, platform: &Platform) -> Result<Self, SetUpFault> {
         let nowhere = RedirectPolicy::new(&platform.public_url).map_err(|fault| SetUpFault::new("public_url", fault))?.without_own_origin();
-        for (key, lifetime) in
-            [("access_token_lifetime", config.access_token_lifetime), ("refresh_token_lifetime", config.refresh_token_lifetime)]
-        {
-            if lifetime == 0 {
-                return Err(SetUpFault::new(key, "must be at least one second"));
-            }
+        if config.access_token_lifetime == 0 {
+            return Err(SetUpFault::new("access_token_lifetime", "must be at least one second"));
+        }
+        if config.refresh_token_lifetime == 0 {
+            return Err(SetUpFault::new("refresh_token_lifetime", "must be at least one second"));
         }
         let (mut policies, mut login_urls) = (BTreeMap::new(), BTreeMap::new());
         for app in &config.apps {
@@ -230,8 +229,8 @@ fn policy(app: &App, nowhere: &RedirectPolicy) -> Result<RedirectPolicy, SetUpFa
     }
     for entry in &app.redirect_domains {
         let host = entry.strip_prefix('.').unwrap_or(entry);
-        let is_host =
-            Url::parse(&format!("https://{host}/")).is_ok_and(|url| url.domain().is_some_and(|domain| domain.eq_ignore_ascii_case(host)));
+        let parsed = Url::parse(&format!("https://{host}/")).ok();
+        let is_host = parsed.as_ref().and_then(Url::domain).is_some_and(|domain| domain.eq_ignore_ascii_case(host) && !host.contains('*'));
         if !is_host {
             return Err(SetUpFault::new("redirect_domains", format!("{entry:?} is not a host name")));
         }
