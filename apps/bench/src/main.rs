@@ -1,2 +1,70 @@
-//! x
-fn main() {}
+//! Side by side: a sign-out by the hub, and a bare actix-web app that answers a fixed 302, loaded by the same client in
+//! turns. What counts are the ratios within one run; absolute figures drift from minute to minute.
+//!
+//! `cargo run --release -p logout-bench` prints a table. The hub and the bare app are processes of their own (this binary,
+//! started again), so that each one's CPU time can be read.
+
+mod client;
+mod report;
+mod subject;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Measures sign-outs against a bare actix-web app.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    role: Option<Role>,
+    #[command(flatten)]
+    plan: Plan,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Be a server that is measured (started by the benchmark itself).
+    #[command(hide = true)]
+    Subject(subject::Subject),
+}
+
+/// What is measured.
+#[derive(Args, Clone, Debug)]
+struct Plan {
+    /// Connections that are kept busy at once.
+    #[arg(long, value_delimiter = ',', default_value = "64,256")]
+    connections: Vec<usize>,
+    /// Stores to measure.
+    #[arg(long, value_delimiter = ',', default_value = "memory,fjall")]
+    stores: Vec<String>,
+    /// Vendors to measure.
+    #[arg(long, value_delimiter = ',', default_value = "sitefinity,assets,wix,hcl-dx")]
+    vendors: Vec<String>,
+    /// Sign-outs in one turn; each ends another session.
+    #[arg(long, default_value_t = 40_000)]
+    requests: usize,
+    /// Turns of each, one after the other.
+    #[arg(long, default_value_t = 3)]
+    turns: usize,
+    /// Worker threads of the servers.
+    #[arg(long, default_value_t = 1)]
+    workers: usize,
+    /// Where fjall keeps its files; a folder of the system's for temporary files by default, which may be in memory.
+    #[arg(long)]
+    data: Option<std::path::PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match &cli.role {
+        Some(Role::Subject(subject)) => subject.run(),
+        None => report::run(&cli.plan),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("{fault}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Starts both servers, loads them in turns, and prints what came out.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::task::LocalSet;
+
+use crate::Plan;
+use crate::client::{Turn, load};
+
+type Fault = Box<dyn std::error::Error>;
+
+/// A server in a process of its own.
+struct Server {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start(kind: &str, store: &str, sessions: usize, workers: usize, folder: &Path) -> Result<Self, Fault> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["subject", kind, "--store", store, "--sessions", &sessions.to_string(), "--workers", &workers.to_string(), "--folder"])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let input = child.stdin.take();
+        let output = child.stdout.take().ok_or("no output")?;
+        let mut server = Self { child, input, output: BufReader::new(output), address: ([127, 0, 0, 1], 0).into() };
+        server.address = server.line()?.parse()?;
+        Ok(server)
+    }
+
+    fn line(&mut self) -> Result<String, Fault> {
+        let mut line = String::new();
+        self.output.read_line(&mut line)?;
+        Ok(line.trim().to_owned())
+    }
+
+    fn live_sessions(&mut self) -> Result<usize, Fault> {
+        self.input.as_mut().ok_or("no input")?.write_all(b"\n")?;
+        Ok(self.line()?.parse()?)
+    }
+
+    /// CPU time that the process has used so far.
+    fn cpu(&self) -> Result<Duration, Fault> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks: u64 = fields.get(11..13).ok_or("no CPU time")?.iter().map(|field| field.parse::<u64>().unwrap_or(0)).sum();
+        // A tick is 10 ms on every Linux that actix runs on.
+        Ok(Duration::from_millis(ticks * 10))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// What several turns of one server showed.
+#[derive(Default)]
+struct Side {
+    turns: Vec<Turn>,
+    cpu: Duration,
+    answers: usize,
+}
+
+impl Side {
+    fn median(&self, figure: impl Fn(&Turn) -> f64) -> f64 {
+        let mut figures: Vec<f64> = self.turns.iter().map(figure).collect();
+        figures.sort_by(f64::total_cmp);
+        figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+
+    fn rate(&self) -> f64 {
+        self.median(|turn| turn.rate)
+    }
+
+    fn millis(&self, share: f64) -> f64 {
+        self.median(|turn| turn.percentile(share).as_secs_f64() * 1e3)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a mean")]
+    fn cpu_micros(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.answers.max(1) as f64
+    }
+}
+
+pub(crate) fn run(plan: &Plan) -> Result<(), Fault> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    println!("{} turns of {} sign-outs each, {} worker(s); medians over the turns", plan.turns, plan.requests, plan.workers);
+    println!(
+        "{:<11} {:<7} {:>5} | {:>9} {:>7} {:>7} {:>7} | {:>9} {:>7} {:>7} {:>7} | {:>6} {:>6}",
+        "vendor", "store", "conns", "bare/s", "p50 ms", "p99 ms", "cpu µs", "hub/s", "p50 ms", "p99 ms", "cpu µs", "rate", "p99"
+    );
+    for store in &plan.stores {
+        for vendor in &plan.vendors {
+            for connections in &plan.connections {
+                let (bare, hub) = LocalSet::new().block_on(&runtime, measure(plan, vendor, store, *connections))?;
+                println!(
+                    "{vendor:<11} {store:<7} {connections:>5} | {:>9.0} {:>7.2} {:>7.2} {:>7.1} | {:>9.0} {:>7.2} {:>7.2} {:>7.1} | {:>6.2} {:>6.1}",
+                    bare.rate(),
+                    bare.millis(0.5),
+                    bare.millis(0.99),
+                    bare.cpu_micros(),
+                    hub.rate(),
+                    hub.millis(0.5),
+                    hub.millis(0.99),
+                    hub.cpu_micros(),
+                    hub.rate() / bare.rate(),
+                    hub.millis(0.99) / bare.millis(0.99),
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn measure(plan: &Plan, vendor: &str, store: &str, connections: usize) -> Result<(Side, Side), Fault> {
+    // One turn more than is measured: the first warms both up.
+    let sessions = plan.requests * (plan.turns + 1);
+    let folder = plan.data.as_ref().map_or_else(TempDir::new, TempDir::new_in)?;
+    let mut hub_server = Server::start(vendor, store, sessions, plan.workers, folder.path())?;
+    let bare_server = Server::start("bare", store, 0, plan.workers, folder.path())?;
+    let requests = std::fs::read_to_string(folder.path().join("requests.txt"))?;
+    let requests: Vec<Vec<u8>> = requests.lines().map(|line| line.replace('~', "\r\n").into_bytes()).collect();
+    let (mut bare, mut hub) = (Side::default(), Side::default());
+    for (turn, part) in requests.chunks(plan.requests).enumerate() {
+        let part = Arc::new(part.to_vec());
+        for (server, side) in [(&bare_server, &mut bare), (&hub_server, &mut hub)] {
+            let before = server.cpu()?;
+            let outcome = load(server.address, part.clone(), connections).await?;
+            if turn > 0 {
+                side.cpu += server.cpu()?.saturating_sub(before);
+                side.answers += outcome.latencies.len();
+                side.turns.push(outcome);
+            }
+        }
+    }
+    let live = hub_server.live_sessions()?;
+    if live != 0 {
+        return Err(format!("{vendor} on {store}: {live} of {sessions} sessions were not ended").into());
+    }
+    Ok((bare, hub))
+}

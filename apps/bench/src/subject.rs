@@ -1,0 +1,206 @@
+//! The servers that are measured: the hub with sessions loaded straight into its store, or the bare app.
+
+use std::io::{BufRead as _, BufWriter, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use clap::Args;
+use futures_util::stream::{self, StreamExt as _};
+use logout_core::credential::{Credential, CredentialDigest};
+use logout_core::platform::PlatformName;
+use logout_core::ports::{Clock as _, TokenClaims};
+use logout_core::session::{ClientId, Device, Person, Session, SessionId, SignOnId, Subject as Who};
+use logout_core::store::SessionFilter;
+use logout_hub::config::Config;
+use logout_hub::{COMPILED, Hub, Options, SystemClock};
+
+/// The Wix application that the sessions belong to.
+const CLIENT: &str = "12345678-1234-1234-1234-123456789012";
+/// How many sessions are opened at once while loading.
+const LOADING: usize = 512;
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// Which server to be.
+#[derive(Args, Debug)]
+pub(crate) struct Subject {
+    /// `bare`, or the vendor whose sign-out is measured.
+    kind: String,
+    /// The hub's store.
+    #[arg(long, default_value = "memory")]
+    store: String,
+    /// How many sessions to load.
+    #[arg(long, default_value_t = 0)]
+    sessions: usize,
+    /// Worker threads.
+    #[arg(long, default_value_t = 1)]
+    workers: usize,
+    /// A folder for the store, the admin token and the list of requests.
+    #[arg(long)]
+    folder: PathBuf,
+}
+
+impl Subject {
+    /// Serves until standard input ends. Prints its address once it listens; answers each line on standard input with the
+    /// number of live sessions.
+    pub(crate) fn run(&self) -> Outcome {
+        actix_web::rt::System::new().block_on(async { if self.kind == "bare" { self.bare().await } else { self.hub().await } })
+    }
+
+    async fn bare(&self) -> Outcome {
+        let answer = || async {
+            HttpResponse::Found()
+                .insert_header(("location", "/"))
+                .insert_header(("set-cookie", "session=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"))
+                .finish()
+        };
+        let server = HttpServer::new(move || App::new().default_service(web::to(answer))).workers(self.workers).bind(("127.0.0.1", 0))?;
+        let address = server.addrs()[0];
+        let server = server.disable_signals().run();
+        actix_web::rt::spawn(server);
+        println!("{address}");
+        std::io::stdout().flush()?;
+        until_input_ends(|| async { 0 }).await
+    }
+
+    async fn hub(&self) -> Outcome {
+        let config = Config::parse(&self.configuration(), &self.folder.join("bench.toml"), Vec::new(), &COMPILED)?;
+        let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store: None };
+        let hub = Hub::start(config, options).await?;
+        self.load(&hub).await?;
+        println!("{}", hub.address);
+        std::io::stdout().flush()?;
+        let ports = hub.ports.clone();
+        until_input_ends(move || {
+            let ports = ports.clone();
+            async move {
+                let (mut live, mut after) = (0, None);
+                loop {
+                    let page = ports.store.sessions(&SessionFilter::default(), after, 10_000, SystemClock.now()).await;
+                    let Ok(page) = page else { return usize::MAX };
+                    live += page.items.len();
+                    after = page.next;
+                    if after.is_none() {
+                        return live;
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    fn configuration(&self) -> String {
+        let vendor = match self.kind.as_str() {
+            "wix" => format!("vendor = \"wix\"\n[[platform.app]]\nclient_id = \"{CLIENT}\"\nredirect_domains = [\"app.example\"]\n"),
+            other => format!("vendor = \"{other}\"\n"),
+        };
+        let store = if self.store == "memory" { "memory:".to_owned() } else { format!("{}:store", self.store) };
+        format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\nworkers = {}\n[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{store}\"\n\
+             [sessions]\nsweep_interval = \"1h\"\n[[platform]]\nname = \"bench\"\n{vendor}",
+            self.workers
+        )
+    }
+
+    /// Opens the sessions, many at a time, and writes one request per session into `requests.txt`, each on a line, with
+    /// its line breaks escaped.
+    async fn load(&self, hub: &Hub) -> Outcome {
+        let mut requests = BufWriter::new(std::fs::File::create(self.folder.join("requests.txt"))?);
+        let mut opened = Vec::with_capacity(self.sessions);
+        for index in 0..self.sessions {
+            let (session, request) = self.session(hub, index)?;
+            requests.write_all(request.replace("\r\n", "~").as_bytes())?;
+            requests.write_all(b"\n")?;
+            opened.push(session);
+        }
+        requests.flush()?;
+        let now = SystemClock.now();
+        let mut opening = stream::iter(opened).map(|session| hub.ports.store.open(session, false, now)).buffer_unordered(LOADING);
+        while let Some(outcome) = opening.next().await {
+            outcome?;
+        }
+        Ok(())
+    }
+
+    fn session(&self, hub: &Hub, index: usize) -> Result<(Session, String), Box<dyn std::error::Error>> {
+        let platform = PlatformName::new("bench");
+        let now = SystemClock.now();
+        let expires = now.plus(Duration::from_secs(12 * 60 * 60));
+        let name = format!("user{index}");
+        let token = |audience: &str, vendor: &[(&str, &str)]| {
+            let claims = TokenClaims {
+                iss: "bench".to_owned(),
+                aud: audience.to_owned(),
+                sub: name.clone(),
+                jti: format!("{index:043}"),
+                iat: now.as_secs(),
+                exp: expires.as_secs(),
+                vendor: vendor.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            };
+            hub.ports.tokens.mint(&claims).map(|token| token.reveal().to_owned())
+        };
+        let (purpose, secret, request) = match self.kind.as_str() {
+            "sitefinity" => {
+                let secret = format!("{index:043}");
+                let request =
+                    format!("GET /Sitefinity/SignOut?sts_signout=true HTTP/1.1\r\nHost: bench\r\nCookie: .AspNet.Cookies={secret}\r\n\r\n");
+                ("site", secret, request)
+            }
+            "assets" => {
+                let secret = token("authToken", &[("reqCsrf", "false")])?;
+                let request =
+                    format!("POST /services/logout HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\nAuthorization: Bearer {secret}\r\n\r\n");
+                ("authToken", secret, request)
+            }
+            "wix" => {
+                let secret = format!("OauthNG.JWS.{}", token("access", &[("client_id", CLIENT)])?);
+                let request = format!(
+                    "GET /_api/iam/authentication/v1/logout?postLogoutRedirectUri=https%3A%2F%2Fapp.example%2Fbye&clientId={CLIENT} HTTP/1.1\r\n\
+                     Host: bench\r\nAuthorization: {secret}\r\n\r\n"
+                );
+                ("access", secret, request)
+            }
+            "hcl-dx" => {
+                let secret = format!("{index:043}=");
+                let request = format!(
+                    "POST /dx/api/core/v1/auth/logout HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\nCookie: LtpaToken2={secret}\r\n\r\n"
+                );
+                ("ltpa", secret, request)
+            }
+            other => return Err(format!("no such vendor: {other}").into()),
+        };
+        let session = Session {
+            id: SessionId::random(),
+            sign_on: (self.kind == "sitefinity").then(SignOnId::random),
+            subject: Who::new("default", &name),
+            person: Some(Person::new(format!("{name}@example.com"))),
+            client: (self.kind == "wix").then(|| ClientId::new(CLIENT)),
+            administrator: false,
+            credentials: vec![Credential { digest: CredentialDigest::of(&platform, purpose, &secret), expires, csrf_due: false }],
+            csrf: None,
+            opened: now,
+            seen: now,
+            idle_timeout: Some(Duration::from_secs(30 * 60)),
+            expires,
+            device: Device { address: Some([127, 0, 0, 1].into()), user_agent: Some("Mozilla/5.0 (X11; Linux x86_64) bench".to_owned()) },
+            platform,
+        };
+        Ok((session, request))
+    }
+}
+
+async fn until_input_ends<F: Future<Output = usize>>(count: impl Fn() -> F) -> Outcome {
+    loop {
+        let line = actix_web::rt::task::spawn_blocking(|| {
+            let mut line = String::new();
+            std::io::stdin().lock().read_line(&mut line).map(|length| length > 0)
+        });
+        if !line.await?? {
+            return Ok(());
+        }
+        println!("{}", count().await);
+        std::io::stdout().flush()?;
+    }
+}
