@@ -1,12 +1,18 @@
 //! What an operator can set, and what follows from it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use logout_core::cookie::CookieSpec;
+use logout_core::credential::{Secret, SecretDigest};
 use logout_core::platform::{Platform, PlatformName, SetUpFault};
+use logout_core::receipt::Reach;
 use logout_core::redirect::{ApprovedUrl, RedirectPolicy};
 use logout_core::session::Subject;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Where the token service signs people in, below the prefix (our choice).
+pub(crate) const SIGN_IN_PATH: &str = "/Sitefinity/Authenticate/OpenID/connect/authorize";
 
 /// The keys of a `[[platform]]` with `vendor = "sitefinity"`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -18,7 +24,8 @@ pub struct SitefinityConfig {
     pub default_provider: String,
     /// The path of the web service below `/api/`. Default: `default`.
     pub service_path: String,
-    /// How long an OAuth2 access token lives, in seconds. Documented default: 3600.
+    /// How long an OAuth2 access token lives, in seconds, used or not; never longer than a session may last at this platform.
+    /// Documented default: 3600.
     pub access_token_lifetime: u32,
     /// Keys for machine-to-machine calls; a sign-out never revokes one.
     #[serde(rename = "access_key")]
@@ -42,11 +49,16 @@ pub struct CookieNames {
 #[serde(deny_unknown_fields)]
 pub struct AccessKey {
     /// The value of `X-SF-Access-Key`.
-    pub key: String,
+    #[serde(deserialize_with = "secret", skip_serializing)]
+    pub key: Secret,
     /// The user's name.
     pub username: String,
     /// The user's membership provider; the default one where it is missing.
     pub provider: Option<String>,
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(Secret::new)
 }
 
 impl Default for SitefinityConfig {
@@ -73,32 +85,155 @@ pub(crate) struct Dialect {
     pub(crate) config: SitefinityConfig,
     pub(crate) platform: PlatformName,
     pub(crate) prefix: String,
+    /// The least that a sign-out reaches here.
+    pub(crate) reach: Reach,
     pub(crate) redirects: Arc<RedirectPolicy>,
     pub(crate) root: ApprovedUrl,
+    /// Where the token service signs people in.
+    pub(crate) sign_in: ApprovedUrl,
     pub(crate) session_cookie: CookieSpec,
     pub(crate) token_service_cookie: CookieSpec,
     pub(crate) extra_cookies: Vec<CookieSpec>,
+    /// Never longer than a session may last at this platform.
+    pub(crate) token_lifetime: Duration,
+    access_keys: Vec<(SecretDigest, Subject)>,
 }
 
 impl Dialect {
     pub(crate) fn new(config: SitefinityConfig, platform: &Platform) -> Result<Self, SetUpFault> {
+        check(&config)?;
         let cookie = |name: &str| CookieSpec::new(name, &platform.prefix, true, &platform.cookies);
+        let owner = |key: &AccessKey| {
+            let provider = key.provider.as_deref().unwrap_or(&config.default_provider);
+            (SecretDigest::of(key.key.reveal()), Subject::new(provider, &key.username))
+        };
         Ok(Self {
             platform: platform.name.clone(),
             prefix: platform.prefix.clone(),
+            reach: platform.reach,
             redirects: Arc::new(platform.redirect_policy()?),
             root: platform.root_landing()?,
+            sign_in: ApprovedUrl::from_operator(&format!("{}{SIGN_IN_PATH}", platform.prefix))
+                .map_err(|fault| SetUpFault::new("prefix", fault))?,
             session_cookie: cookie(&config.cookie_names.session),
             token_service_cookie: cookie(&config.cookie_names.token_service),
             extra_cookies: config.cookie_names.extra.iter().map(|name| cookie(name)).collect(),
+            token_lifetime: Duration::from_secs(config.access_token_lifetime.into()).min(platform.absolute_timeout),
+            access_keys: config.access_keys.iter().map(owner).collect(),
             config,
         })
     }
 
     /// The subject of that name. Names and membership providers are compared without regard to case (our choice, from the
-    /// habits of ASP.NET), so subjects are kept in lower case.
+    /// habits of ASP.NET), so subjects are kept in lower case: in ASCII only, as accounts compare them, since a wider folding
+    /// could make one subject of two accounts.
     pub(crate) fn subject(&self, provider: Option<&str>, name: &str) -> Subject {
         let provider = provider.filter(|text| !text.is_empty()).unwrap_or(&self.config.default_provider);
-        Subject::new(provider.to_lowercase(), name.to_lowercase())
+        Subject::new(provider.to_ascii_lowercase(), name.to_ascii_lowercase())
+    }
+
+    /// Whose access key this is.
+    pub(crate) fn owner_of_access_key(&self, key: &str) -> Option<&Subject> {
+        let digest = SecretDigest::of(key);
+        self.access_keys.iter().find(|(known, _)| known.matches(&digest)).map(|(_, owner)| owner)
+    }
+}
+
+fn check(config: &SitefinityConfig) -> Result<(), SetUpFault> {
+    let names = &config.cookie_names;
+    let mut seen: Vec<&str> = Vec::new();
+    for name in [&names.session, &names.token_service].into_iter().chain(&names.extra) {
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return Err(SetUpFault::new("cookie_names", format!("{name:?} cannot be the name of a cookie")));
+        }
+        if seen.contains(&name.as_str()) {
+            return Err(SetUpFault::new("cookie_names", format!("{name:?} is given twice")));
+        }
+        seen.push(name);
+    }
+    if config.default_provider.is_empty() {
+        return Err(SetUpFault::new("default_provider", "must not be empty"));
+    }
+    if !config.service_path.split('/').all(is_plain_segment) {
+        return Err(SetUpFault::new("service_path", "must be a path such as default, without a slash at its ends"));
+    }
+    if config.access_token_lifetime == 0 {
+        return Err(SetUpFault::new("access_token_lifetime", "must be at least one second"));
+    }
+    // An empty key would make everybody who sends an empty header its owner.
+    if config.access_keys.iter().any(|key| key.key.reveal().trim().is_empty()) {
+        return Err(SetUpFault::new("access_key", "the key must not be empty"));
+    }
+    Ok(())
+}
+
+/// Whether a byte may stand in a token of RFC 9110, which the name of a cookie is.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+fn is_plain_segment(segment: &str) -> bool {
+    !matches!(segment, "" | "." | "..") && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set_up(config: SitefinityConfig) -> Result<Dialect, SetUpFault> {
+        Dialect::new(config, &Platform::new("cms", "https://cms.example/".parse().unwrap()))
+    }
+
+    fn with_names(names: CookieNames) -> SitefinityConfig {
+        SitefinityConfig { cookie_names: names, ..SitefinityConfig::default() }
+    }
+
+    fn key(text: &str) -> AccessKey {
+        AccessKey { key: Secret::new(text), username: "alice".into(), provider: None }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named_by_its_key() {
+        let names = CookieNames::default;
+        for (config, at) in [
+            (with_names(CookieNames { session: "".into(), ..names() }), "cookie_names"),
+            (with_names(CookieNames { token_service: "a;b".into(), ..names() }), "cookie_names"),
+            (with_names(CookieNames { session: "idsrv".into(), ..names() }), "cookie_names"),
+            (with_names(CookieNames { extra: vec!["x".into(), "x".into()], ..names() }), "cookie_names"),
+            (SitefinityConfig { default_provider: "".into(), ..Default::default() }, "default_provider"),
+            (SitefinityConfig { service_path: "".into(), ..Default::default() }, "service_path"),
+            (SitefinityConfig { service_path: "/default".into(), ..Default::default() }, "service_path"),
+            (SitefinityConfig { service_path: "a/{b}".into(), ..Default::default() }, "service_path"),
+            (SitefinityConfig { access_token_lifetime: 0, ..Default::default() }, "access_token_lifetime"),
+            (SitefinityConfig { access_keys: vec![key("k"), key("")], ..Default::default() }, "access_key"),
+        ] {
+            assert_eq!(set_up(config.clone()).map_err(|fault| fault.key()).err(), Some(at), "{config:?}");
+        }
+        assert!(set_up(SitefinityConfig { service_path: "sf/system-2".into(), ..Default::default() }).is_ok());
+        assert!(set_up(with_names(CookieNames { session: "57134.AspNet.Cookies".into(), ..names() })).is_ok());
+    }
+
+    #[test]
+    fn an_access_key_neither_prints_nor_serialises_itself() {
+        let config: SitefinityConfig = serde_json::from_str(r#"{"access_key":[{"key":"canary","username":"alice"}]}"#).unwrap();
+        assert!(!serde_json::to_string(&config).unwrap().contains("canary"));
+        let dialect = set_up(config).unwrap();
+        assert!(!format!("{dialect:?}").contains("canary"));
+        assert_eq!(dialect.owner_of_access_key("canary"), Some(&Subject::new("Default", "alice")));
+        assert!(dialect.owner_of_access_key("Canary").is_none() && dialect.owner_of_access_key("").is_none());
+    }
+
+    #[test]
+    fn a_token_lives_no_longer_than_a_session_may() {
+        let mut platform = Platform::new("cms", "https://cms.example/".parse().unwrap());
+        platform.absolute_timeout = Duration::from_secs(60);
+        assert_eq!(Dialect::new(SitefinityConfig::default(), &platform).unwrap().token_lifetime, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn two_names_that_accounts_tell_apart_are_two_subjects() {
+        let dialect = set_up(SitefinityConfig::default()).unwrap();
+        assert_eq!(dialect.subject(None, "Alice"), dialect.subject(Some("DEFAULT"), "aLICE"));
+        assert_ne!(dialect.subject(None, "Ö"), dialect.subject(None, "ö"));
     }
 }

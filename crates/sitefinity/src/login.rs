@@ -60,13 +60,14 @@ pub(crate) async fn login_form(request: &Request, sessions: &SessionAuthority, d
         Wanted::Address(address) => dialect.redirects.approve(&address).unwrap_or_else(|_| dialect.root.clone()),
         Wanted::Bad(_) | Wanted::Nothing => dialect.root.clone(),
     };
-    let provider = form.first_ignoring_case("MembershipProviderName").filter(|name| !name.is_empty());
+    let provider = form.first_ignoring_case("MembershipProviderName");
     let username = form.first_ignoring_case("username").unwrap_or_default();
     let password = Secret::new(form.first_ignoring_case("password").unwrap_or_default());
     let Some(account) = verify(sessions, dialect, provider, username, &password).await? else {
         return Ok(Response::redirect(&landing("ErrorRedirectUrl").with_parameter("loginerror", "True")).uncached());
     };
-    let remembered = form.first_ignoring_case("RememberMe").is_some_and(|value| matches!(value, "true" | "True" | "on" | "1"));
+    let remembered =
+        form.first_ignoring_case("RememberMe").is_some_and(|value| ["true", "on", "1"].iter().any(|yes| value.eq_ignore_ascii_case(yes)));
     let sign_on = SignOnId::random();
     let token_service = open(request, sessions, dialect, &account, sign_on, TOKEN_SERVICE, false).await?.ok_or(Refusal::Unavailable)?;
     let site = open(request, sessions, dialect, &account, sign_on, SITE, true).await?.ok_or(Refusal::Unavailable)?;
@@ -91,7 +92,7 @@ async fn verify(
     username: &str,
     password: &Secret,
 ) -> Result<Option<Account>, Refusal> {
-    let provider = provider.unwrap_or(&dialect.config.default_provider);
+    let provider = provider.filter(|name| !name.is_empty()).unwrap_or(&dialect.config.default_provider);
     sessions.accounts().verify(Some(provider), username, password).await.map_err(|AccountsUnavailable| Refusal::Unavailable)
 }
 
@@ -129,15 +130,18 @@ pub(crate) async fn token(request: &Request, sessions: &SessionAuthority, dialec
     let Some(account) = verify(sessions, dialect, provider, username, &Secret::new(password)).await? else {
         return Ok(oauth_fault("invalid_grant", "The user name or password is wrong."));
     };
-    let lifetime = u64::from(dialect.config.access_token_lifetime);
+    let lifetime = dialect.token_lifetime.as_secs();
     let subject = dialect.subject(Some(&account.realm), &account.name);
     let access_token = mint(sessions, ACCESS, &subject.name, lifetime)?;
     let mut session = sessions.new_session(subject, Some(&account), request.device());
-    session.expires = session.opened.plus(Duration::from_secs(lifetime));
+    // The answer says how long the token lives, so it does not end earlier for lying unused.
+    session.idle_timeout = None;
+    session.expires = session.opened.plus(dialect.token_lifetime);
     session.credentials =
         vec![Credential { digest: sessions.digest(ACCESS, access_token.reveal()), expires: session.expires, csrf_due: false }];
     sessions.open(session, false).await?;
-    Ok(json_answer(200, &json!({ "access_token": access_token.reveal(), "token_type": "bearer", "expires_in": lifetime })))
+    let answer = json!({ "access_token": access_token.reveal(), "token_type": "bearer", "expires_in": lifetime });
+    Ok(json_answer(200, &answer).header("pragma", "no-cache"))
 }
 
 pub(crate) fn oauth_fault(code: &str, description: &str) -> Response {
@@ -167,11 +171,14 @@ pub(crate) async fn token_service(request: &Request, sessions: &SessionAuthority
             Field::visible("User name", "username", "text"),
             Field::visible("Password", "password", "password"),
             Field::hidden("RedirectUrl", wanted.as_str()),
+            Field::hidden("ErrorRedirectUrl", dialect.sign_in.with_parameter("redirect_uri", wanted.as_str()).as_str()),
             Field::hidden("sf_antiforgery", anti_forgery_token(sessions)?.reveal()),
         ],
         button: "Sign in".to_owned(),
     };
-    Ok(Page { title: "Sign in".to_owned(), lines: Vec::new(), form: Some(form) }.response(200))
+    let failed = query.first_ignoring_case("loginerror").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let lines = failed.then(|| "The user name or password is wrong.".to_owned()).into_iter().collect();
+    Ok(Page { title: "Sign in".to_owned(), lines, form: Some(form) }.response(200))
 }
 
 pub(crate) fn json_answer(status: u16, body: &Value) -> Response {

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use logout_core::SessionAuthority;
-use logout_core::credential::SecretDigest;
 use logout_core::message::{Request, Response};
 use logout_core::page::Page;
 use logout_core::ports::Account;
@@ -86,10 +85,8 @@ async fn caller(request: &Request, sessions: &SessionAuthority, dialect: &Dialec
     if let Some(session) = live_by_cookie(request, sessions, dialect.session_cookie.name(), SITE).await? {
         return Ok(account_of(sessions, &session).map_or(Who::Anonymous, Who::Account));
     }
-    let key = request.header("x-sf-access-key").map(SecretDigest::of);
-    let owner = dialect.config.access_keys.iter().find(|known| key.is_some_and(|key| key.matches(&SecretDigest::of(&known.key))));
-    let account = owner
-        .and_then(|owner| sessions.accounts().find(owner.provider.as_deref().unwrap_or(&dialect.config.default_provider), &owner.username));
+    let owner = request.header("x-sf-access-key").and_then(|key| dialect.owner_of_access_key(key));
+    let account = owner.and_then(|owner| sessions.accounts().find(&owner.realm, &owner.name));
     Ok(account.map_or(Who::Anonymous, Who::Account))
 }
 

@@ -15,11 +15,16 @@ pub(crate) fn signed_out(done: &SignedOut, stays: bool, request: &Request, diale
         Some(landing) if !stays => Response::redirect(landing),
         _ => Response::new(200),
     };
-    let mut answer = answer.header("cache-control", "no-cache, no-store").header("pragma", "no-cache");
+    let mut answer = never_cached(answer);
     if done.caller_included() {
         answer = clear_cookies(answer, done.reach(), request.is_secure(), dialect);
     }
     Reply::signed_out(done, answer)
+}
+
+/// Our choice, from what the vendor's sign-out widget sends.
+fn never_cached(answer: Response) -> Response {
+    answer.header("cache-control", "no-cache, no-store").header("pragma", "no-cache")
 }
 
 fn clear_cookies(answer: Response, reach: Reach, secure: bool, dialect: &Dialect) -> Response {
@@ -40,13 +45,16 @@ pub(crate) fn refused(refusal: &Refusal) -> Reply {
         Refusal::MethodNotAllowed { .. } => (405, "Method not allowed."),
         Refusal::TooSlow => (408, "The request took too long."),
         Refusal::BodyTooLarge => (413, "The request is too large."),
-        Refusal::Unavailable => (503, "Sign-out is temporarily unavailable. Nobody was signed out."),
+        Refusal::Unavailable => (503, "Temporarily unavailable. Whether anybody was signed out is not known; try again."),
         _ => (400, "The request cannot be understood."),
     };
-    let mut answer = Response::with_text(status, "text/plain; charset=utf-8", text);
-    if *refusal == Refusal::Forbidden {
-        answer = answer.header("x-authentication-error", "NeedAdminRights");
-    }
+    let answer = never_cached(Response::with_text(status, "text/plain; charset=utf-8", text));
+    let answer = match refusal {
+        Refusal::Forbidden => answer.header("x-authentication-error", "NeedAdminRights"),
+        // RFC 9110: a 401 names a way to sign in.
+        Refusal::NotSignedIn => answer.header("www-authenticate", "Bearer"),
+        _ => answer,
+    };
     Reply::refused(refusal, answer)
 }
 
@@ -69,7 +77,10 @@ mod tests {
             let response = Response::from(refused(&refusal));
             assert_eq!(response.status(), status, "{refusal}");
             assert!(!response.body().is_empty());
-            assert_eq!(response.headers().iter().any(|(name, _)| *name == "x-authentication-error"), refusal == Refusal::Forbidden);
+            let has = |wanted: &str| response.headers().iter().any(|(name, _)| *name == wanted);
+            assert_eq!(has("x-authentication-error"), refusal == Refusal::Forbidden);
+            assert_eq!(has("www-authenticate"), refusal == Refusal::NotSignedIn);
+            assert!(has("pragma") && !has("logout-receipt"));
         }
     }
 }

@@ -35,16 +35,17 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
     };
     let wanted = match Wanted::from_values(query.all_ignoring_case("redirect_uri")) {
         // Observed in ASP.NET sites: `~/` means the application's root, which relative addresses resolve against anyway.
-        Wanted::Address(address) => Wanted::Address(match address.trim_matches(' ').strip_prefix("~/") {
-            Some(rest) => format!("{}{rest}", dialect.root.as_str()),
-            None => address,
+        Wanted::Address(address) => Wanted::Address(match address.trim_matches(' ').strip_prefix('~') {
+            Some("") => dialect.root.as_str().to_owned(),
+            Some(path) if path.starts_with('/') => format!("{}{path}", dialect.prefix),
+            _ => address,
         }),
         other => other,
     };
     Asked {
         sign_out: SignOut {
-            credentials: credentials(request, dialect, with_token_service || username.is_some()),
             // The answer clears every cookie it was shown, so the session behind each of them has to end.
+            credentials: credentials(request, dialect, reach.max(dialect.reach) >= Reach::SignOn),
             choice: Choice::All,
             csrf: CsrfProof::NotNeeded,
             client: None,
@@ -143,10 +144,13 @@ mod tests {
 
     #[test]
     fn a_tilde_means_the_root_of_the_application() {
-        let request = Request::new(Method::Get, "/Sitefinity/SignOut").with_query("redirect_uri=~/home");
-        assert!(
-            matches!(read(&request, &dialect("http://x.example/cms")).sign_out.landing.wanted, Wanted::Address(to) if to == "/cms/home")
-        );
+        for (wanted, meant) in
+            [("~/home", "/cms/home"), ("~", "/cms/"), ("~/", "/cms/"), ("~//evil.test", "/cms//evil.test"), ("~home", "~home")]
+        {
+            let request = Request::new(Method::Get, "/Sitefinity/SignOut").with_query(format!("redirect_uri={wanted}"));
+            let landing = read(&request, &dialect("http://x.example/cms")).sign_out.landing;
+            assert!(matches!(&landing.wanted, Wanted::Address(to) if to == meant), "{wanted}: {:?}", landing.wanted);
+        }
         assert!(matches!(asked("redirect_uri=a&redirect_uri=b").sign_out.landing.wanted, Wanted::Bad(RedirectFault::Duplicated)));
     }
 
@@ -160,6 +164,12 @@ mod tests {
             read(&request, &dialect("http://x.example")).sign_out.credentials.iter().map(|presented| presented.by_cookie).collect()
         };
         assert_eq!(by_cookie(""), [false, true, true]);
-        assert_eq!(by_cookie("sts_signout=true"), [false, true, true, true]);
+        for query in ["sts_signout=true", "username=x"] {
+            assert_eq!(by_cookie(query), [false, true, true, true], "{query}");
+        }
+        let mut platform = Platform::new("cms", "http://x.example".parse().unwrap());
+        platform.reach = Reach::SignOn;
+        let dialect = Dialect::new(SitefinityConfig::default(), &platform).unwrap();
+        assert_eq!(read(&request, &dialect).sign_out.credentials.len(), 4);
     }
 }

@@ -5,7 +5,7 @@ use logout_core::message::{Method, Request, Response};
 use logout_core::provider::Endpoint;
 use logout_core::sign_out::Refusal;
 
-use crate::config::Dialect;
+use crate::config::{Dialect, SIGN_IN_PATH};
 use crate::{login, probe};
 
 pub(crate) fn endpoints(dialect: &Dialect) -> Vec<Endpoint> {
@@ -15,7 +15,7 @@ pub(crate) fn endpoints(dialect: &Dialect) -> Vec<Endpoint> {
         Endpoint::new("login-form", &[Method::Post], "/sitefinity/login-handler", &[]),
         Endpoint::new("authorize", &[Method::Get], "/Sitefinity/oauth/authorize", &[]),
         Endpoint::new("token", &[Method::Post], "/sitefinity/oauth/token", &[]),
-        Endpoint::new("token-service", &[Method::Get], "/Sitefinity/Authenticate/OpenID/connect/authorize", &[]),
+        Endpoint::new("token-service", &[Method::Get], SIGN_IN_PATH, &[]),
         Endpoint::new("login-status", &[Method::Get], "/rest-api/login-status", &[]),
         Endpoint::new("current-user", &[Method::Get], users, &[]),
         Endpoint::new("current-user", &[Method::Get], "/sf/system/users/current", &[]),
