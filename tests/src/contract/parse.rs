@@ -47,7 +47,7 @@ pub(super) enum Expectation {
     Header(String, String),
     Json(String, Option<String>),
     Let(String, Source),
-    NoHeader(String),
+    NoHeader(String, Option<String>),
     Status(u16),
 }
 
@@ -176,8 +176,9 @@ fn expectation(text: &str) -> Option<Expectation> {
         let (pointer, value) = rest.split_once(' ')?;
         return Some(Expectation::Json(pointer.to_owned(), (value != "absent").then(|| value.to_owned())));
     }
-    if let Some(name) = text.strip_prefix('!') {
-        return Some(Expectation::NoHeader(name.to_owned()));
+    if let Some(text) = text.strip_prefix('!') {
+        let (name, value) = text.split_once(':').map_or((text, None), |(name, value)| (name, Some(value.trim().to_owned())));
+        return Some(Expectation::NoHeader(name.to_owned(), value));
     }
     let (name, value) = text.split_once(':')?;
     Some(Expectation::Header(name.to_owned(), value.trim().to_owned()))

@@ -57,7 +57,11 @@ fn check(expected: &Expectation, answer: &Answer, values: &mut BTreeMap<String, 
     let ensure = |holds: bool, fault: String| if holds { Ok(()) } else { Err(fault) };
     match expected {
         Expectation::Status(status) => ensure(answer.status == *status, format!("expected status {status}, got {}", answer.status)),
-        Expectation::NoHeader(name) => ensure(answer.header(name).is_none(), format!("there is a {name}")),
+        Expectation::NoHeader(name, pattern) => {
+            let pattern = pattern.as_deref().map_or_else(|| Ok("*".to_owned()), |pattern| replace(pattern, values))?;
+            let found = answer.headers_named(name).find(|value| glob(&pattern, value));
+            ensure(found.is_none(), format!("there is a {name}: {}", found.unwrap_or_default()))
+        }
         Expectation::Header(name, pattern) => {
             let pattern = replace(pattern, values)?;
             let mut found = answer
