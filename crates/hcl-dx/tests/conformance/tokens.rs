@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_executor::block_on;
+use logout_core::credential::Credential;
+use logout_core::ports::TokenClaims;
 use logout_core::receipt::Reach;
+use logout_core::session::{Device, Subject};
 use logout_core::store::Found;
 use logout_hcl_dx::HclDxConfig;
 
@@ -119,6 +124,28 @@ fn untracked_a_live_token_counts_before_a_logged_out_one() {
     dx.send(cookie(post(LOGOUT), &ended));
     let who = dx.send(cookie(post(VALIDATE), &format!("{ended}; LtpaToken2={live}")));
     assert_eq!(json(&who)["data"]["UId"].as_str(), Some("bob"));
+}
+
+#[test]
+fn a_token_from_before_tracking_was_switched_on_is_dead_after_its_logout() {
+    let dx = dx(config());
+    let sessions = dx.sessions();
+    let mut session = sessions.new_session(Subject::new("Default", "alice"), None, Device::default());
+    let claims = TokenClaims {
+        iss: "dx".into(),
+        aud: "ltpa".into(),
+        sub: "alice".into(),
+        jti: "1".into(),
+        iat: session.opened.as_secs(),
+        exp: session.expires.as_secs(),
+        vendor: Default::default(),
+    };
+    let token = STANDARD.encode(sessions.tokens().mint(&claims).unwrap().reveal());
+    session.credentials = vec![Credential { digest: sessions.digest("ltpa", &token), expires: session.expires, csrf_due: false }];
+    block_on(sessions.open(session, false)).unwrap();
+    assert!(is_alive(&dx, &token));
+    dx.send(cookie(post(LOGOUT), &token));
+    assert_dead(&dx, &token);
 }
 
 #[test]
