@@ -72,6 +72,7 @@ macro_rules! store_conformance {
             joining_and_ending_a_sign_on_at_once_leaves_nothing_alive
             attaching_and_ending_at_once_leaves_nothing_alive
             touching_and_ending_at_once_leaves_nothing_alive
+            who_looks_during_an_ending_sees_it_alive_or_ended_but_never_unknown
             a_value_put_once_is_put_by_one_and_taken_by_one
             a_one_time_value_cannot_be_taken_after_its_expiry
             housekeeping_names_every_expired_session_and_no_live_one
@@ -111,7 +112,7 @@ fn fresh_credential() -> Credential {
 /// A session with two credentials, the second of which lives half as long.
 fn session(platform: &str, name: &str) -> Session {
     Session {
-        id: SessionId::random(),
+        id: SessionId::at(Timestamp::default()),
         platform: PlatformName::new(platform),
         sign_on: None,
         subject: Subject::new("Default", name),
@@ -183,7 +184,7 @@ async fn listed(store: &Store, filter: &SessionFilter, now: Timestamp) -> BTreeS
 /// Waits until touches that were asked for before are written, if they ever will be: stores that write them late write them
 /// in the order of calls, so an order that comes after them comes after them there too.
 async fn settle(store: &Store) {
-    assert!(end(store, EndTarget::Session(SessionId::random())).await.is_empty());
+    assert!(end(store, EndTarget::Session(SessionId::at(Timestamp::default()))).await.is_empty());
 }
 
 /// What each of `count` threads got, all started at once.
@@ -267,7 +268,7 @@ pub async fn nothing_is_attached_to_an_ended_an_expired_or_an_unknown_session(st
     let ended = open(&store, session("cms", "alice")).await;
     end(&store, EndTarget::Session(ended.id)).await;
     let idle = open(&store, session("cms", "bob")).await;
-    for (id, now) in [(ended.id, NOW), (idle.id, after(60)), (SessionId::random(), NOW)] {
+    for (id, now) in [(ended.id, NOW), (idle.id, after(60)), (SessionId::at(Timestamp::default()), NOW)] {
         let more = fresh_credential();
         assert_eq!(store.attach(id, more.clone(), now).await, Ok(false));
         assert_eq!(found(&store, &more.digest, NOW).await, Found::Unknown);
@@ -539,7 +540,7 @@ pub async fn nothing_is_written_when_nothing_ended(store: Store) {
     end(&store, EndTarget::Session(ended.id)).await;
     let before = store.receipts(None, 10).await.expect("the store answers");
     let targets = [
-        EndTarget::Expired(SessionId::random()),
+        EndTarget::Expired(SessionId::at(Timestamp::default())),
         EndTarget::Person(Person::new("nobody")),
         EndTarget::Platform(PlatformName::new("nowhere")),
         EndTarget::Session(ended.id),
@@ -713,6 +714,29 @@ pub async fn touching_and_ending_at_once_leaves_nothing_alive(store: Store) {
     }
 }
 
+/// Unknown would be wrong at any instant, and an adapter may treat it differently from ended.
+pub async fn who_looks_during_an_ending_sees_it_alive_or_ended_but_never_unknown(store: Store) {
+    for round in 0..100 {
+        let session = open(&store, session("cms", "alice")).await;
+        at_once(3, |index| {
+            let (store, session) = (store.clone(), session.clone());
+            async move {
+                if index == 0 {
+                    assert_eq!(end(&store, EndTarget::Session(session.id)).await.len(), 1);
+                    return;
+                }
+                for _ in 0..10_000 {
+                    match found(&store, &session.credentials[0].digest, NOW).await {
+                        Found::Ended => return,
+                        found => assert!(matches!(found, Found::Live(..)), "round {round}: {found:?}"),
+                    }
+                }
+            }
+        });
+        assert_ended(&store, &session).await;
+    }
+}
+
 /// An authorization code works for one.
 pub async fn a_value_put_once_is_put_by_one_and_taken_by_one(store: Store) {
     for _ in 0..10 {
@@ -847,8 +871,9 @@ pub async fn it_does_what_the_reference_does_over_thousands_of_random_steps(stor
     for step in 0..3_000 {
         // More than the touch grain, so that coalescing touches makes no difference.
         now = now.plus(Duration::from_secs(3));
-        let some =
-            |sessions: &[Session], dice: &mut Dice| sessions.get(dice.roll(sessions.len().max(1))).map_or(SessionId::random(), |s| s.id);
+        let some = |sessions: &[Session], dice: &mut Dice| {
+            sessions.get(dice.roll(sessions.len().max(1))).map_or(SessionId::at(Timestamp::default()), |s| s.id)
+        };
         match dice.roll(10) {
             0..3 => {
                 let sign_on = sign_ons.get(dice.roll(6)).copied();

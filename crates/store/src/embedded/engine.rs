@@ -2,6 +2,10 @@
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fjall::compaction::Leveled;
@@ -16,10 +20,11 @@ use super::record::{self, RecordFault};
 const JOURNALS: u64 = 256 << 20;
 /// Blocks read from disk are kept up to this size altogether.
 const CACHE: u64 = 64 << 20;
-/// A table in memory is turned over to disk at this size...
-const MEMTABLE: u64 = 16 << 20;
+/// A table in memory is turned over to disk at this size: small, because a sign-out writes to random places of it, which
+/// is quick only where it fits into the processor's caches...
+const MEMTABLE: u64 = 4 << 20;
 /// ...and at the latest at this size, even if that takes waiting for the disk.
-const MEMTABLE_LIMIT: u64 = 4 * MEMTABLE;
+const MEMTABLE_LIMIT: u64 = 8 * MEMTABLE;
 /// fjall stops its writer, without looking whether the flusher is still alive, at four tables that wait for the flusher
 /// and at thirty unsorted ones on disk. We stop well before, and look.
 const WAITING_TABLES: usize = 2;
@@ -109,6 +114,8 @@ const TABLES: [&str; 7] = ["agreed", "credentials", "index", "once", "receipts",
 pub(super) struct Engine {
     database: Database,
     tables: [Keyspace; 7],
+    // Dropped last, as it stands here, but its thread holds a table only while it turns that over.
+    turner: Turner,
 }
 
 impl Engine {
@@ -151,16 +158,16 @@ impl Engine {
                     .manual_journal_persist(true)
                     // Never reached: we rotate ourselves, see `make_room`.
                     .max_memtable_size(2 * MEMTABLE_LIMIT)
-                    .compaction_strategy(std::sync::Arc::new(Leveled::default().with_table_target_size(FILE)))
+                    .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(FILE)))
             })
         };
         let [agreed, credentials, index, once, receipts, seen, sessions] = &TABLES;
         let tables = [table(agreed)?, table(credentials)?, table(index)?, table(once)?, table(receipts)?, table(seen)?, table(sessions)?];
-        Ok(Self { database, tables })
+        Ok(Self { database, tables, turner: Turner::start()? })
     }
 
     fn write_format(&self) -> fjall::Result<()> {
-        let mut batch = self.batch();
+        let mut batch = self.batch(1);
         batch.insert(self.table(Table::Agreed), [0], format_record());
         batch.durability(Some(PersistMode::SyncAll)).commit()
     }
@@ -169,8 +176,9 @@ impl Engine {
         &self.tables[table as usize]
     }
 
-    pub(super) fn batch(&self) -> OwnedWriteBatch {
-        self.database.batch()
+    /// An empty batch with room for `keys` of them. How it is persisted is for its user to say.
+    pub(super) fn batch(&self, keys: usize) -> OwnedWriteBatch {
+        OwnedWriteBatch::with_capacity(self.database.clone(), keys)
     }
 
     /// Syncs the journal; fails if any write in front or behind the scenes has failed.
@@ -183,20 +191,22 @@ impl Engine {
     /// fjall would do that by itself, but asks its worker again with every batch until the worker comes round to it. When
     /// one compaction takes long, that fills the worker's queue, and the worker's next message to itself blocks for ever.
     pub(super) fn make_room(&self) -> fjall::Result<()> {
-        for table in &self.tables {
+        for (index, table) in self.tables.iter().enumerate() {
             let size = table.tree.active_memtable().size();
             if size < MEMTABLE {
                 continue;
             }
             let is_behind = || table.tree.sealed_memtable_count() >= WAITING_TABLES || table.tree.l0_run_count() >= UNSORTED_TABLES;
-            if size < MEMTABLE_LIMIT && is_behind() {
-                continue;
+            if !is_behind() {
+                self.turner.turn_over(index, table);
             }
-            while is_behind() {
+            while table.tree.active_memtable().size() >= MEMTABLE_LIMIT {
                 self.database.persist(PersistMode::Buffer)?;
                 std::thread::sleep(Duration::from_millis(1));
+                if !is_behind() {
+                    self.turner.turn_over(index, table);
+                }
             }
-            table.rotate_memtable()?;
         }
         Ok(())
     }
@@ -237,4 +247,51 @@ fn check_writable(path: &Path, bytes: &[u8]) -> io::Result<()> {
         file.sync_all()
     });
     std::fs::remove_file(&probe).and(written)
+}
+
+/// A thread that turns tables over: it also frees the memory of those that have been written out since, which takes longer
+/// than a sign-out should wait.
+struct Turner {
+    requests: Option<SyncSender<(usize, Keyspace)>>,
+    requested: Arc<[AtomicBool; 7]>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Turner {
+    fn start() -> io::Result<Self> {
+        let (requests, waiting) = sync_channel::<(usize, Keyspace)>(TABLES.len());
+        let requested = Arc::new([const { AtomicBool::new(false) }; 7]);
+        let thread = std::thread::Builder::new().name("store-turner".to_owned()).spawn({
+            let requested = requested.clone();
+            move || {
+                for (index, table) in waiting {
+                    // A failure poisons the database, and the next commit tells.
+                    if let Err(fault) = table.rotate_memtable() {
+                        log::error!("a table cannot be turned over: {fault}");
+                    }
+                    requested[index].store(false, Ordering::Release);
+                }
+            }
+        })?;
+        Ok(Self { requests: Some(requests), requested, thread: Some(thread) })
+    }
+
+    /// Asks for it once; while it has not been done, asking again does nothing.
+    fn turn_over(&self, index: usize, table: &Keyspace) {
+        if !self.requested[index].swap(true, Ordering::AcqRel)
+            && let Some(requests) = &self.requests
+        {
+            // Never full: each table is in it once at most.
+            let _ = requests.try_send((index, table.clone()));
+        }
+    }
+}
+
+impl Drop for Turner {
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            log::error!("the thread that turns tables over had panicked");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use fjall::{PersistMode, Slice};
+use fjall::{OwnedWriteBatch, PersistMode, Slice};
 use logout_core::credential::{Credential, CredentialDigest};
 use logout_core::receipt::EndedSession;
 use logout_core::session::{Session, SessionId, SignOnId};
@@ -13,7 +13,10 @@ use tokio::sync::oneshot::Sender;
 use super::engine::{Engine, ReadFault, Table};
 use super::index::{IndexKey, Members, listed};
 use super::queue::{Job, Stale};
-use super::record::{self, CredentialRecord, SessionRecord};
+use super::record::{self, CredentialRecord, RecordFault, SessionRecord};
+
+/// How many keys one operation writes, roughly.
+const KEYS: usize = 6;
 
 /// Decides operations one after the other and collects what they write and answer; nothing of either gets out before
 /// [`Group::commit`].
@@ -25,7 +28,7 @@ use super::record::{self, CredentialRecord, SessionRecord};
 pub(super) struct Group<'e> {
     engine: &'e Engine,
     members: &'e mut Members,
-    writes: Vec<Write>,
+    batch: OwnedWriteBatch,
     answers: Vec<Answer>,
     listings: Vec<Listing>,
     ended: HashSet<SessionId>,
@@ -46,12 +49,6 @@ pub(super) enum Decided {
     Done,
 }
 
-struct Write {
-    table: Table,
-    key: Slice,
-    value: Option<Slice>,
-}
-
 struct Listing {
     key: IndexKey,
     session: SessionId,
@@ -68,13 +65,14 @@ enum Answer {
 }
 
 impl<'e> Group<'e> {
-    pub(super) fn new(engine: &'e Engine, members: &'e mut Members) -> Self {
+    /// A group that has room for `expected` operations before it has to grow.
+    pub(super) fn new(engine: &'e Engine, members: &'e mut Members, expected: usize) -> Self {
         Self {
             engine,
             members,
-            writes: Vec::new(),
-            answers: Vec::new(),
-            listings: Vec::new(),
+            batch: engine.batch(expected * KEYS),
+            answers: Vec::with_capacity(expected),
+            listings: Vec::with_capacity(expected * 2),
             ended: HashSet::new(),
             credentials: HashSet::new(),
             once: HashSet::new(),
@@ -91,22 +89,10 @@ impl<'e> Group<'e> {
         self.answers.len()
     }
 
-    /// Makes everything durable at once, then visible, then answers. On an error nobody gets an answer.
-    pub(super) fn commit(self) -> fjall::Result<()> {
-        self.engine.make_room()?;
-        if !self.writes.is_empty() {
-            let mut batch = self.engine.batch();
-            for Write { table, key, value } in self.writes {
-                match value {
-                    Some(value) => batch.insert(self.engine.table(table), key, value),
-                    None => batch.remove(self.engine.table(table), key),
-                }
-            }
-            let mode = if self.durable { PersistMode::SyncData } else { PersistMode::Buffer };
-            batch.durability(Some(mode)).commit()?;
-        } else if self.durable {
-            self.engine.sync()?;
-        }
+    /// Makes everything durable at once, then visible, then answers. On an error it calls `withdraw` and then lets all
+    /// callers know at once that they get no answer.
+    pub(super) fn commit(self, withdraw: &impl Fn()) -> fjall::Result<()> {
+        persist(self.engine, self.batch, self.durable).inspect_err(|_| withdraw())?;
         for Listing { key, session, listed } in self.listings {
             if listed { self.members.add(key, session) } else { self.members.remove(key, session) }
         }
@@ -115,49 +101,55 @@ impl<'e> Group<'e> {
     }
 
     fn write(&mut self, table: Table, key: impl Into<Slice>, value: impl Into<Slice>) {
-        self.writes.push(Write { table, key: key.into(), value: Some(value.into()) });
+        self.batch.insert(self.engine.table(table), key, value);
     }
 
     fn remove(&mut self, table: Table, key: impl Into<Slice>) {
-        self.writes.push(Write { table, key: key.into(), value: None });
+        self.batch.remove(self.engine.table(table), key);
     }
 
     /// Carries out an order to end sessions.
     pub(super) fn end(&mut self, order: &EndOrder, reply: Sender<Vec<EndedSession>>) -> Result<(), ReadFault> {
         let mut records = Vec::with_capacity(1);
-        let mut chosen = HashSet::new();
-        for target in &order.targets {
-            match target {
-                EndTarget::Session(id) => self.choose(*id, target, order.at, &mut chosen, &mut records)?,
-                EndTarget::Expired(id) => self.choose(*id, target, order.at, &mut chosen, &mut records)?,
-                wide => {
-                    for id in self.candidates(wide)? {
-                        self.choose(id, target, order.at, &mut chosen, &mut records)?;
-                    }
-                }
-            }
-        }
-        if records.is_empty() {
-            self.answers.push(Answer::Ended(reply, Vec::new()));
-            return Ok(());
-        }
+        let chosen = self.choose_all(order, &mut records).and_then(|()| {
+            let sessions = records.iter().map(|(id, bytes)| Ok((*id, SessionRecord::read(bytes)?)));
+            let sessions = sessions.collect::<Result<Vec<_>, RecordFault>>()?;
+            let receipt = order.receipt_for(sessions.iter().map(|(id, session)| session.to_ended(*id)).collect());
+            let bytes = record::receipt(&receipt)?;
+            Ok((sessions, receipt, bytes))
+        });
         // Everything that can fail comes before the first write, so that an order is either in the group or not at all.
-        let sessions =
-            records.iter().map(|(id, bytes)| Ok((*id, SessionRecord::read(bytes)?))).collect::<Result<Vec<_>, record::RecordFault>>()?;
-        let ended: Vec<_> = sessions.iter().map(|(id, session)| session.to_ended(*id)).collect();
-        let receipt = order.receipt_for(ended);
-        let receipt_bytes = record::receipt(&receipt)?;
-        for (id, session) in &sessions {
-            self.lay_tombstones(*id, session, order.at);
+        let (sessions, receipt, bytes) = chosen.inspect_err(|_| {
+            for (id, _) in &records {
+                self.ended.remove(id);
+            }
+        })?;
+        if !sessions.is_empty() {
+            for (id, session) in &sessions {
+                self.lay_tombstones(*id, session, order.at);
+            }
+            self.write(Table::Receipts, order.receipt.as_bytes(), bytes);
+            self.durable = true;
         }
-        self.write(Table::Receipts, order.receipt.as_bytes(), receipt_bytes);
-        self.durable = true;
         self.answers.push(Answer::Ended(reply, receipt.sessions));
         Ok(())
     }
 
+    fn choose_all(&mut self, order: &EndOrder, records: &mut Vec<(SessionId, Slice)>) -> Result<(), ReadFault> {
+        for target in &order.targets {
+            match target {
+                EndTarget::Expired(id) | EndTarget::Session(id) => self.choose(*id, target, order.at, records)?,
+                wide => {
+                    for id in self.candidates(wide)? {
+                        self.choose(id, target, order.at, records)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn lay_tombstones(&mut self, id: SessionId, session: &SessionRecord<'_>, at: Timestamp) {
-        self.ended.insert(id);
         // Credentials first: a reader who still sees one of them live and then misses the session looks again and is
         // sure to find the tombstone.
         for credential in session.credentials() {
@@ -197,15 +189,8 @@ impl<'e> Group<'e> {
         Ok(ids)
     }
 
-    fn choose(
-        &self,
-        id: SessionId,
-        target: &EndTarget,
-        at: Timestamp,
-        chosen: &mut HashSet<SessionId>,
-        records: &mut Vec<(SessionId, Slice)>,
-    ) -> Result<(), ReadFault> {
-        if self.ended.contains(&id) || chosen.contains(&id) {
+    fn choose(&mut self, id: SessionId, target: &EndTarget, at: Timestamp, records: &mut Vec<(SessionId, Slice)>) -> Result<(), ReadFault> {
+        if self.ended.contains(&id) {
             return Ok(());
         }
         let Some(bytes) = self.engine.read(Table::Sessions, id.as_bytes())? else { return Ok(()) };
@@ -226,7 +211,7 @@ impl<'e> Group<'e> {
             }
         };
         if applies {
-            chosen.insert(id);
+            self.ended.insert(id);
             records.push((id, bytes));
         }
         Ok(())
@@ -419,6 +404,18 @@ impl<'e> Group<'e> {
         }
         self.answers.push(Answer::Done(reply));
         Ok(Decided::Done)
+    }
+}
+
+fn persist(engine: &Engine, batch: OwnedWriteBatch, durable: bool) -> fjall::Result<()> {
+    engine.make_room()?;
+    if !batch.is_empty() {
+        let mode = if durable { PersistMode::SyncData } else { PersistMode::Buffer };
+        batch.durability(Some(mode)).commit()
+    } else if durable {
+        engine.sync()
+    } else {
+        Ok(())
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.ends.len() + self.others.len()
     }
 }
@@ -129,5 +129,48 @@ impl Queue {
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
         drop(waiting);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn touch() -> Job {
+        Job::Touch { session: SessionId::from_bytes([0; 16]), now: Timestamp::default() }
+    }
+
+    #[test]
+    fn a_full_queue_refuses_at_once_and_takes_again_after_the_writer_came_by() {
+        let queue = Queue::default();
+        for _ in 0..CAPACITY {
+            assert_eq!(queue.push_job(touch()), Ok(()));
+        }
+        assert_eq!(queue.push_job(touch()), Err(StoreUnavailable));
+        let mut taken = Waiting::default();
+        assert!(queue.take(&mut taken, None));
+        assert_eq!(taken.len(), CAPACITY);
+        assert_eq!(queue.push_job(touch()), Ok(()));
+    }
+
+    #[test]
+    fn a_closed_queue_lets_nothing_in_and_gives_out_what_waited() {
+        let queue = Queue::default();
+        assert_eq!(queue.push_job(touch()), Ok(()));
+        queue.close();
+        assert_eq!(queue.push_job(touch()), Err(StoreUnavailable));
+        let mut taken = Waiting::default();
+        assert!(queue.take(&mut taken, None));
+        assert_eq!(taken.len(), 1);
+        assert!(!queue.take(&mut Waiting::default(), None));
+    }
+
+    #[test]
+    fn an_abandoned_queue_tells_everybody_who_waited() {
+        let queue = Queue::default();
+        let (reply, mut answer) = tokio::sync::oneshot::channel();
+        assert_eq!(queue.push_job(Job::Health { reply }), Ok(()));
+        queue.abandon();
+        assert!(matches!(answer.try_recv(), Err(tokio::sync::oneshot::error::TryRecvError::Closed)));
     }
 }

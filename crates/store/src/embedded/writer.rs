@@ -69,16 +69,17 @@ struct Down {
 impl Writer<'_> {
     /// Leaves `waiting` empty; whoever got no answer learns that the store is not available.
     fn serve(&mut self, waiting: &mut Waiting) {
-        let served = match self.engine() {
-            Some(engine) => commit_all(&engine, &mut self.members, waiting),
-            None => Ok(()),
-        };
+        if let Some(engine) = self.engine() {
+            // Readers are turned away before anybody hears of the failure, so that nobody who has heard of it can still
+            // be told something that the disk may not bear out.
+            let withdraw = || drop(self.shared.set_engine(None));
+            if let Err(fault) = commit_all(&engine, &mut self.members, waiting, &withdraw) {
+                log::error!("the session store could not write and is not available until it can again: {fault}");
+                self.close(engine);
+            }
+        }
         waiting.ends.clear();
         waiting.others.clear();
-        if let Err(fault) = served {
-            log::error!("the session store could not write and is not available until it can again: {fault}");
-            self.close();
-        }
     }
 
     fn engine(&mut self) -> Option<Arc<Engine>> {
@@ -90,10 +91,9 @@ impl Writer<'_> {
 
     /// fjall refuses every write after one has failed, and says nothing about which of its last bytes reached the disk.
     /// Only reading it back in from the disk makes a database of it again.
-    fn close(&mut self) {
+    fn close(&mut self, mut engine: Arc<Engine>) {
         self.members.clear();
         self.down = Some(Down { next: Instant::now() + FIRST_RETRY, pause: FIRST_RETRY });
-        let Some(mut engine) = self.shared.set_engine(None) else { return };
         // The last to let go closes the files and gives up the lock, and that has to be us.
         while let Err(shared) = Arc::try_unwrap(engine).map(drop) {
             engine = shared;
@@ -121,15 +121,16 @@ impl Writer<'_> {
     }
 }
 
-fn commit_all(engine: &Engine, members: &mut Members, waiting: &mut Waiting) -> fjall::Result<()> {
-    let mut group = Group::new(engine, members);
+fn commit_all(engine: &Engine, members: &mut Members, waiting: &mut Waiting, withdraw: &impl Fn()) -> fjall::Result<()> {
+    let expected = GROUP.min(waiting.len());
+    let mut group = Group::new(engine, members, expected);
     for end in waiting.ends.drain(..) {
         if let Err(fault) = group.end(&end.order, end.reply) {
             let _ = StoreUnavailable::from(fault);
         }
         if group.len() >= GROUP {
-            group.commit()?;
-            group = Group::new(engine, members);
+            group.commit(withdraw)?;
+            group = Group::new(engine, members, expected);
         }
     }
     for job in waiting.others.drain(..) {
@@ -147,12 +148,12 @@ fn commit_all(engine: &Engine, members: &mut Members, waiting: &mut Waiting) -> 
                 }
             };
             if conflict || group.len() >= GROUP {
-                group.commit()?;
-                group = Group::new(engine, members);
+                group.commit(withdraw)?;
+                group = Group::new(engine, members, expected);
             }
         }
     }
-    group.commit()
+    group.commit(withdraw)
 }
 
 /// When the writer is gone, for whatever reason, nothing can be promised any more.

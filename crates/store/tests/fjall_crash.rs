@@ -1,0 +1,150 @@
+//! `kill -9` in the middle of many sign-outs: what was acknowledged stays ended, nothing else is lost, nothing is half done.
+#![cfg(all(feature = "fjall", unix))]
+
+mod sessions;
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures_executor::block_on;
+use logout_core::session::Session;
+use logout_core::store::{EndTarget, Opened, SessionStore as _};
+use logout_store::FjallStore;
+use sessions::{NOW, is_alive, order, session, session_of};
+
+const DIRECTORY: &str = "LOGOUT_STORE_CRASH_DIRECTORY";
+/// Ended one by one.
+const SINGLE: u32 = 6_000;
+/// Ended by person, this many at once.
+const EACH: u32 = 5;
+const PERSONS: u32 = 600;
+/// Enough to be in the middle of it, too few to be near the end.
+const ACKNOWLEDGED: usize = 1_000;
+
+fn single(number: u32) -> Session {
+    session(number)
+}
+
+fn of_person(person: u32) -> impl Iterator<Item = Session> {
+    (0..EACH).map(move |nth| session_of(SINGLE + person * EACH + nth, SINGLE + person))
+}
+
+fn opened_late(number: u32) -> Session {
+    session(1_000_000 + number)
+}
+
+#[test]
+#[ignore = "the victim, run by the other test in a process of its own"]
+fn victim() {
+    let directory = std::env::var(DIRECTORY).expect("run by the other test");
+    let store = FjallStore::open(directory.as_ref()).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..16 {
+            let store = &store;
+            scope.spawn(move || {
+                let all = (0..SINGLE).map(single).chain((0..PERSONS).flat_map(of_person));
+                for session in all.skip(thread).step_by(16) {
+                    assert_eq!(block_on(store.open(session, false, NOW)), Ok(Opened::Opened));
+                }
+            });
+        }
+    });
+    // One line, one system call: what the other process reads was acknowledged before.
+    let say = |word: &str, number: u32| std::io::stdout().lock().write_all(format!("\n{word} {number}\n").as_bytes()).unwrap();
+    let (next_single, next_person, next_late) = (AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        for thread in 0..32 {
+            let (store, say) = (&store, &say);
+            let (next_single, next_person, next_late) = (&next_single, &next_person, &next_late);
+            scope.spawn(move || {
+                loop {
+                    match thread % 8 {
+                        0 => {
+                            let person = next_person.fetch_add(1, Ordering::Relaxed);
+                            if person >= PERSONS {
+                                return;
+                            }
+                            let target = EndTarget::Person(of_person(person).next().unwrap().person.unwrap());
+                            assert_eq!(block_on(store.end(order(SINGLE + person, target))).unwrap().len(), EACH as usize);
+                            say("person", person);
+                        }
+                        1 => {
+                            let late = next_late.fetch_add(1, Ordering::Relaxed);
+                            assert_eq!(block_on(store.open(opened_late(late), false, NOW)), Ok(Opened::Opened));
+                            say("opened", late);
+                        }
+                        _ => {
+                            let number = next_single.fetch_add(1, Ordering::Relaxed);
+                            if number >= SINGLE {
+                                return;
+                            }
+                            assert_eq!(block_on(store.end(order(number, EndTarget::Session(single(number).id)))).unwrap().len(), 1);
+                            say("single", number);
+                        }
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn what_was_acknowledged_before_a_kill_stays_ended_and_nothing_is_half_ended() {
+    for round in 0..3 {
+        let directory = tempfile::tempdir().unwrap();
+        let mut victim = Command::new(std::env::current_exe().unwrap())
+            .args(["victim", "--exact", "--ignored", "--nocapture"])
+            .env(DIRECTORY, directory.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(victim.stdout.take().unwrap()).lines();
+        let (mut singles, mut persons, mut opened) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut killed = false;
+        while let Some(Ok(line)) = lines.next() {
+            let Some((word, number)) = line.split_once(' ') else { continue };
+            let Ok(number) = number.parse::<u32>() else { continue };
+            let _ = match word {
+                "single" => singles.insert(number),
+                "person" => persons.insert(number),
+                "opened" => opened.insert(number),
+                _ => continue,
+            };
+            if !killed && singles.len() + persons.len() + opened.len() >= ACKNOWLEDGED * (round + 1) {
+                victim.kill().unwrap();
+                killed = true;
+            }
+        }
+        assert!(killed, "the victim came to its end by itself: {:?}", victim.wait());
+        victim.wait().unwrap();
+
+        let store = FjallStore::open(directory.path()).unwrap();
+        let has_receipt = |number| {
+            block_on(store.receipt(order(number, EndTarget::Session(single(0).id)).receipt)).unwrap().map(|receipt| receipt.sessions.len())
+        };
+        let mut alive = 0;
+        for number in 0..SINGLE {
+            let is_alive = is_alive(&store, &single(number));
+            assert!(!(is_alive && singles.contains(&number)), "session {number} is back");
+            assert_eq!(has_receipt(number), (!is_alive).then_some(1), "receipt of session {number}");
+            alive += u32::from(is_alive);
+        }
+        assert!(alive > 0, "the victim was killed too late to show anything");
+        for person in 0..PERSONS {
+            let signs: BTreeSet<_> = of_person(person).map(|session| is_alive(&store, &session)).collect();
+            assert_eq!(signs.len(), 1, "person {person} is half ended");
+            let is_alive = signs.contains(&true);
+            assert!(!(is_alive && persons.contains(&person)), "person {person} is back");
+            assert_eq!(has_receipt(SINGLE + person), (!is_alive).then_some(EACH as usize), "receipt of person {person}");
+        }
+        for number in opened {
+            assert!(is_alive(&store, &opened_late(number)), "session {number}, opened just before, is lost");
+        }
+        // And it goes on as if nothing had been.
+        let left = (0..SINGLE).find(|number| is_alive(&store, &single(*number))).unwrap();
+        assert_eq!(block_on(store.end(order(left, EndTarget::Session(single(left).id)))).unwrap().len(), 1);
+        assert!(!is_alive(&store, &single(left)));
+    }
+}
