@@ -172,7 +172,7 @@ impl Subject {
             other => return Err(format!("no such vendor: {other}").into()),
         };
         let session = Session {
-            id: SessionId::random(),
+            id: SessionId::at(now),
             sign_on: (self.kind == "sitefinity").then(SignOnId::random),
             subject: Who::new("default", &name),
             person: Some(Person::new(format!("{name}@example.com"))),

@@ -36,9 +36,30 @@ async fn collect(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>, Bod
 pub(crate) fn request(from: &HttpRequest, method: Method, path_from: usize) -> Request {
     let request = Request::new(method, from.uri().path().get(path_from..).unwrap_or("/"));
     let request = request.with_query(from.query_string());
-    from.headers().iter().fold(request, |request, (name, value)| {
-        request.with_header(Cow::Owned(name.as_str().to_owned()), String::from_utf8_lossy(value.as_bytes()))
-    })
+    from.headers()
+        .iter()
+        .fold(request, |request, (name, value)| request.with_header(header_name(name.as_str()), String::from_utf8_lossy(value.as_bytes())))
+}
+
+/// The names that nearly every request has need no memory of their own.
+fn header_name(name: &str) -> Cow<'static, str> {
+    const USUAL: [&str; 14] = [
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie",
+        "host",
+        "origin",
+        "referer",
+        "sec-fetch-site",
+        "user-agent",
+        "x-csrf-token",
+    ];
+    USUAL.binary_search(&name).map_or_else(|_| Cow::Owned(name.to_owned()), |index| Cow::Borrowed(USUAL[index]))
 }
 
 pub(crate) fn response(from: Response) -> HttpResponse {

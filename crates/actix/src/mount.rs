@@ -95,11 +95,12 @@ impl Mount {
         move |config| {
             let mounted = self.0.clone();
             let ours = guard::fn_guard(move |context| mounted.claim(context));
-            let resource = web::resource("/{path:.*}").guard(ours).to(move |request: HttpRequest, payload: web::Payload| {
+            // A scope of everything, because a pattern of everything would be a regular expression on every request.
+            let handler = web::to(move |request: HttpRequest, payload: web::Payload| {
                 let mounted = self.0.clone();
                 async move { mounted.answer(request, payload).await }
             });
-            config.service(resource);
+            config.service(web::scope("").guard(ours).default_service(handler));
         }
     }
 }

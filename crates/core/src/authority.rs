@@ -219,7 +219,7 @@ impl SessionAuthority {
     pub fn new_session(&self, subject: Subject, account: Option<&Account>, device: Device) -> Session {
         let now = self.now();
         Session {
-            id: SessionId::random(),
+            id: SessionId::at(now),
             platform: self.platform.name.clone(),
             sign_on: None,
             subject,

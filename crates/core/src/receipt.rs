@@ -5,7 +5,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::credential::random_bytes;
 use crate::platform::PlatformName;
 use crate::session::{Person, Session, SessionId, Subject};
 use crate::time::Timestamp;
@@ -18,7 +17,10 @@ pub struct ReceiptId(Uuid);
 impl ReceiptId {
     /// A fresh id for a sign-out at `now`.
     pub fn at(now: Timestamp) -> Self {
-        Self(uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &random_bytes()).into_uuid())
+        // Unique is all it has to be, so the operating system is not asked for randomness at every sign-out.
+        let mut random = [0; 10];
+        fastrand::fill(&mut random);
+        Self(uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &random).into_uuid())
     }
 
     /// The smallest id that a sign-out at `now` could have; earlier receipts sort before it.

@@ -19,11 +19,6 @@ macro_rules! public_id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A fresh random id.
-            pub fn random() -> Self {
-                Self(uuid::Builder::from_random_bytes(random_bytes()).into_uuid())
-            }
-
             /// Its 16 bytes, as a store keeps them.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
@@ -56,6 +51,21 @@ public_id! {
 public_id! {
     /// Names the browser login that one or more sessions came from.
     SignOnId
+}
+
+impl SessionId {
+    /// A fresh id for a session that is opened at `now`: a UUID of version 7, so that ids sort by time and sessions that are
+    /// opened together lie together in a store.
+    pub fn at(now: Timestamp) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &random_bytes()).into_uuid())
+    }
+}
+
+impl SignOnId {
+    /// A fresh random id.
+    pub fn random() -> Self {
+        Self(uuid::Builder::from_random_bytes(random_bytes()).into_uuid())
+    }
 }
 
 /// Who, as the platform says it.
@@ -175,7 +185,7 @@ pub(crate) mod tests {
         let platform = PlatformName::new(platform);
         let expires = Timestamp::from_millis(3_600_000);
         Session {
-            id: SessionId::random(),
+            id: SessionId::at(Timestamp::default()),
             sign_on: None,
             subject: Subject::new("Default", name),
             person: Some(Person::new(name)),

@@ -32,7 +32,7 @@ fn main() {
     let memory_of_our_own = resident() - memory_before;
     let started = Instant::now();
     let opening = stream::iter(known.iter_mut().enumerate()).map(|(index, known)| {
-        let session = session(&format!("user{}", index / 2));
+        let session = session(&format!("user{}", index / 2), NOW.plus(Duration::from_millis(index as u64)));
         *known = (session.id, session.credentials[0].digest);
         store.open(session, false, NOW)
     });
@@ -83,14 +83,14 @@ fn main() {
     report("end, one by one", single, started.elapsed());
 
     block_on(
-        stream::iter((0..10_000).map(|_| session("many"))).map(|session| store.open(session, false, NOW)).buffer_unordered(64).count(),
+        stream::iter((0..10_000).map(|_| session("many", NOW))).map(|session| store.open(session, false, NOW)).buffer_unordered(64).count(),
     );
     let started = Instant::now();
     let ended = block_on(store.end(order(EndTarget::Person(Person::new("many@example.com"))))).unwrap();
     println!("end of a person with {} sessions: {:?}", ended.len(), started.elapsed());
     let started = Instant::now();
     for _ in 0..1_000 {
-        block_on(store.open(session("many"), false, NOW)).unwrap();
+        block_on(store.open(session("many", NOW), false, NOW)).unwrap();
         assert_eq!(block_on(store.end(order(EndTarget::Person(Person::new("many@example.com"))))).unwrap().len(), 1);
     }
     report("the same person signs in and out everywhere", 1_000, started.elapsed());
@@ -104,9 +104,9 @@ fn main() {
     println!("disk: {} MiB in all", on_disk(directory.path()) >> 20);
 }
 
-fn session(name: &str) -> Session {
+fn session(name: &str, opened: Timestamp) -> Session {
     Session {
-        id: SessionId::at(Timestamp::default()),
+        id: SessionId::at(opened),
         platform: PlatformName::new("cms"),
         sign_on: None,
         subject: Subject::new("Default", name),
@@ -119,7 +119,7 @@ fn session(name: &str) -> Session {
             csrf_due: false,
         }],
         csrf: None,
-        opened: NOW,
+        opened,
         seen: NOW,
         idle_timeout: Some(Duration::from_secs(1_800)),
         expires: NOW.plus(Duration::from_secs(43_200)),

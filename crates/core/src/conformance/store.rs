@@ -112,7 +112,7 @@ fn fresh_credential() -> Credential {
 /// A session with two credentials, the second of which lives half as long.
 fn session(platform: &str, name: &str) -> Session {
     Session {
-        id: SessionId::at(Timestamp::default()),
+        id: SessionId::at(NOW),
         platform: PlatformName::new(platform),
         sign_on: None,
         subject: Subject::new("Default", name),
@@ -184,7 +184,7 @@ async fn listed(store: &Store, filter: &SessionFilter, now: Timestamp) -> BTreeS
 /// Waits until touches that were asked for before are written, if they ever will be: stores that write them late write them
 /// in the order of calls, so an order that comes after them comes after them there too.
 async fn settle(store: &Store) {
-    assert!(end(store, EndTarget::Session(SessionId::at(Timestamp::default()))).await.is_empty());
+    assert!(end(store, EndTarget::Session(SessionId::at(NOW))).await.is_empty());
 }
 
 /// What each of `count` threads got, all started at once.
@@ -268,7 +268,7 @@ pub async fn nothing_is_attached_to_an_ended_an_expired_or_an_unknown_session(st
     let ended = open(&store, session("cms", "alice")).await;
     end(&store, EndTarget::Session(ended.id)).await;
     let idle = open(&store, session("cms", "bob")).await;
-    for (id, now) in [(ended.id, NOW), (idle.id, after(60)), (SessionId::at(Timestamp::default()), NOW)] {
+    for (id, now) in [(ended.id, NOW), (idle.id, after(60)), (SessionId::at(NOW), NOW)] {
         let more = fresh_credential();
         assert_eq!(store.attach(id, more.clone(), now).await, Ok(false));
         assert_eq!(found(&store, &more.digest, NOW).await, Found::Unknown);
@@ -540,7 +540,7 @@ pub async fn nothing_is_written_when_nothing_ended(store: Store) {
     end(&store, EndTarget::Session(ended.id)).await;
     let before = store.receipts(None, 10).await.expect("the store answers");
     let targets = [
-        EndTarget::Expired(SessionId::at(Timestamp::default())),
+        EndTarget::Expired(SessionId::at(NOW)),
         EndTarget::Person(Person::new("nobody")),
         EndTarget::Platform(PlatformName::new("nowhere")),
         EndTarget::Session(ended.id),
@@ -871,9 +871,8 @@ pub async fn it_does_what_the_reference_does_over_thousands_of_random_steps(stor
     for step in 0..3_000 {
         // More than the touch grain, so that coalescing touches makes no difference.
         now = now.plus(Duration::from_secs(3));
-        let some = |sessions: &[Session], dice: &mut Dice| {
-            sessions.get(dice.roll(sessions.len().max(1))).map_or(SessionId::at(Timestamp::default()), |s| s.id)
-        };
+        let some =
+            |sessions: &[Session], dice: &mut Dice| sessions.get(dice.roll(sessions.len().max(1))).map_or(SessionId::at(NOW), |s| s.id);
         match dice.roll(10) {
             0..3 => {
                 let sign_on = sign_ons.get(dice.roll(6)).copied();
