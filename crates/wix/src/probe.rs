@@ -25,10 +25,9 @@ pub(crate) async fn member(request: &Request, sessions: &SessionAuthority, diale
         Caller::Nobody => live_by_cookie(request, sessions, dialect).await?,
     };
     let session = session.ok_or(Refusal::NotSignedIn)?;
-    if session.subject.realm == VISITOR {
-        return Err(Refusal::Forbidden.into());
-    }
-    let account = account_of(sessions, &session).ok_or(Refusal::NotSignedIn)?;
+    let Some(account) = account_of(sessions, &session) else {
+        return Err(if session.subject.realm == VISITOR { Refusal::Forbidden } else { Refusal::NotSignedIn }.into());
+    };
     Ok(json_answer(
         200,
         &json!({ "member": {
@@ -46,14 +45,18 @@ pub(crate) async fn member(request: &Request, sessions: &SessionAuthority, diale
 pub(crate) async fn token_info(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
     let fields = Fields::read(request)?;
     let token = fields.text("token")?.ok_or(Refusal::Malformed { field: "token", rule: "REQUIRED" })?;
-    let (Some(session), Some(claims)) = (live_by_token(token, sessions).await?, verified(token, sessions)) else {
-        return Ok(json_answer(200, &json!({ "active": false })));
+    let inactive = || Ok(json_answer(200, &json!({ "active": false })));
+    let (Some(session), Some(claims)) = (live_by_token(token, sessions).await?, verified(token, sessions)) else { return inactive() };
+    let kind = match account_of(sessions, &session) {
+        Some(_) => "MEMBER",
+        None if session.subject.realm == VISITOR => "VISITOR",
+        None => return inactive(),
     };
     Ok(json_answer(
         200,
         &json!({
             "active": true,
-            "subjectType": if session.subject.realm == VISITOR { "VISITOR" } else { "MEMBER" },
+            "subjectType": kind,
             "subjectId": guid::of_subject(&dialect.platform, &session.subject),
             "iat": claims.iat,
             "exp": claims.exp,
