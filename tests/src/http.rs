@@ -115,7 +115,11 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn parse(bytes: &[u8]) -> io::Result<Self> {
+    /// Reads status, headers and body, as they come over the wire.
+    ///
+    /// # Errors
+    /// That is no HTTP answer.
+    pub fn parse(bytes: &[u8]) -> io::Result<Self> {
         let broken = || io::Error::new(io::ErrorKind::InvalidData, format!("no HTTP answer: {:?}", String::from_utf8_lossy(bytes)));
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut head = httparse::Response::new(&mut headers);

@@ -1,8 +1,13 @@
-//! What the tests share: a client that sends bytes as they are written, the contract files' grammar and runner, and hubs in
-//! this process and in others.
+//! What the tests share: a client that sends bytes as they are written, the contract files' grammar and runner, hubs in
+//! this process and in others, and real clients: curl, the vendors' npm packages, a browser.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set itself up should stop")]
 
+pub mod browser;
 pub mod contract;
+pub mod curl;
 pub mod http;
 pub mod hub;
+pub mod node;
+pub mod process;
+pub mod skip;

@@ -1,0 +1,196 @@
+//! Headless Chromium, driven over the W3C WebDriver protocol.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::http::{Request, percent_encode};
+use crate::process::Running;
+
+/// How long the browser may take to start, or a page to load, before the test fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a page that is being waited for is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+/// The key under which WebDriver hands out an element (W3C WebDriver, "Elements").
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// No sandbox, because tests run as root in containers; no service of the browser's maker, because there is no network; and
+/// a pipe to the driver, so that the browser ends with it whatever happens to the test.
+const FLAGS: &[&str] = &[
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--disable-sync",
+    "--remote-debugging-pipe",
+];
+
+/// A browser with a profile of its own, and one window.
+#[derive(Debug)]
+pub struct Browser {
+    driver: SocketAddr,
+    session: String,
+    // Dropped in this order: the browser's profile goes when nothing writes to it any more.
+    _process: Running,
+    _profile: TempDir,
+}
+
+/// A cookie in the browser's jar.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct JarCookie {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Whether scripts cannot read it.
+    pub http_only: bool,
+    /// Whether it goes over TLS only.
+    pub secure: bool,
+}
+
+impl Browser {
+    /// Starts a browser. Certificates that nobody vouches for are accepted.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start() -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let mut command = Command::new("chromedriver");
+        command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = Running(command.spawn().unwrap_or_else(|fault| panic!("chromedriver cannot be started: {fault}")));
+        let port = port(process.0.stdout.take().unwrap());
+        let driver = SocketAddr::from(([127, 0, 0, 1], port));
+
+        let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
+        flags.push(format!("--user-data-dir={}", profile.path().display()));
+        let timeouts = json!({ "pageLoad": PATIENCE.as_millis(), "script": PATIENCE.as_millis() });
+        let binary = crate::process::find("chromium");
+        let wanted = json!({
+            "browserName": "chrome",
+            "acceptInsecureCerts": true,
+            "timeouts": timeouts,
+            "goog:chromeOptions": { "args": flags, "binary": binary },
+        });
+        let made = call(driver, "POST", "/session", &json!({ "capabilities": { "alwaysMatch": wanted } }));
+        let session = made["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {made}")).to_owned();
+        Self { driver, session, _process: process, _profile: profile }
+    }
+
+    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        call(self.driver, method, &format!("/session/{}{path}", self.session), body)
+    }
+
+    /// Goes to an address, as if it had been typed in, and waits until the page that this leads to has loaded.
+    pub fn open(&self, url: &str) {
+        self.call("POST", "/url", &json!({ "url": url }));
+    }
+
+    /// The address of the page.
+    pub fn url(&self) -> String {
+        text(&self.call("GET", "/url", &Value::Null))
+    }
+
+    /// The text of the page, as a person sees it.
+    pub fn text(&self) -> String {
+        text(&self.call("GET", &format!("/element/{}/text", self.element("body")), &Value::Null))
+    }
+
+    /// Types into the field of this name.
+    pub fn fill(&self, name: &str, value: &str) {
+        self.call("POST", &format!("/element/{}/value", self.element(&format!("[name=\"{name}\"]"))), &json!({ "text": value }));
+    }
+
+    /// Clicks on the first element that the CSS selector matches.
+    pub fn click(&self, selector: &str) {
+        self.call("POST", &format!("/element/{}/click", self.element(selector)), &json!({}));
+    }
+
+    fn element(&self, selector: &str) -> String {
+        let found = self.call("POST", "/element", &json!({ "using": "css selector", "value": selector }));
+        percent_encode(&text(&found[ELEMENT]))
+    }
+
+    /// Runs the body of a function in the page, and waits for what it returns or promises.
+    pub fn run(&self, script: &str, arguments: &[Value]) -> Value {
+        self.call("POST", "/execute/sync", &json!({ "script": script, "args": arguments }))
+    }
+
+    /// The cookies that the page's address gets, those that scripts cannot read included.
+    pub fn cookies(&self) -> Vec<JarCookie> {
+        jar(&self.call("GET", "/cookie", &Value::Null))
+    }
+
+    /// Every cookie in the jar, of whatever site and path.
+    pub fn whole_jar(&self) -> Vec<JarCookie> {
+        jar(&self.call("POST", "/goog/cdp/execute", &json!({ "cmd": "Storage.getCookies", "params": {} }))["cookies"])
+    }
+
+    /// Waits until the page's address is one that `is_there` accepts.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub fn wait_for_url(&self, is_there: impl Fn(&str) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_there(&self.url()) {
+            assert!(Instant::now() < deadline, "the browser is still at {}:\n{}", self.url(), self.text());
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Whatever fails here, the driver is killed next, and with it goes the browser's pipe.
+        let _ = Request::new("DELETE", &format!("/session/{}", self.session)).try_send(self.driver);
+    }
+}
+
+/// The port that the driver says it has found free. What it says later is read too, so that it never waits for a reader.
+fn port(output: ChildStdout) -> u16 {
+    let (found, port) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let number = line.strip_prefix("ChromeDriver was started successfully on port ").map(|rest| rest.trim_end_matches('.'));
+            if let Some(port) = number.and_then(|number| number.parse().ok()) {
+                let _ = found.send(port);
+            }
+        }
+    });
+    port.recv_timeout(PATIENCE).expect("chromedriver says which port it listens on")
+}
+
+/// Sends a command and returns the `value` of the answer.
+fn call(driver: SocketAddr, method: &str, path: &str, body: &Value) -> Value {
+    let request = Request::new(method, path);
+    let request = if body.is_null() { request } else { request.json(body) };
+    let answer = request.send(driver);
+    let mut told = answer.json();
+    assert!(answer.status == 200, "{method} {path}: {}: {}", told["value"]["error"], told["value"]["message"]);
+    told["value"].take()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+fn jar(cookies: &Value) -> Vec<JarCookie> {
+    let cookies = cookies.as_array().unwrap_or_else(|| panic!("no cookies: {cookies}"));
+    let cookie = |cookie: &Value| JarCookie {
+        name: text(&cookie["name"]),
+        value: text(&cookie["value"]),
+        http_only: cookie["httpOnly"] == true,
+        secure: cookie["secure"] == true,
+    };
+    cookies.iter().map(cookie).collect()
+}

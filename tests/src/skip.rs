@@ -1,0 +1,163 @@
+//! Tests that need programs which not every machine has.
+//!
+//! A test whose programs are missing is ignored, and listed with the reason at the end of the run. `LOGOUT_HUB_REQUIRE`
+//! names programs that must be there, separated by commas: what is missing then is a failure.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+use crate::process;
+
+/// The variable that names the programs which must be there.
+pub const REQUIRE: &str = "LOGOUT_HUB_REQUIRE";
+
+/// What a test may need.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Need {
+    /// Chromium and its driver.
+    Chromium,
+    /// curl.
+    Curl,
+    /// Node.js with the packages of `tests/clients`.
+    Node,
+}
+
+impl Need {
+    const ALL: [Self; 3] = [Self::Chromium, Self::Curl, Self::Node];
+
+    /// Its name in `LOGOUT_HUB_REQUIRE`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chromium => "chromium",
+            Self::Curl => "curl",
+            Self::Node => "node",
+        }
+    }
+
+    /// Why it cannot be had here; `None` when it can.
+    pub fn missing(self) -> Option<String> {
+        let programs: &[&str] = match self {
+            Self::Chromium => &["chromium", "chromedriver"],
+            Self::Curl => &["curl"],
+            Self::Node => &["node"],
+        };
+        let absent = programs.iter().find(|program| process::find(program).is_none());
+        let reason = absent.map(|program| format!("{program} is not installed"));
+        reason.or_else(|| if self == Self::Node { packages_missing(&clients()) } else { None })
+    }
+}
+
+/// The folder of the npm clients.
+pub fn clients() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
+}
+
+/// Why the packages that `package.json` pins are not there; `None` when they are.
+fn packages_missing(folder: &Path) -> Option<String> {
+    let read = |path: &Path| -> Option<serde_json::Value> { serde_json::from_slice(&std::fs::read(path).ok()?).ok() };
+    let pinned = read(&folder.join("package.json"))?["dependencies"].as_object()?.clone();
+    let missing = pinned.iter().find(|(name, version)| {
+        let installed = read(&folder.join("node_modules").join(name).join("package.json"));
+        installed.is_none_or(|package| package["version"] != **version)
+    });
+    missing.map(|(name, version)| {
+        format!("{name} {} is not installed; run `npm ci --prefix tests/clients`", version.as_str().unwrap_or_default())
+    })
+}
+
+/// What must be there, as `LOGOUT_HUB_REQUIRE` says it.
+///
+/// # Errors
+/// It names something that no test needs, which would otherwise require nothing without anybody noticing.
+pub fn required(list: &str) -> Result<BTreeSet<Need>, String> {
+    let words = list.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let known = |word: &str| Need::ALL.into_iter().find(|need| need.name() == word);
+    words.map(|word| known(word).ok_or_else(|| format!("{REQUIRE} names {word:?}; known are chromium, curl and node"))).collect()
+}
+
+/// A run of tests with needs.
+#[derive(Debug)]
+pub struct Run {
+    arguments: Arguments,
+    required: BTreeSet<Need>,
+    trials: Vec<Trial>,
+    skipped: Vec<(String, String)>,
+}
+
+impl Run {
+    /// A run as the command line and the environment ask for it.
+    ///
+    /// # Panics
+    /// When `LOGOUT_HUB_REQUIRE` cannot be understood.
+    pub fn from_environment() -> Self {
+        let list = std::env::var(REQUIRE).unwrap_or_default();
+        let required = required(&list).unwrap_or_else(|fault| panic!("{fault}"));
+        Self { arguments: Arguments::from_args(), required, trials: Vec::new(), skipped: Vec::new() }
+    }
+
+    /// Adds a test. Its name is a sentence in words joined by `_`, behind the client and `::`.
+    pub fn test(&mut self, name: &str, needs: &[Need], body: fn()) {
+        let missing: Vec<(Need, String)> = needs.iter().filter_map(|need| Some((*need, need.missing()?))).collect();
+        let reason = missing.iter().map(|(_, reason)| reason.as_str()).collect::<Vec<_>>().join(", and ");
+        let is_failure = missing.iter().any(|(need, _)| self.required.contains(need));
+        if missing.is_empty() {
+            self.trials.push(Trial::test(name, move || {
+                body();
+                Ok(())
+            }));
+            return;
+        }
+        if !is_failure {
+            self.skipped.push((name.to_owned(), reason.clone()));
+        }
+        self.trials.push(Trial::test(name, move || Err(reason.into())).with_ignored_flag(!is_failure));
+    }
+
+    /// Runs the tests, and then lists those that were skipped.
+    pub fn finish(self) -> ExitCode {
+        let runs_ignored = self.arguments.ignored || self.arguments.include_ignored;
+        let was_asked_for = |name: &str| self.arguments.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
+        let mut skipped = self.skipped;
+        skipped.retain(|(name, _)| was_asked_for(name) && !runs_ignored && !self.arguments.list);
+        let outcome = libtest_mimic::run(&self.arguments, self.trials);
+        if !skipped.is_empty() {
+            eprintln!("skipped, because this machine lacks something ({REQUIRE} makes that a failure):");
+            for (name, reason) in skipped {
+                eprintln!("    {name}: {reason}");
+            }
+            eprintln!();
+        }
+        outcome.exit_code()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_required_is_a_list_of_known_names() {
+        assert_eq!(required("").unwrap(), BTreeSet::new());
+        assert_eq!(required("node, chromium,").unwrap(), [Need::Chromium, Need::Node].into());
+        assert!(required("node,chrome").unwrap_err().contains("\"chrome\""));
+    }
+
+    #[test]
+    fn packages_count_only_in_the_pinned_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("package.json", r#"{"dependencies":{"@a/b":"1.0.0"}}"#);
+        assert!(packages_missing(folder.path()).unwrap().contains("npm ci --prefix tests/clients"));
+        write("node_modules/@a/b/package.json", r#"{"version":"1.0.1"}"#);
+        assert!(packages_missing(folder.path()).unwrap().contains("@a/b 1.0.0"));
+        write("node_modules/@a/b/package.json", r#"{"version":"1.0.0"}"#);
+        assert_eq!(packages_missing(folder.path()), None);
+    }
+}

@@ -1,0 +1,20 @@
+//! The clients that people really use: `cargo test -p logout-tests --test real_clients [name]`.
+//!
+//! What a machine lacks is listed at the end of the run; see `tests/README.md`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+
+mod curl;
+mod logins;
+mod sitefinity;
+
+use std::process::ExitCode;
+
+use logout_tests::skip::Run;
+
+fn main() -> ExitCode {
+    let mut run = Run::from_environment();
+    curl::add(&mut run);
+    sitefinity::add(&mut run);
+    run.finish()
+}
