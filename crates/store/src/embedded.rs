@@ -38,8 +38,8 @@ use writer::Shared;
 ///   until the database could be opened again, which is tried by itself, at first after 100 ms, at last every 5 s. An order that
 ///   was refused so may or may not have been carried out once the store is back.
 /// - **Overload.** At most 16,384 operations wait; more are refused with [`StoreUnavailable`] at once.
-/// - **Memory.** 64 MiB of blocks from the disk, and normally not more than 16 MiB for each of three large tables that are
-///   still to be written out; four times as much while the disk cannot keep up, and then callers wait.
+/// - **Memory.** Up to 64 MiB of blocks from the disk, and for each of the four large tables about 4 MiB that are being filled
+///   and as much twice over that is being written out; up to 32 MiB each while the disk cannot keep up, and then callers wait.
 ///
 /// No async runtime is needed. Dropping it answers everything that still waits, syncs, and gives the directory free
 /// before it returns.

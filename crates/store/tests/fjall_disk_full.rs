@@ -22,7 +22,7 @@ struct SmallDisk {
 impl SmallDisk {
     /// `None` where this process may not mount.
     fn new() -> Option<Self> {
-        let place = tempfile::tempdir().unwrap();
+        let place = tempfile::tempdir().expect("a temporary directory");
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs"])
             .arg(place.path())
@@ -39,7 +39,7 @@ impl SmallDisk {
     /// Leaves no byte free.
     fn fill(&self) -> PathBuf {
         let path = self.path().join("filler");
-        let mut file = std::fs::File::create(&path).unwrap();
+        let mut file = std::fs::File::create(&path).expect("a file");
         for size in [1 << 16, 1 << 12, 1] {
             while file.write_all(&vec![b'x'; size]).is_ok() {}
         }

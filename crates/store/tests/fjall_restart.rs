@@ -10,6 +10,7 @@ use futures_executor::block_on;
 use logout_core::credential::CredentialDigest;
 use logout_core::session::SessionId;
 use logout_core::store::{EndTarget, Opened, SessionStore as _};
+use logout_core::time::Timestamp;
 use logout_store::{FjallStore, OpenFault};
 use sessions::{NOW, is_alive, order, session, session_of};
 
@@ -118,7 +119,7 @@ fn a_record_of_the_future_makes_the_store_unavailable_for_its_session_only() {
     let store = open(directory.path());
     assert!(block_on(store.find(&session(0).credentials[0].digest, NOW)).is_err());
     assert!(block_on(store.end(order(0, EndTarget::Person(session(0).person.unwrap())))).is_err());
-    assert_eq!(block_on(store.receipt(order(0, EndTarget::Session(SessionId::at(Timestamp::default()))).receipt)), Ok(None));
+    assert_eq!(block_on(store.receipt(order(0, EndTarget::Session(SessionId::at(NOW))).receipt)), Ok(None));
     assert_eq!(block_on(store.end(order(1, EndTarget::Session(session(1).id)))).unwrap().len(), 1, "the refused order left it alone");
     assert_eq!(block_on(store.health()), Ok(()));
 }

@@ -17,7 +17,7 @@ use logout_core::time::Timestamp;
 use super::record::{self, RecordFault};
 
 /// Journals are recycled at this size altogether; it bounds the time that a restart takes.
-const JOURNALS: u64 = 256 << 20;
+const JOURNALS: u64 = 128 << 20;
 /// Blocks read from disk are kept up to this size altogether.
 const CACHE: u64 = 64 << 20;
 /// A table in memory is turned over to disk at this size: small, because a sign-out writes to random places of it, which
@@ -114,7 +114,8 @@ const TABLES: [&str; 7] = ["agreed", "credentials", "index", "once", "receipts",
 pub(super) struct Engine {
     database: Database,
     tables: [Keyspace; 7],
-    // Dropped last, as it stands here, but its thread holds a table only while it turns that over.
+    // Its thread holds a table only while it turns that over, and has ended before the last of `Engine` is dropped: then the
+    // directory is free.
     turner: Turner,
 }
 
