@@ -47,7 +47,7 @@ pub struct DemoArgs {
     /// The address to serve at; port 0 picks a free one [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// Where to keep sessions [default: in memory, gone at the end].
+    /// Where to keep sessions [default: a new folder among the temporary files, named in the output].
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 }
