@@ -10,7 +10,6 @@ use futures_executor::block_on;
 use logout_core::credential::CredentialDigest;
 use logout_core::session::SessionId;
 use logout_core::store::{EndTarget, Opened, SessionStore as _};
-use logout_core::time::Timestamp;
 use logout_store::{FjallStore, OpenFault};
 use sessions::{NOW, is_alive, order, session, session_of};
 

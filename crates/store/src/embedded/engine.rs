@@ -197,16 +197,17 @@ impl Engine {
             if size < MEMTABLE {
                 continue;
             }
-            let is_behind = || table.tree.sealed_memtable_count() >= WAITING_TABLES || table.tree.l0_run_count() >= UNSORTED_TABLES;
-            if !is_behind() {
+            let may_seal = || table.tree.sealed_memtable_count() < WAITING_TABLES;
+            if may_seal() && table.tree.l0_run_count() < UNSORTED_TABLES {
                 self.turner.turn_over(index, table);
             }
             while table.tree.active_memtable().size() >= MEMTABLE_LIMIT {
                 self.database.persist(PersistMode::Buffer)?;
-                std::thread::sleep(Duration::from_millis(1));
-                if !is_behind() {
+                // Many unsorted tables are no reason any more: it is the next flush that sets off their sorting.
+                if may_seal() {
                     self.turner.turn_over(index, table);
                 }
+                std::thread::sleep(Duration::from_millis(1));
             }
         }
         Ok(())
