@@ -51,6 +51,8 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
             client: None,
             target,
             reach,
+            // Observed: clients sign out to get rid of a cookie that the server already rejects, so an unknown session is answered
+            // like a known one (docs/vendors/sitefinity.md, "Stale cookie").
             absent: Absent::Accept,
             landing: Landing {
                 wanted,

@@ -65,6 +65,8 @@ const HOSTS: &[&str] = &[
     "evil.test\\.www.example.com",
     "evil.test%2f.www.example.com",
     "xwww.example.com",
+    "evil.test@www.example.com",
+    "evil:x@cms.example",
     "evil-www.example.com",
     "evil\u{3002}test",
     "[::1]",
