@@ -1,7 +1,7 @@
 //! Headless Chromium, driven over the W3C WebDriver protocol.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::io::{self, BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::http::{Request, percent_encode};
+use crate::http::{Answer, Request, percent_encode};
 use crate::process::Running;
 
 /// How long the browser may take to start, or a page to load, before the test fails.
@@ -152,7 +152,7 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // Whatever fails here, the driver is killed next, and with it goes the browser's pipe.
-        let _ = Request::new("DELETE", &format!("/session/{}", self.session)).try_send(self.driver);
+        let _ = exchange(self.driver, "DELETE", &format!("/session/{}", self.session), &Value::Null);
     }
 }
 
@@ -172,12 +172,16 @@ fn port(output: ChildStdout) -> u16 {
 
 /// Sends a command and returns the `value` of the answer.
 fn call(driver: SocketAddr, method: &str, path: &str, body: &Value) -> Value {
-    let request = Request::new(method, path);
-    let request = if body.is_null() { request } else { request.json(body) };
-    let answer = request.send(driver);
+    let answer = exchange(driver, method, path, body).unwrap_or_else(|fault| panic!("{method} {path}: {fault}"));
     let mut told = answer.json();
     assert!(answer.status == 200, "{method} {path}: {}: {}", told["value"]["error"], told["value"]["message"]);
     told["value"].take()
+}
+
+fn exchange(driver: SocketAddr, method: &str, path: &str, body: &Value) -> io::Result<Answer> {
+    let request = Request::new(method, path);
+    let request = if body.is_null() { request } else { request.json(body) };
+    request.send_over(&mut TcpStream::connect(driver)?)
 }
 
 fn text(value: &Value) -> String {

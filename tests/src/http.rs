@@ -81,6 +81,31 @@ impl Request {
         self.try_send(address).unwrap_or_else(|fault| panic!("{} {}: {fault}", self.method, self.target))
     }
 
+    /// Sends it over a connection that stays open, and reads an answer of the length that its head tells: for servers that
+    /// do not close a connection when they are asked to.
+    ///
+    /// # Errors
+    /// The connection broke, or what came back is no HTTP answer with a `Content-Length`.
+    pub fn send_over(&self, stream: &mut TcpStream) -> io::Result<Answer> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(&self.bytes(stream.peer_addr()?))?;
+        let (mut received, mut chunk) = (Vec::new(), [0; 64 * 1024]);
+        loop {
+            if let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") {
+                let answer = Answer::parse(&received)?;
+                let length: Option<usize> = answer.header("content-length").and_then(|length| length.parse().ok());
+                let no_length = || io::Error::new(io::ErrorKind::InvalidData, "an answer without a length");
+                if received.len() >= end + 4 + length.ok_or_else(no_length)? {
+                    return Ok(answer);
+                }
+            }
+            match stream.read(&mut chunk)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => received.extend_from_slice(&chunk[..read]),
+            }
+        }
+    }
+
     fn bytes(&self, address: SocketAddr) -> Vec<u8> {
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         let given = |name: &str| self.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
 
+mod browser;
 mod curl;
 mod logins;
 mod sitefinity;
@@ -14,6 +15,7 @@ use logout_tests::skip::Run;
 
 fn main() -> ExitCode {
     let mut run = Run::from_environment();
+    browser::add(&mut run);
     curl::add(&mut run);
     sitefinity::add(&mut run);
     run.finish()
