@@ -1,6 +1,6 @@
 //! Who is at the other end: from the socket, or from a proxy that is trusted to say so.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use actix_web::dev::RequestHead;
 use actix_web::http::header::HeaderMap;
@@ -44,7 +44,7 @@ impl TrustedProxies {
         let values: Vec<&str> = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
         let mut last = None;
         for entry in values.iter().flat_map(|value| value.split(',')).rev() {
-            let address = entry.trim().parse::<IpAddr>().ok()?.to_canonical();
+            let address = address(entry.trim())?.to_canonical();
             last = Some(address);
             if !self.trusts(address) {
                 break;
@@ -52,6 +52,12 @@ impl TrustedProxies {
         }
         last
     }
+}
+
+/// An address as proxies write it: alone, or with a port behind.
+fn address(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    text.parse().ok().or_else(with_port)
 }
 
 fn last_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -84,6 +90,7 @@ mod tests {
     fn what_a_client_writes_left_of_the_proxies_does_not_count() {
         let told = [("x-forwarded-for", "1.1.1.1, 203.0.113.7, 10.0.0.2"), ("x-forwarded-proto", "https, http")];
         assert_eq!(seen("10.1.2.3", &told), (Some("203.0.113.7".parse().unwrap()), false));
+        assert_eq!(seen("10.1.2.3", &[("x-forwarded-for", "203.0.113.7:4711")]), (Some("203.0.113.7".parse().unwrap()), false));
         assert_eq!(seen("10.1.2.3", &[("x-forwarded-for", "nonsense")]), (Some("10.1.2.3".parse().unwrap()), false));
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt as _;
 use logout_core::message::{Method, Request, Response};
@@ -15,6 +15,12 @@ pub(crate) enum BodyFault {
     Broken,
     TooLarge,
     TooSlow,
+}
+
+/// Whether a body follows the head; most sign-outs have none, and need no timer to wait for it.
+pub(crate) fn has_body(request: &HttpRequest) -> bool {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    length.is_some_and(|length| length != "0") || request.headers().contains_key(header::TRANSFER_ENCODING)
 }
 
 pub(crate) async fn body(payload: web::Payload, limit: usize, within: Duration) -> Result<Vec<u8>, BodyFault> {

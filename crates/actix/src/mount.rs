@@ -24,7 +24,7 @@ pub struct MountedPlatform {
     pub provider: Arc<dyn LoginProvider>,
     /// The platform's sessions.
     pub sessions: SessionAuthority,
-    /// Only requests with this host are the platform's; the port does not count.
+    /// Only requests with this host are the platform's; the port counts only where one is given.
     pub host: Option<String>,
     /// Pages of these origins may read the answers.
     pub cors_origins: OriginList,
@@ -110,7 +110,7 @@ impl Mounted {
     fn claim(&self, context: &GuardContext<'_>) -> bool {
         let head = context.head();
         let host = head.headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| head.uri.host()).unwrap_or_default();
-        let found = self.router.route(without_port(host), head.uri.path(), Method::of(head.method.as_str()));
+        let found = self.router.route(host, head.uri.path(), Method::of(head.method.as_str()));
         found.map(|found| context.req_data_mut().insert(found)).is_some()
     }
 
@@ -147,7 +147,9 @@ impl Mounted {
         if signs_out && mounted.require_same_site && is_cross_site(&request, mounted.sessions.platform(), &mounted.cors_origins) {
             return refused(&Refusal::CrossSite);
         }
-        let body = match convert::body(payload, self.limits.body, self.limits.body_time).await {
+        let body =
+            if convert::has_body(http) { convert::body(payload, self.limits.body, self.limits.body_time).await } else { Ok(Vec::new()) };
+        let body = match body {
             Ok(body) => body,
             Err(BodyFault::TooLarge) => return refused(&Refusal::BodyTooLarge),
             Err(BodyFault::TooSlow) => return refused(&Refusal::TooSlow),
@@ -159,13 +161,6 @@ impl Mounted {
         } else {
             mounted.provider.serve(&request, &mounted.sessions).await
         }
-    }
-}
-
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
     }
 }
 

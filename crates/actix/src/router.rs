@@ -57,6 +57,8 @@ pub(crate) struct Router {
     routes: Vec<Route>,
     /// Routes by their whole path in lower case; those with parameters in the path are only in `routes`.
     by_path: HashMap<String, Vec<usize>>,
+    /// Whether some platforms have a host of their own: then the order of `routes` decides, and the short cut is not taken.
+    hosts_differ: bool,
 }
 
 #[derive(Debug)]
@@ -93,19 +95,25 @@ impl Router {
                 routes.push(route);
             }
         }
-        Ok(Self { routes, by_path })
+        let hosts_differ = routes.iter().any(|route| route.host.is_some());
+        Ok(Self { routes, by_path, hosts_differ })
     }
 
-    /// Where a request for `path`, as sent, at `host` (without port) goes.
+    /// Where a request for `path`, as sent, at `host`, as sent, goes.
     pub(crate) fn route(&self, host: &str, path: &str, method: Method) -> Option<Match> {
-        let usual = self.by_path.get(&path.to_ascii_lowercase());
-        let found = usual.and_then(|indexes| self.first(indexes.iter().map(|index| &self.routes[*index]), host, path, method));
-        found.or_else(|| self.first(self.routes.iter(), host, path, method))
+        if !self.hosts_differ
+            && let Some(indexes) = self.by_path.get(&path.to_ascii_lowercase())
+            && let Some(found) = self.first(indexes.iter().map(|index| &self.routes[*index]), host, path, method)
+            && !matches!(found.target, Target::MethodNotAllowed { .. })
+        {
+            return Some(found);
+        }
+        self.first(self.routes.iter(), host, path, method)
     }
 
     fn first<'a>(&'a self, routes: impl Iterator<Item = &'a Route>, host: &str, path: &str, method: Method) -> Option<Match> {
         let mut refused: Option<Match> = None;
-        for route in routes.filter(|route| route.host.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(host))) {
+        for route in routes.filter(|route| route.host.as_ref().is_none_or(|own| is_host(own, host))) {
             let Some(parameters) = route.below_prefix(path).and_then(|rest| route.endpoint.matches(rest)) else { continue };
             let (platform, path_from) = (route.platform, route.prefix.len());
             if route.endpoint.methods().contains(&method) {
@@ -127,6 +135,12 @@ impl Router {
         }
         refused
     }
+}
+
+/// Whether the `Host` that was sent is this one; its port counts only where a port is configured.
+fn is_host(own: &str, sent: &str) -> bool {
+    let without_port = sent.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map(|(name, _)| name);
+    own.eq_ignore_ascii_case(sent) || without_port.is_some_and(|name| own.eq_ignore_ascii_case(name))
 }
 
 impl Route {

@@ -1,5 +1,6 @@
 //! The one flow of a sign-out, and the sessions of a platform as its adapter sees them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::credential::{Credential, CredentialDigest};
@@ -7,10 +8,13 @@ use crate::platform::Platform;
 use crate::ports::{Account, Accounts, Clock, Tokens};
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use crate::redirect::{ApprovedUrl, RedirectFault};
-use crate::session::{ClientId, Device, Session, SessionId, Subject};
+use crate::session::{ClientId, Device, Person, Session, SessionId, Subject};
 use crate::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Refusal, SignOut, Target, Wanted};
-use crate::store::{EndOrder, EndTarget, Found, Opened, SessionStore, StoreUnavailable};
+use crate::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, SessionStore, StoreUnavailable};
 use crate::time::Timestamp;
+
+/// How many sessions are looked at in one step where a subject's are listed.
+const PAGE: usize = 1_000;
 
 /// What all platforms of a hub share.
 #[derive(Clone, Debug)]
@@ -128,12 +132,12 @@ impl SessionAuthority {
         let at = self.now();
         let callers = self.callers(&asked, at).await?;
         check_client(&asked, &callers)?;
-        let names_other = check_right(&asked.target, &callers)?;
+        let names_other = self.check_right(&asked.target, &callers)?;
         check_csrf(asked.csrf, &callers)?;
         let landing = landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &callers)?;
 
         let reach = asked.reach.max(self.platform.reach);
-        let targets = self.targets(&asked.target, reach, &callers);
+        let targets = self.targets(&asked.target, reach, &callers).await?;
         let receipt = ReceiptId::at(at);
         let ended = if targets.is_empty() {
             Vec::new()
@@ -190,16 +194,32 @@ impl SessionAuthority {
         if refused { Err(Refusal::NotSignedIn) } else { Ok(callers) }
     }
 
-    fn targets(&self, target: &Target, reach: Reach, callers: &[Caller]) -> Vec<EndTarget> {
-        let mut targets = Vec::with_capacity(1);
-        if let Target::Subject(subject) = target {
-            targets.push(EndTarget::Subject(self.platform.name.clone(), subject.clone()));
-            let names_caller = callers.iter().any(|caller| caller.session.subject == *subject);
-            if !names_caller {
-                return targets;
-            }
+    /// Whether the target is somebody else, given that the caller may end it.
+    fn check_right(&self, target: &Target, callers: &[Caller]) -> Result<bool, Refusal> {
+        let Target::Subject(subject) = target else { return Ok(false) };
+        if callers.is_empty() {
+            return Err(Refusal::NotSignedIn);
         }
-        for Caller { session, .. } in callers {
+        if callers.iter().any(|caller| caller.session.subject == *subject) {
+            return Ok(false);
+        }
+        if callers.iter().any(|caller| self.is_administrator(&caller.session)) { Ok(true) } else { Err(Refusal::Forbidden) }
+    }
+
+    /// Whether the session was an administrator's when it was opened, and its account has not lost that right since.
+    fn is_administrator(&self, session: &Session) -> bool {
+        let account = || self.ports.accounts.find(&session.subject.realm, &session.subject.name);
+        session.administrator && account().is_none_or(|account| account.administrator)
+    }
+
+    async fn targets(&self, target: &Target, reach: Reach, callers: &[Caller]) -> Result<Vec<EndTarget>, Refusal> {
+        let mut targets = Vec::with_capacity(1);
+        let own = |caller: &&Caller| match target {
+            Target::Caller => true,
+            // Credentials of somebody else that came along do not make that somebody a target.
+            Target::Subject(subject) => caller.session.subject == *subject,
+        };
+        for Caller { session, .. } in callers.iter().filter(own) {
             targets.push(EndTarget::Session(session.id));
             if reach >= Reach::SignOn {
                 targets.extend(session.sign_on.map(EndTarget::SignOn));
@@ -211,7 +231,28 @@ impl SessionAuthority {
                 targets.extend(session.person.clone().map(EndTarget::Person));
             }
         }
-        targets
+        if let Target::Subject(subject) = target {
+            targets.push(EndTarget::Subject(self.platform.name.clone(), subject.clone()));
+            if reach >= Reach::Person {
+                targets.extend(self.persons_behind(subject).await?.into_iter().map(EndTarget::Person));
+            }
+        }
+        Ok(targets)
+    }
+
+    /// The persons that the live sessions of `subject` belong to.
+    async fn persons_behind(&self, subject: &Subject) -> Result<BTreeSet<Person>, StoreUnavailable> {
+        let filter =
+            SessionFilter { platform: Some(self.platform.name.clone()), subject: Some(subject.clone()), ..SessionFilter::default() };
+        let (mut persons, mut after) = (BTreeSet::new(), None);
+        loop {
+            let page = self.ports.store.sessions(&filter, after, PAGE, self.now()).await?;
+            persons.extend(page.items.into_iter().filter_map(|session| session.person));
+            after = page.next;
+            if after.is_none() {
+                return Ok(persons);
+            }
+        }
     }
 
     /// A session of `subject`, to be opened at this platform once the adapter has given it credentials. `account` is who
@@ -316,18 +357,6 @@ fn check_client(asked: &SignOut, callers: &[Caller]) -> Result<(), Refusal> {
     };
     let foreign = bound.iter().any(|caller| caller.session.client.as_ref().is_some_and(|client| *client != claim.id));
     if foreign { Err(Refusal::ClientMismatch) } else { Ok(()) }
-}
-
-/// Whether the target is somebody else, given that the caller may end it.
-fn check_right(target: &Target, callers: &[Caller]) -> Result<bool, Refusal> {
-    let Target::Subject(subject) = target else { return Ok(false) };
-    if callers.is_empty() {
-        return Err(Refusal::NotSignedIn);
-    }
-    if callers.iter().any(|caller| caller.session.subject == *subject) {
-        return Ok(false);
-    }
-    if callers.iter().any(|caller| caller.session.administrator) { Ok(true) } else { Err(Refusal::Forbidden) }
 }
 
 fn check_csrf(proof: CsrfProof, callers: &[Caller]) -> Result<(), Refusal> {

@@ -129,7 +129,6 @@ impl Endpoint {
                 Segment::Parameter(name) => parameters.push((*name, given.into_owned())),
                 Segment::Literal(own) if self.ignores_case && own.eq_ignore_ascii_case(&given) => {}
                 Segment::Literal(own) if *own == given => {}
-                // The last, empty segment of a path that ends with an optional slash.
                 Segment::Literal(_) => return None,
             }
         }

@@ -101,6 +101,8 @@ impl ApprovedUrl {
 #[derive(Clone, Debug)]
 pub struct RedirectPolicy {
     base: Url,
+    /// The origin of `base`, unless only what is allowed by name counts.
+    own: Option<OriginEntry>,
     origins: Vec<OriginEntry>,
     exact: Vec<Url>,
     domains: Vec<String>,
@@ -132,7 +134,7 @@ impl RedirectPolicy {
         base.set_query(None);
         base.set_fragment(None);
         let own = OriginEntry::parse(&base.origin().ascii_serialization())?;
-        Ok(Self { base, origins: vec![own], exact: Vec::new(), domains: Vec::new() })
+        Ok(Self { base, own: Some(own), origins: Vec::new(), exact: Vec::new(), domains: Vec::new() })
     }
 
     /// Also allows an origin (`https://www.example.com`), its subdomains (`https://*.example.org`, which leaves out
@@ -165,7 +167,7 @@ impl RedirectPolicy {
     /// Without the origin of its base: only what was allowed by name is left.
     #[must_use]
     pub fn without_own_origin(mut self) -> Self {
-        self.origins.remove(0);
+        self.own = None;
         self
     }
 
@@ -193,7 +195,7 @@ impl RedirectPolicy {
             return Err(RedirectFault::EncodedSlash);
         }
         let allowed = self.exact.contains(&url)
-            || self.origins.iter().any(|entry| entry.allows(&url))
+            || self.own.iter().chain(&self.origins).any(|entry| entry.allows(&url))
             || self.domains.iter().any(|domain| domain_allows(domain, &url));
         if allowed { Ok(ApprovedUrl(url.into())) } else { Err(RedirectFault::ForeignOrigin) }
     }
@@ -225,7 +227,7 @@ impl OriginEntry {
         };
         let url = checked_absolute(&plain)?;
         let host = url.host().ok_or(RedirectFault::Unparsable)?.to_owned();
-        if plain.contains('*') || (subdomains && !matches!(host, Host::Domain(_))) {
+        if plain.contains('*') || url.query().is_some() || url.fragment().is_some() || (subdomains && !matches!(host, Host::Domain(_))) {
             return Err(RedirectFault::Unparsable);
         }
         let path = url.path().trim_end_matches('/').to_owned();
@@ -440,7 +442,9 @@ mod tests {
 
     #[test]
     fn a_broken_entry_is_named_at_the_start() {
-        for entry in ["www.example.com", "https://*", "https://a.*.example.com", "ftp://x", "https://*.1.2.3.4"] {
+        for entry in
+            ["www.example.com", "https://*", "https://a.*.example.com", "ftp://x", "https://*.1.2.3.4", "https://a/?b", "https://a/#b"]
+        {
             assert!(policy().allow(entry).is_err(), "{entry}");
         }
     }

@@ -79,14 +79,14 @@ fn asked(authority: &SessionAuthority, secrets: &[&str]) -> SignOut {
 fn a_sign_out_ends_the_callers_session_and_leaves_a_receipt_without_secrets() {
     let world = World::new();
     let cms = world.platform("cms", Reach::Session);
-    open(&cms, session(&cms, "alice", "a1"));
+    open(&cms, session(&cms, "alice", "canary"));
     open(&cms, session(&cms, "alice", "a2"));
-    let done = block_on(cms.sign_out(asked(&cms, &["a1"]))).unwrap();
+    let done = block_on(cms.sign_out(asked(&cms, &["canary"]))).unwrap();
     assert_eq!(done.ended().len(), 1);
     assert_eq!(world.alive(), ["cms/alice"]);
     let receipt = block_on(world.ports.store.receipt(done.receipt())).unwrap().unwrap();
     assert_eq!((receipt.reason, receipt.reach, receipt.sessions.len()), (Reason::User, Reach::Session, 1));
-    assert!(!serde_json::to_string(&receipt).unwrap().contains("a1"));
+    assert!(!serde_json::to_string(&receipt).unwrap().contains("canary"));
 }
 
 #[test]
@@ -142,6 +142,43 @@ fn naming_another_subject_takes_an_administrator_whether_the_subject_exists_or_n
     assert_eq!(world.alive(), ["cms/admin", "cms/alice"]);
     assert!(block_on(cms.sign_out(naming(&["a"], "alice"))).unwrap().caller_included());
     assert_eq!(world.alive(), ["cms/admin"]);
+}
+
+#[test]
+fn naming_a_subject_goes_as_far_as_the_platform_is_configured_to() {
+    let world = World::new();
+    let (cms, dam) = (world.platform("cms", Reach::Person), world.platform("dam", Reach::Session));
+    open(&cms, session(&cms, "bob", "b"));
+    open(&dam, Session { person: Some(Person::new("bob")), ..session(&dam, "robert", "r") });
+    open(&dam, session(&dam, "alice", "a"));
+    open(&cms, Session { administrator: true, ..session(&cms, "admin", "root") });
+    let target = Target::Subject(Subject::new("Default", "bob"));
+    let done = block_on(cms.sign_out(SignOut { target, reach: Reach::Subject, ..asked(&cms, &["root"]) })).unwrap();
+    assert_eq!((done.ended().len(), done.reach()), (2, Reach::Person));
+    assert_eq!(world.alive(), ["cms/admin", "dam/alice"]);
+}
+
+#[test]
+fn naming_oneself_ends_nobody_else_whose_credential_came_along() {
+    let world = World::new();
+    let cms = world.platform("cms", Reach::Session);
+    open(&cms, session(&cms, "alice", "a"));
+    open(&cms, session(&cms, "bob", "b"));
+    let target = Target::Subject(Subject::new("Default", "alice"));
+    let asked = SignOut { target, choice: Choice::All, reach: Reach::Subject, ..asked(&cms, &["a", "b"]) };
+    assert!(block_on(cms.sign_out(asked)).unwrap().caller_included());
+    assert_eq!(world.alive(), ["cms/bob"]);
+}
+
+#[test]
+fn an_administrators_right_ends_when_the_account_loses_it() {
+    let world = World::new();
+    let cms = world.platform("cms", Reach::Session);
+    // alice has an account, and it is no administrator's (any more).
+    open(&cms, Session { administrator: true, ..session(&cms, "alice", "a") });
+    let target = Target::Subject(Subject::new("Default", "bob"));
+    let refused = block_on(cms.sign_out(SignOut { target, reach: Reach::Subject, ..asked(&cms, &["a"]) })).unwrap_err();
+    assert_eq!(refused, Refusal::Forbidden);
 }
 
 #[test]

@@ -152,7 +152,7 @@ pub(super) fn prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Strin
             return Err("must not end with a slash".to_owned());
         }
         let plain = |segment: &str| {
-            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte);
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(&byte);
             !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed)
         };
         if text.split('/').skip(1).all(plain) {

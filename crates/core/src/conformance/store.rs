@@ -46,6 +46,7 @@ macro_rules! store_conformance {
             a_session_without_idle_timeout_lives_until_its_expiry
             an_attached_credential_opens_the_session_and_dies_with_it
             an_attached_credential_has_an_expiry_of_its_own
+            what_has_expired_makes_room_for_what_is_attached
             nothing_is_attached_to_an_ended_an_expired_or_an_unknown_session
             a_touch_prolongs_idle_but_not_absolute_expiry
             a_touch_after_the_end_brings_nothing_back
@@ -251,6 +252,18 @@ pub async fn an_attached_credential_opens_the_session_and_dies_with_it(store: St
     assert_alive(&store, &session).await;
     assert_eq!(ids(&end(&store, EndTarget::Session(session.id)).await), [session.id].into());
     assert_ended(&store, &session).await;
+}
+
+/// A session that is refreshed for weeks stays small.
+pub async fn what_has_expired_makes_room_for_what_is_attached(store: Store) {
+    let session = open(&store, Session { idle_timeout: None, ..session("cms", "alice") }).await;
+    for second in 0..20 {
+        let brief = Credential { expires: after(second + 1), ..fresh_credential() };
+        assert_eq!(store.attach(session.id, brief, after(second)).await, Ok(true));
+    }
+    let page = store.sessions(&SessionFilter::default(), None, 10, after(19)).await.expect("the store answers");
+    assert_eq!(page.items[0].credentials.len(), 2, "the first, which still lives, and the last");
+    assert!(matches!(found(&store, &session.credentials[0].digest, after(20)).await, Found::Live(..)));
 }
 
 /// It may outlive or be outlived by the others.

@@ -184,10 +184,19 @@ impl SessionStore for MemoryStore {
         if state.live(session, now).is_none() {
             return Ok(false);
         }
-        state.credentials.insert(credential.digest, Slot::Live(session));
-        if let Some(entry) = state.sessions.get_mut(&session) {
-            Arc::make_mut(&mut entry.session).credentials.push(credential);
-        }
+        let State { sessions, credentials, .. } = &mut *state;
+        let Some(entry) = sessions.get_mut(&session) else { return Ok(false) };
+        let known = &mut Arc::make_mut(&mut entry.session).credentials;
+        // What has expired by itself makes room, so that a session that is refreshed for weeks stays small.
+        known.retain(|old| {
+            let lives = old.expires > now;
+            if !lives {
+                credentials.remove(&old.digest);
+            }
+            lives
+        });
+        credentials.insert(credential.digest, Slot::Live(session));
+        known.push(credential);
         Ok(true)
     }
 

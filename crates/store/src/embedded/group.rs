@@ -299,6 +299,10 @@ impl<'e> Group<'e> {
             return Ok(Decided::Done);
         };
         let mut record = SessionRecord::read(&bytes)?;
+        // What has expired by itself makes room, so that a session that is refreshed for weeks stays small.
+        for expired in record.without_expired(now) {
+            self.remove(Table::Credentials, expired.as_bytes());
+        }
         record.push(&credential);
         self.write(Table::Sessions, session.as_bytes(), record.to_bytes()?);
         self.write(Table::Credentials, credential.digest.as_bytes(), CredentialRecord::live(session));

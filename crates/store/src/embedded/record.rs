@@ -177,6 +177,12 @@ impl<'a> SessionRecord<'a> {
         })
     }
 
+    /// Takes out the credentials that have expired by themselves and names them.
+    pub(super) fn without_expired(&mut self, now: Timestamp) -> Vec<CredentialDigest> {
+        let lives = |stored: &mut StoredCredential| stored.expires > now.as_millis();
+        self.credentials.extract_if(.., |stored| !lives(stored)).map(|stored| CredentialDigest::from_bytes(stored.digest)).collect()
+    }
+
     pub(super) fn push(&mut self, credential: &Credential) {
         self.credentials.push(StoredCredential::of(credential));
     }
