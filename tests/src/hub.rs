@@ -26,7 +26,8 @@ impl Accounts {
     /// Of the `alice` in realm `LDAP`.
     pub const LDAP: &str = "another-password";
 
-    fn toml() -> &'static str {
+    /// Their lines in a configuration.
+    pub fn toml() -> &'static str {
         static TOML: OnceLock<String> = OnceLock::new();
         TOML.get_or_init(|| {
             let account = |realm: &str, name: &str, password: &str, more: &str| {
@@ -53,6 +54,7 @@ pub struct TestHub {
     configuration: String,
     running: Option<Running>,
     address: SocketAddr,
+    scheme: &'static str,
 }
 
 #[derive(Debug)]
@@ -78,12 +80,26 @@ impl TestHub {
     /// # Errors
     /// What keeps it from starting.
     pub fn with_platforms(tables: &str) -> Result<Self, String> {
+        Self::with_server("", tables)
+    }
+
+    /// A hub with these platform tables that speaks TLS, with a certificate from [`Certificate`](crate::tls::Certificate).
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub fn over_tls(certificate: &crate::tls::Certificate, tables: &str) -> Result<Self, String> {
+        Self::with_server(&certificate.server_line(), tables)
+    }
+
+    fn with_server(server: &str, tables: &str) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|fault| fault.to_string())?;
-        let head = "[server]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+        let head = "[admin]\nlisten = \"127.0.0.1:0\"\n\
                     [redirects]\nallow = [\"https://www.example.com\", \"https://*.example.org\", \"http://localhost:3000\"]\n";
-        let configuration = format!("{head}{}{tables}", Accounts::toml());
+        let server_table = format!("[server]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n{server}\n");
+        let configuration = format!("{server_table}{head}{}{tables}", Accounts::toml());
+        let scheme = if server.is_empty() { "http" } else { "https" };
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut hub = Self { folder, clock: Arc::default(), configuration, running: None, address };
+        let mut hub = Self { folder, clock: Arc::default(), configuration, running: None, address, scheme };
         hub.run()?;
         Ok(hub)
     }
@@ -146,7 +162,7 @@ impl TestHub {
 
     /// The public URL, without a slash at its end.
     pub fn base(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// What its platforms share: a way to the store behind the server's back.

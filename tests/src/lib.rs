@@ -11,3 +11,4 @@ pub mod hub;
 pub mod node;
 pub mod process;
 pub mod skip;
+pub mod tls;

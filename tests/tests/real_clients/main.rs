@@ -8,6 +8,7 @@ mod browser;
 mod curl;
 mod logins;
 mod sitefinity;
+mod wix;
 
 use std::process::ExitCode;
 
@@ -18,5 +19,6 @@ fn main() -> ExitCode {
     browser::add(&mut run);
     curl::add(&mut run);
     sitefinity::add(&mut run);
+    wix::add(&mut run);
     run.finish()
 }
