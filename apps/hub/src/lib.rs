@@ -5,7 +5,6 @@
 
 mod admin;
 pub mod cli;
-mod clock;
 pub mod config;
 pub mod demo;
 mod index;
@@ -16,7 +15,7 @@ mod stores;
 mod tls;
 mod vendors;
 
-pub use clock::SystemClock;
+pub use logout_identity::SystemClock;
 pub use server::{Hub, Options, StartFault};
 
 /// What this build has in it.

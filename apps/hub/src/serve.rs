@@ -4,11 +4,11 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use logout_identity::SystemClock;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::ServeArgs;
-use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::server::{Hub, Options, StartFault};
 use crate::{COMPILED, logging};

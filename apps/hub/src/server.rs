@@ -14,12 +14,11 @@ use logout_core::cors::OriginList;
 use logout_core::housekeeping::Housekeeping;
 use logout_core::ports::Clock;
 use logout_core::store::{MemoryStore, SessionStore};
-use logout_identity::{AccountFault, JwtTokens, PasswordAccounts};
+use logout_identity::{AccountFault, JwtTokens, PasswordAccounts, SystemClock};
 use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::admin::{self, AdminGuard};
-use crate::clock::SystemClock;
 use crate::config::{AccountConfig, Config, ConfigErrors, PlatformConfig, admin_token};
 use crate::index::Index;
 use crate::stores::{self, StoreFault};

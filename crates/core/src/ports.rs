@@ -35,6 +35,22 @@ pub struct Account {
     pub administrator: bool,
 }
 
+impl Account {
+    /// An account called `name` in realm `Default`, shown by that name, without mail address, person, groups and rights.
+    pub fn new(name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self {
+            realm: "Default".to_owned(),
+            display_name: name.clone(),
+            name,
+            person: None,
+            email: None,
+            groups: Vec::new(),
+            administrator: false,
+        }
+    }
+}
+
 /// The accounts could not be asked just now.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("accounts are not available")]

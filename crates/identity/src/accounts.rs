@@ -11,7 +11,7 @@ use logout_core::credential::Secret;
 use logout_core::ports::{Account, Accounts, AccountsUnavailable};
 use tokio::sync::Semaphore;
 
-use crate::password::{HashFault, decoy, parse_hash, verify};
+use crate::password::{HashFault, HashingFailed, decoy, hash_password, parse_hash, verify};
 
 /// How many verifications may wait for each one that runs. At the recommended costs the last in the queue waits for less
 /// than a second; whoever comes later is told at once that accounts are not available.
@@ -24,6 +24,16 @@ pub struct PasswordAccount {
     pub account: Account,
     /// The argon2 hash, as a PHC string.
     pub password_hash: Secret,
+}
+
+impl PasswordAccount {
+    /// An account with this password, for accounts that are made in code. Hashes it: tens of milliseconds and 19 MiB.
+    ///
+    /// # Errors
+    /// [`HashingFailed`], which a healthy machine never sees.
+    pub fn with_password(account: Account, password: &Secret) -> Result<Self, HashingFailed> {
+        Ok(Self { account, password_hash: Secret::new(hash_password(password)?) })
+    }
 }
 
 impl fmt::Debug for PasswordAccount {
@@ -125,7 +135,10 @@ impl PasswordAccounts {
     /// The accounts that answer to `login`, best first.
     fn candidates<'a>(&'a self, realm: Option<&'a str>, login: &str) -> impl Iterator<Item = &'a Entry> + use<'a> {
         let indexes = self.by_login.get(&login.to_ascii_lowercase()).map_or(&[][..], Vec::as_slice);
-        indexes.iter().map(|at| &self.entries[*at]).filter(move |entry| realm.is_none_or(|realm| entry.account.realm.eq_ignore_ascii_case(realm)))
+        indexes
+            .iter()
+            .map(|at| &self.entries[*at])
+            .filter(move |entry| realm.is_none_or(|realm| entry.account.realm.eq_ignore_ascii_case(realm)))
     }
 
     /// Verifies against each hash on a blocking thread and says which ones match.

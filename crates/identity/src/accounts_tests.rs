@@ -125,3 +125,12 @@ fn a_hash_that_is_none_is_named_but_not_shown() {
     assert_eq!(fault.to_string(), "the password hash of account alice in realm Default: not a complete PHC string");
     assert!(!format!("{broken:?}{fault:?}").contains("canary"));
 }
+
+#[tokio::test]
+async fn an_account_made_in_code_logs_in_with_its_password_and_no_other() {
+    let alice = PasswordAccount::with_password(Account::new("alice"), &Secret::new("one")).unwrap();
+    let accounts = PasswordAccounts::new(vec![alice]).unwrap();
+    for (password, verified) in [("one", Some(Account::new("alice"))), ("two", None)] {
+        assert_eq!(accounts.verify(Some("Default"), "alice", &Secret::new(password)).await.unwrap(), verified, "{password}");
+    }
+}

@@ -9,10 +9,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use logout_core::credential::Secret;
+use logout_identity::SystemClock;
 use serde::Serialize;
 
 use crate::cli::DemoArgs;
-use crate::clock::SystemClock;
 use crate::config::{Config, ConfigErrors};
 use crate::serve::{Addresses, failed, until_told_to_stop};
 use crate::server::{Hub, Options};

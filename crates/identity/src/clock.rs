@@ -1,11 +1,11 @@
-//! The time of day, from the operating system.
+//! The time of day, from the operating system. No session's life is measured by any other clock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use logout_core::ports::Clock;
 use logout_core::time::Timestamp;
 
-/// The operating system's clock.
+/// The operating system's clock. Before 1970 it shows the epoch.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
