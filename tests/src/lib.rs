@@ -6,9 +6,11 @@
 pub mod browser;
 pub mod contract;
 pub mod curl;
+pub mod disk;
 pub mod http;
 pub mod hub;
 pub mod node;
 pub mod process;
+pub mod server;
 pub mod skip;
 pub mod tls;

@@ -5,11 +5,16 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
 
+use crate::disk::SmallDisk;
 use crate::process;
+
+/// How long it may take to find out whether programs may be traced.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The variable that names the programs which must be there.
 pub const REQUIRE: &str = "LOGOUT_HUB_REQUIRE";
@@ -23,10 +28,14 @@ pub enum Need {
     Curl,
     /// Node.js with the packages of `tests/clients`.
     Node,
+    /// A small disk to fill: the right to mount one.
+    SmallDisk,
+    /// strace, and the right to trace.
+    Strace,
 }
 
 impl Need {
-    const ALL: [Self; 3] = [Self::Chromium, Self::Curl, Self::Node];
+    const ALL: [Self; 5] = [Self::Chromium, Self::Curl, Self::Node, Self::SmallDisk, Self::Strace];
 
     /// Its name in `LOGOUT_HUB_REQUIRE`.
     pub fn name(self) -> &'static str {
@@ -34,6 +43,8 @@ impl Need {
             Self::Chromium => "chromium",
             Self::Curl => "curl",
             Self::Node => "node",
+            Self::SmallDisk => "small-disk",
+            Self::Strace => "strace",
         }
     }
 
@@ -43,10 +54,29 @@ impl Need {
             Self::Chromium => &["chromium", "chromedriver"],
             Self::Curl => &["curl"],
             Self::Node => &["node"],
+            Self::SmallDisk => &["mount", "umount"],
+            Self::Strace => &["strace"],
         };
         let absent = programs.iter().find(|program| process::find(program).is_none());
         let reason = absent.map(|program| format!("{program} is not installed"));
-        reason.or_else(|| if self == Self::Node { packages_missing(&clients()) } else { None })
+        reason.or_else(|| match self {
+            Self::Chromium | Self::Curl => None,
+            Self::Node => packages_missing(&clients()),
+            Self::SmallDisk => SmallDisk::mount().err(),
+            Self::Strace => not_traceable(),
+        })
+    }
+}
+
+/// Why programs may not be traced here; `None` when they may.
+fn not_traceable() -> Option<String> {
+    let mut strace = Command::new("strace");
+    let traced = process::run(strace.args(["-D", "-f", "-o", "/dev/null", "true"]), b"", PATIENCE);
+    let refused = |reason: &str| Some(format!("tracing is refused: {}", reason.lines().next().unwrap_or_default()));
+    match traced {
+        Ok(ended) if ended.status.success() && ended.stderr.is_empty() => None,
+        Ok(ended) => refused(&ended.stderr),
+        Err(reason) => refused(&reason),
     }
 }
 
@@ -73,9 +103,10 @@ fn packages_missing(folder: &Path) -> Option<String> {
 /// # Errors
 /// It names something that no test needs, which would otherwise require nothing without anybody noticing.
 pub fn required(list: &str) -> Result<BTreeSet<Need>, String> {
+    let names = Need::ALL.map(Need::name).join(", ");
     let words = list.split(',').map(str::trim).filter(|word| !word.is_empty());
     let known = |word: &str| Need::ALL.into_iter().find(|need| need.name() == word);
-    words.map(|word| known(word).ok_or_else(|| format!("{REQUIRE} names {word:?}; known are chromium, curl and node"))).collect()
+    words.map(|word| known(word).ok_or_else(|| format!("{REQUIRE} names {word:?}; known are {names}"))).collect()
 }
 
 /// A run of tests with needs.

@@ -1,0 +1,244 @@
+//! Sessions of every vendor, loaded straight into a store: how each is signed out, and what its old credential opens.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use logout_core::Vendor;
+use logout_core::credential::{Credential, CredentialDigest};
+use logout_core::platform::PlatformName;
+use logout_core::ports::{Clock as _, TokenClaims, Tokens};
+use logout_core::session::{ClientId, Device, Person, Session, SessionId, Subject};
+use logout_core::store::{Opened, SessionStore};
+use logout_core::time::Timestamp;
+use logout_hub::SystemClock;
+use logout_identity::JwtTokens;
+use logout_store::FjallStore;
+use logout_tests::http::{Answer, Request};
+use logout_tests::hub::Accounts;
+
+pub(crate) const VENDORS: [Vendor; 4] = [Vendor::Assets, Vendor::HclDx, Vendor::Sitefinity, Vendor::Wix];
+
+/// The Wix app of [`PLATFORMS`].
+pub(crate) const CLIENT: &str = "12345678-1234-1234-1234-123456789012";
+/// The content item of [`PLATFORMS`] that takes a login.
+const CONTENT: &str = "3f1c2a9e-0000-4000-8000-000000000002";
+
+/// One platform of every vendor at the root, each called like its vendor.
+pub(crate) const PLATFORMS: &str = r#"
+[[platform]]
+name = "assets"
+vendor = "assets"
+[[platform]]
+name = "hcl-dx"
+vendor = "hcl-dx"
+[[platform.content]]
+id = "3f1c2a9e-0000-4000-8000-000000000002"
+title = "Members"
+[[platform]]
+name = "sitefinity"
+vendor = "sitefinity"
+[[platform]]
+name = "wix"
+vendor = "wix"
+[[platform.app]]
+client_id = "12345678-1234-1234-1234-123456789012"
+redirect_uris = ["https://www.example.com/goodbye"]
+redirect_domains = [".example.org"]
+"#;
+
+/// How long sessions of these tests last.
+const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
+/// How many sessions are opened at once.
+const LOADING: usize = 512;
+
+/// Writes a configuration of [`PLATFORMS`] on the embedded store into `folder`.
+pub(crate) fn configure(folder: &Path) {
+    let head = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"fjall:sessions\"\n";
+    fs::write(folder.join("hub.toml"), format!("{head}{}{PLATFORMS}", Accounts::toml())).unwrap();
+}
+
+/// Opens `count` sessions, of all vendors in turn, in the store that [`configure`] names; no server may run on it.
+pub(crate) fn load(folder: &Path, count: usize) -> Vec<Sample> {
+    actix_web::rt::System::new().block_on(async {
+        let store = FjallStore::open(&folder.join("sessions")).unwrap();
+        let tokens = JwtTokens::load(&store, &SystemClock).await.unwrap();
+        let now = SystemClock.now();
+        let (sessions, samples): (Vec<_>, Vec<_>) =
+            (0..count).map(|number| Sample::new(VENDORS[number % VENDORS.len()], number, &tokens, now)).unzip();
+        let mut opening = stream::iter(sessions).map(|session| store.open(session, false, now)).buffer_unordered(LOADING);
+        while let Some(opened) = opening.next().await {
+            assert_eq!(opened, Ok(Opened::Opened));
+        }
+        samples
+    })
+}
+
+/// A session, and the credential that opens it.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) vendor: Vendor,
+    pub(crate) id: SessionId,
+    pub(crate) secret: String,
+}
+
+impl Sample {
+    /// The `number`th session of alice's at the platform called like its vendor.
+    pub(crate) fn new(vendor: Vendor, number: usize, tokens: &dyn Tokens, now: Timestamp) -> (Session, Self) {
+        let platform = PlatformName::new(vendor.name());
+        let expires = now.plus(LIFETIME);
+        let id = SessionId::at(now);
+        let token = |audience: &str, vendor: &[(&str, &str)]| {
+            let claims = TokenClaims {
+                iss: platform.as_str().to_owned(),
+                aud: audience.to_owned(),
+                sub: "alice".to_owned(),
+                jti: id.to_string(),
+                iat: now.as_secs(),
+                exp: expires.as_secs(),
+                vendor: vendor.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            };
+            tokens.mint(&claims).unwrap().reveal().to_owned()
+        };
+        let (purpose, secret, realm) = match vendor {
+            Vendor::Assets => ("authToken", token("authToken", &[("reqCsrf", "false")]), "Default"),
+            Vendor::HclDx => ("ltpa", format!("{id}{number:06}=="), "Default"),
+            Vendor::Sitefinity => ("site", format!("{id}{number:06}"), "default"),
+            Vendor::Wix => ("access", format!("OauthNG.JWS.{}", token("access", &[("client_id", CLIENT)])), "Default"),
+        };
+        let session = Session {
+            id,
+            sign_on: None,
+            subject: Subject::new(realm, "alice"),
+            person: Some(Person::new("alice@example.com")),
+            client: (vendor == Vendor::Wix).then(|| ClientId::new(CLIENT)),
+            administrator: false,
+            credentials: vec![Credential { digest: CredentialDigest::of(&platform, purpose, &secret), expires, csrf_due: false }],
+            csrf: None,
+            opened: now,
+            seen: now,
+            idle_timeout: None,
+            expires,
+            device: Device::default(),
+            platform,
+        };
+        (session, Self { vendor, id, secret })
+    }
+
+    /// Opens one in the store of a server that runs.
+    pub(crate) fn open(vendor: Vendor, number: usize, store: &dyn SessionStore, tokens: &dyn Tokens, now: Timestamp) -> Self {
+        let (session, sample) = Self::new(vendor, number, tokens, now);
+        assert_eq!(futures_executor::block_on(store.open(session, false, now)), Ok(Opened::Opened));
+        sample
+    }
+
+    /// The header that presents the credential.
+    pub(crate) fn header(&self) -> (&'static str, String) {
+        match self.vendor {
+            Vendor::Assets => ("Authorization", format!("Bearer {}", self.secret)),
+            Vendor::HclDx => ("Cookie", format!("LtpaToken2={}", self.secret)),
+            Vendor::Sitefinity => ("Cookie", format!(".AspNet.Cookies={}", self.secret)),
+            Vendor::Wix => ("Authorization", self.secret.clone()),
+        }
+    }
+
+    /// The request with the credential.
+    pub(crate) fn with(&self, request: Request) -> Request {
+        let (name, value) = self.header();
+        request.header(name, &value)
+    }
+
+    /// Signs it out as the vendor documents it.
+    pub(crate) fn sign_out(&self) -> Request {
+        let (method, target) = sign_out(self.vendor);
+        self.with(Request::new(method, target))
+    }
+
+    /// The same as bytes, for a connection that stays open.
+    pub(crate) fn sign_out_bytes(&self) -> Vec<u8> {
+        let ((method, target), (name, value)) = (sign_out(self.vendor), self.header());
+        format!("{method} {target} HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\n{name}: {value}\r\n\r\n").into_bytes()
+    }
+
+    /// Whether the credential opens the session, on which all of the vendor's probes have to agree.
+    pub(crate) fn is_alive(&self, address: SocketAddr) -> bool {
+        let mut answers = probes(self.vendor).into_iter().map(|(request, is_alive)| {
+            let answer = self.with(request.clone()).send(address);
+            is_alive(&answer).unwrap_or_else(|| panic!("{request:?}: {} {}", answer.status, answer.text()))
+        });
+        let first = answers.next().unwrap();
+        assert!(answers.all(|answer| answer == first), "the probes of {} do not agree", self.vendor);
+        first
+    }
+}
+
+/// The method and target of each vendor's documented sign-out.
+pub(crate) fn sign_out(vendor: Vendor) -> (&'static str, &'static str) {
+    match vendor {
+        Vendor::Assets => ("POST", "/services/logout"),
+        Vendor::HclDx => ("POST", "/dx/api/core/v1/auth/logout"),
+        Vendor::Sitefinity => ("GET", "/Sitefinity/SignOut?sts_signout=true"),
+        Vendor::Wix => ("POST", "/_api/iam/authentication/v1/logout"),
+    }
+}
+
+/// Whether an answer says, in the vendor's words, that a sign-out was done.
+pub(crate) fn says_done(vendor: Vendor, answer: &Answer) -> bool {
+    match vendor {
+        Vendor::Assets => answer.status == 200 && answer.text() == r#"{"logoutSuccess":true}"#,
+        Vendor::HclDx => answer.status == 200 && answer.text().contains("You are successfully logged out"),
+        Vendor::Sitefinity => answer.status == 302,
+        Vendor::Wix => answer.status == 200 && answer.text().contains("signed out"),
+    }
+}
+
+type Probe = (Request, fn(&Answer) -> Option<bool>);
+
+/// Every request by which a client of the vendor learns whether it is signed in.
+pub(crate) fn probes(vendor: Vendor) -> Vec<Probe> {
+    let by_status: fn(&Answer) -> Option<bool> = |answer| match answer.status {
+        200 => Some(true),
+        401 => Some(false),
+        _ => None,
+    };
+    match vendor {
+        Vendor::Assets => {
+            let by_object: fn(&Answer) -> Option<bool> = |answer| match answer.json().get("errorcode") {
+                None => (answer.status == 200).then_some(true),
+                Some(code) => (code == 401).then_some(false),
+            };
+            ["/services/profile", "/services/ping", "/services/search?q="].map(|target| (Request::get(target), by_object)).into()
+        }
+        Vendor::HclDx => {
+            let by_redirect: fn(&Answer) -> Option<bool> = |answer| match answer.status {
+                200 => Some(true),
+                302 => Some(false),
+                _ => None,
+            };
+            let by_page: fn(&Answer) -> Option<bool> = |answer| Some(!answer.text().contains("Nobody is signed in"));
+            vec![
+                (Request::post("/dx/api/core/v1/auth/validate"), by_status),
+                (Request::get(&format!("/dx/api/core/v1/dxmyrest/webcontent/contents/{CONTENT}")), by_status),
+                (Request::get("/wps/myportal"), by_redirect),
+                (Request::get("/wps/portal"), by_page),
+            ]
+        }
+        Vendor::Sitefinity => {
+            let by_flag: fn(&Answer) -> Option<bool> = |answer| answer.json()["IsLoggedIn"].as_bool();
+            let by_value: fn(&Answer) -> Option<bool> = |answer| answer.json()["value"]["IsAuthenticated"].as_bool();
+            vec![
+                (Request::get("/rest-api/login-status"), by_flag),
+                (Request::get("/api/default/users/current"), by_value),
+                (Request::get("/sf/system/users/current"), by_value),
+            ]
+        }
+        Vendor::Wix => vec![
+            (Request::get("/members/v1/members/my"), by_status),
+            (Request::get("/_api/members/v1/members/my"), by_status),
+            // A redirect session is only given to somebody who is signed in.
+            (Request::post("/headless/v1/redirect-session").json(&serde_json::json!({ "logout": { "clientId": CLIENT } })), by_status),
+        ],
+    }
+}
