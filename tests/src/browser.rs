@@ -131,6 +131,12 @@ impl Browser {
         jar(&self.call("GET", "/cookie", &Value::Null))
     }
 
+    /// Puts a cookie that was in the jar before back into it, for the page's host.
+    pub fn put_back(&self, cookie: &JarCookie) {
+        let JarCookie { name, value, http_only, secure } = cookie;
+        self.call("POST", "/cookie", &json!({ "cookie": { "name": name, "value": value, "httpOnly": http_only, "secure": secure } }));
+    }
+
     /// Every cookie in the jar, of whatever site and path.
     pub fn whole_jar(&self) -> Vec<JarCookie> {
         jar(&self.call("POST", "/goog/cdp/execute", &json!({ "cmd": "Storage.getCookies", "params": {} }))["cookies"])

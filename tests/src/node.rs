@@ -30,3 +30,31 @@ pub fn run(script: &str, input: &Value, authority: Option<&Path>) -> Value {
     serde_json::from_slice(&ended.stdout)
         .unwrap_or_else(|fault| panic!("{script}: {fault} in {:?}\n{}", String::from_utf8_lossy(&ended.stdout), ended.stderr))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(file: &str) -> Value {
+        serde_json::from_slice(&std::fs::read(clients().join(file)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_lock_file_says_what_every_package_is_and_not_where_it_came_from() {
+        let lock = read("package-lock.json");
+        let packages = lock["packages"].as_object().unwrap();
+        for (path, package) in packages.iter().filter(|(path, _)| !path.is_empty()) {
+            assert!(package.get("resolved").is_none(), "{path} names a registry");
+            assert!(package["integrity"].as_str().is_some_and(|digest| digest.starts_with("sha512-")), "{path}");
+        }
+        assert!(packages.len() > 4);
+    }
+
+    #[test]
+    fn the_vendors_packages_are_pinned() {
+        let package = read("package.json");
+        for (name, version) in package["dependencies"].as_object().unwrap() {
+            assert!(version.as_str().unwrap().split('.').all(|part| part.bytes().all(|byte| byte.is_ascii_digit())), "{name} {version}");
+        }
+    }
+}

@@ -6,6 +6,7 @@ use logout_tests::browser::{Browser, JarCookie};
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::skip::{Need, Run};
+use logout_tests::tls::Certificate;
 use serde_json::{Value, json};
 
 use crate::logins::{self, WIX_APP, dead, text};
@@ -14,6 +15,7 @@ pub(crate) fn add(run: &mut Run) {
     let mut test = |name, body| run.test(name, &[Need::Chromium], body);
     test("browser::sitefinity_sign_out_leaves_no_cookie_and_leads_to_the_root", sitefinity);
     test("browser::sitefinity_without_sts_signout_keeps_what_signs_in_again", sitefinity_site_only);
+    test("browser::secure_cookies_are_gone_after_a_sign_out_over_tls_and_dead_when_put_back", over_tls);
     test("browser::assets_logout_leaves_no_cookie_and_leads_to_the_landing_page", assets);
     test("browser::assets_logout_leads_to_another_site_that_is_allowed", assets_elsewhere);
     test("browser::hcl_dx_portal_logout_leaves_no_cookie_and_leads_to_the_public_home", hcl_dx);
@@ -74,6 +76,30 @@ fn sitefinity_site_only() {
     browser.open(&format!("{}/Sitefinity/Authenticate/OpenID/connect/authorize?redirect_uri=%2Frest-api%2Flogin-status", hub.base()));
     assert_eq!(browser.url(), status);
     assert!(browser.text().contains("\"IsLoggedIn\":true"), "{}", browser.text());
+}
+
+fn over_tls() {
+    let certificate = Certificate::new();
+    let hub = TestHub::over_tls(&certificate, "[[platform]]\nname = \"cms\"\nvendor = \"sitefinity\"\n").unwrap();
+    let browser = Browser::start();
+    log_in_at_sitefinity(&browser, &hub);
+    let cookies = browser.cookies();
+    assert!(cookies.len() == 3 && cookies.iter().all(|cookie| cookie.secure && cookie.http_only), "{cookies:?}");
+    let status = format!("{}/rest-api/login-status", hub.base());
+    browser.open(&status);
+    assert!(browser.text().contains("\"IsLoggedIn\":true"), "{}", browser.text());
+
+    browser.open(&format!("{}/Sitefinity/SignOut?sts_signout=true", hub.base()));
+    assert_eq!(browser.url(), format!("{}/", hub.base()));
+    assert_no_cookie_is_left(&browser);
+    for cookie in &cookies {
+        browser.put_back(cookie);
+    }
+    assert_eq!(browser.cookies().len(), 3);
+    browser.open(&status);
+    assert!(browser.text().contains("\"IsLoggedIn\":false"), "{}", browser.text());
+    browser.open(&format!("{}/Sitefinity/Authenticate/OpenID/connect/authorize", hub.base()));
+    assert!(browser.text().contains("User name"), "{}", browser.text());
 }
 
 /// Logs `alice` in by a form that is posted to Assets' login service, and returns the cookie's value.
