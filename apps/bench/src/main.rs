@@ -4,6 +4,8 @@
 //! `cargo run --release -p logout-bench` prints a table. The hub and the bare app are processes of their own (this binary,
 //! started again), so that each one's CPU time can be read.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line")]
+
 mod client;
 mod report;
 mod subject;

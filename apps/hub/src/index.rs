@@ -73,7 +73,7 @@ impl Index {
                 ends: clock_time(session.ends_by(session.seen)),
                 since: clock_time(session.opened),
                 platform: session.platform.to_string(),
-                subject: session.subject.name,
+                subject: session.subject.name.to_string(),
             });
             people = Some(rows.collect());
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -72,15 +73,15 @@ impl SignOnId {
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Subject {
     /// Where the name is unique: a Sitefinity membership provider, say.
-    pub realm: String,
+    pub realm: Arc<str>,
     /// The name, in the spelling that the adapter compares by.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl Subject {
     /// The subject called `name` in `realm`.
-    pub fn new(realm: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { realm: realm.into(), name: name.into() }
+    pub fn new(realm: impl AsRef<str>, name: impl AsRef<str>) -> Self {
+        Self { realm: realm.as_ref().into(), name: name.as_ref().into() }
     }
 }
 
@@ -89,12 +90,12 @@ macro_rules! text_id {
         $(#[$doc])*
         #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The one with this text.
-            pub fn new(text: impl Into<String>) -> Self {
-                Self(text.into())
+            pub fn new(text: impl AsRef<str>) -> Self {
+                Self(text.as_ref().into())
             }
 
             /// Its text.

@@ -89,7 +89,7 @@ pub(crate) async fn protected_home(request: &Request, sessions: &SessionAuthorit
 async fn signed_in(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Option<String>, Refusal> {
     for ltpa in dialect.tokens(request) {
         if let Some((session, _)) = sessions.session(&dialect.digest(ltpa)).await? {
-            return Ok(Some(session.subject.name.clone()));
+            return Ok(Some(session.subject.name.to_string()));
         }
     }
     if dialect.config.track_logged_out_tokens {

@@ -25,7 +25,7 @@ pub(crate) fn telling(session: &Session, sessions: &SessionAuthority) -> Result<
     let claims = TokenClaims {
         iss: session.platform.as_str().to_owned(),
         aud: LTPA.to_owned(),
-        sub: session.subject.name.clone(),
+        sub: session.subject.name.to_string(),
         jti: session.id.to_string(),
         iat: session.opened.as_secs(),
         // Rounded up: the tombstone, which is exact, ends first.

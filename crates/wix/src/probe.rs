@@ -26,7 +26,7 @@ pub(crate) async fn member(request: &Request, sessions: &SessionAuthority, diale
     };
     let session = session.ok_or(Refusal::NotSignedIn)?;
     let Some(account) = account_of(sessions, &session) else {
-        return Err(if session.subject.realm == VISITOR { Refusal::Forbidden } else { Refusal::NotSignedIn }.into());
+        return Err(if &*session.subject.realm == VISITOR { Refusal::Forbidden } else { Refusal::NotSignedIn }.into());
     };
     Ok(json_answer(
         200,
@@ -49,7 +49,7 @@ pub(crate) async fn token_info(request: &Request, sessions: &SessionAuthority, d
     let (Some(session), Some(claims)) = (live_by_token(token, sessions).await?, verified(token, sessions)) else { return inactive() };
     let kind = match account_of(sessions, &session) {
         Some(_) => "MEMBER",
-        None if session.subject.realm == VISITOR => "VISITOR",
+        None if &*session.subject.realm == VISITOR => "VISITOR",
         None => return inactive(),
     };
     Ok(json_answer(

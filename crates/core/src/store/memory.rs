@@ -1,6 +1,7 @@
 //! Sessions in this process's memory: for tests and for embedding. Nothing survives a restart.
 
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry as Slotted;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::ops::Bound;
@@ -25,14 +26,42 @@ pub struct MemoryStore {
 struct State {
     sessions: BTreeMap<SessionId, Entry>,
     credentials: HashMap<CredentialDigest, Slot, Uniform>,
-    by_sign_on: HashMap<SignOnId, BTreeSet<SessionId>, Uniform>,
-    by_subject: HashMap<(PlatformName, Subject), BTreeSet<SessionId>>,
-    by_person: HashMap<Person, BTreeSet<SessionId>>,
+    by_sign_on: HashMap<SignOnId, Listed, Uniform>,
+    by_subject: HashMap<(PlatformName, Subject), Listed>,
+    by_person: HashMap<Person, Listed>,
     receipts: BTreeMap<ReceiptId, Receipt>,
     once: HashMap<CredentialDigest, (Vec<u8>, Timestamp)>,
     agreed: HashMap<String, Vec<u8>>,
     /// What is to be forgotten when, soonest first.
     forget: BinaryHeap<Reverse<(Timestamp, Forget)>>,
+}
+
+/// The sessions under one key of an index. Most keys have one, which needs no memory of its own.
+#[derive(Debug)]
+enum Listed {
+    Many(BTreeSet<SessionId>),
+    One(SessionId),
+}
+
+impl Listed {
+    fn ids(&self) -> impl Iterator<Item = SessionId> + '_ {
+        let (one, many) = match self {
+            Self::Many(ids) => (None, Some(ids)),
+            Self::One(id) => (Some(*id), None),
+        };
+        one.into_iter().chain(many.into_iter().flatten().copied())
+    }
+
+    /// Takes `id` out; whether nothing is left.
+    fn remove(&mut self, id: SessionId) -> bool {
+        match self {
+            Self::Many(ids) => {
+                ids.remove(&id);
+                ids.is_empty()
+            }
+            Self::One(only) => *only == id,
+        }
+    }
 }
 
 /// For keys that are random to their last byte, or digests: they are hashes already.
@@ -98,7 +127,7 @@ impl State {
     }
 
     fn targets(&self, target: &EndTarget, at: Timestamp) -> Vec<SessionId> {
-        let listed = |set: Option<&BTreeSet<SessionId>>| set.into_iter().flatten().copied().collect();
+        let listed = |listed: Option<&Listed>| listed.into_iter().flat_map(Listed::ids).collect();
         match target {
             EndTarget::Expired(id) => self.sessions.get(id).filter(|entry| !entry.is_live(at)).map(|_| *id).into_iter().collect(),
             EndTarget::Person(person) => listed(self.by_person.get(person)),
@@ -122,22 +151,31 @@ impl State {
             }
         }
         if let Some(sign_on) = session.sign_on {
-            unlist(&mut self.by_sign_on, &sign_on, id);
+            unlist(&mut self.by_sign_on, sign_on, id);
         }
-        unlist(&mut self.by_subject, &(session.platform.clone(), session.subject.clone()), id);
-        if let Some(person) = &session.person {
+        unlist(&mut self.by_subject, (session.platform.clone(), session.subject.clone()), id);
+        if let Some(person) = session.person.clone() {
             unlist(&mut self.by_person, person, id);
         }
         Some(session)
     }
 }
 
-fn unlist<K: Eq + Hash, S: BuildHasher>(index: &mut HashMap<K, BTreeSet<SessionId>, S>, key: &K, id: SessionId) {
-    if let Some(set) = index.get_mut(key) {
-        set.remove(&id);
-        if set.is_empty() {
-            index.remove(key);
-        }
+fn list<K: Eq + Hash, S: BuildHasher>(index: &mut HashMap<K, Listed, S>, key: K, id: SessionId) {
+    match index.entry(key) {
+        Slotted::Vacant(free) => drop(free.insert(Listed::One(id))),
+        Slotted::Occupied(mut taken) => match taken.get_mut() {
+            Listed::Many(ids) => drop(ids.insert(id)),
+            Listed::One(other) => *taken.get_mut() = Listed::Many(BTreeSet::from([*other, id])),
+        },
+    }
+}
+
+fn unlist<K: Eq + Hash, S: BuildHasher>(index: &mut HashMap<K, Listed, S>, key: K, id: SessionId) {
+    if let Slotted::Occupied(mut taken) = index.entry(key)
+        && taken.get_mut().remove(id)
+    {
+        taken.remove();
     }
 }
 
@@ -146,15 +184,15 @@ impl SessionStore for MemoryStore {
     async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, StoreUnavailable> {
         let mut state = self.state()?;
         if let Some(sign_on) = session.sign_on {
-            let alive = state.by_sign_on.get(&sign_on).is_some_and(|ids| ids.iter().any(|id| state.live(*id, now).is_some()));
+            let alive = state.by_sign_on.get(&sign_on).is_some_and(|ids| ids.ids().any(|id| state.live(id, now).is_some()));
             if joins && !alive {
                 return Ok(Opened::SignOnEnded);
             }
-            state.by_sign_on.entry(sign_on).or_default().insert(session.id);
+            list(&mut state.by_sign_on, sign_on, session.id);
         }
-        state.by_subject.entry((session.platform.clone(), session.subject.clone())).or_default().insert(session.id);
+        list(&mut state.by_subject, (session.platform.clone(), session.subject.clone()), session.id);
         if let Some(person) = session.person.clone() {
-            state.by_person.entry(person).or_default().insert(session.id);
+            list(&mut state.by_person, person, session.id);
         }
         for credential in &session.credentials {
             state.credentials.insert(credential.digest, Slot::Live(session.id));

@@ -21,7 +21,7 @@ fn an_administrator_ends_every_session_of_a_user_and_keeps_his_own() {
     assert!(cms.site_lives(&alice.site) && cms.token_service_lives(&alice.token_service));
     let [receipt] = &cms.receipts()[..] else { panic!("one receipt") };
     assert_eq!((receipt.reason, receipt.reach, receipt.sessions.len()), (Reason::Administrator, Reach::Subject, 8));
-    assert!(receipt.sessions.iter().all(|session| session.subject.name == "bob"));
+    assert!(receipt.sessions.iter().all(|session| &*session.subject.name == "bob"));
 }
 
 /// Names that somebody has, and names that nobody has.

@@ -141,7 +141,7 @@ fn a_receipt_says_what_ended_how_far_and_why() {
         let receipts = cms.receipts();
         let receipt = receipts.iter().find(|receipt| Some(receipt.id.to_string().as_str()) == header(&response, "logout-receipt")).unwrap();
         assert_eq!((receipt.reason, receipt.reach), (Reason::User, reach), "{query}");
-        assert_eq!(receipt.sessions.iter().filter(|session| session.subject.name == "alice").count(), receipt.sessions.len());
+        assert_eq!(receipt.sessions.iter().filter(|session| &*session.subject.name == "alice").count(), receipt.sessions.len());
         assert!(receipt.sessions.len() >= sessions, "{query}: {receipt:?}");
     }
 }

@@ -205,7 +205,7 @@ impl<'e> Group<'e> {
                     EndTarget::Session(_) => true,
                     EndTarget::SignOn(sign_on) => session.sign_on() == Some(*sign_on),
                     EndTarget::Subject(platform, subject) => {
-                        session.platform() == platform.as_str() && session.realm() == subject.realm && session.name() == subject.name
+                        session.platform() == platform.as_str() && session.realm() == &*subject.realm && session.name() == &*subject.name
                     }
                 }
             }
