@@ -5,10 +5,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set itself up should stop")]
 #![allow(clippy::print_stdout, reason = "figures for whoever reads the run")]
 
+mod configuration;
 mod demo;
 mod durability;
+mod expiry;
 mod full_disk;
+mod hostile;
+mod landings;
 mod sample;
+mod secrets;
 mod stop;
 mod syncs;
 
@@ -18,9 +23,14 @@ use logout_tests::skip::Run;
 
 fn main() -> ExitCode {
     let mut run = Run::from_environment();
+    configuration::add(&mut run);
     demo::add(&mut run);
     durability::add(&mut run);
+    expiry::add(&mut run);
     full_disk::add(&mut run);
+    hostile::add(&mut run);
+    landings::add(&mut run);
+    secrets::add(&mut run);
     stop::add(&mut run);
     syncs::add(&mut run);
     run.finish()

@@ -11,7 +11,7 @@ use logout_core::credential::{Credential, CredentialDigest};
 use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock as _, TokenClaims, Tokens};
 use logout_core::session::{ClientId, Device, Person, Session, SessionId, Subject};
-use logout_core::store::{Opened, SessionStore};
+use logout_core::store::{Opened, SessionStore as _};
 use logout_core::time::Timestamp;
 use logout_hub::SystemClock;
 use logout_identity::JwtTokens;
@@ -56,8 +56,15 @@ const LOADING: usize = 512;
 
 /// Writes a configuration of [`PLATFORMS`] on the embedded store into `folder`.
 pub(crate) fn configure(folder: &Path) {
-    let head = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"fjall:sessions\"\n";
-    fs::write(folder.join("hub.toml"), format!("{head}{}{PLATFORMS}", Accounts::toml())).unwrap();
+    configure_with(folder, "", PLATFORMS);
+}
+
+/// The same with other platforms, and with more lines for the `[server]`.
+pub(crate) fn configure_with(folder: &Path, server: &str, platforms: &str) {
+    let server = format!("[server]\nlisten = \"127.0.0.1:0\"\n{server}\n");
+    let rest = "[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"fjall:sessions\"\n\
+                [redirects]\nallow = [\"https://www.example.com\", \"https://*.example.org\", \"http://localhost:3000\"]\n";
+    fs::write(folder.join("hub.toml"), format!("{server}{rest}{}{platforms}", Accounts::toml())).unwrap();
 }
 
 /// Opens `count` sessions, of all vendors in turn, in the store that [`configure`] names; no server may run on it.
@@ -125,13 +132,6 @@ impl Sample {
             platform,
         };
         (session, Self { vendor, id, secret })
-    }
-
-    /// Opens one in the store of a server that runs.
-    pub(crate) fn open(vendor: Vendor, number: usize, store: &dyn SessionStore, tokens: &dyn Tokens, now: Timestamp) -> Self {
-        let (session, sample) = Self::new(vendor, number, tokens, now);
-        assert_eq!(futures_executor::block_on(store.open(session, false, now)), Ok(Opened::Opened));
-        sample
     }
 
     /// The header that presents the credential.
