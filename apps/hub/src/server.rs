@@ -25,7 +25,7 @@ use crate::stores::{self, StoreFault};
 use crate::{tls, vendors};
 
 /// Paths that the hub keeps for itself on every host.
-const RESERVED: &[&str] = &["/", "/receipts/x"];
+const RESERVED: &[&str] = &["/", "/receipts/"];
 /// How many records one step of housekeeping looks at.
 const SWEEP_STEP: usize = 10_000;
 

@@ -76,7 +76,8 @@ impl Mount {
         Self::with(platforms, &[], TrustedProxies::default(), Limits::default())
     }
 
-    /// Mounts these platforms; none may claim one of the `reserved` paths on every host.
+    /// Mounts these platforms; none may claim one of the `reserved` paths on every host, nor anything below one that ends with
+    /// a slash (other than `/` itself, which stands for the root alone).
     ///
     /// # Errors
     /// As [`Mount::new`], and a platform that claims a reserved path.

@@ -152,6 +152,12 @@ impl Route {
         self.below_prefix(path).is_some_and(|rest| self.endpoint.matches(rest).is_some())
     }
 
+    /// Whether it answers for a reserved path or, where that ends with a slash, for anything below it.
+    fn takes(&self, reserved: &str) -> bool {
+        let is_below = || reserved != "/" && reserved.ends_with('/') && self.path().starts_with(reserved);
+        self.claims(reserved) || is_below()
+    }
+
     fn path(&self) -> String {
         format!("{}{}", self.prefix, self.endpoint.path())
     }
@@ -159,7 +165,7 @@ impl Route {
 
 fn check(route: &Route, others: &[Route], platforms: &[MountedPlatform], reserved: &[&str]) -> Result<(), MountFault> {
     let name = |index: usize| platforms[index].sessions.platform().name.as_str().to_owned();
-    if let Some(path) = reserved.iter().find(|path| route.host.is_none() && route.claims(path)) {
+    if let Some(path) = reserved.iter().find(|path| route.host.is_none() && route.takes(path)) {
         return Err(MountFault::Reserved { platform: name(route.platform), path: (*path).to_owned() });
     }
     for other in others.iter().filter(|other| other.platform != route.platform) {
