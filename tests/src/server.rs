@@ -37,11 +37,11 @@ pub fn binary() -> &'static Path {
         let built = cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
         assert!(built.status.success(), "logout-hub does not build");
         let messages = String::from_utf8_lossy(&built.stdout).into_owned();
-        let executable = messages.lines().filter_map(|line| {
+        let mut executables = messages.lines().filter_map(|line| {
             let message: Value = serde_json::from_str(line).ok()?;
             message["executable"].as_str().map(PathBuf::from)
         });
-        executable.last().expect("cargo names the binary")
+        executables.next_back().expect("cargo names the binary")
     })
 }
 

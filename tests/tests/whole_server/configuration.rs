@@ -1,3 +1,389 @@
-//! Configurations as operators write them, served.
+//! Configurations as operators write them, checked and served.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use logout_core::Vendor;
+use logout_core::credential::Secret;
+use logout_tests::http::{Answer, Request};
+use logout_tests::hub::Accounts;
+use logout_tests::server::{self, Server};
 use logout_tests::skip::Run;
-pub(crate) fn add(_run: &mut Run) {}
+use logout_tests::tls::Certificate;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use serde_json::json;
+
+use crate::sample::{self, CLIENT, PLATFORMS};
+
+pub(crate) fn add(run: &mut Run) {
+    run.test("configuration::the_documented_keys_are_accepted_and_served", &[], every_key);
+    run.test("configuration::platforms_are_told_apart_by_host_and_by_prefix", &[], hosts_and_prefixes);
+    run.test("configuration::platforms_that_overlap_are_both_named_at_the_start", &[], overlaps);
+    run.test("configuration::a_platform_may_not_take_the_hubs_own_pages", &[], reserved);
+    run.test("configuration::over_tls_cookies_are_secure", &[], tls);
+    run.test("configuration::forwarded_headers_are_believed_from_listed_proxies_only", &[], proxies);
+    run.test("configuration::every_url_begins_with_the_public_one", &[], public_urls);
+    run.test("configuration::no_answer_repeats_a_host_that_the_request_names", &[], foreign_hosts);
+}
+
+/// A configuration with every key that the documentation names, and the files it refers to.
+fn write_every_key(folder: &Path) {
+    let hash = logout_identity::hash_password(&Secret::new("alices-password")).unwrap();
+    fs::write(folder.join("ConfigService.properties"), "# the vendor's own\nredirect.logout=true\nuri.home.public = /portal\n").unwrap();
+    let text = format!(
+        r##"
+[server]
+listen     = "127.0.0.1:8080"
+public_url = "http://127.0.0.1:8080"
+trusted_proxies = []
+log_format = "text"
+[admin]
+listen     = "127.0.0.1:0"
+token_file = "admin.token"
+[store]
+url = "fjall:hub-data"
+[sessions]
+idle_timeout = "30m"
+absolute_timeout = "12h"
+[redirects]
+allow = ["https://www.example.com", "https://*.example.org"]
+
+[[account]]
+name = "alice"
+password_hash = "{hash}"
+realm = "Default"
+person = "alice@example.com"
+email = "alice@example.com"
+display_name = "Alice"
+groups = []
+administrator = false
+
+[[platform]]
+name = "cms"
+vendor = "sitefinity"
+public_url = "https://cms.example.com"
+host = "cms.example.com"
+prefix = ""
+reach = "session"
+redirects = ["https://cms.example.com"]
+cookies = {{ secure = "auto", domain = "", same_site = "lax" }}
+cors_origins = []
+require_same_site = false
+cookie_names = {{ session = ".AspNet.Cookies", token_service = "idsrv", extra = ["SF-TokenId"] }}
+default_provider = "Default"
+
+[[platform]]
+name = "dam"
+vendor = "assets"
+profile = "assets6"
+errors_as_status = false
+landing_page = "/"
+
+[[platform]]
+name = "shop"
+vendor = "wix"
+response = "auto"
+require_authorization = false
+member_flag = true
+[[platform.app]]
+client_id = "12345678-1234-1234-1234-123456789012"
+redirect_uris = ["https://mysite.com/goodbye"]
+redirect_domains = ["mysite.com"]
+
+[[platform]]
+name = "portal"
+vendor = "hcl-dx"
+config_service = {{ "redirect.logout" = true, "redirect.logout.url" = "https://portal.example.com/home" }}
+config_service_file = "ConfigService.properties"
+logout_without_session = "unauthorized"
+track_logged_out_tokens = true
+[[platform.content]]
+id = "3f1c2a9e-0000-4000-8000-000000000001"
+title = "Welcome"
+anonymous = true
+readers = ["alice"]
+"##
+    );
+    fs::write(folder.join("hub.toml"), text).unwrap();
+}
+
+fn every_key() {
+    let folder = tempfile::tempdir().unwrap();
+    write_every_key(folder.path());
+    let checked = server::run(&["check-config", "--config", "hub.toml"], folder.path());
+    assert!(checked.status.success(), "{}", checked.stderr);
+    assert_eq!(String::from_utf8_lossy(&checked.stdout), "ok: 4 platforms\n");
+    assert!(!folder.path().join("hub-data").exists() && !folder.path().join("admin.token").exists(), "a check writes nothing");
+
+    let mut command = Command::new(server::binary());
+    let server = Server::start(command.args(["serve", "--config", "hub.toml", "--listen", "127.0.0.1:0"]), folder.path());
+    let send = |request: Request| request.send(server.address());
+    let answer = send(Request::get("/Sitefinity/SignOut").header("Host", "cms.example.com"));
+    assert_eq!((answer.status, answer.header("location")), (302, Some("/")));
+    assert_eq!(send(Request::get("/Sitefinity/SignOut")).status, 404, "the site answers at its host only");
+    let profile = send(Request::post("/services/login").form(&[("username", "alice"), ("password", "alices-password")]));
+    assert_eq!(profile.json()["loginSuccess"], true, "{}", profile.text());
+    assert_eq!(send(Request::get(&format!("/v1/logout?clientId={CLIENT}"))).status, 200);
+    let content = "/dx/api/core/v1/dxrest/webcontent/contents/3f1c2a9e-0000-4000-8000-000000000001";
+    assert_eq!(send(Request::get(content)).json()["title"]["value"], "Welcome");
+    let login = send(Request::post("/dx/api/core/v1/auth/login").json(&json!({ "username": "alice", "password": "alices-password" })));
+    let cookie = format!("LtpaToken2={}", login.cookie("LtpaToken2").unwrap());
+    let out = send(Request::post("/dx/api/core/v1/auth/logout").header("Cookie", &cookie));
+    assert_eq!(out.json()["redirectUrl"], "https://portal.example.com/home");
+
+    assert!(folder.path().join("hub-data").is_dir());
+    let mode = fs::metadata(folder.path().join("admin.token")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(server.admin("/api/receipts", folder.path()).json()["receipts"].as_array().unwrap().len(), 1);
+}
+
+fn serve(folder: &Path, server: &str, platforms: &str) -> Server {
+    sample::configure_with(folder, server, platforms);
+    Server::serve(folder)
+}
+
+fn hosts_and_prefixes() {
+    let folder = tempfile::tempdir().unwrap();
+    let platforms = "[[platform]]\nname = \"one\"\nvendor = \"sitefinity\"\nhost = \"one.example\"\n\
+                     [[platform]]\nname = \"two\"\nvendor = \"sitefinity\"\nhost = \"two.example\"\n\
+                     [[platform]]\nname = \"three\"\nvendor = \"sitefinity\"\nprefix = \"/three\"\n\
+                     [[platform]]\nname = \"four\"\nvendor = \"sitefinity\"\nprefix = \"/three/four\"\n";
+    let server = serve(folder.path(), "", platforms);
+    let places = [("one.example", ""), ("TWO.example:8443", ""), ("hub", "/three"), ("hub", "/three/four")];
+    let send = |(host, prefix): (&str, &str), method: &str, path: &str, change: &dyn Fn(Request) -> Request| {
+        change(Request::new(method, &format!("{prefix}{path}")).header("Host", host)).send(server.address())
+    };
+    let cookies: Vec<String> = places
+        .iter()
+        .map(|place| {
+            let token = send(*place, "GET", "/sitefinity/anticsrf", &|request| request.header("X-SF-ANTIFORGERY-REQUEST", "true"));
+            let form = [("username", "bob"), ("password", Accounts::BOB), ("sf_antiforgery", token.json()["Value"].as_str().unwrap())]
+                .map(|(name, value)| (name, value.to_owned()));
+            let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
+            let answer = send(*place, "POST", "/sitefinity/login-handler", &|request| request.form(&form));
+            assert_eq!(answer.header("location"), Some(format!("{}/", place.1).as_str()), "{place:?}: {}", answer.text());
+            let set: Vec<&str> = answer.headers_named("set-cookie").collect();
+            let path = if place.1.is_empty() { "Path=/" } else { &format!("Path={}", place.1) };
+            assert!(set.iter().all(|cookie| cookie.split("; ").any(|part| part == path)), "{set:?}");
+            answer.cookie(".AspNet.Cookies").unwrap().to_owned()
+        })
+        .collect();
+    // Each opens its own platform and no other.
+    for place in places {
+        let opened = cookies.iter().map(|cookie| {
+            let status =
+                send(place, "GET", "/rest-api/login-status", &|request| request.header("Cookie", &format!(".AspNet.Cookies={cookie}")));
+            status.json()["IsLoggedIn"] == true
+        });
+        let own = places.iter().map(|other| *other == place);
+        assert!(opened.eq(own), "{place:?}");
+    }
+    // A sign-out at one with the cookie of all ends one.
+    let all: Vec<String> = cookies.iter().map(|cookie| format!(".AspNet.Cookies={cookie}")).collect();
+    let out = send(places[2], "GET", "/Sitefinity/SignOut", &|request| request.header("Cookie", &all.join("; ")));
+    assert_eq!((out.status, out.header("location")), (302, Some("/three/")));
+    for (place, cookie) in places.iter().zip(&all) {
+        let status = send(*place, "GET", "/rest-api/login-status", &|request| request.header("Cookie", cookie));
+        assert_eq!(status.json()["IsLoggedIn"] == true, *place != places[2], "{place:?}");
+    }
+    let nobody = send(("three.example", ""), "GET", "/Sitefinity/SignOut", &|request| request);
+    assert_eq!(nobody.status, 404, "no platform answers at the root of another host");
+}
+
+/// What `check-config` and `serve` say of platforms that cannot be served: the same, on standard error.
+fn refusal(platforms: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    sample::configure_with(folder.path(), "", platforms);
+    let [checked, served] = ["check-config", "serve"].map(|command| {
+        let ended = server::run(&[command, "--config", "hub.toml"], folder.path());
+        assert!(!ended.status.success() && ended.stdout.is_empty(), "{command} accepts {platforms}");
+        ended.stderr
+    });
+    assert_eq!(checked, served);
+    checked
+}
+
+fn overlaps() {
+    for (one, other) in [
+        ("vendor = \"sitefinity\"", "vendor = \"sitefinity\""),
+        ("vendor = \"assets\"\nprefix = \"/x\"", "vendor = \"assets\"\nprefix = \"/x\"\nprofile = \"elvis5\""),
+        ("vendor = \"wix\"\nhost = \"a.example\"", "vendor = \"wix\"\nhost = \"A.EXAMPLE\""),
+        ("vendor = \"hcl-dx\"", "vendor = \"assets\"\nlanding_page = \"/wps/portal\""),
+    ] {
+        let said = refusal(&format!("[[platform]]\nname = \"first-one\"\n{one}\n[[platform]]\nname = \"second-one\"\n{other}\n"));
+        assert!(said.contains("first-one") && said.contains("second-one"), "{said}");
+    }
+    let said = refusal("[[platform]]\nname = \"cms\"\nvendor = \"sitefinity\"\n[[platform]]\nname = \"cms\"\nvendor = \"assets\"\n");
+    assert!(said.contains("cms") && said.contains("hub.toml:"), "{said}");
+}
+
+fn reserved() {
+    for keys in [
+        "vendor = \"assets\"\nlanding_page = \"/receipts/mine\"",
+        "vendor = \"sitefinity\"\nprefix = \"/receipts\"",
+        "vendor = \"hcl-dx\"\nconfig_service = { \"uri.context.path\" = \"\", \"uri.home.public\" = \"/receipts/x\" }",
+    ] {
+        let said = refusal(&format!("[[platform]]\nname = \"greedy\"\n{keys}\n"));
+        assert!(said.contains("greedy") && said.contains("/receipts/"), "{keys}: {said}");
+    }
+    // The vendors' own roots are the hub's index where nothing else is configured.
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path(), "", PLATFORMS);
+    assert!(Request::get("/").send(server.address()).text().contains("<h1>Logout Hub</h1>"));
+}
+
+/// Sends a request over TLS to a server whose certificate is this one.
+fn send_over_tls(address: SocketAddr, certificate: &Certificate, request: &str) -> Answer {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificate.file()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let connection = rustls::ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
+    let mut stream = rustls::StreamOwned::new(connection, TcpStream::connect(address).unwrap());
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut received = Vec::new();
+    let _ = stream.read_to_end(&mut received);
+    Answer::parse(&received).unwrap()
+}
+
+fn tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = Certificate::new();
+    let server = serve(folder.path(), &certificate.server_line(), PLATFORMS);
+    assert!(server.base().starts_with("https://127.0.0.1:"), "{}", server.greeting());
+    let post = |target: &str, header: &str, body: &str| {
+        let length = body.len();
+        let request =
+            format!("POST {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{header}\r\n\r\n{body}");
+        send_over_tls(server.address(), &certificate, &request)
+    };
+    let is_secure = |cookie: &str| cookie.split("; ").any(|part| part == "Secure");
+    let login = post(
+        "/dx/api/core/v1/auth/login",
+        "Content-Type: application/json",
+        &json!({ "username": "alice", "password": Accounts::ALICE }).to_string(),
+    );
+    let set = login.header("set-cookie").expect("a cookie");
+    assert!(is_secure(set), "{set}");
+    let cookie = format!("Cookie: LtpaToken2={}", login.cookie("LtpaToken2").unwrap());
+    assert_eq!(post("/dx/api/core/v1/auth/validate", &cookie, "").status, 200);
+    let out = post("/dx/api/core/v1/auth/logout", &cookie, "");
+    assert_eq!(out.json()["redirectUrl"], format!("{}/wps/portal", server.base()));
+    let cleared = out.header("set-cookie").expect("a cookie that is cleared");
+    assert!(is_secure(cleared) && cleared.contains("Max-Age=0"), "{cleared}");
+    assert_eq!(post("/dx/api/core/v1/auth/validate", &cookie, "").status, 401);
+    assert!(Request::get("/").try_send(server.address()).is_err(), "nothing is served in the clear");
+}
+
+fn proxies() {
+    for (server_line, is_believed) in
+        [("trusted_proxies = [\"127.0.0.1\"]", true), ("trusted_proxies = [\"10.0.0.0/8\"]", false), ("", false)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let server = serve(folder.path(), server_line, PLATFORMS);
+        let login = Request::post("/dx/api/core/v1/auth/login")
+            .header("X-Forwarded-For", "198.51.100.9, 203.0.113.7")
+            .header("X-Forwarded-Proto", "https")
+            .header("X-Forwarded-Host", "evil.example")
+            .json(&json!({ "username": "alice", "password": Accounts::ALICE }))
+            .send(server.address());
+        let set = login.header("set-cookie").expect("a cookie");
+        assert_eq!(set.contains("; Secure"), is_believed, "{server_line}: {set}");
+        let sessions = server.admin("/api/sessions", folder.path()).json();
+        let address = sessions["sessions"][0]["address"].as_str().unwrap();
+        assert_eq!(address, if is_believed { "203.0.113.7" } else { "127.0.0.1" }, "{server_line}");
+    }
+}
+
+fn public_urls() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples = {
+        sample::configure(folder.path());
+        sample::load(folder.path(), 4)
+    };
+    let platforms = PLATFORMS.replace("vendor = \"wix\"", "vendor = \"wix\"\npublic_url = \"https://shop.example.com\"");
+    let server = serve(folder.path(), "public_url = \"https://sso.example.com\"", &platforms);
+    let find = |vendor: Vendor| samples.iter().find(|sample| sample.vendor == vendor).unwrap();
+    let body = json!({ "logout": { "clientId": CLIENT } });
+    let link = find(Vendor::Wix).with(Request::post("/headless/v1/redirect-session").json(&body)).send(server.address());
+    let session = &link.json()["redirectSession"];
+    for url in ["/fullUrl", "/shortUrl", "/urlDetails/endpoint"] {
+        let url = session.pointer(url).unwrap().as_str().unwrap();
+        assert!(url.starts_with("https://shop.example.com/_api/"), "{url}");
+    }
+    let out = find(Vendor::HclDx).sign_out().send(server.address());
+    assert_eq!(out.json()["redirectUrl"], "https://sso.example.com/wps/portal");
+    let page = Request::get("/wps/myportal").send(server.address());
+    assert_eq!(page.header("location"), Some("https://sso.example.com/wps/portal"));
+    // The own origin is that of the public URL, and not the address that is listened on.
+    for (wanted, landing) in [("https://sso.example.com/home", "https://sso.example.com/home"), (&format!("{}/home", server.base()), "/")] {
+        let answer = Request::get(&format!("/Sitefinity/SignOut?redirect_uri={wanted}")).send(server.address());
+        assert_eq!(answer.header("location"), Some(landing), "{wanted}");
+    }
+    let index = Request::get("/").send(server.address()).text();
+    assert!(index.contains("https://sso.example.com") && index.contains("https://shop.example.com"));
+}
+
+fn foreign_hosts() {
+    const EVIL: &str = "evil.example";
+    let folder = tempfile::tempdir().unwrap();
+    sample::configure(folder.path());
+    let mut samples = sample::load(folder.path(), 4 * 100);
+    let server = Server::serve(folder.path());
+    let forged: [(&str, &[(&str, &str)]); 5] = [
+        ("", &[("Host", EVIL)]),
+        ("", &[("Host", "evil.example:443"), ("X-Forwarded-Proto", "https")]),
+        ("", &[("X-Forwarded-Host", EVIL), ("X-Forwarded-Server", EVIL), ("X-Original-Host", EVIL)]),
+        ("", &[("Forwarded", "for=127.0.0.1;host=evil.example;proto=https"), ("X-Host", EVIL), ("X-Original-URL", "//evil.example/")]),
+        ("http://evil.example", &[("Host", EVIL)]),
+    ];
+    let targets: [(Vendor, &str, &str); 16] = [
+        (Vendor::Assets, "POST", "/services/logout"),
+        (Vendor::Assets, "GET", "/logout"),
+        (Vendor::Assets, "POST", "/logout"),
+        (Vendor::Assets, "GET", "/services/profile"),
+        (Vendor::HclDx, "POST", "/dx/api/core/v1/auth/logout"),
+        (Vendor::HclDx, "GET", "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/"),
+        (Vendor::HclDx, "GET", "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/?autoRedirect=false"),
+        (Vendor::HclDx, "GET", "/wps/portal"),
+        (Vendor::HclDx, "GET", "/wps/myportal"),
+        (Vendor::Sitefinity, "GET", "/Sitefinity/SignOut"),
+        (Vendor::Sitefinity, "GET", "/Sitefinity/SignOut?redirect_uri=/home"),
+        (Vendor::Sitefinity, "GET", "/Sitefinity/Authenticate/OpenID/connect/authorize"),
+        (Vendor::Wix, "GET", "/_api/iam/authentication/v1/logout"),
+        (Vendor::Wix, "GET", "/v1/logout?postLogoutRedirectUri=/home"),
+        (Vendor::Wix, "POST", "/headless/v1/redirect-session"),
+        (Vendor::Sitefinity, "GET", "/"),
+    ];
+    for (authority, headers) in forged {
+        for (vendor, method, target) in targets {
+            for with_session in [true, false] {
+                let mut request = Request::new(method, &format!("{authority}{target}"));
+                for (name, value) in headers {
+                    request = request.header(name, value);
+                }
+                if target.ends_with("redirect-session") {
+                    request = request.json(&json!({ "logout": { "clientId": CLIENT } }));
+                }
+                if with_session {
+                    let at = samples.iter().position(|sample| sample.vendor == vendor).expect("enough sessions were loaded");
+                    request = samples.swap_remove(at).with(request);
+                }
+                let answer = request.send(server.address());
+                assert!(answer.status < 500, "{request:?}: {}", answer.status);
+                let told = format!("{:?} {}", answer.headers, answer.text());
+                assert!(!told.contains(EVIL), "{request:?}: {told}");
+            }
+        }
+    }
+    let wrong_host = Request::get("/api/sessions").header("Host", EVIL).send(server.admin_address());
+    assert_eq!(wrong_host.status, 421, "{}", wrong_host.text());
+    assert!(!wrong_host.text().contains(EVIL));
+}
