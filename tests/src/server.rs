@@ -31,7 +31,8 @@ pub fn binary() -> &'static Path {
         let folder = test.ancestors().nth(2).unwrap();
         let profile = folder.file_name().map(|name| if name == "debug" { "dev".into() } else { name.to_owned() }).unwrap();
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--bin", "logout-hub", "--message-format", "json", "--manifest-path"]);
+        // Offline, because whatever it takes was there to build the tests.
+        cargo.args(["build", "--quiet", "--offline", "--bin", "logout-hub", "--message-format", "json", "--manifest-path"]);
         cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).arg("--profile").arg(profile);
         cargo.arg("--target-dir").arg(folder.parent().unwrap());
         let built = cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
