@@ -22,3 +22,8 @@ mod router;
 pub use client::TrustedProxies;
 pub use mount::{Limits, Mount, MountedPlatform};
 pub use router::MountFault;
+
+// The README's Rust is compiled with this crate's documentation tests, because its examples mount adapters.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
