@@ -1,0 +1,118 @@
+//! The admin listener: who gets in, and what it ends.
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+
+use std::time::Duration;
+
+use logout_tests::http::{Answer, Request};
+use logout_tests::hub::{Accounts, TestHub};
+
+/// Everything that takes a token.
+const GUARDED: &[(&str, &str)] = &[
+    ("GET", "/api/sessions"),
+    ("DELETE", "/api/sessions/018f0000-0000-7000-8000-000000000000"),
+    ("GET", "/api/receipts"),
+    ("GET", "/api/receipts/018f0000-0000-7000-8000-000000000000"),
+    ("GET", "/api/nothing"),
+    ("POST", "/api/sessions"),
+];
+
+fn hub() -> TestHub {
+    TestHub::start("assets", &[]).unwrap()
+}
+
+fn with_token(hub: &TestHub, method: &str, target: &str) -> Request {
+    Request::new(method, target).header("Authorization", &format!("Bearer {}", hub.admin_token()))
+}
+
+fn assert_is_problem(answer: &Answer, status: u16) {
+    assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/problem+json")), "{}", answer.text());
+    assert_eq!(answer.json()["status"], status);
+}
+
+/// Logs alice in and returns the value of her cookie.
+fn login(hub: &TestHub) -> String {
+    let form = [("username", "alice"), ("password", Accounts::ALICE)];
+    Request::post("/services/login").form(&form).send(hub.address()).cookie("authToken").unwrap().to_owned()
+}
+
+fn is_alive(hub: &TestHub, cookie: &str) -> bool {
+    let profile = Request::get("/services/profile").header("Cookie", &format!("authToken={cookie}")).send(hub.address());
+    profile.json()["username"] == "alice"
+}
+
+#[test]
+fn without_the_token_the_admin_api_says_nothing() {
+    let hub = hub();
+    let almost = &hub.admin_token()[1..];
+    for (method, target) in GUARDED {
+        for value in [None, Some("Bearer".to_owned()), Some(format!("Bearer {almost}")), Some(format!("Basic {}", hub.admin_token()))] {
+            let request = Request::new(method, target);
+            let request = if let Some(value) = &value { request.header("Authorization", value) } else { request };
+            let answer = request.send(hub.admin_address());
+            assert_is_problem(&answer, 401);
+            assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{target}");
+        }
+    }
+    assert_eq!(with_token(&hub, "GET", "/api/sessions").send(hub.admin_address()).status, 200);
+}
+
+#[test]
+fn the_admin_api_answers_under_its_own_names_only() {
+    let hub = hub();
+    let port = hub.admin_address().port();
+    for (host, status) in [
+        (format!("127.0.0.1:{port}"), 200),
+        (format!("localhost:{port}"), 200),
+        (format!("LOCALHOST:{port}"), 200),
+        (format!("rebound.example:{port}"), 421),
+        ("127.0.0.1".to_owned(), 421),
+        ("localhost".to_owned(), 421),
+        (String::new(), 421),
+    ] {
+        let answer = with_token(&hub, "GET", "/api/sessions").header("Host", &host).send(hub.admin_address());
+        assert_eq!(answer.status, status, "{host}");
+    }
+}
+
+#[test]
+fn health_takes_no_token_and_the_platforms_are_not_served_there() {
+    let hub = hub();
+    for (target, word) in [("/healthz", "ok"), ("/readyz", "ready")] {
+        let answer = Request::get(target).send(hub.admin_address());
+        assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some(word)));
+    }
+    assert_is_problem(&Request::get("/services/profile").send(hub.admin_address()), 404);
+    assert_eq!(with_token(&hub, "GET", "/api/sessions").send(hub.address()).status, 404);
+}
+
+#[test]
+fn an_administrator_ends_one_session_and_finds_its_receipt() {
+    let hub = hub();
+    let ended = login(&hub);
+    // Ids sort by time: the first one listed will be hers.
+    hub.advance(Duration::from_secs(1));
+    let other = login(&hub);
+    let listed = with_token(&hub, "GET", "/api/sessions?platform=assets").send(hub.admin_address());
+    let sessions = listed.json()["sessions"].as_array().unwrap().clone();
+    assert_eq!(sessions.len(), 2);
+    let id = sessions[0]["id"].as_str().unwrap().to_owned();
+
+    let answer = with_token(&hub, "DELETE", &format!("/api/sessions/{id}")).send(hub.admin_address());
+    assert_eq!((answer.status, answer.json()["ended"].as_u64()), (202, Some(1)));
+    assert_eq!((is_alive(&hub, &ended), is_alive(&hub, &other)), (false, true));
+
+    let receipt = answer.json()["receipt"].as_str().unwrap().to_owned();
+    let receipt = with_token(&hub, "GET", &format!("/api/receipts/{receipt}")).send(hub.admin_address()).json();
+    assert_eq!((receipt["reason"].as_str(), receipt["sessions"][0]["id"].as_str()), (Some("administrator"), Some(id.as_str())));
+    assert_is_problem(&with_token(&hub, "DELETE", &format!("/api/sessions/{id}")).send(hub.admin_address()), 404);
+}
+
+#[test]
+fn what_cannot_be_understood_is_said_by_name() {
+    let hub = hub();
+    for (target, field) in [("/api/sessions?after=x", "after"), ("/api/receipts?before=x", "before")] {
+        let answer = with_token(&hub, "GET", target).send(hub.admin_address());
+        assert_is_problem(&answer, 422);
+        assert_eq!(answer.json()["field"], field);
+    }
+}

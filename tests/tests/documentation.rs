@@ -1,0 +1,301 @@
+//! What the documents say about the code, compared with the code.
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::MetadataCommand;
+use logout_assets::{AssetsConfig, AssetsProvider};
+use logout_core::credential::Secret;
+use logout_core::platform::Platform;
+use logout_core::{LogoutProvider, Vendor};
+use logout_hcl_dx::{HclDxConfig, HclDxProvider};
+use logout_hub::COMPILED;
+use logout_hub::config::{Config, ConfigErrors, Fault};
+use logout_sitefinity::{SitefinityConfig, SitefinityProvider};
+use logout_wix::{WixConfig, WixProvider};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|fault| panic!("{path}: {fault}"))
+}
+
+/// Every file of ours with this extension.
+fn files(extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap_or_default().to_owned();
+            if path.is_dir() && !path.is_symlink() {
+                // A copy of the sources in the build folder would be found, and what npm brings is not ours.
+                if !["target", "node_modules", "hub-data"].contains(&name.as_str()) && !name.starts_with(".git") {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|own| own == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The text without code blocks, in which brackets mean something else.
+fn prose(text: &str) -> String {
+    text.split("\n```").step_by(2).collect::<Vec<_>>().join("\n")
+}
+
+/// The blocks of code in this language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let blocks = text.split("\n```").skip(1).step_by(2);
+    blocks.filter_map(|block| block.split_once('\n')).filter(|(own, _)| *own == language).map(|(_, code)| code.to_owned()).collect()
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The targets of links: `[text](target)`.
+fn links(text: &str) -> Vec<String> {
+    let prose = prose(text);
+    prose.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target.to_owned()).collect()
+}
+
+/// The anchors of headings, as they are made from their text.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = prose(text);
+    let headings = headings.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let anchor = |heading: &str| {
+        let kept = heading.to_lowercase().chars().filter(|each| each.is_alphanumeric() || " -_".contains(*each)).collect::<String>();
+        kept.replace(' ', "-")
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    let mut broken = Vec::new();
+    let mut checked = 0;
+    for file in files("md") {
+        let text = fs::read_to_string(&file).unwrap();
+        for link in links(&text).into_iter().filter(|link| !link.contains("://")) {
+            checked += 1;
+            let (path, anchor) = link.split_once('#').map_or((link.as_str(), None), |(path, anchor)| (path, Some(anchor)));
+            let target = if path.is_empty() { file.clone() } else { file.parent().unwrap().join(path) };
+            let arrives = target.exists()
+                && anchor.is_none_or(|anchor| fs::read_to_string(&target).is_ok_and(|text| anchors(&text).contains(anchor)));
+            if !arrives {
+                broken.push(format!("{}: {link}", file.strip_prefix(root()).unwrap().display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+    assert!(checked > 40, "only {checked} links were found");
+}
+
+#[test]
+fn the_readme_names_every_sign_out_endpoint() {
+    let platform = Platform::new("p", "http://hub.example/".parse().unwrap());
+    let providers: [Box<dyn LogoutProvider>; 4] = [
+        Box::new(SitefinityProvider::new(SitefinityConfig::default(), &platform).unwrap()),
+        Box::new(AssetsProvider::new(AssetsConfig::default(), &platform).unwrap()),
+        Box::new(WixProvider::new(WixConfig::default(), &platform).unwrap()),
+        Box::new(HclDxProvider::new(HclDxConfig::default(), &platform).unwrap()),
+    ];
+    let readme = read("README.md");
+    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| ")).collect();
+    for provider in &providers {
+        assert!(!provider.endpoints().is_empty());
+        for endpoint in provider.endpoints() {
+            let path = endpoint.path().trim_end_matches('/');
+            let row = rows.iter().find(|row| quoted(row).any(|token| token == path));
+            let row = row.unwrap_or_else(|| panic!("{} {path} is missing", provider.vendor()));
+            for method in endpoint.methods() {
+                assert!(row.split('`').next().unwrap().contains(method.name()), "{path} takes {}: {row}", method.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_readme_names_every_feature_and_the_minimum_rust_version() {
+    let readme = read("README.md");
+    let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().other_options(["--offline".to_owned()]).exec();
+    let metadata = metadata.unwrap();
+    let hub = metadata.packages.iter().find(|package| package.name.as_str() == "logout-hub").unwrap();
+    for feature in hub.features.keys().filter(|feature| *feature != "default") {
+        assert!(readme.contains(&format!("| `{feature}` |")), "{feature}");
+    }
+    let rust = hub.rust_version.as_ref().unwrap();
+    assert!(readme.contains(&format!("Rust {}.{} ", rust.major, rust.minor)), "{rust}");
+}
+
+#[test]
+fn the_tests_that_the_security_page_names_exist() {
+    let sources: String = files("rs").iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let contracts: BTreeSet<String> = files("http").iter().map(|file| file.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let page = read("docs/security.md");
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.matches('|').count() == 4);
+    let cells = rows.filter_map(|row| row.rsplit('|').nth(1));
+    let mut named = 0;
+    for test in cells.flat_map(quoted) {
+        named += 1;
+        let exists = sources.contains(&format!("fn {test}(")) || sources.contains(&format!("::{test}\"")) || contracts.contains(test);
+        assert!(exists, "there is no test {test}");
+    }
+    assert!(named > 20, "only {named} tests were found");
+}
+
+/// Under each of these headings of the operations page stands a table of keys. They are read in this configuration, a key in
+/// place of `{}`.
+const SECTIONS: &[(&str, &str)] = &[
+    ("`[server]`", "[server]\n{}"),
+    ("`[admin]`", "[admin]\n{}"),
+    ("`[store]`", "[store]\n{}"),
+    ("`[sessions]`", "[sessions]\n{}"),
+    ("`[receipts]`", "[receipts]\n{}"),
+    ("`[redirects]`", "[redirects]\n{}"),
+    ("`[[account]]`", "[[account]]\nname = \"x\"\npassword_hash = \"HASH\"\n{}"),
+    ("`cookies`", "[[platform]]\nname = \"p\"\nvendor = \"assets\"\n[platform.cookies]\n{}"),
+    ("`[[platform]]`", "[[platform]]\nname = \"p\"\nvendor = \"assets\"\n{}"),
+    ("Sitefinity", "[[platform]]\nname = \"p\"\nvendor = \"sitefinity\"\n{}"),
+    ("Sitefinity: `cookie_names`", "[[platform]]\nname = \"p\"\nvendor = \"sitefinity\"\n[platform.cookie_names]\n{}"),
+    (
+        "Sitefinity: `[[platform.access_key]]`",
+        "[[platform]]\nname = \"p\"\nvendor = \"sitefinity\"\n[[platform.access_key]]\nkey = \"x\"\nusername = \"x\"\n{}",
+    ),
+    ("Assets", "[[platform]]\nname = \"p\"\nvendor = \"assets\"\n{}"),
+    ("Wix", "[[platform]]\nname = \"p\"\nvendor = \"wix\"\n{}"),
+    ("Wix: `cookie_names`", "[[platform]]\nname = \"p\"\nvendor = \"wix\"\n[platform.cookie_names]\n{}"),
+    (
+        "Wix: `[[platform.app]]`",
+        "[[platform]]\nname = \"p\"\nvendor = \"wix\"\n[[platform.app]]\nclient_id = \"12345678-1234-1234-1234-123456789012\"\n{}",
+    ),
+    ("HCL DX", "[[platform]]\nname = \"p\"\nvendor = \"hcl-dx\"\n{}"),
+    ("HCL DX: `[[platform.content]]`", "[[platform]]\nname = \"p\"\nvendor = \"hcl-dx\"\n[[platform.content]]\nid = \"x\"\n{}"),
+];
+
+/// Keys that every platform has, and that are not the vendor's.
+const COMMON: [&str; 11] = logout_hub::config::COMMON_KEYS;
+
+/// The whole meaning of a configuration, vendors' keys included.
+fn meaning(text: &str) -> Result<String, ConfigErrors> {
+    let text = text.replace("HASH", hash());
+    let config = Config::parse(&text, Path::new("/etc/hub.toml"), Vec::new(), &COMPILED)?;
+    let mut said = format!(
+        "{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
+        config.server, config.admin, config.store, config.sessions, config.receipts, config.redirects, config.accounts
+    );
+    for platform in &config.platforms {
+        said += &match platform.vendor {
+            Vendor::Assets => format!("{:?}", platform.vendor_keys::<AssetsConfig>()?),
+            Vendor::HclDx => format!("{:?}", platform.vendor_keys::<HclDxConfig>()?),
+            Vendor::Sitefinity => format!("{:?}", platform.vendor_keys::<SitefinityConfig>()?),
+            Vendor::Wix => format!("{:?}", platform.vendor_keys::<WixConfig>()?),
+        };
+        let common = (&platform.public_url, &platform.host, &platform.prefix, &platform.reach, &platform.redirects);
+        said += &format!("{common:?}{:?}{:?}{:?}", platform.cookies, platform.cors_origins, platform.require_same_site);
+    }
+    Ok(said)
+}
+
+fn hash() -> &'static str {
+    static HASH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    HASH.get_or_init(|| logout_identity::hash_password(&Secret::new("x")).unwrap())
+}
+
+/// The keys that may stand in place of `{}`: what the error about an unknown one says.
+fn known_keys(template: &str) -> BTreeSet<String> {
+    let errors = meaning(&template.replace("{}", "no-such-key = 1")).expect_err("a key that does not exist is accepted");
+    let known = errors.iter().find_map(|error| match &error.fault {
+        Fault::UnknownKey { known, .. } => Some(known.iter().cloned().collect()),
+        _ => None,
+    });
+    known.unwrap_or_else(|| panic!("{template}: {errors}"))
+}
+
+/// The table under this heading: key to what the column of defaults says.
+fn documented(page: &str, heading: &str) -> BTreeMap<String, String> {
+    let start = page.find(&format!("\n### {heading}\n")).unwrap_or_else(|| panic!("there is no heading {heading}"));
+    let body = &page[start + 1..];
+    let body = body.find("\n#").map_or(body, |end| &body[..end]);
+    let rows = body.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        (cells[1].trim_matches('`').to_owned(), cells[2].to_owned())
+    })
+    .collect()
+}
+
+#[test]
+fn the_operations_page_names_every_key_and_no_other() {
+    let page = read("docs/operations.md");
+    for (heading, template) in SECTIONS {
+        let mut known = known_keys(template);
+        let vendors_own = ["Sitefinity", "Assets", "Wix", "HCL DX"].contains(heading);
+        if vendors_own {
+            known.retain(|key| !COMMON.contains(&key.as_str()));
+        }
+        let named: BTreeSet<String> = documented(&page, heading).into_keys().collect();
+        if *heading == "`[[platform]]`" {
+            // What is not a common key goes to the vendor's reader, whose list of known keys has the common ones in it.
+            known.retain(|key| COMMON.contains(&key.as_str()));
+        }
+        assert_eq!(named, known, "{heading}");
+    }
+}
+
+#[test]
+fn the_defaults_of_the_operations_page_are_those_of_the_code() {
+    let page = read("docs/operations.md");
+    let mut compared = 0;
+    for (heading, template) in SECTIONS {
+        let without = meaning(&template.replace("{}", "")).unwrap_or_else(|errors| panic!("{heading}: {errors}"));
+        for (key, default) in documented(&page, heading) {
+            // What is no value is said in words, or names another key.
+            let Some(value) = default.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) else { continue };
+            let is_value = value.starts_with(['"', '[', '{']) || ["true", "false"].contains(&value) || value.parse::<u64>().is_ok();
+            if !is_value {
+                continue;
+            }
+            compared += 1;
+            let with = meaning(&template.replace("{}", &format!("{key} = {value}"))).unwrap_or_else(|errors| panic!("{heading}: {errors}"));
+            assert_eq!(with, without, "{heading}: {key} = {value} is not the default");
+        }
+    }
+    assert!(compared > 40, "only {compared} defaults were found");
+}
+
+#[test]
+fn the_configurations_that_the_documents_print_are_right() {
+    let readme = read("README.md");
+    let shown: Vec<&str> = readme.split("<<END\n").skip(1).filter_map(|rest| rest.split_once("\nEND\n")).map(|(text, _)| text).collect();
+    assert_eq!(shown.len(), 1);
+    for text in shown {
+        meaning(&text.replace("$HASH", hash())).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+    }
+    for vendor in ["sitefinity", "assets", "wix", "hcl-dx"] {
+        let printed = blocks(&read(&format!("docs/vendors/{vendor}.md")), "toml");
+        assert!(!printed.is_empty(), "{vendor} shows no configuration");
+        for text in printed {
+            meaning(&text).unwrap_or_else(|errors| panic!("{vendor}: {errors}\n{text}"));
+        }
+    }
+}
+
+#[test]
+fn no_document_speaks_of_a_machine() {
+    for file in files("md") {
+        let text = fs::read_to_string(&file).unwrap();
+        for word in ["/root/", "/home/", "/work/", "../shared"] {
+            assert!(!text.contains(word), "{}: {word}", file.display());
+        }
+    }
+}
