@@ -10,6 +10,8 @@ use logout_tests::server::{self, Server};
 use logout_tests::skip::{Need, Run};
 use serde_json::Value;
 
+/// The cookie jars that the printed commands use.
+const JARS: [&str; 3] = ["dam.jar", "portal.jar", "cms.jar"];
 /// How long the printed commands may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -39,8 +41,26 @@ fn printed_commands() {
     let demo = demo(folder.path());
     let lines = commands(&demo);
     assert_eq!(lines.iter().filter(|line| line.contains("curl -i")).count(), 5, "{lines:#?}");
-    // All of them in one shell, as somebody would paste them, with a mark between.
-    let script: String = lines.iter().map(|line| format!("{line}\necho; echo '<<<'\n")).collect();
+    // All of them in one shell, as somebody would paste them, with a mark behind each. Before a sign-out empties a jar, a copy
+    // of it is put aside.
+    let data = demo.greeting()["data"].as_str().unwrap().to_owned();
+    let mut script = String::new();
+    for line in &lines {
+        for jar in JARS.iter().filter(|jar| line.starts_with("curl -i") && line.contains(*jar)) {
+            script += &format!("cp '{data}/{jar}' 'old-{jar}'\n");
+        }
+        script += &format!("{line}\necho; echo '<<<'\n");
+    }
+    let base = demo.base();
+    for replay in [
+        format!("curl -s -b old-dam.jar {base}/services/profile"),
+        format!("curl -s -b old-portal.jar -X POST -w ' %{{http_code}}' {base}/dx/api/core/v1/auth/validate"),
+        format!("curl -s -b old-cms.jar {base}/rest-api/login-status"),
+        format!("curl -s -H \"Authorization: $TOKEN\" -w ' %{{http_code}}' {base}/members/v1/members/my"),
+        format!("curl -s -H \"Authorization: Bearer $ADMIN\" {base}/rest-api/login-status"),
+    ] {
+        script += &format!("{replay}\necho; echo '<<<'\n");
+    }
     let mut shell = Command::new("sh");
     shell.args(["-eu"]).current_dir(folder.path()).env("HOME", folder.path()).env("no_proxy", "*");
     let ended = process::run(&mut shell, script.as_bytes(), PATIENCE).unwrap();
@@ -72,8 +92,10 @@ fn printed_commands() {
         let has = answer.to_lowercase().contains(&told.to_lowercase());
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && has, "{sign_out}: {answer}");
     }
-    // What the probes' commands open after the sign-outs. The jars were emptied, so this is about the server all the same
-    // only for Wix, whose token is a variable of the shell; `restart` below replays the cookies.
+    let replayed = &outputs[lines.len()..lines.len() + 5];
+    for (told, replayed) in ["\"errorcode\":401", " 401", "\"IsLoggedIn\":false", " 401", "\"IsLoggedIn\":true"].iter().zip(replayed) {
+        assert!(replayed.contains(told), "an old credential, replayed: {replayed}");
+    }
     let index = Request::get("/").send(demo.address()).text();
     let signed_in: Vec<&str> = index.split("<tbody>").nth(1).unwrap().split("</tbody>").next().unwrap().lines().collect();
     let rows = |platform: &str| signed_in.iter().filter(|line| line.contains(&format!("<tr><td>{platform}</td>"))).count();
