@@ -56,7 +56,7 @@ fn words(refusal: &Refusal) -> (u16, &'static str, &'static str) {
         Refusal::MethodNotAllowed { .. } => (405, "HttpRequestMethodNotSupportedException", "Method not allowed"),
         Refusal::TooSlow => (408, "AsyncRequestTimeoutException", "The request took too long"),
         Refusal::BodyTooLarge => (413, "MaxUploadSizeExceededException", "The request is too large"),
-        Refusal::Unavailable => (503, "ServiceUnavailableException", "Temporarily unavailable, nothing was changed"),
+        Refusal::Unavailable => (503, "ServiceUnavailableException", "Temporarily unavailable; whether anything was changed is not known"),
         _ => (400, "IllegalArgumentException", "The request cannot be understood"),
     }
 }

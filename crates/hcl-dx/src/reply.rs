@@ -71,7 +71,9 @@ pub(crate) fn refused(refusal: &Refusal, request: &Request, dialect: &Dialect) -
         Refusal::Forbidden => (403, "Forbidden", "Access is denied.", "The user may not read this item."),
         Refusal::MethodNotAllowed { .. } => (405, "MethodNotAllowed", "The method is not allowed.", "See the Allow header."),
         Refusal::TooSlow => (408, "RequestTimeout", "The request took too long.", "It did not arrive in time."),
-        Refusal::Unavailable => (503, "ServiceUnavailable", "The service is temporarily unavailable.", "Nothing was changed. Try again."),
+        Refusal::Unavailable => {
+            (503, "ServiceUnavailable", "The service is temporarily unavailable.", "Whether anything was changed is not known. Try again.")
+        }
         _ => (400, "BadRequest", "The request cannot be understood.", "It is malformed."),
     };
     Reply::refused(refusal, fault(status, code, message, reason))
