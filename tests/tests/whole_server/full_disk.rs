@@ -18,6 +18,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is asked whether it has noticed.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// The other ways to sign out, whose usual answers are a redirect, a target or an envelope.
+const OTHER_DOORS: &[(Vendor, &str, &str)] = &[
+    (Vendor::Assets, "/logout?logoutSuccessUrl=https://www.example.com/", "*/*"),
+    (Vendor::HclDx, "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/", "text/html"),
+    (Vendor::HclDx, "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/?autoRedirect=false", "*/*"),
+    (Vendor::Sitefinity, "/Sitefinity/SignOut?redirect=false", "*/*"),
+    (Vendor::Sitefinity, "/Sitefinity/SignOut?redirect_uri=https://www.example.com/", "*/*"),
+    (Vendor::Wix, "/v1/logout?postLogoutRedirectUri=https://www.example.com/goodbye", "text/html"),
+    (Vendor::Wix, "/v1/logout?postLogoutRedirectUri=https://www.example.com/goodbye", "application/json"),
+];
+
 pub(crate) fn add(run: &mut Run) {
     run.test("full_disk::sign_outs_are_refused_with_503_and_succeed_again_when_there_is_room", &[Need::SmallDisk], refuses_and_recovers);
 }
@@ -44,9 +55,17 @@ fn refuses_and_recovers() {
         };
         let refused = next;
         assert_is_refusal(samples[refused].vendor, &refusal);
-        // Of every vendor, at every one of the doors: signing out, logging in, asking who is signed in.
+        // Of every vendor, at every one of the doors: signing out in each way, and asking who is signed in.
         for sample in &samples[SESSIONS - VENDORS.len()..] {
             assert_is_refusal(sample.vendor, &sample.sign_out().send(address));
+            for (target, accept) in
+                OTHER_DOORS.iter().filter(|(vendor, ..)| *vendor == sample.vendor).map(|(_, target, accept)| (target, accept))
+            {
+                let answer = sample.with(Request::get(target).header("Accept", accept)).send(address);
+                let shown = format!("{target}: {} {:?} {}", answer.status, answer.headers, answer.text());
+                assert_eq!((answer.status, answer.header("location"), answer.header("set-cookie")), (503, None, None), "{shown}");
+                assert!(!answer.text().contains("redirectUrl") && !answer.text().contains("statusCode"), "{shown}");
+            }
             let (probe, _) = &sample::probes(sample.vendor)[0];
             assert_is_refusal(sample.vendor, &sample.with(probe.clone()).send(address));
         }

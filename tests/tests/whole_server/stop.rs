@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use logout_tests::http::{Answer, Request};
-use logout_tests::server::Server;
+use logout_tests::server::{self, Server};
 use logout_tests::skip::Run;
 
 use crate::sample::{self, Sample, says_done};
@@ -19,6 +19,8 @@ pub(crate) fn add(run: &mut Run) {
     run.test("stop::sigterm_lets_a_request_in_flight_be_answered", &[], || answers_what_is_in_flight("TERM"));
     run.test("stop::ctrl_c_lets_a_request_in_flight_be_answered", &[], || answers_what_is_in_flight("INT"));
     run.test("stop::connections_that_lie_idle_do_not_keep_it", &[], with_idle_connections);
+    run.test("stop::a_request_that_never_ends_does_not_keep_it", &[], with_a_stuck_request);
+    run.test("start::what_keeps_it_from_starting_is_named_and_does_no_harm", &[], cannot_start);
     run.test("start::an_empty_store_answers_the_first_request", &[], first_answer);
 }
 
@@ -94,10 +96,69 @@ fn with_idle_connections() {
     println!("with idle connections: ended after {:?}", told.elapsed());
 }
 
+fn with_a_stuck_request() {
+    let folder = tempfile::tempdir().unwrap();
+    sample::configure(folder.path());
+    let samples = sample::load(folder.path(), 4);
+    let server = Server::serve(folder.path());
+    let stuck: Vec<TcpStream> = [server.address(), server.admin_address()]
+        .into_iter()
+        .map(|address| {
+            let mut connection = TcpStream::connect(address).unwrap();
+            let head = "POST /oauth2/token HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{";
+            connection.write_all(head.as_bytes()).unwrap();
+            connection
+        })
+        .collect();
+    // Another connection's answer shows that the server has got as far as the stuck ones before it.
+    assert!(samples[0].is_alive(server.address()));
+    let told = Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.wait(GRACE).code(), Some(0));
+    println!("with stuck requests: ended after {:?}", told.elapsed());
+    drop(stuck);
+    let server = Server::serve(folder.path());
+    assert!(samples.iter().all(|sample| sample.is_alive(server.address())));
+}
+
+fn cannot_start() {
+    let folder = tempfile::tempdir().unwrap();
+    sample::configure(folder.path());
+    let samples = sample::load(folder.path(), 4);
+    let first = Server::serve(folder.path());
+
+    // A second hub on the same store, and one on the same address.
+    let ended = server::run(&["serve", "--config", "hub.toml"], folder.path());
+    assert_eq!((ended.status.code(), ended.stdout.as_slice()), (Some(1), b"".as_slice()));
+    assert!(ended.stderr.contains("sessions"), "{}", ended.stderr);
+    let other = tempfile::tempdir().unwrap();
+    sample::configure(other.path());
+    let address = first.address().to_string();
+    let ended = server::run(&["serve", "--config", "hub.toml", "--listen", &address], other.path());
+    assert_eq!((ended.status.code(), ended.stdout.as_slice()), (Some(1), b"".as_slice()));
+    assert!(ended.stderr.contains(&address), "{}", ended.stderr);
+    // A store that is a file.
+    std::fs::write(other.path().join("sessions"), "mine").unwrap();
+    let ended = server::run(&["serve", "--config", "hub.toml"], other.path());
+    assert_eq!((ended.status.code(), ended.stdout.as_slice()), (Some(1), b"".as_slice()));
+    assert!(ended.stderr.contains("sessions"), "{}", ended.stderr);
+    assert_eq!(std::fs::read_to_string(other.path().join("sessions")).unwrap(), "mine");
+    // A configuration that is wrong has a status of its own.
+    std::fs::write(other.path().join("hub.toml"), "[server]\nlisen = 1\n").unwrap();
+    let ended = server::run(&["serve", "--config", "hub.toml"], other.path());
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(ended.stderr.contains("hub.toml:2:1") && ended.stderr.contains("`listen`"), "{}", ended.stderr);
+
+    for sample in samples {
+        assert!(sample.is_alive(first.address()));
+        assert!(says_done(sample.vendor, &sample.sign_out().send(first.address())));
+    }
+}
+
 fn first_answer() {
     let folder = tempfile::tempdir().unwrap();
     sample::configure(folder.path());
-    logout_tests::server::binary();
+    server::binary();
     let begun = Instant::now();
     let server = Server::serve(folder.path());
     let listens = begun.elapsed();
