@@ -157,7 +157,9 @@ fn sign_outs(criterion: &mut Criterion) {
     let cases: Vec<(&str, Box<dyn LoginProvider>, Request)> = vec![
         (
             "sitefinity",
-            Box::new(logout_sitefinity::SitefinityProvider::new(logout_sitefinity::SitefinityConfig::default(), &subjects.platform).unwrap()),
+            Box::new(
+                logout_sitefinity::SitefinityProvider::new(logout_sitefinity::SitefinityConfig::default(), &subjects.platform).unwrap(),
+            ),
             Request::new(Method::Get, "/Sitefinity/SignOut")
                 .with_query("sts_signout=true")
                 .with_header("cookie", format!(".AspNet.Cookies={secret}")),

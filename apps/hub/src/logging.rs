@@ -9,7 +9,7 @@ use crate::config::LogFormat;
 
 /// Starts logging. `RUST_LOG` decides what is logged; without it, warnings and what the hub itself reports.
 pub(crate) fn start(format: LogFormat) {
-    let mut builder = Builder::from_env(Env::default().default_filter_or("warn,logout_hub=info"));
+    let mut builder = Builder::from_env(Env::default().default_filter_or("warn,logout=info"));
     if format == LogFormat::Json {
         builder.format(|out, record| {
             let mut object = Fields(serde_json::Map::new());

@@ -111,11 +111,19 @@ impl Router {
         self.first(self.routes.iter(), host, path, method)
     }
 
+    fn has_host(&self, platform: usize) -> bool {
+        self.routes.iter().any(|route| route.platform == platform && route.host.is_some())
+    }
+
     fn first<'a>(&'a self, routes: impl Iterator<Item = &'a Route>, host: &str, path: &str, method: Method) -> Option<Match> {
         let mut refused: Option<Match> = None;
         for route in routes.filter(|route| route.host.as_ref().is_none_or(|own| is_host(own, host))) {
             let Some(parameters) = route.below_prefix(path).and_then(|rest| route.endpoint.matches(rest)) else { continue };
             let (platform, path_from) = (route.platform, route.prefix.len());
+            // An address of a platform with a host is nobody else's, whatever the method.
+            if route.host.is_none() && refused.as_ref().is_some_and(|first| first.platform != platform && self.has_host(first.platform)) {
+                continue;
+            }
             if route.endpoint.methods().contains(&method) {
                 let endpoint = route.endpoint.name();
                 let target =

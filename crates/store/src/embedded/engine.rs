@@ -17,14 +17,14 @@ use logout_core::time::Timestamp;
 use super::record::{self, RecordFault};
 
 /// Journals are recycled at this size altogether; it bounds the time that a restart takes.
-const JOURNALS: u64 = 128 << 20;
+const JOURNALS: u64 = 256 << 20;
 /// Blocks read from disk are kept up to this size altogether.
 const CACHE: u64 = 64 << 20;
-/// A table in memory is turned over to disk at this size: small, because a sign-out writes to random places of it, which
-/// is quick only where it fits into the processor's caches...
-const MEMTABLE: u64 = 4 << 20;
+/// A table in memory is turned over to disk at this size: a compromise. A sign-out writes to random places of it, which is
+/// quicker the smaller it is; but every turn-over brings sorting, and with it the slow answers (docs/performance.md).
+const MEMTABLE: u64 = 32 << 20;
 /// ...and at the latest at this size, even if that takes waiting for the disk.
-const MEMTABLE_LIMIT: u64 = 8 * MEMTABLE;
+const MEMTABLE_LIMIT: u64 = 2 * MEMTABLE;
 /// fjall stops its writer, without looking whether the flusher is still alive, at four tables that wait for the flusher
 /// and at thirty unsorted ones on disk. We stop well before, and look.
 const WAITING_TABLES: usize = 2;
