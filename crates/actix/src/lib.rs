@@ -17,10 +17,12 @@
 mod client;
 mod convert;
 mod mount;
+mod platform;
 mod router;
 
 pub use client::TrustedProxies;
-pub use mount::{Limits, Mount, MountedPlatform};
+pub use mount::{Limits, Mount};
+pub use platform::MountedPlatform;
 pub use router::MountFault;
 
 // The README's Rust is compiled with this crate's documentation tests, because its examples mount adapters.

@@ -7,37 +7,14 @@ use actix_web::guard::{self, GuardContext};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
-use logout_core::cors::OriginList;
 use logout_core::message::{Method, Response};
 use logout_core::same_site::is_cross_site;
 use logout_core::sign_out::Refusal;
-use logout_core::{LoginProvider, SessionAuthority};
 
 use crate::client::TrustedProxies;
 use crate::convert::{self, BodyFault};
+use crate::platform::MountedPlatform;
 use crate::router::{Match, MountFault, Router, Target};
-
-/// One platform, as it is mounted.
-#[derive(Clone, Debug)]
-pub struct MountedPlatform {
-    /// The vendor's dialect.
-    pub provider: Arc<dyn LoginProvider>,
-    /// The platform's sessions.
-    pub sessions: SessionAuthority,
-    /// Only requests with this host are the platform's; the port counts only where one is given.
-    pub host: Option<String>,
-    /// Pages of these origins may read the answers.
-    pub cors_origins: OriginList,
-    /// Whether a sign-out that another site caused is refused.
-    pub require_same_site: bool,
-}
-
-impl MountedPlatform {
-    /// A platform on every host, without cross-origin access, with the vendor's own openness to cross-site sign-outs.
-    pub fn new(provider: impl LoginProvider, sessions: SessionAuthority) -> Self {
-        Self { provider: Arc::new(provider), sessions, host: None, cors_origins: OriginList::default(), require_same_site: false }
-    }
-}
 
 /// How much of a request is read.
 #[derive(Clone, Debug)]

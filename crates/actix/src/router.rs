@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use logout_core::message::Method;
 use logout_core::provider::Endpoint;
 
-use crate::mount::MountedPlatform;
+use crate::platform::MountedPlatform;
 
 /// Platforms that cannot be mounted together.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

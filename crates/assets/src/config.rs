@@ -8,7 +8,10 @@ use logout_core::platform::{Platform, PlatformName, SetUpFault};
 use logout_core::redirect::{ApprovedUrl, RedirectPolicy};
 use serde::{Deserialize, Serialize};
 
-use crate::request::{SESSION_ID, TOKEN};
+/// The cookie of a session from 6 on, and what its tokens are minted for.
+pub(crate) const TOKEN: &str = "authToken";
+/// The cookie of a session in Elvis 4 and 5.
+pub(crate) const SESSION_ID: &str = "JSESSIONID";
 
 /// The keys of a `[[platform]]` with `vendor = "assets"`.
 #[derive(Clone, Debug, Deserialize, Serialize)]

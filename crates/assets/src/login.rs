@@ -12,11 +12,10 @@ use logout_core::session::{ClientId, Session, Subject};
 use logout_core::sign_out::{Refusal, Wanted};
 use serde_json::{Map, Value, json};
 
-use crate::config::Dialect;
+use crate::config::{Dialect, SESSION_ID, TOKEN};
 use crate::fields::Fields;
 use crate::probe::user_profile;
 use crate::reply::json_answer;
-use crate::request::{SESSION_ID, TOKEN};
 
 /// The longest client id that is kept; a longer one is left out.
 const MAX_CLIENT_ID: usize = 128;

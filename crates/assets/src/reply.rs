@@ -1,7 +1,8 @@
 //! The vendor's words for what came out. Pure.
 
+use logout_core::Reply;
 use logout_core::SignedOut;
-use logout_core::message::{Reply, Request, Response, percent_decode};
+use logout_core::message::{Request, Response, percent_decode};
 use logout_core::sign_out::Refusal;
 use serde_json::{Value, json};
 

@@ -8,12 +8,7 @@ use logout_core::receipt::Reach;
 use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, SignOut, Target, Wanted};
 use logout_core::time::Timestamp;
 
-use crate::config::{Dialect, Profile};
-
-/// The cookie of a session from 6 on, and what its tokens are minted for.
-pub(crate) const TOKEN: &str = "authToken";
-/// The cookie of a session in Elvis 4 and 5.
-pub(crate) const SESSION_ID: &str = "JSESSIONID";
+use crate::config::{Dialect, Profile, SESSION_ID, TOKEN};
 
 /// `/services/logout`, which answers with JSON.
 pub(crate) const LOGOUT: &str = "logout";

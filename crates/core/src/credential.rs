@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroize as _;
 
-use crate::platform::PlatformName;
+use crate::platform_name::PlatformName;
 use crate::time::Timestamp;
 
 /// A value whose bearer *is* the user. It never prints itself and is wiped when dropped.

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 
 use percent_encoding::percent_decode_str;
 
-use crate::authority::SignedOut;
-use crate::page::PAGE_SECURITY_POLICY;
 use crate::redirect::ApprovedUrl;
 use crate::session::Device;
-use crate::sign_out::Refusal;
+
+/// The `Content-Security-Policy` of every page of ours: nothing is loaded, nothing runs, nobody frames it. It says nothing of
+/// `form-action`, because browsers hold that against the redirect which follows a login form.
+pub const PAGE_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
 
 /// An HTTP method.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -340,6 +341,13 @@ impl Response {
         if self.headers.iter().any(|(name, _)| *name == "cache-control") { self } else { self.header("cache-control", "no-store") }
     }
 
+    /// As 503 and without cookies, so that nobody takes it for success and the caller can try again.
+    pub(crate) fn unavailable(mut self) -> Self {
+        self.status = 503;
+        self.headers.retain(|(name, _)| *name != "set-cookie");
+        self
+    }
+
     /// Its status.
     pub fn status(&self) -> u16 {
         self.status
@@ -358,39 +366,6 @@ impl Response {
     /// Its parts: status, headers, body.
     pub fn into_parts(self) -> (u16, Vec<(&'static str, String)>, Vec<u8>) {
         (self.status, self.headers, self.body)
-    }
-}
-
-/// The answer of a sign-out endpoint: only somebody who holds the proof of a sign-out, or a refusal, can make one.
-#[derive(Clone, Debug)]
-pub struct Reply(Response);
-
-impl Reply {
-    /// A sign-out that was done, in the vendor's words. Adds `Cache-Control: no-store` and `Logout-Receipt`.
-    pub fn signed_out(done: &SignedOut, in_vendors_words: Response) -> Self {
-        Self(in_vendors_words.uncached().header("logout-receipt", done.receipt().to_string()))
-    }
-
-    /// A sign-out that was refused, in the vendor's words. Adds `Cache-Control: no-store` and, for a wrong method, `Allow`.
-    ///
-    /// When the store did not answer, the status is 503 whatever the vendor's words say: nobody may take it for success.
-    pub fn refused(refusal: &Refusal, in_vendors_words: Response) -> Self {
-        let mut response = in_vendors_words.uncached();
-        match refusal {
-            Refusal::MethodNotAllowed { allow } => response = response.header("allow", Method::allow(allow)),
-            Refusal::Unavailable => {
-                response.status = 503;
-                response.headers.retain(|(name, _)| *name != "set-cookie");
-            }
-            _ => {}
-        }
-        Self(response)
-    }
-}
-
-impl From<Reply> for Response {
-    fn from(reply: Reply) -> Self {
-        reply.0
     }
 }
 
@@ -427,14 +402,6 @@ mod tests {
     fn neither_a_location_nor_a_line_break_gets_in_by_the_side_door() {
         let response = Response::new(200).header("location", "https://evil.example").header("x", "a\r\nb: c");
         assert!(response.headers().is_empty());
-    }
-
-    #[test]
-    fn a_failed_store_is_always_503_and_clears_no_cookie() {
-        let reply = Reply::refused(&Refusal::Unavailable, Response::new(200).header("set-cookie", "a="));
-        let (status, headers, _) = Response::from(reply).into_parts();
-        assert_eq!(status, 503);
-        assert!(headers.iter().all(|(name, _)| *name != "set-cookie"));
     }
 
     #[test]

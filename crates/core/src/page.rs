@@ -4,10 +4,6 @@ use askama::Template;
 
 use crate::message::Response;
 
-/// The `Content-Security-Policy` of every page of ours: nothing is loaded, nothing runs, nobody frames it. It says nothing of
-/// `form-action`, because browsers hold that against the redirect which follows a login form.
-pub const PAGE_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
-
 /// A page with a heading, a few lines and perhaps a form.
 #[derive(Clone, Debug, Default, Template)]
 #[template(

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::authority::SessionAuthority;
 use crate::cors::Preflight;
-use crate::message::{Method, Reply, Request, Response, percent_decode};
+use crate::message::{Method, Request, Response, percent_decode};
+use crate::reply::Reply;
 use crate::sign_out::Refusal;
 
 /// Whose product a platform is an instance of.

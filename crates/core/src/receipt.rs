@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::platform::PlatformName;
+use crate::platform_name::PlatformName;
 use crate::session::{Person, Session, SessionId, Subject};
 use crate::time::Timestamp;
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::credential::{Credential, SecretDigest, random_bytes};
-use crate::platform::PlatformName;
+use crate::platform_name::PlatformName;
 use crate::time::Timestamp;
 
 macro_rules! public_id {

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 pub use memory::MemoryStore;
 
 use crate::credential::{Credential, CredentialDigest};
-use crate::platform::PlatformName;
+use crate::platform_name::PlatformName;
 use crate::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use crate::session::{Person, Session, SessionId, SignOnId, Subject};
 use crate::time::Timestamp;

@@ -1,9 +1,10 @@
 //! Glue: read, sign out, answer. Decisions live in the other rooms.
 
 use async_trait::async_trait;
+use logout_core::Reply;
 use logout_core::SessionAuthority;
 use logout_core::cors::Preflight;
-use logout_core::message::{Method, Reply, Request, Response};
+use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
 use logout_core::sign_out::Refusal;

@@ -1,7 +1,8 @@
 //! The vendor's words for what came out. Pure.
 
+use logout_core::Reply;
 use logout_core::SignedOut;
-use logout_core::message::{Method, Reply, Request, Response};
+use logout_core::message::{Method, Request, Response};
 use logout_core::page::Page;
 use logout_core::sign_out::Refusal;
 use serde::Serialize;

@@ -12,10 +12,11 @@ use logout_core::ports::{Account, AccountsUnavailable, TokenClaims};
 use logout_core::session::SignOnId;
 use logout_core::sign_out::{Refusal, Wanted};
 use logout_core::store::Opened;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::config::Dialect;
 use crate::probe::live_by_cookie;
+use crate::reply::json_answer;
 use crate::request::{ACCESS, SITE, TOKEN_SERVICE};
 
 const ANTI_FORGERY: &str = "anti-forgery";
@@ -179,8 +180,4 @@ pub(crate) async fn token_service(request: &Request, sessions: &SessionAuthority
     let failed = query.first_ignoring_case("loginerror").is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let lines = failed.then(|| "The user name or password is wrong.".to_owned()).into_iter().collect();
     Ok(Page { title: "Sign in".to_owned(), lines, form: Some(form) }.response(200))
-}
-
-pub(crate) fn json_answer(status: u16, body: &Value) -> Response {
-    Response::with_text(status, "application/json; charset=utf-8", body.to_string()).uncached()
 }

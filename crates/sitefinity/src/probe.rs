@@ -13,7 +13,7 @@ use logout_core::sign_out::Refusal;
 use serde_json::{Value, json};
 
 use crate::config::Dialect;
-use crate::login::json_answer;
+use crate::reply::json_answer;
 use crate::request::{ACCESS, SITE};
 
 pub(crate) async fn login_status(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {

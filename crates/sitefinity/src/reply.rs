@@ -1,9 +1,11 @@
 //! The vendor's words for what came out. Pure.
 
+use logout_core::Reply;
 use logout_core::SignedOut;
-use logout_core::message::{Reply, Request, Response};
+use logout_core::message::{Request, Response};
 use logout_core::receipt::Reach;
 use logout_core::sign_out::Refusal;
+use serde_json::Value;
 
 use crate::config::Dialect;
 
@@ -56,6 +58,11 @@ pub(crate) fn refused(refusal: &Refusal) -> Reply {
         _ => answer,
     };
     Reply::refused(refusal, answer)
+}
+
+/// The answer of a login or probe.
+pub(crate) fn json_answer(status: u16, body: &Value) -> Response {
+    Response::with_text(status, "application/json; charset=utf-8", body.to_string()).uncached()
 }
 
 #[cfg(test)]

@@ -11,33 +11,16 @@ use logout_core::page::{Field, Form, Page};
 use logout_core::redirect::{ApprovedUrl, RedirectFault};
 use logout_core::session::{ClientId, Session};
 use logout_core::sign_out::{Refusal, Wanted};
-use serde::{Deserialize, Serialize};
 
 use crate::config::Dialect;
 use crate::credentials::{MEMBER_COOKIE, SESSION_TOKEN, attach_secret, credential, live, live_by_cookie};
+use crate::grant::{CODE, GRANT, Grant, PARAMETERS, challenge_digest};
 use crate::login::{member_session, verify};
+use crate::paths::AUTHORIZE;
 use crate::reply::{Fault, landing_refused};
-use crate::stand_in::AUTHORIZE;
-use crate::token::challenge_digest;
 
-/// A code, as a credential of the session that it hands out tokens of: it dies with the session.
-pub(crate) const CODE: &str = "code";
-/// What a code is good for, to be taken once.
-pub(crate) const GRANT: &str = "code-grant";
 /// How long a code waits for its exchange (our choice; the most that RFC 6749 recommends).
 const CODE_LIFETIME: Duration = Duration::from_secs(10 * 60);
-
-/// The parameters of an authorization request that go along from step to step.
-pub(crate) const PARAMETERS: [&str; 8] =
-    ["clientId", "redirectUri", "responseType", "responseMode", "scope", "state", "codeChallenge", "codeChallengeMethod"];
-
-/// What a code is bound to until it is exchanged.
-#[derive(Deserialize, Serialize)]
-pub(crate) struct Grant {
-    pub(crate) client: ClientId,
-    pub(crate) redirect_uri: String,
-    pub(crate) challenge: SecretDigest,
-}
 
 /// An authorization request whose way back is approved.
 struct Flow {

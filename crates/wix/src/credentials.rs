@@ -14,10 +14,10 @@ use logout_core::session::{ClientId, Session, Subject};
 use logout_core::sign_out::Refusal;
 use logout_core::time::Timestamp;
 
+use crate::authorization::{Authorization, TOKEN_PREFIX, authorization};
 use crate::config::Dialect;
 use crate::guid;
 use crate::reply::{Fault, application_error};
-use crate::request::{Authorization, authorization};
 
 /// An access token.
 pub(crate) const ACCESS: &str = "access";
@@ -33,8 +33,6 @@ pub(crate) const TICKET: &str = "ticket";
 /// The realm of visitors, who have no account.
 pub(crate) const VISITOR: &str = "visitor";
 
-/// Observed: access tokens begin like this, and a JWT follows.
-pub(crate) const TOKEN_PREFIX: &str = "OauthNG.JWS.";
 /// The claim that names the app a token was given to.
 pub(crate) const CLIENT_CLAIM: &str = "client_id";
 

@@ -6,15 +6,18 @@
 //!
 //! The rooms, the same in every adapter: `config` (keys and what follows from them), `request` (what a request asks for),
 //! `reply` (the vendor's words), `stand_in` (the other endpoints), `login` and `probe` (what serves them), `provider` (glue).
-//! Wix needs a few more: `body` and `guid` (what its requests are made of), `authorize`, `token` and `redirect_session` (the
-//! OAuth side), `credentials` (what sessions are opened by).
+//! Wix needs a few more: `authorization`, `body`, `guid` and `paths` (what its requests are made of), `authorize`, `grant`, `token` and
+//! `redirect_session` (the OAuth side), `credentials` (what sessions are opened by).
 
+mod authorization;
 mod authorize;
 mod body;
 mod config;
 mod credentials;
+mod grant;
 mod guid;
 mod login;
+mod paths;
 mod probe;
 mod provider;
 mod redirect_session;

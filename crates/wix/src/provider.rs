@@ -1,20 +1,21 @@
 //! Glue: read, sign out, answer. Decisions live in the other rooms.
 
 use async_trait::async_trait;
+use logout_core::Reply;
 use logout_core::SessionAuthority;
 use logout_core::cors::Preflight;
-use logout_core::message::{Method, Reply, Request, Response};
+use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
 use logout_core::sign_out::Refusal;
 
 use crate::config::{Dialect, WixConfig};
-use crate::{credentials, reply, request, stand_in};
+use crate::{credentials, paths, reply, request, stand_in};
 
 /// Where the Logout method is called: what the vendor's SDK makes of its service path, host by host (observed), and the two
 /// paths that the documentation prints.
 const LOGOUT_PATHS: [&str; 5] =
-    [stand_in::LOGOUT, "/iam/authentication/v1/logout", "/authentication/v1/logout", "/_api/authentication/v1/logout", "/v1/logout"];
+    [paths::LOGOUT, "/iam/authentication/v1/logout", "/authentication/v1/logout", "/_api/authentication/v1/logout", "/v1/logout"];
 
 /// Speaks Wix's sign-out for one site.
 #[derive(Debug)]

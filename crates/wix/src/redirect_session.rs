@@ -11,13 +11,13 @@ use logout_core::message::{Request, Response};
 use logout_core::sign_out::{Refusal, Wanted};
 use serde_json::{Map, Value, json};
 
-use crate::authorize::PARAMETERS;
 use crate::body::Fields;
 use crate::config::Dialect;
 use crate::credentials::{Caller, TICKET, attach_secret, caller};
+use crate::grant::PARAMETERS;
 use crate::guid;
+use crate::paths::{AUTHORIZE, LOGOUT};
 use crate::reply::{Fault, application_error, json_answer, landing_refused};
-use crate::stand_in::{AUTHORIZE, LOGOUT};
 
 /// How long a sign-out link is good for (our choice).
 const TICKET_LIFETIME: Duration = Duration::from_secs(10 * 60);

@@ -2,8 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use logout_core::Reply;
 use logout_core::SignedOut;
-use logout_core::message::{Reply, Request, Response};
+use logout_core::message::{Request, Response};
 use logout_core::page::Page;
 use logout_core::redirect::{ApprovedUrl, RedirectFault};
 use logout_core::sign_out::Refusal;

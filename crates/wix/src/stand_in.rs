@@ -5,13 +5,9 @@ use logout_core::message::{Method, Request, Response};
 use logout_core::provider::Endpoint;
 
 use crate::config::Dialect;
+use crate::paths::AUTHORIZE;
 use crate::reply::Fault;
 use crate::{authorize, login, probe, redirect_session, token};
-
-/// The Logout method's path on a site's own domain; what sign-out links of ours lead to.
-pub(crate) const LOGOUT: &str = "/_api/iam/authentication/v1/logout";
-/// Where browsers and scripts turn a login into a code.
-pub(crate) const AUTHORIZE: &str = "/_api/oauth2/authorize";
 
 pub(crate) fn endpoints(dialect: &Dialect) -> Vec<Endpoint> {
     let endpoint = |name, method, path: &str| Endpoint::new(name, &[method], path, &[]);

@@ -3,8 +3,6 @@
 //! Observed in the vendor's clients: JSON or form, names in either spelling, errors as RFC 6749 words them
 //! (docs/vendors/wix.md, "Tokens").
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use logout_core::SessionAuthority;
 use logout_core::credential::{Secret, SecretDigest};
 use logout_core::message::{Request, Response};
@@ -12,10 +10,10 @@ use logout_core::session::{ClientId, Session, Subject};
 use logout_core::sign_out::Refusal;
 use serde_json::json;
 
-use crate::authorize::{CODE, GRANT, Grant};
 use crate::body::Fields;
 use crate::config::Dialect;
 use crate::credentials::{ACCESS, REFRESH, VISITOR, attach, attach_secret, credential, live, mint_access, new_session};
+use crate::grant::{CODE, GRANT, Grant};
 use crate::guid;
 use crate::reply::{Fault, json_answer, oauth_error};
 
@@ -116,10 +114,4 @@ fn tokens(access: &Secret, refresh: &Secret, dialect: &Dialect) -> Response {
             "token_type": "Bearer",
         }),
     )
-}
-
-/// An S256 challenge: the base64url of a SHA-256 (RFC 7636).
-pub(crate) fn challenge_digest(challenge: &str) -> Option<SecretDigest> {
-    let bytes = URL_SAFE_NO_PAD.decode(challenge.trim_end_matches('=')).ok()?;
-    bytes.try_into().ok().map(SecretDigest::from_bytes)
 }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 
 use super::{EndOrder, EndTarget, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
 use crate::credential::{Credential, CredentialDigest};
-use crate::platform::PlatformName;
+use crate::platform_name::PlatformName;
 use crate::receipt::{EndedSession, Receipt, ReceiptId};
 use crate::session::{Person, Session, SessionId, SignOnId, Subject};
 use crate::time::Timestamp;

@@ -1,0 +1,50 @@
+//! The answer of a sign-out endpoint.
+
+use crate::authority::SignedOut;
+use crate::message::{Method, Response};
+use crate::sign_out::Refusal;
+
+/// The answer of a sign-out endpoint: only somebody who holds the proof of a sign-out, or a refusal, can make one.
+#[derive(Clone, Debug)]
+pub struct Reply(Response);
+
+impl Reply {
+    /// A sign-out that was done, in the vendor's words. Adds `Cache-Control: no-store` and `Logout-Receipt`.
+    pub fn signed_out(done: &SignedOut, in_vendors_words: Response) -> Self {
+        Self(in_vendors_words.uncached().header("logout-receipt", done.receipt().to_string()))
+    }
+
+    /// A sign-out that was refused, in the vendor's words. Adds `Cache-Control: no-store` and, for a wrong method, `Allow`.
+    ///
+    /// When the store did not answer, the status is 503 whatever the vendor's words say: nobody may take it for success.
+    pub fn refused(refusal: &Refusal, in_vendors_words: Response) -> Self {
+        let mut response = in_vendors_words.uncached();
+        match refusal {
+            Refusal::MethodNotAllowed { allow } => response = response.header("allow", Method::allow(allow)),
+            Refusal::Unavailable => {
+                response = response.unavailable();
+            }
+            _ => {}
+        }
+        Self(response)
+    }
+}
+
+impl From<Reply> for Response {
+    fn from(reply: Reply) -> Self {
+        reply.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_store_is_always_503_and_clears_no_cookie() {
+        let reply = Reply::refused(&Refusal::Unavailable, Response::new(200).header("set-cookie", "a="));
+        let (status, headers, _) = Response::from(reply).into_parts();
+        assert_eq!(status, 503);
+        assert!(headers.iter().all(|(name, _)| *name != "set-cookie"));
+    }
+}
