@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use logout_tests::http::Answer;
 use logout_tests::server::Server;
@@ -49,7 +49,9 @@ fn killed_amid_sign_outs() {
         let server = Server::serve(folder.path());
         let fates = sign_out_until_killed(samples, server, moment);
 
+        let killed = Instant::now();
         let server = Server::serve(folder.path());
+        println!("back after {:?}", killed.elapsed());
         let receipts = receipts(&server, folder.path());
         let mut acknowledged = 0;
         let (mut unanswered_dead, mut unanswered_alive) = (0, 0);

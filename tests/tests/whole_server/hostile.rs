@@ -28,6 +28,7 @@ pub(crate) fn add(run: &mut Run) {
     run.test("hostile::requests_made_up_at_random_are_answered_and_end_nothing_unless_they_say_so", &[], made_up);
     run.test("hostile::a_body_that_is_too_large_is_refused_in_the_vendors_words", &[], too_large);
     run.test("hostile::a_wrong_method_is_refused_and_the_right_ones_are_named", &[], wrong_method);
+    run.test("hostile::a_body_that_nobody_reads_is_never_taken_for_a_request", &[], smuggled);
     run.test("hostile::a_request_that_never_ends_is_given_up", &[], too_slow);
 }
 
@@ -536,6 +537,35 @@ fn wrong_method() {
                     assert!(allowed.contains(method), "{method} {target}: {allowed:?}");
                 }
                 assert!(!allowed.contains(&method) && answer.header("logout-receipt").is_none());
+            }
+        }
+    }
+    hub.assert_sound();
+}
+
+/// A sign-out in the body of another request, over a connection that stays open: whoever answers early must not go on with
+/// what was not read.
+fn smuggled() {
+    let hub = Target::start(80);
+    for vendor in VENDORS {
+        let (_, target) = sign_out(vendor);
+        for method in ["DELETE", "GET", "POST"] {
+            for path in [target, "/nowhere"] {
+                for padding in [0, LARGEST_BODY + 1] {
+                    let sample = hub.session(vendor);
+                    let body = [vec![b'\n'; padding], sample.sign_out_bytes()].concat();
+                    let length = body.len();
+                    let mut chunks = vec![format!("Content-Length: {length}\r\n\r\n").into_bytes(), body.clone()];
+                    if padding == 0 {
+                        // Once more in chunks, the sign-out in the first of them.
+                        let head = format!("{method} {path} HTTP/1.1\r\nHost: hub\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n");
+                        hub.send(&[head.into_bytes(), body, b"\r\n0\r\n\r\n".to_vec()].concat());
+                    }
+                    chunks.insert(0, format!("{method} {path} HTTP/1.1\r\nHost: hub\r\n").into_bytes());
+                    hub.send(&chunks.concat());
+                    assert!(sample.is_alive(hub.address()), "the body of {method} {path} after {padding} bytes was carried out");
+                    hub.give_back(sample);
+                }
             }
         }
     }
