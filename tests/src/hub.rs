@@ -140,8 +140,11 @@ impl TestHub {
         self.run()
     }
 
-    /// Lets time pass.
+    /// Lets time pass. What requests before it have noted (that a session was used) is written down first: a store may do
+    /// that late, but not by the hours that pass here in no time.
     pub fn advance(&self, span: Duration) {
+        let health = futures_executor::block_on(self.ports().store.health());
+        health.expect("the store answers, and whatever was asked of it before is done");
         self.clock.advance(span);
     }
 
