@@ -1,23 +1,22 @@
 //! Requests that no client sends by accident: each gets an answer in the vendor's words, none ends anything, none is a 5xx.
+//!
+//! One file, because each rule is a few lines over the same server; what is odd about requests stands in `odd`.
 
-use std::cell::RefCell;
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::net::TcpStream;
+use std::time::Instant;
 
 use logout_core::Vendor;
 use logout_tests::http::Answer;
-use logout_tests::server::Server;
 use logout_tests::skip::Run;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use tempfile::TempDir;
 
-use crate::sample::{self, CLIENT, Sample, VENDORS, says_done, sign_out};
+use crate::odd::{BODIES, HEADERS, QUERIES, endpoints};
+use crate::sample::{CLIENT, Sample, VENDORS, sign_out};
+use crate::target::{PATIENCE, Target, ended, request, shown};
 
-/// How long an answer may take: longer than the server waits for a slow request.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// What is read of a body.
 const LARGEST_BODY: usize = 16 * 1024;
 /// How many requests are made up.
@@ -30,255 +29,6 @@ pub(crate) fn add(run: &mut Run) {
     run.test("hostile::a_wrong_method_is_refused_and_the_right_ones_are_named", &[], wrong_method);
     run.test("hostile::a_body_that_nobody_reads_is_never_taken_for_a_request", &[], smuggled);
     run.test("hostile::a_request_that_never_ends_is_given_up", &[], too_slow);
-}
-
-/// A server of every vendor, with sessions to spare.
-struct Target {
-    server: Server,
-    sessions: RefCell<Vec<Sample>>,
-    _folder: TempDir,
-}
-
-impl Target {
-    fn start(sessions: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        sample::configure(folder.path());
-        let sessions = RefCell::new(sample::load(folder.path(), sessions));
-        Self { server: Server::serve(folder.path()), sessions, _folder: folder }
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.server.address()
-    }
-
-    /// A session that is alive.
-    fn session(&self, vendor: Vendor) -> Sample {
-        let mut sessions = self.sessions.borrow_mut();
-        let at = sessions.iter().position(|sample| sample.vendor == vendor).expect("enough sessions were loaded");
-        sessions.swap_remove(at)
-    }
-
-    fn give_back(&self, sample: Sample) {
-        self.sessions.borrow_mut().push(sample);
-    }
-
-    /// Sends these bytes, and nothing more, and reads the answer; `None` when the connection is closed without one.
-    fn send(&self, bytes: &[u8]) -> Option<Answer> {
-        let mut stream = TcpStream::connect(self.address()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        // The server may refuse before it has read all of it.
-        let _ = stream.write_all(bytes);
-        let _ = stream.shutdown(Shutdown::Write);
-        let mut received = Vec::new();
-        let mut chunk = [0; 4096];
-        loop {
-            match stream.read(&mut chunk) {
-                Ok(0) => break,
-                Ok(read) => received.extend_from_slice(&chunk[..read]),
-                Err(fault) if fault.kind() == std::io::ErrorKind::WouldBlock => panic!("no answer to {}", shown(bytes)),
-                Err(_) => break,
-            }
-        }
-        Answer::parse(&received).ok()
-    }
-
-    /// Sends a request that presents a live session. Whatever the answer, it is no server error; and unless it says that the
-    /// session was ended, the session is alive.
-    fn assert_withstands(&self, vendor: Vendor, request: impl Fn(&str) -> Vec<u8>) -> Option<Answer> {
-        let sample = self.session(vendor);
-        let (name, value) = sample.header();
-        let bytes = request(&format!("{name}: {value}\r\n"));
-        let answer = self.send(&bytes);
-        if let Some(answer) = &answer {
-            assert!(answer.status < 500, "{} {} to {}", answer.status, answer.text(), shown(&bytes));
-        }
-        if answer.as_ref().is_some_and(ended) {
-            assert!(!sample.is_alive(self.address()), "{vendor} says that it is over, and it is not: {}", shown(&bytes));
-        } else {
-            assert!(sample.is_alive(self.address()), "{vendor} has ended a session without saying so: {}", shown(&bytes));
-            self.give_back(sample);
-        }
-        answer
-    }
-
-    /// Nothing panicked meanwhile, and the server goes on.
-    fn assert_sound(&self) {
-        assert!(!self.server.errors().contains("panicked"), "{}", self.server.errors());
-        for vendor in VENDORS {
-            let sample = self.session(vendor);
-            assert!(sample.is_alive(self.address()), "{vendor}");
-            assert!(says_done(vendor, &sample.sign_out().send(self.address())), "{vendor}");
-            assert!(!sample.is_alive(self.address()), "{vendor}");
-        }
-    }
-}
-
-/// Whether an answer says that a sign-out was done, in any of the vendor's forms. Only a sign-out has a receipt.
-fn ended(answer: &Answer) -> bool {
-    answer.header("logout-receipt").is_some()
-}
-
-fn shown(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(600)]).into_owned();
-    format!("{text:?} ({} bytes)", bytes.len())
-}
-
-/// Every endpoint that reads something: method, target, and the media type of its body.
-fn endpoints(vendor: Vendor) -> &'static [(&'static str, &'static str, &'static str)] {
-    const FORM: &str = "application/x-www-form-urlencoded";
-    const JSON: &str = "application/json";
-    match vendor {
-        Vendor::Assets => &[
-            ("POST", "/services/logout", FORM),
-            ("POST", "/services/logout", JSON),
-            ("GET", "/logout", ""),
-            ("POST", "/logout", FORM),
-            ("POST", "/services/login", FORM),
-            ("POST", "/services/login", "multipart/form-data; boundary=b"),
-            ("POST", "/services/apilogin", FORM),
-            ("GET", "/services/profile", ""),
-            ("GET", "/services/search", ""),
-            ("GET", "/services/ping", ""),
-        ],
-        Vendor::HclDx => &[
-            ("POST", "/dx/api/core/v1/auth/logout", JSON),
-            ("POST", "/dx/api/core/v1/auth/login", JSON),
-            ("POST", "/dx/api/core/v1/auth/validate", JSON),
-            ("GET", "/dx/api/core/v1/dxmyrest/webcontent/contents/x", ""),
-            ("GET", "/wps/portal", ""),
-            ("GET", "/wps/myportal", ""),
-            ("GET", "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/", ""),
-        ],
-        Vendor::Sitefinity => &[
-            ("GET", "/Sitefinity/SignOut", ""),
-            ("POST", "/Sitefinity/SignOut", FORM),
-            ("POST", "/sitefinity/login-handler", FORM),
-            ("POST", "/sitefinity/oauth/token", FORM),
-            ("GET", "/Sitefinity/Authenticate/OpenID/connect/authorize", ""),
-            ("GET", "/sitefinity/anticsrf", ""),
-            ("GET", "/rest-api/login-status", ""),
-            ("GET", "/api/default/users/current", ""),
-        ],
-        Vendor::Wix => &[
-            ("GET", "/_api/iam/authentication/v1/logout", ""),
-            ("POST", "/_api/iam/authentication/v1/logout", JSON),
-            ("POST", "/v1/logout", FORM),
-            ("POST", "/oauth2/token", JSON),
-            ("POST", "/oauth2/token", FORM),
-            ("POST", "/oauth2/token-info", JSON),
-            ("POST", "/_api/iam/authentication/v2/login", JSON),
-            ("GET", "/_api/oauth2/authorize", ""),
-            ("POST", "/_api/oauth2/authorize", FORM),
-            ("POST", "/headless/v1/redirect-session", JSON),
-            ("GET", "/members/v1/members/my", ""),
-        ],
-    }
-}
-
-/// Queries, each as it stands behind the question mark.
-const QUERIES: &[&str] = &[
-    "",
-    "&",
-    "=",
-    "==&==",
-    "&&&&=&",
-    "%",
-    "%%%",
-    "%zz=%zz",
-    "%2",
-    "a=%ff%fe%80",
-    "redirect_uri=%ff",
-    "redirect_uri=%c0%af%c0%af",
-    "redirect_uri=%00",
-    "redirect_uri[]=x&redirect_uri[0]=y",
-    "redirect_uri=/a&redirect_uri=/b",
-    "logoutSuccessUrl=%ed%a0%80",
-    "logoutSuccessUrl=/a&logoutSuccessUrl=",
-    "postLogoutRedirectUri=%&clientId=%",
-    "clientId=../../etc/passwd",
-    "clientId=12345678-1234-1234-1234-12345678901",
-    "clientId=%27%20or%201=1--",
-    "username=%00&provider=%0d%0a",
-    "username=a%0d%0aSet-Cookie:x=y",
-    "sts_signout=true%00",
-    "autoRedirect=false&autoRedirect=%ff",
-    "sessionToken=%f0%9f%92%a9&ticket=%f0%9f%92%a9",
-    "?????",
-    "a;b;c=d",
-    "+++=+++",
-    "__proto__=x&constructor=y",
-];
-
-/// Bodies, for any media type.
-const BODIES: &[&[u8]] = &[
-    b"",
-    b"{",
-    b"}",
-    b"[]",
-    b"null",
-    b"true",
-    b"0",
-    b"\"text\"",
-    b"{}",
-    b"{\"a\":",
-    b"{\"clientId\":null,\"postLogoutRedirectUri\":{}}",
-    b"{\"clientId\":[[[[]]]],\"grantType\":7}",
-    b"{\"username\":1,\"password\":2}",
-    b"{\"username\":\"\\ud800\",\"password\":\"\\u0000\"}",
-    b"{\"username\":\"a\",\"username\":\"b\",\"password\":\"c\"}",
-    b"\xff\xfe{\"\x00a\x00\"",
-    b"\xef\xbb\xbf{}",
-    b"{\"username\":\"\xff\"}",
-    b"username=%ff&password=%00",
-    b"username=a&username=b&password=c&password=d",
-    b"username&password",
-    b"&&&===%%%",
-    b"logoutSuccessUrl=%&logoutSuccessUrl=/",
-    b"--b\r\n\r\n",
-    b"--b\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\nalice",
-    b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n",
-    b"--b\r\nContent-Disposition: form-data; name=\"\xff\"; filename=\"../../x\"\r\nContent-Type: \xff\r\n\r\n\x00\r\n--b--",
-    b"--b--",
-    b"--c\r\n\r\n--c--\r\n",
-    b"\r\n\r\nGET / HTTP/1.1\r\n\r\n",
-    b"<?xml version=\"1.0\"?><!DOCTYPE x [<!ENTITY y SYSTEM \"file:///etc/passwd\">]><x>&y;</x>",
-];
-
-/// Further headers. Each line ends with CRLF.
-const HEADERS: &[&[u8]] = &[
-    b"Cookie: \r\n",
-    b"Cookie: ;;;;=;=;\r\n",
-    b"Cookie: authToken; LtpaToken2; smSession; .AspNet.Cookies\r\n",
-    b"Cookie: authToken=\"; LtpaToken2=\"a\\\"; smSession=%ff\r\n",
-    b"Cookie: authToken=\xff\xfe; smSession=\x80\r\n",
-    b"Authorization:\r\n",
-    b"Authorization: Bearer\r\n",
-    b"Authorization: Bearer \xff\r\n",
-    b"Authorization: Bearer ..\r\n",
-    b"Authorization: Bearer e30.e30.\r\n",
-    b"Authorization: Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.\r\n",
-    b"Authorization: Basic OjpB\r\n",
-    b"Authorization: OauthNG.JWS.\r\n",
-    b"Authorization: ,\r\n",
-    b"Authorization: IST.x,y,z\r\n",
-    b"X-CSRF-TOKEN: \xff\r\n",
-    b"Accept: \xff, ;;q=2, application/json;q=nan\r\n",
-    b"X-SF-Access-Key: \xff\r\n",
-    b"X-Forwarded-For: ,,,\r\nX-Forwarded-Proto: \xff\r\nForwarded: for=\r\n",
-    b"Origin: null\r\nSec-Fetch-Site: cross-site\r\n",
-    b"Origin: \xff\r\n",
-    b"X-Wix-Bi-Gateway: \xff,,=,=\r\n",
-    b"User-Agent: \xc3\xc3\xc3\xff\r\n",
-    b"Content-Type: multipart/form-data\r\n",
-    b"Content-Type: multipart/form-data; boundary=\"\"\r\n",
-    b"Content-Type: \xff/\xff; charset=\xff\r\n",
-    b"Content-Encoding: gzip\r\n",
-    b"Connection: upgrade\r\nUpgrade: websocket\r\n",
-];
-
-fn request(method: &str, target: &[u8], headers: &[u8], body: &[u8]) -> Vec<u8> {
-    let length = format!("Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-    [method.as_bytes(), b" ", target, b" HTTP/1.1\r\nHost: hub\r\n", headers, length.as_bytes(), body].concat()
 }
 
 fn malformed() {

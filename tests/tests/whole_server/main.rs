@@ -12,10 +12,13 @@ mod expiry;
 mod full_disk;
 mod hostile;
 mod landings;
+mod odd;
+mod outside;
 mod sample;
 mod secrets;
 mod stop;
 mod syncs;
+mod target;
 
 use std::process::ExitCode;
 
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     full_disk::add(&mut run);
     hostile::add(&mut run);
     landings::add(&mut run);
+    outside::add(&mut run);
     secrets::add(&mut run);
     stop::add(&mut run);
     syncs::add(&mut run);
