@@ -96,7 +96,7 @@ pub(super) enum Table {
     Agreed,
     /// Digest → session, or tombstone.
     Credentials,
-    /// Kind, hash, session → nothing.
+    /// Kind, hash, session → nothing; kind, sign-on → its sessions.
     Index,
     /// Digest → value that is taken once.
     Once,

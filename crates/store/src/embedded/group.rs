@@ -11,7 +11,7 @@ use logout_core::time::Timestamp;
 use tokio::sync::oneshot::Sender;
 
 use super::engine::{Engine, ReadFault, Table};
-use super::index::{IndexKey, Members, listed};
+use super::index::{IndexKey, Members, SignOns};
 use super::queue::{Job, Stale};
 use super::record::{self, CredentialRecord, RecordFault, SessionRecord};
 
@@ -38,7 +38,9 @@ pub(super) struct Group<'e> {
     once: HashSet<CredentialDigest>,
     sessions: HashSet<SessionId>,
     touched: HashSet<SessionId>,
-    sign_ons: HashSet<SignOnId>,
+    /// Sign-ons that a session was opened in.
+    opened_sign_ons: HashSet<SignOnId>,
+    sign_ons: SignOns,
     agreed: HashSet<String>,
     durable: bool,
 }
@@ -78,7 +80,8 @@ impl<'e> Group<'e> {
             once: HashSet::new(),
             sessions: HashSet::new(),
             touched: HashSet::new(),
-            sign_ons: HashSet::new(),
+            opened_sign_ons: HashSet::new(),
+            sign_ons: SignOns::default(),
             agreed: HashSet::new(),
             durable: false,
         }
@@ -91,7 +94,10 @@ impl<'e> Group<'e> {
 
     /// Makes everything durable at once, then visible, then answers. On an error it calls `withdraw` and then lets all
     /// callers know at once that they get no answer.
-    pub(super) fn commit(self, withdraw: &impl Fn()) -> fjall::Result<()> {
+    pub(super) fn commit(mut self, withdraw: &impl Fn()) -> fjall::Result<()> {
+        for (key, sessions) in std::mem::take(&mut self.sign_ons).changed() {
+            if sessions.is_empty() { self.remove(Table::Index, key) } else { self.write(Table::Index, key, sessions) }
+        }
         persist(self.engine, self.batch, self.durable).inspect_err(|_| withdraw())?;
         for Listing { key, session, listed } in self.listings {
             if listed { self.members.add(key, session) } else { self.members.remove(key, session) }
@@ -116,6 +122,9 @@ impl<'e> Group<'e> {
             let sessions = sessions.collect::<Result<Vec<_>, RecordFault>>()?;
             let receipt = order.receipt_for(sessions.iter().map(|(id, session)| session.to_ended(*id)).collect());
             let bytes = record::receipt(&receipt)?;
+            for sign_on in sessions.iter().filter_map(|(_, session)| session.sign_on()) {
+                self.sign_ons.of(self.engine, sign_on)?;
+            }
             Ok((sessions, receipt, bytes))
         });
         // Everything that can fail comes before the first write, so that an order is either in the group or not at all.
@@ -163,6 +172,9 @@ impl<'e> Group<'e> {
             }
         }
         self.remove(Table::Sessions, id.as_bytes());
+        if let Some(sign_on) = session.sign_on() {
+            self.sign_ons.remove(sign_on, id);
+        }
         for key in IndexKey::all_of_record(session) {
             self.remove(Table::Index, key.entry(id));
             self.listings.push(Listing { key, session: id, listed: false });
@@ -174,8 +186,7 @@ impl<'e> Group<'e> {
             EndTarget::Expired(id) | EndTarget::Session(id) => return Ok(vec![*id]),
             EndTarget::Person(person) => IndexKey::person(person.as_str()),
             EndTarget::Platform(_) => return self.all_sessions(),
-            // Not worth remembering: a sign-on ends once.
-            EndTarget::SignOn(id) => return listed(self.engine, IndexKey::sign_on(*id), None).collect(),
+            EndTarget::SignOn(id) => return Ok(self.sign_ons.of(self.engine, *id)?.to_vec()),
             EndTarget::Subject(platform, subject) => IndexKey::subject(platform.as_str(), &subject.realm, &subject.name),
         };
         Ok(self.members.of(self.engine, key)?.iter().copied().collect())
@@ -249,6 +260,9 @@ impl<'e> Group<'e> {
             return Ok(Decided::Done);
         }
         let bytes = SessionRecord::of(&session).to_bytes()?;
+        if let Some(sign_on) = session.sign_on {
+            self.sign_ons.add(self.engine, sign_on, session.id)?;
+        }
         // The other way round than in an ending: whoever sees the credential finds the session.
         self.write(Table::Sessions, session.id.as_bytes(), bytes);
         for key in IndexKey::all_of(&session) {
@@ -262,19 +276,19 @@ impl<'e> Group<'e> {
         }
         self.sessions.insert(session.id);
         if !session.is_expired(now) {
-            self.sign_ons.extend(session.sign_on);
+            self.opened_sign_ons.extend(session.sign_on);
         }
         self.durable = true;
         self.answers.push(Answer::Opened(reply, Opened::Opened));
         Ok(Decided::Done)
     }
 
-    fn is_alive(&self, sign_on: SignOnId, now: Timestamp) -> Result<bool, ReadFault> {
-        if self.sign_ons.contains(&sign_on) {
+    fn is_alive(&mut self, sign_on: SignOnId, now: Timestamp) -> Result<bool, ReadFault> {
+        if self.opened_sign_ons.contains(&sign_on) {
             return Ok(true);
         }
-        for id in listed(self.engine, IndexKey::sign_on(sign_on), None) {
-            if self.live_record(id?, now)?.is_some() {
+        for id in self.sign_ons.of(self.engine, sign_on)?.to_vec() {
+            if self.live_record(id, now)?.is_some() {
                 return Ok(true);
             }
         }

@@ -1,5 +1,6 @@
 //! Which sessions belong to a person, a sign-on, a subject.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use logout_core::session::{Session, SessionId, SignOnId};
@@ -27,7 +28,7 @@ impl IndexKey {
         Self::hashed(PERSON, &[person])
     }
 
-    pub(super) fn sign_on(id: SignOnId) -> Self {
+    fn sign_on(id: SignOnId) -> Self {
         Self::new(SIGN_ON, id.as_bytes())
     }
 
@@ -35,12 +36,11 @@ impl IndexKey {
         Self::hashed(SUBJECT, &[platform, realm, name])
     }
 
-    /// Under which keys `session` is listed.
+    /// Under which keys `session` is listed with an entry of its own.
     pub(super) fn all_of(session: &Session) -> impl Iterator<Item = Self> {
         [
             Some(Self::subject(session.platform.as_str(), &session.subject.realm, &session.subject.name)),
             session.person.as_ref().map(|person| Self::person(person.as_str())),
-            session.sign_on.map(Self::sign_on),
         ]
         .into_iter()
         .flatten()
@@ -48,13 +48,7 @@ impl IndexKey {
 
     /// The same of a record.
     pub(super) fn all_of_record(session: &SessionRecord<'_>) -> impl Iterator<Item = Self> {
-        [
-            Some(Self::subject(session.platform(), session.realm(), session.name())),
-            session.person().map(Self::person),
-            session.sign_on().map(Self::sign_on),
-        ]
-        .into_iter()
-        .flatten()
+        [Some(Self::subject(session.platform(), session.realm(), session.name())), session.person().map(Self::person)].into_iter().flatten()
     }
 
     /// The key of one entry.
@@ -145,6 +139,62 @@ impl Members {
     pub(super) fn clear(&mut self) {
         self.lists.clear();
         self.remembered = 0;
+    }
+}
+
+/// The sessions of sign-ons, as a group of operations finds and leaves them.
+///
+/// A sign-on has a handful of sessions, and ends or is asked for at every sign-out that reaches it. So its list is one
+/// record, found by its key, where an entry for each session would have to be walked.
+#[derive(Default)]
+pub(super) struct SignOns(HashMap<SignOnId, SignOn>);
+
+#[derive(Default)]
+struct SignOn {
+    sessions: Vec<SessionId>,
+    changed: bool,
+}
+
+impl SignOns {
+    /// The sessions of `id`.
+    pub(super) fn of(&mut self, engine: &Engine, id: SignOnId) -> Result<&[SessionId], ReadFault> {
+        self.load(engine, id).map(|sign_on| sign_on.sessions.as_slice())
+    }
+
+    /// Puts `session` on the list of `id`.
+    pub(super) fn add(&mut self, engine: &Engine, id: SignOnId, session: SessionId) -> Result<(), ReadFault> {
+        let sign_on = self.load(engine, id)?;
+        sign_on.sessions.push(session);
+        sign_on.changed = true;
+        Ok(())
+    }
+
+    /// Takes `session` off the list of `id`, which has been asked for before.
+    pub(super) fn remove(&mut self, id: SignOnId, session: SessionId) {
+        let sign_on = self.0.entry(id).or_default();
+        sign_on.sessions.retain(|listed| *listed != session);
+        sign_on.changed = true;
+    }
+
+    /// The lists that have changed, by their keys; an empty one is not to be kept.
+    pub(super) fn changed(self) -> impl Iterator<Item = ([u8; 17], Vec<u8>)> {
+        let changed = self.0.into_iter().filter(|(_, sign_on)| sign_on.changed);
+        changed.map(|(id, sign_on)| {
+            let bytes = sign_on.sessions.iter().flat_map(|session| *session.as_bytes()).collect();
+            (IndexKey::sign_on(id).0, bytes)
+        })
+    }
+
+    fn load(&mut self, engine: &Engine, id: SignOnId) -> Result<&mut SignOn, ReadFault> {
+        match self.0.entry(id) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => {
+                let bytes = engine.read(Table::Index, &IndexKey::sign_on(id).0)?;
+                let (ids, _) = bytes.as_deref().unwrap_or_default().as_chunks();
+                let sessions = ids.iter().copied().map(SessionId::from_bytes).collect();
+                Ok(unknown.insert(SignOn { sessions, changed: false }))
+            }
+        }
     }
 }
 
