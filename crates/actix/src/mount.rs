@@ -87,7 +87,9 @@ impl Mounted {
     /// Whether a request is a platform's; leaves the match with the request, so that it is made once.
     fn claim(&self, context: &GuardContext<'_>) -> bool {
         let head = context.head();
-        let host = head.headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| head.uri.host()).unwrap_or_default();
+        // A target in absolute form is what counts, and the Host header is to be ignored then (RFC 9112, 3.2.2).
+        let target = head.uri.authority().map(|authority| authority.as_str());
+        let host = target.or_else(|| head.headers.get(header::HOST)?.to_str().ok()).unwrap_or_default();
         let found = self.router.route(host, head.uri.path(), Method::of(head.method.as_str()));
         found.map(|found| context.req_data_mut().insert(found)).is_some()
     }

@@ -169,6 +169,14 @@ async fn a_platform_with_a_host_answers_there_and_one_without_everywhere_else() 
         let answer = ask(&mount, request.insert_header(("sec-fetch-site", "cross-site"))).await;
         assert_eq!(answer.status, status, "{host}");
     }
+    // A target in absolute form names the host, whatever the header says.
+    for (target, header, status) in
+        [("cms.example", "hub.example", StatusCode::FORBIDDEN), ("hub.example", "cms.example", StatusCode::FOUND)]
+    {
+        let request = TestRequest::with_uri(&format!("http://{target}/Sitefinity/SignOut")).insert_header((header::HOST, header));
+        let answer = ask(&mount, request.insert_header(("sec-fetch-site", "cross-site"))).await;
+        assert_eq!(answer.status, status, "{target}");
+    }
 }
 
 #[actix_web::test]
