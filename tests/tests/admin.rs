@@ -80,6 +80,8 @@ fn health_takes_no_token_and_the_platforms_are_not_served_there() {
     for (target, word) in [("/healthz", "ok"), ("/readyz", "ready")] {
         let answer = Request::get(target).send(hub.admin_address());
         assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some(word)));
+        let head = Request::new("HEAD", target).send(hub.admin_address());
+        assert_eq!((head.status, head.text().as_str()), (200, ""), "{target}");
     }
     assert_is_problem(&Request::get("/services/profile").send(hub.admin_address()), 404);
     assert_eq!(with_token(&hub, "GET", "/api/sessions").send(hub.address()).status, 404);
@@ -110,9 +112,17 @@ fn an_administrator_ends_one_session_and_finds_its_receipt() {
 #[test]
 fn what_cannot_be_understood_is_said_by_name() {
     let hub = hub();
-    for (target, field) in [("/api/sessions?after=x", "after"), ("/api/receipts?before=x", "before")] {
+    for (target, field) in [
+        ("/api/sessions?after=x", "after"),
+        ("/api/sessions?limit=-1", "limit"),
+        ("/api/receipts?before=x", "before"),
+        ("/api/receipts?limit=99999999999999999999", "limit"),
+    ] {
         let answer = with_token(&hub, "GET", target).send(hub.admin_address());
         assert_is_problem(&answer, 422);
         assert_eq!(answer.json()["field"], field);
+    }
+    for target in ["/api/sessions?peson=x", "/api/receipts?limit=1&limit=2"] {
+        assert_is_problem(&with_token(&hub, "GET", target).send(hub.admin_address()), 422);
     }
 }

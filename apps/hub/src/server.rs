@@ -128,6 +128,7 @@ impl Hub {
                 .configure(mount.clone().routes())
                 .app_data(index.clone())
                 .route("/", web::get().to(Index::answer))
+                .route("/", web::head().to(Index::answer))
                 .default_service(web::to(|| async { HttpResponse::NotFound().body("not found") }))
         })
         .workers(config.server.workers.map_or_else(default_workers, NonZeroUsize::get))

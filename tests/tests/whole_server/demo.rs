@@ -110,6 +110,8 @@ fn index() {
     let empty = page();
     assert_eq!(empty.status, 200);
     assert!(empty.text().contains("Nobody is signed in"));
+    let head = Request::new("HEAD", "/").send(demo.address());
+    assert_eq!((head.status, head.text().as_str()), (200, ""));
     for listed in ["<h2>cms</h2>", "<h2>dam</h2>", "<h2>portal</h2>", "<h2>shop</h2>", "/Sitefinity/SignOut", "/services/logout", "/logout"]
     {
         assert!(empty.text().contains(listed), "{listed}");

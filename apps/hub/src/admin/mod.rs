@@ -24,8 +24,11 @@ const LARGEST_PAGE: usize = 1_000;
 /// The routes of the admin listener.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
-        .route("/healthz", web::get().to(|| async { HttpResponse::Ok().json(serde_json::json!({ "status": "ok" })) }))
+        .app_data(web::QueryConfig::default().error_handler(|_, _| Problem::UNKNOWN_PARAMETER.into()))
+        .route("/healthz", web::get().to(healthy))
+        .route("/healthz", web::head().to(healthy))
         .route("/readyz", web::get().to(ready))
+        .route("/readyz", web::head().to(ready))
         .service(
             web::scope("/api")
                 .wrap(actix_web::middleware::from_fn(guard::check))
@@ -38,11 +41,21 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .default_service(web::to(|| async { Problem::NOT_FOUND.response() }));
 }
 
+async fn healthy() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "status": "ok" }))
+}
+
 async fn ready(ports: web::Data<Ports>) -> HttpResponse {
     match ports.store.health().await {
         Ok(()) => HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })),
         Err(_) => Problem::UNAVAILABLE.response(),
     }
+}
+
+/// How much is listed at once: what was asked for, within bounds.
+fn limit(asked: Option<&str>) -> Result<usize, Problem> {
+    let limit = asked.map_or(Ok(PAGE), |text| text.parse().map_err(|_| Problem::malformed("limit")))?;
+    Ok(limit.clamp(1, LARGEST_PAGE))
 }
 
 #[derive(Deserialize)]
@@ -51,14 +64,14 @@ struct SessionQuery {
     person: Option<Person>,
     platform: Option<PlatformName>,
     after: Option<String>,
-    limit: Option<usize>,
+    limit: Option<String>,
 }
 
 async fn sessions(ports: web::Data<Ports>, query: web::Query<SessionQuery>) -> Result<HttpResponse, Problem> {
     let query = query.into_inner();
     let after = query.after.as_deref().map(|text| SessionId::parse(text).ok_or(Problem::malformed("after"))).transpose()?;
     let filter = SessionFilter { person: query.person, platform: query.platform, subject: None };
-    let limit = query.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let limit = limit(query.limit.as_deref())?;
     let page = ports.store.sessions(&filter, after, limit, ports.clock.now()).await?;
     Ok(HttpResponse::Ok().json(views::sessions(&page)))
 }
@@ -76,12 +89,12 @@ async fn end_session(ports: web::Data<Ports>, id: web::Path<String>) -> Result<H
 #[serde(deny_unknown_fields)]
 struct ReceiptQuery {
     before: Option<String>,
-    limit: Option<usize>,
+    limit: Option<String>,
 }
 
 async fn receipts(ports: web::Data<Ports>, query: web::Query<ReceiptQuery>) -> Result<HttpResponse, Problem> {
     let before = query.before.as_deref().map(|text| ReceiptId::parse(text).ok_or(Problem::malformed("before"))).transpose()?;
-    let page = ports.store.receipts(before, query.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE)).await?;
+    let page = ports.store.receipts(before, limit(query.limit.as_deref())?).await?;
     Ok(HttpResponse::Ok().json(views::receipts(&page)))
 }
 

@@ -20,6 +20,9 @@ impl Problem {
     pub(super) const UNAUTHORIZED: Self = Self::new(StatusCode::UNAUTHORIZED, "The admin token is missing or wrong");
     pub(super) const UNAVAILABLE: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, "The session store does not answer");
 
+    pub(super) const UNKNOWN_PARAMETER: Self =
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "A parameter of the query is unknown or given twice");
+
     const fn new(status: StatusCode, title: &'static str) -> Self {
         Self { status, title, field: None }
     }

@@ -133,9 +133,14 @@ impl PlatformConfig {
     pub fn error(&self, key: Option<&str>, reason: impl ToString) -> ConfigError {
         let tree = self.document.tree();
         let node = platforms(&tree).get(self.index);
-        let value = key.and_then(|key| node?.get_ref().get(key)).or(node);
-        let key = key.map_or_else(|| format!("platform.{}", self.name), |key| format!("platform.{}.{key}", self.name));
-        self.document.error(value.map_or(0..0, Spanned::span), Fault::Invalid { key, reason: reason.to_string() })
+        let mut label = format!("platform.{}", self.name);
+        let mut value = node;
+        if let Some(key) = key {
+            let place = node.and_then(|node| node.get_ref().get(key).map(|value| (key.to_owned(), value)).or_else(|| below(node, key)));
+            label = format!("{label}.{}", place.as_ref().map_or(key, |(path, _)| path));
+            value = place.map(|(_, value)| value).or(node);
+        }
+        self.document.error(value.map_or(0..0, Spanned::span), Fault::Invalid { key: label, reason: reason.to_string() })
     }
 
     /// The platform as adapters know it. `server_url` is the server's public URL, as configured or as it listens.
@@ -170,6 +175,17 @@ impl PlatformConfig {
         }
         Ok(own)
     }
+}
+
+/// The value of `key` in a table within the platform's, and the way there; nothing where several tables have such a key, since
+/// which of them is meant only the reason can say.
+fn below<'n, 'i>(platform: &'n Node<'i>, key: &str) -> Option<(String, &'n Node<'i>)> {
+    let tables = platform.get_ref().as_table()?.iter().flat_map(|(name, inner)| {
+        let rows: Vec<_> = inner.get_ref().as_array().map_or_else(|| vec![inner], |rows| rows.iter().collect());
+        rows.into_iter().map(move |row| (name.get_ref(), row))
+    });
+    let mut places = tables.filter_map(|(name, table)| Some((format!("{name}.{key}"), table.get_ref().get(key)?)));
+    places.next().filter(|_| places.next().is_none())
 }
 
 fn label(node: &Node<'_>) -> String {

@@ -91,3 +91,15 @@ fn a_fault_that_only_the_adapter_finds_gets_its_place() {
         assert_eq!(platform.error(key, "must not be empty").to_string(), format!("/etc/hub/hub.toml:{said}"));
     }
 }
+
+#[test]
+fn a_fault_in_a_table_of_the_platform_gets_its_place_there() {
+    let text = |keys: &str| parse(&format!("{CMS}{keys}")).unwrap();
+    let said = |keys: &str, key: &str| text(keys).platforms[0].error(Some(key), "is wrong").to_string();
+    let inline = "\nconfig_service = { \"redirect.logout\" = \"ture\" }";
+    assert_eq!(said(inline, "redirect.logout"), "/etc/hub/hub.toml:5:40: `platform.cms.config_service.redirect.logout`: is wrong");
+    let one = "[[platform.app]]\nclient_id = \"x\"";
+    assert_eq!(said(one, "client_id"), "/etc/hub/hub.toml:5:13: `platform.cms.app.client_id`: is wrong");
+    let two = format!("{one}\n{one}");
+    assert_eq!(said(&two, "client_id"), "/etc/hub/hub.toml:1:1: `platform.cms.client_id`: is wrong");
+}
