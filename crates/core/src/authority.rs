@@ -48,6 +48,15 @@ impl Ports {
 }
 
 /// Proof that a sign-out was carried out as the flow demands. Only [`SessionAuthority::sign_out`] makes one.
+///
+/// ```compile_fail,E0451
+/// use logout_core::authority::SignedOut;
+/// use logout_core::receipt::{Reach, ReceiptId};
+///
+/// fn forged(receipt: ReceiptId) -> SignedOut {
+///     SignedOut { receipt, ended: Vec::new(), landing: None, caller_included: true, reach: Reach::Session }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SignedOut {
     receipt: ReceiptId,

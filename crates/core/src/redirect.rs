@@ -43,6 +43,14 @@ pub enum RedirectFault {
 
 /// An address that a client may be sent to. It can be made in three ways only: approved by a [`RedirectPolicy`] out of a
 /// request (absolute, or relative and then still relative), or given by the operator.
+///
+/// ```compile_fail,E0423
+/// use logout_core::redirect::ApprovedUrl;
+///
+/// fn believed(query: &str) -> ApprovedUrl {
+///     ApprovedUrl(query.to_owned())
+/// }
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ApprovedUrl(String);
 

@@ -5,6 +5,15 @@ use crate::message::{Method, Response};
 use crate::sign_out::Refusal;
 
 /// The answer of a sign-out endpoint: only somebody who holds the proof of a sign-out, or a refusal, can make one.
+///
+/// ```compile_fail,E0423
+/// use logout_core::Reply;
+/// use logout_core::message::Response;
+///
+/// fn unproven() -> Reply {
+///     Reply(Response::new(200))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Reply(Response);
 
