@@ -7,9 +7,13 @@ use log::kv::{self, Key, Value, VisitSource};
 
 use crate::config::LogFormat;
 
-/// Starts logging. `RUST_LOG` decides what is logged; without it, warnings and what the hub itself reports.
+/// What is logged where `RUST_LOG` says nothing: warnings and what the hub itself reports. The dispatcher calls every
+/// malformed request of a stranger an error, which would drown those that are the hub's own.
+const DEFAULT: &str = "warn,logout=info,actix_http::h1::dispatcher=off";
+
+/// Starts logging. `RUST_LOG` decides what is logged, else [`DEFAULT`].
 pub(crate) fn start(format: LogFormat) {
-    let mut builder = Builder::from_env(Env::default().default_filter_or("warn,logout=info"));
+    let mut builder = Builder::from_env(Env::default().default_filter_or(DEFAULT));
     if format == LogFormat::Json {
         builder.format(|out, record| {
             let mut object = Fields(serde_json::Map::new());
