@@ -318,7 +318,7 @@ impl Response {
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         let value = value.into();
-        if name == "location" || value.chars().any(char::is_control) {
+        if name == "location" || value.bytes().any(|byte| byte.is_ascii_control()) {
             log::error!(header = name; "a header that must not be sent was left out");
         } else {
             self.headers.push((name, value));

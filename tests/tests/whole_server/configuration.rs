@@ -7,7 +7,7 @@ use std::process::Command;
 
 use logout_core::credential::Secret;
 use logout_tests::http::Request;
-use logout_tests::hub::Accounts;
+use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::server::{self, Server};
 use logout_tests::skip::Run;
 use serde_json::json;
@@ -17,6 +17,7 @@ use crate::sample::{self, CLIENT, PLATFORMS};
 pub(crate) fn add(run: &mut Run) {
     run.test("configuration::the_documented_keys_are_accepted_and_served", &[], every_key);
     run.test("configuration::platforms_are_told_apart_by_host_and_by_prefix", &[], hosts_and_prefixes);
+    run.test("configuration::a_vendor_that_is_not_configured_answers_nothing", &[], not_configured);
     run.test("configuration::platforms_that_overlap_are_both_named_at_the_start", &[], overlaps);
     run.test("configuration::a_platform_may_not_take_the_hubs_own_pages", &[], reserved);
 }
@@ -225,4 +226,24 @@ fn reserved() {
     let folder = tempfile::tempdir().unwrap();
     let server = serve(folder.path(), "", PLATFORMS);
     assert!(Request::get("/").send(server.address()).text().contains("<h1>Logout Hub</h1>"));
+}
+
+/// The paths of a vendor without a platform are nobody's, and no cookie of that vendor's is touched.
+fn not_configured() {
+    let hub = TestHub::start("sitefinity", &[]).unwrap();
+    for (method, path) in [
+        ("POST", "/dx/api/core/v1/auth/login"),
+        ("POST", "/dx/api/core/v1/auth/validate"),
+        ("POST", "/dx/api/core/v1/auth/logout"),
+        ("GET", "/dx/api/core/v1/dxrest/webcontent/contents/1"),
+        ("GET", "/wps/portal"),
+        ("GET", "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/"),
+        ("POST", "/services/logout"),
+        ("GET", "/logout"),
+        ("GET", "/v1/logout"),
+    ] {
+        let request = Request::new(method, path).header("Cookie", "LtpaToken2=abc; authToken=abc; smSession=abc");
+        let answer = request.send(hub.address());
+        assert_eq!((answer.status, answer.header("set-cookie")), (404, None), "{method} {path}");
+    }
 }
