@@ -14,6 +14,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+/// As in the hub's binary, so that both servers have what it has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures sign-outs against a bare actix-web app.
 #[derive(Debug, Parser)]
 struct Cli {
