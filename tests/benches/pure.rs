@@ -13,6 +13,7 @@ use futures_executor::block_on;
 use logout_core::authority::Ports;
 use logout_core::cookie::{CookiePolicy, CookieSpec};
 use logout_core::credential::{Credential, CredentialDigest};
+use logout_core::delivery::Sealed;
 use logout_core::platform::Platform;
 use logout_core::ports::{Clock as _, TokenClaims, Tokens};
 use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
@@ -40,7 +41,7 @@ impl SessionStore for TirelessStore {
         Ok(Found::Live(self.0.clone(), self.0.credentials[0].clone()))
     }
 
-    async fn attach(&self, _: SessionId, _: Credential, _: Timestamp) -> Result<bool, StoreUnavailable> {
+    async fn attach(&self, _: SessionId, _: Credential, _: Option<Sealed>, _: Timestamp) -> Result<bool, StoreUnavailable> {
         Ok(true)
     }
 
@@ -123,13 +124,10 @@ impl Subjects {
             idle_timeout: None,
             expires,
             device: Device::default(),
+            sealed: None,
         };
-        let ports = Ports {
-            accounts: Arc::new(ListedAccounts::default()),
-            clock: self.clock.clone(),
-            store: Arc::new(TirelessStore(Arc::new(session))),
-            tokens: self.tokens.clone(),
-        };
+        let store = Arc::new(TirelessStore(Arc::new(session)));
+        let ports = Ports::of_stand_ins(Arc::new(ListedAccounts::default()), self.clock.clone(), store, self.tokens.clone());
         SessionAuthority::new(Arc::new(self.platform.clone()), ports)
     }
 

@@ -118,7 +118,7 @@ impl Hub {
         let store = options.store.map_or_else(|| stores::open(&config.store.url), Ok)?;
         let tokens = Arc::new(JwtTokens::load(&*store, &*options.clock).await?);
         let accounts = Arc::new(PasswordAccounts::new(config.accounts.iter().map(AccountConfig::to_account).collect())?);
-        let ports = Ports { accounts, clock: options.clock, store, tokens: tokens.clone() };
+        let ports = Ports::of_stand_ins(accounts, options.clock, store, tokens.clone());
         let mount = mount(&config, &public_url, &ports)?;
         let index = web::Data::new(Index::new(mount.platforms(), ports.clone(), options.names_people));
 
@@ -200,7 +200,7 @@ pub fn check(config: &Config) -> Result<(), StartFault> {
     let (store, clock): (Arc<dyn SessionStore>, Arc<dyn Clock>) = (Arc::new(MemoryStore::new()), Arc::new(SystemClock));
     let tokens = actix_web::rt::System::new().block_on(JwtTokens::load(&*store, &*clock))?;
     let accounts = PasswordAccounts::new(config.accounts.iter().map(AccountConfig::to_account).collect())?;
-    let ports = Ports { accounts: Arc::new(accounts), clock, store, tokens: Arc::new(tokens) };
+    let ports = Ports::of_stand_ins(Arc::new(accounts), clock, store, Arc::new(tokens));
     mount(config, &public_url(config, config.server.listen)?, &ports)?;
     config.server.tls.as_ref().map(tls::server_config).transpose()?;
     Ok(())

@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let platform = Platform::new("portal", base.parse()?);
     let provider = HclDxProvider::new(HclDxConfig::default(), &platform)?;
-    let sessions = SessionAuthority::new(Arc::new(platform), Ports { accounts, clock, store, tokens });
+    let sessions = SessionAuthority::new(Arc::new(platform), Ports::of_stand_ins(accounts, clock, store, tokens));
     let mount = Mount::new(vec![MountedPlatform::new(provider, sessions)])?;
 
     writeln!(std::io::stdout(), "{base}")?;

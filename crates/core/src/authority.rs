@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::credential::{Credential, CredentialDigest};
+use crate::delivery::Sealed;
 use crate::platform::Platform;
-use crate::ports::{Account, Accounts, Clock, Tokens};
+use crate::ports::{Account, Accounts, Clock, Deliveries, FirstSight, NoDeliveries, Persons, ReceiptPages, Seal, Tokens, Told};
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use crate::redirect::{ApprovedUrl, RedirectFault};
 use crate::session::{ClientId, Device, Person, Session, SessionId, Subject};
 use crate::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Refusal, SignOut, Target, Wanted};
 use crate::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, SessionStore, StoreUnavailable};
 use crate::time::Timestamp;
+use crate::upstream::UpstreamSession;
 
 /// How many sessions are looked at in one step where a subject's are listed.
 const PAGE: usize = 1_000;
@@ -27,9 +29,20 @@ pub struct Ports {
     pub store: Arc<dyn SessionStore>,
     /// The tokens of stand-ins.
     pub tokens: Arc<dyn Tokens>,
+    /// Carries sign-outs to upstreams.
+    pub deliveries: Arc<dyn Deliveries>,
+    /// Encrypts what upstreams must be given back; absent where no platform has an upstream.
+    pub seal: Option<Arc<dyn Seal>>,
+    /// Where somebody sees their own sign-out, where that is offered.
+    pub receipt_pages: Option<Arc<dyn ReceiptPages>>,
 }
 
 impl Ports {
+    /// What stand-ins need: no platform has an upstream.
+    pub fn of_stand_ins(accounts: Arc<dyn Accounts>, clock: Arc<dyn Clock>, store: Arc<dyn SessionStore>, tokens: Arc<dyn Tokens>) -> Self {
+        Self { accounts, clock, store, tokens, deliveries: Arc::new(NoDeliveries), seal: None, receipt_pages: None }
+    }
+
     /// Ends sessions without a request of their own: an administrator's order, or expiry. The same step as any sign-out.
     ///
     /// # Errors
@@ -42,8 +55,17 @@ impl Ports {
     ) -> Result<(ReceiptId, Vec<EndedSession>), StoreUnavailable> {
         let at = self.clock.now();
         let receipt = ReceiptId::at(at);
-        let ended = self.store.end(EndOrder { receipt, at, reason, platform: None, reach, targets }).await?;
+        let ended = self.carry_out(EndOrder { receipt, at, reason, platform: None, reach, targets }).await?;
         Ok((receipt, ended))
+    }
+
+    /// The one step in which sessions end, whoever ordered it.
+    async fn carry_out(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
+        let ended = self.store.end(order).await?;
+        if ended.iter().any(|session| session.upstream) {
+            self.deliveries.wake(&ended);
+        }
+        Ok(ended)
     }
 }
 
@@ -98,12 +120,21 @@ impl SignedOut {
 pub struct SessionAuthority {
     platform: Arc<Platform>,
     ports: Ports,
+    /// Links the subjects of its upstream to persons.
+    persons: Option<Arc<dyn Persons>>,
 }
 
 impl SessionAuthority {
     /// The sessions of `platform`.
     pub fn new(platform: Arc<Platform>, ports: Ports) -> Self {
-        Self { platform, ports }
+        Self { platform, ports, persons: None }
+    }
+
+    /// The same, with a rule that links the subjects of its upstream to persons.
+    #[must_use]
+    pub fn with_persons(mut self, persons: Arc<dyn Persons>) -> Self {
+        self.persons = Some(persons);
+        self
     }
 
     /// The platform.
@@ -139,11 +170,14 @@ impl SessionAuthority {
     /// The refusal; nothing has ended then, except that with [`Refusal::Unavailable`] it is unknown whether it has.
     pub async fn sign_out(&self, asked: SignOut) -> Result<SignedOut, Refusal> {
         let at = self.now();
-        let callers = self.callers(&asked, at).await?;
+        let callers = match self.callers(&asked, at).await? {
+            Callers::Known(callers) => callers,
+            Callers::Strangers(session) => return self.sign_out_stranger(&asked, session, at).await,
+        };
         check_client(&asked, &callers)?;
         let names_other = self.check_right(&asked.target, &callers)?;
         check_csrf(asked.csrf, &callers)?;
-        let landing = landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &callers)?;
+        let mut landing = landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &callers)?;
 
         let reach = asked.reach.max(self.platform.reach);
         let targets = self.targets(&asked.target, reach, &callers).await?;
@@ -153,7 +187,13 @@ impl SessionAuthority {
         } else {
             let reason = if names_other { Reason::Administrator } else { Reason::User };
             let order = EndOrder { receipt, at, reason, platform: Some(self.platform.name.clone()), reach, targets };
-            self.ports.store.end(order).await?
+            let expectation = self.ports.deliveries.expect(receipt);
+            let ended = self.ports.carry_out(order).await?;
+            if let Some(expectation) = expectation.filter(|_| ended.iter().any(|session| session.upstream)) {
+                let told = expectation.told(&ended).await;
+                landing = self.upstream_landing(&asked, &told, &ended).or(landing);
+            }
+            ended
         };
         // Several credentials may have found the same session alive and lost the race for it; a vendor that refuses an
         // absent session is told the truth of the store, not of the look-up before it.
@@ -161,12 +201,80 @@ impl SessionAuthority {
             return Err(Refusal::NotSignedIn);
         }
         log::debug!(platform = self.platform.name.as_str(), receipt:% = receipt, ended = ended.len(); "signed out");
+        let landing = if ended.is_empty() { landing } else { self.receipt_page(&asked, receipt).or(landing) };
         Ok(SignedOut { receipt, ended, landing, caller_included: !names_other, reach })
     }
 
-    async fn callers(&self, asked: &SignOut, now: Timestamp) -> Result<Vec<Caller>, Refusal> {
+    /// Carries the sign-out of a session that the hub never saw to the upstream, and answers from what that says. Only when the
+    /// upstream cannot be reached is anything written: then the session is registered and ended like any other.
+    async fn sign_out_stranger(&self, asked: &SignOut, session: &UpstreamSession, at: Timestamp) -> Result<SignedOut, Refusal> {
+        check_client(asked, &[])?;
+        let landing = landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &[])?;
+        let receipt = ReceiptId::at(at);
+        let reach = asked.reach.max(self.platform.reach);
+        let done = |landing, ended| Ok(SignedOut { receipt, ended, landing, caller_included: true, reach });
+        match self.ports.deliveries.first_sight(&self.platform.name, session).await {
+            FirstSight::Confirmed { landing: wanted } => {
+                let told = wanted.filter(|_| matches!(asked.landing.wanted, Wanted::Nothing));
+                done(told.and_then(|wanted| approved(&asked.landing.policy, &wanted, None).ok()).or(landing), Vec::new())
+            }
+            FirstSight::NotSignedIn if asked.absent == Absent::Accept => done(landing, Vec::new()),
+            FirstSight::NotSignedIn => Err(Refusal::NotSignedIn),
+            FirstSight::Refused | FirstSight::Busy => Err(Refusal::Unavailable),
+            FirstSight::Unreachable => {
+                let mut stranger = self.new_session(Subject::new("", ""), None, Device::default());
+                let credentials = asked.credentials.iter().filter_map(|presented| presented.digest);
+                stranger.credentials =
+                    credentials.map(|digest| Credential { digest, expires: stranger.expires, csrf_due: false }).collect();
+                stranger.sealed = Some(self.seal(stranger.id, session));
+                let id = stranger.id;
+                if self.open(stranger, false).await? != Opened::Opened {
+                    return Err(Refusal::NotSignedIn);
+                }
+                let (platform, targets) = (Some(self.platform.name.clone()), vec![EndTarget::Session(id)]);
+                let order = EndOrder { receipt, at, reason: Reason::User, platform, reach, targets };
+                done(landing, self.ports.carry_out(order).await?)
+            }
+        }
+    }
+
+    /// Where the upstream of the platform that was asked would send the browser, when the request itself asks for nothing.
+    fn upstream_landing(&self, asked: &SignOut, told: &[Told], ended: &[EndedSession]) -> Option<ApprovedUrl> {
+        if !matches!(asked.landing.wanted, Wanted::Nothing) {
+            return None;
+        }
+        let own = |told: &&Told| ended.iter().any(|session| session.id == told.session && session.platform == self.platform.name);
+        let wanted = told.iter().filter(own).find_map(|told| told.landing.as_deref())?;
+        match approved(&asked.landing.policy, wanted, None) {
+            Ok(landing) => Some(landing),
+            Err(fault) => {
+                log::info!(platform = self.platform.name.as_str(), reason:? = fault; "the upstream's landing was refused");
+                None
+            }
+        }
+    }
+
+    /// The receipt's own page, for who asks for no other landing.
+    fn receipt_page(&self, asked: &SignOut, receipt: ReceiptId) -> Option<ApprovedUrl> {
+        let pages = self.ports.receipt_pages.as_ref().filter(|_| matches!(asked.landing.wanted, Wanted::Nothing))?;
+        pages.landing(receipt)
+    }
+
+    /// What `session` is sealed to at rest.
+    pub(crate) fn seal(&self, id: SessionId, session: &UpstreamSession) -> Sealed {
+        // Without a key nothing is kept that could be given back; the upstream can then only be told by name.
+        self.ports.seal.as_ref().map_or_else(|| Sealed::new(Vec::new()), |seal| seal.seal(id, &session.to_bytes()))
+    }
+
+    /// Who is behind a subject of the upstream, by the platform's rule.
+    pub(crate) fn person_behind(&self, subject: &Subject, session: &UpstreamSession) -> Option<Person> {
+        self.persons.as_ref()?.person(subject, session, self.now())
+    }
+
+    async fn callers<'a>(&self, asked: &'a SignOut, now: Timestamp) -> Result<Callers<'a>, Refusal> {
         let mut callers: Vec<Caller> = Vec::with_capacity(1);
         let mut recognised = false;
+        let mut unknown = false;
         for presented in &asked.credentials {
             let Some(digest) = &presented.digest else { continue };
             match self.ports.store.find(digest, now).await? {
@@ -191,8 +299,14 @@ impl SessionAuthority {
                     }
                 }
                 Found::Ended => recognised = true,
-                Found::Unknown => recognised |= presented.vouched,
+                Found::Unknown => {
+                    recognised |= presented.vouched;
+                    unknown = true;
+                }
             }
+        }
+        if let (true, Target::Caller, Some(session)) = (callers.is_empty() && unknown, &asked.target, &asked.first_sight) {
+            return Ok(Callers::Strangers(session));
         }
         let by_header_only = !asked.credentials.is_empty() && asked.credentials.iter().all(|presented| !presented.by_cookie);
         let refused = match asked.absent {
@@ -200,7 +314,7 @@ impl SessionAuthority {
             Absent::Refuse => callers.is_empty(),
             Absent::RefuseUnrecognised => callers.is_empty() && !recognised && by_header_only,
         };
-        if refused { Err(Refusal::NotSignedIn) } else { Ok(callers) }
+        if refused { Err(Refusal::NotSignedIn) } else { Ok(Callers::Known(callers)) }
     }
 
     /// Whether the target is somebody else, given that the caller may end it.
@@ -283,6 +397,7 @@ impl SessionAuthority {
             idle_timeout: self.platform.idle_timeout,
             expires: now.plus(self.platform.absolute_timeout),
             device,
+            sealed: None,
         }
     }
 
@@ -321,7 +436,11 @@ impl SessionAuthority {
     /// # Errors
     /// The store did not answer.
     pub async fn attach(&self, session: SessionId, credential: Credential) -> Result<bool, StoreUnavailable> {
-        self.ports.store.attach(session, credential, self.now()).await
+        self.ports.store.attach(session, credential, None, self.now()).await
+    }
+
+    pub(crate) async fn attach_sealed(&self, session: SessionId, credential: Credential, sealed: Sealed) -> Result<bool, StoreUnavailable> {
+        self.ports.store.attach(session, credential, Some(sealed), self.now()).await
     }
 
     /// Keeps a value that can be taken once.
@@ -345,6 +464,14 @@ impl From<StoreUnavailable> for Refusal {
     fn from(_: StoreUnavailable) -> Self {
         Self::Unavailable
     }
+}
+
+/// Who asks.
+enum Callers<'a> {
+    /// Those whose sessions are known here; possibly nobody.
+    Known(Vec<Caller>),
+    /// Somebody with a credential that the hub never saw, at a platform whose upstream may know it.
+    Strangers(&'a UpstreamSession),
 }
 
 /// A live session that the request proves to be the caller's.
@@ -384,14 +511,10 @@ fn landing(landing: &Landing, claimed: Option<&ClientId>, callers: &[Caller]) ->
     let approved = match &landing.wanted {
         Wanted::Nothing => return Ok(landing.default.clone()),
         Wanted::Bad(fault) => Err(*fault),
-        Wanted::Address(address) => match &landing.policy {
-            LandingPolicy::Platform(policy) => policy.approve(address),
-            LandingPolicy::ByClient(policies) => claimed
-                .or_else(|| callers.iter().find_map(|caller| caller.session.client.as_ref()))
-                .and_then(|client| policies.get(client))
-                .ok_or(RedirectFault::ForeignOrigin)
-                .and_then(|policy| policy.approve_absolute(address)),
-        },
+        Wanted::Address(address) => {
+            let client = claimed.or_else(|| callers.iter().find_map(|caller| caller.session.client.as_ref()));
+            approved(&landing.policy, address, client)
+        }
     };
     match approved {
         Ok(address) => Ok(Some(address)),
@@ -400,5 +523,15 @@ fn landing(landing: &Landing, claimed: Option<&ClientId>, callers: &[Caller]) ->
             log::info!(reason:? = fault; "a landing was refused, the default is taken");
             Ok(landing.default.clone())
         }
+    }
+}
+
+fn approved(policy: &LandingPolicy, address: &str, client: Option<&ClientId>) -> Result<ApprovedUrl, RedirectFault> {
+    match policy {
+        LandingPolicy::Platform(policy) => policy.approve(address),
+        LandingPolicy::ByClient(policies) => client
+            .and_then(|client| policies.get(client))
+            .ok_or(RedirectFault::ForeignOrigin)
+            .and_then(|policy| policy.approve_absolute(address)),
     }
 }

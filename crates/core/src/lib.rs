@@ -7,13 +7,17 @@
 //! Start reading at [`authority::SessionAuthority::sign_out`]: it owns the order in which a sign-out happens.
 
 pub mod authority;
+pub mod check;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod cookie;
 pub mod cors;
 pub mod credential;
+pub mod delivery;
 pub mod housekeeping;
+pub mod login_relay;
 pub mod message;
+pub mod outbox;
 pub mod page;
 pub mod platform;
 mod platform_name;
@@ -21,6 +25,7 @@ pub mod ports;
 pub mod provider;
 pub mod receipt;
 pub mod redirect;
+pub mod registration;
 mod reply;
 pub mod same_site;
 pub mod session;
@@ -29,9 +34,11 @@ pub mod store;
 #[cfg(feature = "conformance")]
 pub mod testing;
 pub mod time;
+pub mod upstream;
 
 pub use authority::{SessionAuthority, SignedOut};
 pub use message::{Method, Request, Response};
 pub use provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
 pub use reply::Reply;
 pub use sign_out::{Refusal, SignOut};
+pub use upstream::UpstreamLogout;

@@ -176,6 +176,16 @@ impl Request {
         self.path_parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
     }
 
+    /// The address it came from.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
+
+    /// All headers in order, names in lower case.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
+    }
+
     /// The first header of this name, given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers_named(name).next()

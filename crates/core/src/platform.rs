@@ -29,6 +29,8 @@ pub struct Platform {
     pub idle_timeout: Option<Duration>,
     /// How long a session lasts at most.
     pub absolute_timeout: Duration,
+    /// Whether a real instance stands behind it, whose credentials are not ours; otherwise the hub is a stand-in.
+    pub has_upstream: bool,
 }
 
 impl Platform {
@@ -44,6 +46,7 @@ impl Platform {
             cookies: CookiePolicy::default(),
             idle_timeout: Some(Duration::from_secs(30 * 60)),
             absolute_timeout: Duration::from_secs(12 * 60 * 60),
+            has_upstream: false,
         }
     }
 

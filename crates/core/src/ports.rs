@@ -7,8 +7,13 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::credential::Secret;
-use crate::session::Person;
+use crate::delivery::Sealed;
+use crate::platform_name::PlatformName;
+use crate::receipt::{EndedSession, ReceiptId};
+use crate::redirect::ApprovedUrl;
+use crate::session::{Person, SessionId, Subject};
 use crate::time::Timestamp;
+use crate::upstream::UpstreamSession;
 
 /// The time of day. Tests set it.
 pub trait Clock: Debug + Send + Sync + 'static {
@@ -113,4 +118,145 @@ pub trait Tokens: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`TokenFault::Expired`] or [`TokenFault::Invalid`].
     fn verify(&self, token: &str, issuer: &str, audience: &str, now: Timestamp) -> Result<TokenClaims, TokenFault>;
+}
+
+/// What is sealed cannot be opened: it was sealed with a key that is not there any more, for another session, or changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("what is sealed cannot be opened")]
+pub struct SealFault;
+
+/// Encrypts what upstreams must be given back.
+pub trait Seal: Debug + Send + Sync + 'static {
+    /// Seals `plain` so that it can be opened for `session` only, with the key that is current.
+    fn seal(&self, session: SessionId, plain: &[u8]) -> Sealed;
+
+    /// Opens what was sealed for `session`, with whichever of the known keys sealed it.
+    ///
+    /// # Errors
+    /// [`SealFault`].
+    fn open(&self, session: SessionId, sealed: &Sealed) -> Result<Vec<u8>, SealFault>;
+}
+
+/// Links subjects to persons.
+pub trait Persons: Debug + Send + Sync + 'static {
+    /// The person behind `subject`, who opened `session` at an upstream; `None` where that is not known.
+    fn person(&self, subject: &Subject, session: &UpstreamSession, now: Timestamp) -> Option<Person>;
+}
+
+/// Links by the subject's name: as it is, lower-cased, with a domain added where it has none.
+#[derive(Clone, Debug, Default)]
+pub struct PersonBySubject {
+    /// Lower-cases the name.
+    pub lowercase: bool,
+    /// Stands behind an `@` after every name that has none.
+    pub domain: Option<String>,
+}
+
+impl Persons for PersonBySubject {
+    fn person(&self, subject: &Subject, _session: &UpstreamSession, _now: Timestamp) -> Option<Person> {
+        let mut name = subject.name.trim().to_owned();
+        if name.is_empty() {
+            return None;
+        }
+        if self.lowercase {
+            name = name.to_lowercase();
+        }
+        match &self.domain {
+            Some(domain) if !name.contains('@') => Some(Person::new(format!("{name}@{domain}"))),
+            _ => Some(Person::new(name)),
+        }
+    }
+}
+
+/// What became of a delivery while its sign-out waited.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Told {
+    /// The session.
+    pub session: SessionId,
+    /// Whether its upstream confirmed.
+    pub confirmed: bool,
+    /// Where its upstream would send the browser, as it says it: not approved by anybody yet.
+    pub landing: Option<String>,
+}
+
+/// What an upstream said about a session that the hub never saw.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum FirstSight {
+    /// It was signed out.
+    Confirmed {
+        /// Where the upstream would send the browser, as it says it: not approved by anybody yet.
+        landing: Option<String>,
+    },
+    /// Nobody is signed in with that.
+    NotSignedIn,
+    /// The upstream answered, but not as to a sign-out.
+    Refused,
+    /// The upstream could not be reached, and there is room to try later.
+    Unreachable,
+    /// Too many strangers at once, or too many wait already.
+    Busy,
+}
+
+/// Carries deliveries to upstreams, in the background and while a sign-out waits.
+#[async_trait]
+pub trait Deliveries: Debug + Send + Sync + 'static {
+    /// Begins to listen for what becomes of the deliveries of `receipt`. To be called before the sessions end, so that
+    /// nothing is missed; `None` where nobody is to wait.
+    fn expect(&self, receipt: ReceiptId) -> Option<Box<dyn Expectation>>;
+
+    /// Sessions have ended: those that have an upstream have become deliveries that are due.
+    fn wake(&self, ended: &[EndedSession]);
+
+    /// Carries the sign-out of a session that the hub never saw to the upstream of `platform`, once, and waits for the answer.
+    async fn first_sight(&self, platform: &PlatformName, session: &UpstreamSession) -> FirstSight;
+}
+
+/// A sign-out that waits for its deliveries.
+#[async_trait]
+pub trait Expectation: Send {
+    /// Waits until all of `ended` that have an upstream are confirmed, but no longer than is configured. Says what is
+    /// known by then.
+    async fn told(self: Box<Self>, ended: &[EndedSession]) -> Vec<Told>;
+}
+
+/// For hubs without upstreams.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoDeliveries;
+
+#[async_trait]
+impl Deliveries for NoDeliveries {
+    fn expect(&self, _receipt: ReceiptId) -> Option<Box<dyn Expectation>> {
+        None
+    }
+
+    fn wake(&self, _ended: &[EndedSession]) {}
+
+    async fn first_sight(&self, _platform: &PlatformName, _session: &UpstreamSession) -> FirstSight {
+        FirstSight::Refused
+    }
+}
+
+/// The page on which somebody sees their own sign-out.
+pub trait ReceiptPages: Debug + Send + Sync + 'static {
+    /// Where the page of this receipt is, where sign-outs that ask for no landing are to end there. Its address is a secret.
+    fn landing(&self, receipt: ReceiptId) -> Option<ApprovedUrl>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_the_subject_s_name_as_configured() {
+        let person = |lowercase, domain: Option<&str>, name: &str| {
+            let rule = PersonBySubject { lowercase, domain: domain.map(str::to_owned) };
+            let person = rule.person(&Subject::new("r", name), &UpstreamSession::default(), Timestamp::default());
+            person.map(|person| person.as_str().to_owned())
+        };
+        assert_eq!(person(false, None, "Alice").as_deref(), Some("Alice"));
+        assert_eq!(person(true, None, "Alice@X.Example").as_deref(), Some("alice@x.example"));
+        assert_eq!(person(true, Some("example.com"), "Alice").as_deref(), Some("alice@example.com"));
+        assert_eq!(person(true, Some("example.com"), "a@b.example").as_deref(), Some("a@b.example"));
+        assert_eq!(person(true, Some("example.com"), " "), None);
+    }
 }

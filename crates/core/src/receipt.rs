@@ -126,24 +126,20 @@ pub struct EndedSession {
     pub subject: Subject,
     /// The person behind the subject, where known.
     pub person: Option<Person>,
+    /// Whether an upstream is told: then there is a [`crate::delivery::Delivery`] of this session.
+    pub upstream: bool,
 }
 
 impl From<&Session> for EndedSession {
     fn from(session: &Session) -> Self {
-        Self { id: session.id, platform: session.platform.clone(), subject: session.subject.clone(), person: session.person.clone() }
+        Self {
+            id: session.id,
+            platform: session.platform.clone(),
+            subject: session.subject.clone(),
+            person: session.person.clone(),
+            upstream: session.sealed.is_some(),
+        }
     }
-}
-
-/// One upstream to be told that a session is over.
-///
-/// Reserved: no platform has an upstream yet, so no receipt carries one. It stands in the data model so that records
-/// written today can be read by a hub that delivers.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Delivery {
-    /// The session it is about.
-    pub session: SessionId,
-    /// The platform whose upstream is told.
-    pub platform: PlatformName,
 }
 
 /// The durable record of one sign-out that ended something.
@@ -161,8 +157,6 @@ pub struct Receipt {
     pub reach: Reach,
     /// What it ended; never empty.
     pub sessions: Vec<EndedSession>,
-    /// What upstreams are still to be told, or were.
-    pub deliveries: Vec<Delivery>,
 }
 
 #[cfg(test)]

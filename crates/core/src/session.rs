@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::credential::{Credential, SecretDigest, random_bytes};
+use crate::delivery::Sealed;
 use crate::platform_name::PlatformName;
 use crate::time::Timestamp;
 
@@ -156,6 +157,8 @@ pub struct Session {
     pub expires: Timestamp,
     /// Where it was opened from.
     pub device: Device,
+    /// What its upstream knows it by; present exactly where an upstream is to be told of its end.
+    pub sealed: Option<Sealed>,
 }
 
 impl Session {
@@ -199,6 +202,7 @@ pub(crate) mod tests {
             idle_timeout: Some(Duration::from_secs(60)),
             expires,
             device: Device::default(),
+            sealed: None,
             platform,
         }
     }

@@ -8,6 +8,7 @@ use crate::message::Method;
 use crate::receipt::Reach;
 use crate::redirect::{ApprovedUrl, RedirectFault, RedirectPolicy};
 use crate::session::{ClientId, Subject};
+use crate::upstream::UpstreamSession;
 
 /// A credential as it was presented.
 #[derive(Clone, Copy, Debug)]
@@ -155,6 +156,8 @@ pub struct SignOut {
     pub absent: Absent,
     /// Where to go afterwards.
     pub landing: Landing,
+    /// What the request presents to an upstream, which may know what the hub has never seen; absent for stand-ins.
+    pub first_sight: Option<UpstreamSession>,
 }
 
 /// Why a request did not become a sign-out. Nothing has ended.

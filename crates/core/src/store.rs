@@ -1,6 +1,7 @@
 //! Where sessions live: the contract that every store keeps, proven by `conformance`.
 
 mod memory;
+mod memory_outbox;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use async_trait::async_trait;
 pub use memory::MemoryStore;
 
 use crate::credential::{Credential, CredentialDigest};
+use crate::delivery::Sealed;
 use crate::platform_name::PlatformName;
 use crate::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use crate::session::{Person, Session, SessionId, SignOnId, Subject};
@@ -37,6 +39,8 @@ pub enum Found {
 pub enum Opened {
     /// It is there, durably as far as the store promises.
     Opened,
+    /// Not opened: one of its credentials has been ended, and its upstream could not tell it from that session's.
+    CredentialEnded,
     /// Not opened: the sign-on that it should belong to has no live session.
     SignOnEnded,
 }
@@ -78,15 +82,7 @@ pub struct EndOrder {
 impl EndOrder {
     /// The receipt of this order, given what it ended.
     pub fn receipt_for(&self, sessions: Vec<EndedSession>) -> Receipt {
-        Receipt {
-            id: self.receipt,
-            at: self.at,
-            reason: self.reason,
-            platform: self.platform.clone(),
-            reach: self.reach,
-            sessions,
-            deliveries: Vec::new(),
-        }
+        Receipt { id: self.receipt, at: self.at, reason: self.reason, platform: self.platform.clone(), reach: self.reach, sessions }
     }
 }
 
@@ -138,19 +134,27 @@ pub struct Swept {
 #[async_trait]
 pub trait SessionStore: Debug + Send + Sync + 'static {
     /// Opens a session. Where it names a sign-on and `joins` is set, only if a session of that sign-on is live, in the same step.
+    /// Where it has an upstream, whose credentials we have not made, only if none of them has a tombstone.
     async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, StoreUnavailable>;
 
     /// What a credential is at `now`. A credential past its own expiry, or of an expired session, is [`Found::Unknown`].
     async fn find(&self, credential: &CredentialDigest, now: Timestamp) -> Result<Found, StoreUnavailable>;
 
-    /// Gives a live session one more credential, which dies with it. `false`: the session is not live, nothing was done.
-    async fn attach(&self, session: SessionId, credential: Credential, now: Timestamp) -> Result<bool, StoreUnavailable>;
+    /// Gives a live session one more credential, which dies with it, and where `sealed` is given, that in place of what its
+    /// upstream knew it by. `false`: the session is not live, nothing was done.
+    async fn attach(
+        &self,
+        session: SessionId,
+        credential: Credential,
+        sealed: Option<Sealed>,
+        now: Timestamp,
+    ) -> Result<bool, StoreUnavailable>;
 
     /// Notes that a session was used. May be written late or be lost in a crash; never changes anything else.
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreUnavailable>;
 
     /// Ends sessions in one atomic and durable step: sessions and indexes gone, tombstones laid for every credential that
-    /// has not expired, receipt written. Returns what *this* order ended; when that is nothing, nothing was written.
+    /// has not expired, receipt written, and one delivery for each session that has an upstream ([`crate::outbox::Outbox`]). Returns what *this* order ended; when that is nothing, nothing was written.
     async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable>;
 
     /// Keeps a value that can be taken once, until `expires`. `false`: the key is in use, nothing was done.
@@ -175,7 +179,8 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     async fn receipts(&self, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable>;
 
     /// One step of housekeeping over at most `limit` records from where the last one stopped: forgets tombstones and
-    /// one-time values that have expired and receipts from before `receipts_until`, and names expired sessions.
+    /// one-time values that have expired, receipts and settled deliveries from before `receipts_until`, and what given-up
+    /// deliveries have sealed once that has expired; names expired sessions.
     async fn sweep(
         &self,
         from: Option<Vec<u8>>,

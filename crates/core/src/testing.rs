@@ -8,8 +8,10 @@ use async_trait::async_trait;
 
 use crate::authority::{Ports, SessionAuthority};
 use crate::credential::{Credential, CredentialDigest, Secret, SecretDigest};
+use crate::delivery::{Delivery, Leased, Sealed, Settlement};
 use crate::message::{Request, Response};
-use crate::platform::Platform;
+use crate::outbox::{DeliveryFilter, Outbox};
+use crate::platform::{Platform, PlatformName};
 use crate::ports::{Account, Accounts, AccountsUnavailable, Clock, TokenClaims, TokenFault, Tokens};
 use crate::provider::LoginProvider;
 use crate::receipt::{EndedSession, Receipt, ReceiptId};
@@ -135,8 +137,14 @@ impl SessionStore for BreakableStore {
         self.store()?.find(credential, now).await
     }
 
-    async fn attach(&self, session: SessionId, credential: Credential, now: Timestamp) -> Result<bool, StoreUnavailable> {
-        self.store()?.attach(session, credential, now).await
+    async fn attach(
+        &self,
+        session: SessionId,
+        credential: Credential,
+        sealed: Option<Sealed>,
+        now: Timestamp,
+    ) -> Result<bool, StoreUnavailable> {
+        self.store()?.attach(session, credential, sealed, now).await
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreUnavailable> {
@@ -192,6 +200,44 @@ impl SessionStore for BreakableStore {
     }
 }
 
+#[async_trait]
+impl Outbox for BreakableStore {
+    async fn lease(
+        &self,
+        platform: &PlatformName,
+        limit: usize,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Leased>, StoreUnavailable> {
+        self.store()?.lease(platform, limit, now, until).await
+    }
+
+    async fn settle(&self, session: SessionId, lease: u64, settlement: Settlement) -> Result<bool, StoreUnavailable> {
+        self.store()?.settle(session, lease, settlement).await
+    }
+
+    async fn next_due(&self, platform: &PlatformName) -> Result<Option<Timestamp>, StoreUnavailable> {
+        self.store()?.next_due(platform).await
+    }
+
+    async fn delivery(&self, session: SessionId) -> Result<Option<Delivery>, StoreUnavailable> {
+        self.store()?.delivery(session).await
+    }
+
+    async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        after: Option<SessionId>,
+        limit: usize,
+    ) -> Result<Page<Delivery, SessionId>, StoreUnavailable> {
+        self.store()?.deliveries(filter, after, limit).await
+    }
+
+    async fn retry(&self, session: SessionId, now: Timestamp) -> Result<bool, StoreUnavailable> {
+        self.store()?.retry(session, now).await
+    }
+}
+
 /// A provider with a store in memory and a clock that is set: what an adapter's tests send requests to.
 #[derive(Debug)]
 pub struct StandIn<P> {
@@ -207,12 +253,8 @@ impl<P: LoginProvider> StandIn<P> {
         let clock = Arc::new(ManualClock::default());
         let store = Arc::new(BreakableStore::default());
         let provider = provider(&platform);
-        let ports = Ports {
-            accounts: Arc::new(ListedAccounts::default()),
-            clock: clock.clone(),
-            store: store.clone(),
-            tokens: Arc::new(RememberedTokens::default()),
-        };
+        let accounts = Arc::new(ListedAccounts::default());
+        let ports = Ports::of_stand_ins(accounts, clock.clone(), store.clone(), Arc::new(RememberedTokens::default()));
         Self { provider, sessions: SessionAuthority::new(Arc::new(platform), ports), clock, store }
     }
 

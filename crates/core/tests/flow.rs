@@ -27,12 +27,8 @@ struct World {
 impl World {
     fn new() -> Self {
         let clock = Arc::new(ManualClock::default());
-        let ports = Ports {
-            accounts: Arc::new(ListedAccounts::default()),
-            clock: clock.clone(),
-            store: Arc::new(MemoryStore::new()),
-            tokens: Arc::new(RememberedTokens::default()),
-        };
+        let accounts = Arc::new(ListedAccounts::default());
+        let ports = Ports::of_stand_ins(accounts, clock.clone(), Arc::new(MemoryStore::new()), Arc::new(RememberedTokens::default()));
         Self { clock, ports }
     }
 
@@ -72,6 +68,7 @@ fn asked(authority: &SessionAuthority, secrets: &[&str]) -> SignOut {
         reach: Reach::Session,
         absent: Absent::Accept,
         landing: Landing { wanted: Wanted::Nothing, policy: LandingPolicy::Platform(Arc::new(policy)), default: None, refuse_bad: false },
+        first_sight: None,
     }
 }
 

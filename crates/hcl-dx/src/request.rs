@@ -65,6 +65,7 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
                 default: Some(dialect.portal.after_logout.clone()),
                 refuse_bad: false,
             },
+            first_sight: None,
         },
         answer,
     }

@@ -60,6 +60,7 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
                 default: Some(dialect.root.clone()),
                 refuse_bad: false,
             },
+            first_sight: None,
         },
         stays: flag(query.first_ignoring_case("redirect")) == Some(false),
     }

@@ -106,6 +106,7 @@ fn main() {
 
 fn session(name: &str, opened: Timestamp) -> Session {
     Session {
+        sealed: None,
         id: SessionId::at(opened),
         platform: PlatformName::new("cms"),
         sign_on: None,

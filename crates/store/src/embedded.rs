@@ -18,6 +18,7 @@ use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use logout_core::credential::{Credential, CredentialDigest};
+use logout_core::delivery::Sealed;
 use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
 use logout_core::session::{Session, SessionId};
 use logout_core::store::{EndOrder, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
@@ -99,8 +100,14 @@ impl SessionStore for FjallStore {
         Ok(reading::find(&*self.shared.engine()?, credential, now)?)
     }
 
-    async fn attach(&self, session: SessionId, credential: Credential, now: Timestamp) -> Result<bool, StoreUnavailable> {
-        self.ask(|reply| Job::Attach { session, credential, now, reply }).await
+    async fn attach(
+        &self,
+        session: SessionId,
+        credential: Credential,
+        sealed: Option<Sealed>,
+        now: Timestamp,
+    ) -> Result<bool, StoreUnavailable> {
+        self.ask(|reply| Job::Attach { session, credential, sealed, now, reply }).await
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreUnavailable> {

@@ -48,6 +48,5 @@ pub(super) fn receipt(receipt: &Receipt) -> Value {
         "platform": receipt.platform.as_ref().map(|platform| platform.as_str()),
         "reach": receipt.reach,
         "sessions": sessions.collect::<Vec<_>>(),
-        "deliveries": receipt.deliveries,
     })
 }

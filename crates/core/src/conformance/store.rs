@@ -127,6 +127,7 @@ fn session(platform: &str, name: &str) -> Session {
         idle_timeout: Some(IDLE),
         expires: NOW.plus(ABSOLUTE),
         device: Device { address: Some([192, 0, 2, 1].into()), user_agent: Some("suite".to_owned()) },
+        sealed: None,
     }
 }
 
@@ -246,7 +247,7 @@ pub async fn an_attached_credential_opens_the_session_and_dies_with_it(store: St
     let mut session = open(&store, session("cms", "alice")).await;
     for _ in 0..3 {
         let more = Credential { csrf_due: true, ..fresh_credential() };
-        assert_eq!(store.attach(session.id, more.clone(), NOW).await, Ok(true));
+        assert_eq!(store.attach(session.id, more.clone(), None, NOW).await, Ok(true));
         session.credentials.push(more);
     }
     assert_alive(&store, &session).await;
@@ -259,7 +260,7 @@ pub async fn what_has_expired_makes_room_for_what_is_attached(store: Store) {
     let session = open(&store, Session { idle_timeout: None, ..session("cms", "alice") }).await;
     for second in 0..20 {
         let brief = Credential { expires: after(second + 1), ..fresh_credential() };
-        assert_eq!(store.attach(session.id, brief, after(second)).await, Ok(true));
+        assert_eq!(store.attach(session.id, brief, None, after(second)).await, Ok(true));
     }
     let page = store.sessions(&SessionFilter::default(), None, 10, after(19)).await.expect("the store answers");
     assert_eq!(page.items[0].credentials.len(), session.credentials.len() + 1, "the first ones, which still live, and the last");
@@ -270,7 +271,7 @@ pub async fn what_has_expired_makes_room_for_what_is_attached(store: Store) {
 pub async fn an_attached_credential_has_an_expiry_of_its_own(store: Store) {
     let session = open(&store, session("cms", "alice")).await;
     let ticket = Credential { expires: after(5), ..fresh_credential() };
-    assert_eq!(store.attach(session.id, ticket.clone(), NOW).await, Ok(true));
+    assert_eq!(store.attach(session.id, ticket.clone(), None, NOW).await, Ok(true));
     assert!(matches!(found(&store, &ticket.digest, after(4)).await, Found::Live(..)));
     assert_eq!(found(&store, &ticket.digest, after(5)).await, Found::Unknown);
     assert!(matches!(found(&store, &session.credentials[0].digest, after(5)).await, Found::Live(..)));
@@ -283,7 +284,7 @@ pub async fn nothing_is_attached_to_an_ended_an_expired_or_an_unknown_session(st
     let idle = open(&store, session("cms", "bob")).await;
     for (id, now) in [(ended.id, NOW), (idle.id, after(60)), (SessionId::at(NOW), NOW)] {
         let more = fresh_credential();
-        assert_eq!(store.attach(id, more.clone(), now).await, Ok(false));
+        assert_eq!(store.attach(id, more.clone(), None, now).await, Ok(false));
         assert_eq!(found(&store, &more.digest, NOW).await, Found::Unknown);
     }
     assert_ended(&store, &ended).await;
@@ -694,7 +695,7 @@ pub async fn attaching_and_ending_at_once_leaves_nothing_alive(store: Store) {
             let (store, token) = (store.clone(), tokens.get(index).cloned());
             async move {
                 match token {
-                    Some(token) => store.attach(session.id, token, NOW).await.expect("the store answers"),
+                    Some(token) => store.attach(session.id, token, None, NOW).await.expect("the store answers"),
                     None => end(&store, EndTarget::Session(session.id)).await.len() == 1,
                 }
             }
@@ -902,8 +903,8 @@ pub async fn it_does_what_the_reference_does_over_thousands_of_random_steps(stor
             }
             3 => {
                 let (id, more) = (some(&sessions, &mut dice), Credential { expires: now.plus(IDLE), ..fresh_credential() });
-                let expected = model.attach(id, more.clone(), now).await;
-                assert_eq!(store.attach(id, more.clone(), now).await, expected, "step {step}");
+                let expected = model.attach(id, more.clone(), None, now).await;
+                assert_eq!(store.attach(id, more.clone(), None, now).await, expected, "step {step}");
                 if let Some(session) = sessions.iter_mut().find(|session| session.id == id) {
                     session.credentials.push(more);
                 }

@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
+use super::memory_outbox::MemoryOutbox;
 use super::{EndOrder, EndTarget, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
 use crate::credential::{Credential, CredentialDigest};
+use crate::delivery::{Delivery, Leased, Sealed, Settlement};
+use crate::outbox::{DeliveryFilter, Outbox};
 use crate::platform_name::PlatformName;
 use crate::receipt::{EndedSession, Receipt, ReceiptId};
 use crate::session::{Person, Session, SessionId, SignOnId, Subject};
@@ -32,6 +35,7 @@ struct State {
     receipts: BTreeMap<ReceiptId, Receipt>,
     once: HashMap<CredentialDigest, (Vec<u8>, Timestamp)>,
     agreed: HashMap<String, Vec<u8>>,
+    deliveries: MemoryOutbox,
     /// What is to be forgotten when, soonest first.
     forget: BinaryHeap<Reverse<(Timestamp, Forget)>>,
 }
@@ -183,6 +187,11 @@ fn unlist<K: Eq + Hash, S: BuildHasher>(index: &mut HashMap<K, Listed, S>, key: 
 impl SessionStore for MemoryStore {
     async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, StoreUnavailable> {
         let mut state = self.state()?;
+        let ended =
+            |credential: &Credential| matches!(state.credentials.get(&credential.digest), Some(Slot::Ended { until }) if *until > now);
+        if session.sealed.is_some() && session.credentials.iter().any(ended) {
+            return Ok(Opened::CredentialEnded);
+        }
         if let Some(sign_on) = session.sign_on {
             let alive = state.by_sign_on.get(&sign_on).is_some_and(|ids| ids.ids().any(|id| state.live(id, now).is_some()));
             if joins && !alive {
@@ -217,14 +226,24 @@ impl SessionStore for MemoryStore {
         })
     }
 
-    async fn attach(&self, session: SessionId, credential: Credential, now: Timestamp) -> Result<bool, StoreUnavailable> {
+    async fn attach(
+        &self,
+        session: SessionId,
+        credential: Credential,
+        sealed: Option<Sealed>,
+        now: Timestamp,
+    ) -> Result<bool, StoreUnavailable> {
         let mut state = self.state()?;
         if state.live(session, now).is_none() {
             return Ok(false);
         }
         let State { sessions, credentials, .. } = &mut *state;
         let Some(entry) = sessions.get_mut(&session) else { return Ok(false) };
-        let known = &mut Arc::make_mut(&mut entry.session).credentials;
+        let changed = Arc::make_mut(&mut entry.session);
+        if sealed.is_some() {
+            changed.sealed = sealed;
+        }
+        let known = &mut changed.credentials;
         // What has expired by itself makes room, so that a session that is refreshed for weeks stays small.
         known.retain(|old| {
             let lives = old.expires > now;
@@ -250,7 +269,11 @@ impl SessionStore for MemoryStore {
         let mut ended = Vec::with_capacity(1);
         for target in &order.targets {
             for id in state.targets(target, order.at) {
-                ended.extend(state.remove(id, order.at).map(|session| EndedSession::from(&*session)));
+                let Some(session) = state.remove(id, order.at) else { continue };
+                if let Some(delivery) = Delivery::of(&session, order.receipt, order.at) {
+                    state.deliveries.insert(delivery);
+                }
+                ended.push(EndedSession::from(&*session));
             }
         }
         if !ended.is_empty() {
@@ -336,6 +359,9 @@ impl SessionStore for MemoryStore {
             };
         }
         let after = from.and_then(|bytes| bytes.try_into().ok()).map(SessionId::from_bytes);
+        if after.is_none() {
+            state.deliveries.forget(now, receipts_until);
+        }
         let mut ahead = state.sessions.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
         let step: Vec<_> = ahead.by_ref().take(limit).collect();
         let next = ahead.next().and(step.last()).map(|(id, _)| id.as_bytes().to_vec());
@@ -349,5 +375,43 @@ impl SessionStore for MemoryStore {
 
     async fn health(&self) -> Result<(), StoreUnavailable> {
         self.state().map(|_| ())
+    }
+}
+
+#[async_trait]
+impl Outbox for MemoryStore {
+    async fn lease(
+        &self,
+        platform: &PlatformName,
+        limit: usize,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Leased>, StoreUnavailable> {
+        Ok(self.state()?.deliveries.lease(platform, limit, now, until))
+    }
+
+    async fn settle(&self, session: SessionId, lease: u64, settlement: Settlement) -> Result<bool, StoreUnavailable> {
+        Ok(self.state()?.deliveries.settle(session, lease, &settlement))
+    }
+
+    async fn next_due(&self, platform: &PlatformName) -> Result<Option<Timestamp>, StoreUnavailable> {
+        Ok(self.state()?.deliveries.next_due(platform))
+    }
+
+    async fn delivery(&self, session: SessionId) -> Result<Option<Delivery>, StoreUnavailable> {
+        Ok(self.state()?.deliveries.of(session).cloned())
+    }
+
+    async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        after: Option<SessionId>,
+        limit: usize,
+    ) -> Result<Page<Delivery, SessionId>, StoreUnavailable> {
+        Ok(self.state()?.deliveries.list(filter, after, limit))
+    }
+
+    async fn retry(&self, session: SessionId, now: Timestamp) -> Result<bool, StoreUnavailable> {
+        Ok(self.state()?.deliveries.retry(session, now))
     }
 }

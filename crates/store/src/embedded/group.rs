@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use fjall::{OwnedWriteBatch, PersistMode, Slice};
 use logout_core::credential::{Credential, CredentialDigest};
+use logout_core::delivery::Sealed;
 use logout_core::receipt::EndedSession;
 use logout_core::session::{Session, SessionId, SignOnId};
 use logout_core::store::{EndOrder, EndTarget, Opened};
@@ -232,7 +233,7 @@ impl<'e> Group<'e> {
     pub(super) fn decide(&mut self, job: Job) -> Result<Decided, ReadFault> {
         match job {
             Job::Agree { name, candidate, reply } => self.agree(name, candidate, reply),
-            Job::Attach { session, credential, now, reply } => self.attach(session, credential, now, reply),
+            Job::Attach { session, credential, sealed, now, reply } => self.attach(session, credential, sealed, now, reply),
             Job::Forget { stale, now, reply } => self.forget(stale, now, reply),
             Job::Health { reply } => {
                 self.durable = true;
@@ -304,9 +305,16 @@ impl<'e> Group<'e> {
         Ok(live.then_some(bytes))
     }
 
-    fn attach(&mut self, session: SessionId, credential: Credential, now: Timestamp, reply: Sender<bool>) -> Result<Decided, ReadFault> {
+    fn attach(
+        &mut self,
+        session: SessionId,
+        credential: Credential,
+        sealed: Option<Sealed>,
+        now: Timestamp,
+        reply: Sender<bool>,
+    ) -> Result<Decided, ReadFault> {
         if self.sessions.contains(&session) || self.credentials.contains(&credential.digest) {
-            return Ok(Decided::Conflict(Job::Attach { session, credential, now, reply }));
+            return Ok(Decided::Conflict(Job::Attach { session, credential, sealed, now, reply }));
         }
         let Some(bytes) = self.live_record(session, now)? else {
             self.answers.push(Answer::Flag(reply, false));
@@ -318,6 +326,9 @@ impl<'e> Group<'e> {
             self.remove(Table::Credentials, expired.as_bytes());
         }
         record.push(&credential);
+        if let Some(sealed) = &sealed {
+            record.seal(sealed);
+        }
         self.write(Table::Sessions, session.as_bytes(), record.to_bytes()?);
         self.write(Table::Credentials, credential.digest.as_bytes(), CredentialRecord::live(session));
         self.sessions.insert(session);

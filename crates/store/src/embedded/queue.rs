@@ -4,6 +4,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest};
+use logout_core::delivery::Sealed;
 use logout_core::receipt::EndedSession;
 use logout_core::session::{Session, SessionId};
 use logout_core::store::{EndOrder, Opened, StoreUnavailable};
@@ -17,7 +18,7 @@ const CAPACITY: usize = 16_384;
 /// One operation. Dropping it without an answer tells the caller that the store is not available.
 pub(super) enum Job {
     Agree { name: String, candidate: Vec<u8>, reply: Sender<Vec<u8>> },
-    Attach { session: SessionId, credential: Credential, now: Timestamp, reply: Sender<bool> },
+    Attach { session: SessionId, credential: Credential, sealed: Option<Sealed>, now: Timestamp, reply: Sender<bool> },
     Forget { stale: Vec<Stale>, now: Timestamp, reply: Sender<()> },
     Health { reply: Sender<()> },
     Open { session: Box<Session>, joins: bool, now: Timestamp, reply: Sender<Opened> },

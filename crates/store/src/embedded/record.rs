@@ -7,8 +7,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, SecretDigest};
+use logout_core::delivery::Sealed;
 use logout_core::platform::PlatformName;
-use logout_core::receipt::{Delivery, EndedSession, Reach, Reason, Receipt, ReceiptId};
+use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use logout_core::session::{ClientId, Device, Person, Session, SessionId, SignOnId, Subject};
 use logout_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -97,6 +98,8 @@ pub(super) struct SessionRecord<'a> {
     expires: u64,
     address: Option<IpAddr>,
     user_agent: Option<&'a str>,
+    #[serde(borrow)]
+    sealed: Option<&'a [u8]>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -124,6 +127,7 @@ impl<'a> SessionRecord<'a> {
             expires: session.expires.as_millis(),
             address: session.device.address,
             user_agent: session.device.user_agent.as_deref(),
+            sealed: session.sealed.as_ref().map(Sealed::as_bytes),
         }
     }
 
@@ -187,12 +191,17 @@ impl<'a> SessionRecord<'a> {
         self.credentials.push(StoredCredential::of(credential));
     }
 
+    pub(super) fn seal(&mut self, sealed: &'a Sealed) {
+        self.sealed = Some(sealed.as_bytes());
+    }
+
     pub(super) fn to_ended(&self, id: SessionId) -> EndedSession {
         EndedSession {
             id,
             platform: PlatformName::new(self.platform),
             subject: Subject::new(self.realm, self.name),
             person: self.person.map(Person::new),
+            upstream: self.sealed.is_some(),
         }
     }
 
@@ -212,6 +221,7 @@ impl<'a> SessionRecord<'a> {
             idle_timeout: self.idle_timeout,
             expires: Timestamp::from_millis(self.expires),
             device: Device { address: self.address, user_agent: self.user_agent.map(str::to_owned) },
+            sealed: self.sealed.map(Sealed::new),
         }
     }
 }
@@ -231,8 +241,6 @@ struct ReceiptRecord<'a> {
     reach: &'a str,
     #[serde(borrow)]
     sessions: Vec<EndedRecord<'a>>,
-    #[serde(borrow)]
-    deliveries: Vec<DeliveryRecord<'a>>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -242,12 +250,7 @@ struct EndedRecord<'a> {
     realm: &'a str,
     name: &'a str,
     person: Option<&'a str>,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-struct DeliveryRecord<'a> {
-    session: [u8; 16],
-    platform: &'a str,
+    upstream: bool,
 }
 
 pub(super) fn receipt(receipt: &Receipt) -> Result<Vec<u8>, RecordFault> {
@@ -265,12 +268,8 @@ pub(super) fn receipt(receipt: &Receipt) -> Result<Vec<u8>, RecordFault> {
                 realm: &session.subject.realm,
                 name: &session.subject.name,
                 person: session.person.as_ref().map(Person::as_str),
+                upstream: session.upstream,
             })
-            .collect(),
-        deliveries: receipt
-            .deliveries
-            .iter()
-            .map(|delivery| DeliveryRecord { session: *delivery.session.as_bytes(), platform: delivery.platform.as_str() })
             .collect(),
     };
     encode("receipt", RECEIPT, &record)
@@ -292,12 +291,8 @@ pub(super) fn read_receipt(id: ReceiptId, bytes: &[u8]) -> Result<Receipt, Recor
                 platform: PlatformName::new(session.platform),
                 subject: Subject::new(session.realm, session.name),
                 person: session.person.map(Person::new),
+                upstream: session.upstream,
             })
-            .collect(),
-        deliveries: record
-            .deliveries
-            .iter()
-            .map(|delivery| Delivery { session: SessionId::from_bytes(delivery.session), platform: PlatformName::new(delivery.platform) })
             .collect(),
     })
 }
@@ -354,6 +349,7 @@ mod tests {
             idle_timeout: Some(Duration::from_micros(1_500)),
             expires: Timestamp::from_millis(500),
             device: Device { address: Some(IpAddr::from([127, 0, 0, 1])), user_agent: Some("curl".to_owned()) },
+            sealed: Some(Sealed::new(*b"sealed")),
             platform,
         }
     }
@@ -366,15 +362,22 @@ mod tests {
             platform: Some(PlatformName::new("cms")),
             reach: Reach::SignOn,
             sessions: vec![EndedSession::from(session)],
-            deliveries: vec![Delivery { session: session.id, platform: PlatformName::new("cms") }],
         }
     }
 
     #[test]
     fn a_session_comes_back_as_it_was_written() {
         let full = session();
-        let bare =
-            Session { sign_on: None, person: None, client: None, csrf: None, idle_timeout: None, device: Device::default(), ..session() };
+        let bare = Session {
+            sign_on: None,
+            person: None,
+            client: None,
+            csrf: None,
+            idle_timeout: None,
+            device: Device::default(),
+            sealed: None,
+            ..session()
+        };
         for session in [full, bare] {
             let bytes = SessionRecord::of(&session).to_bytes().unwrap();
             let record = SessionRecord::read(&bytes).unwrap();

@@ -43,6 +43,7 @@ pub(crate) fn session_of(number: u32, person: u32) -> Session {
         idle_timeout: None,
         expires: NOW.plus(DAY),
         device: Device::default(),
+        sealed: None,
     }
 }
 

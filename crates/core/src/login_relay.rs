@@ -1,0 +1,176 @@
+//! Logins at a real instance, through the hub: it reads out of the answer what session was opened.
+
+use url::Url;
+
+use crate::authority::SessionAuthority;
+use crate::message::Request;
+use crate::registration::{Registration, RegistrationFault};
+use crate::upstream::{CarrierFault, Upstream, UpstreamAnswer, UpstreamRequest};
+
+/// Headers that belong to one connection, not to the message (RFC 9110, 7.6.1).
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Why a login was not relayed. The client is to hold it for not done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RelayFault {
+    /// The upstream did not answer.
+    #[error("the upstream did not answer: {0}")]
+    Upstream(#[from] CarrierFault),
+    /// The session was opened there, but cannot be registered here.
+    #[error("the session cannot be registered")]
+    Unavailable,
+}
+
+/// Carries logins to one upstream and registers the sessions that they open.
+#[derive(Clone, Debug)]
+pub struct LoginRelay {
+    upstream: Upstream,
+    /// The base address of the upstream, without a slash at its end.
+    base: Url,
+    sessions: SessionAuthority,
+}
+
+impl LoginRelay {
+    /// Relays logins of the platform of `sessions` to `upstream`, whose base address is `base`.
+    pub fn new(upstream: Upstream, base: Url, sessions: SessionAuthority) -> Self {
+        Self { upstream, base, sessions }
+    }
+
+    /// Speaks the upstream's language.
+    pub fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// Forwards `request`, registers the session that it opens, and gives back the answer: unchanged, save for headers of
+    /// the connection, an absolute `Location` and a cookie's `Domain` of the upstream, which become the platform's.
+    ///
+    /// # Errors
+    /// [`RelayFault`]; nothing of the answer may reach the client then.
+    pub async fn login(&self, request: &Request) -> Result<UpstreamAnswer, RelayFault> {
+        let answer = self.upstream.carrier.send(self.outgoing(request)).await?;
+        if let Some(learned) = self.upstream.provider.learn(request, &answer, self.sessions.now()) {
+            let provider = &*self.upstream.provider;
+            let renewed = match &learned.renews {
+                Some(before) => {
+                    self.sessions.renew(provider, before, &learned.session, learned.expires).await.map_err(|_| RelayFault::Unavailable)?
+                }
+                None => None,
+            };
+            if renewed.is_none() {
+                let registration = Registration {
+                    subject: learned.subject,
+                    person: None,
+                    session: learned.session,
+                    expires: learned.expires,
+                    device: request.device(),
+                };
+                match self.sessions.register(provider, registration).await {
+                    Ok(session) => {
+                        log::info!(platform = self.sessions.platform().name.as_str(), session:% = session; "a login was relayed");
+                    }
+                    Err(RegistrationFault::Unavailable(_)) => return Err(RelayFault::Unavailable),
+                    Err(fault) => {
+                        log::warn!(platform = self.sessions.platform().name.as_str(), reason:% = fault; "a relayed login was not registered");
+                    }
+                }
+            }
+        }
+        Ok(self.incoming(answer))
+    }
+
+    /// The request as the upstream gets it: its own `Host` (the carrier's doing), nothing of the connection, no wish for
+    /// compression that the adapter could not read, and the client's address.
+    fn outgoing(&self, request: &Request) -> UpstreamRequest {
+        let query = request.raw_query();
+        let joint = if query.is_empty() { "" } else { "?" };
+        let mut outgoing = UpstreamRequest::new(request.method(), format!("{}{joint}{query}", request.path()));
+        outgoing.body = request.body().to_vec();
+        let connection: Vec<String> =
+            request.headers_named("connection").flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect();
+        for (name, value) in request.headers() {
+            let dropped = HOP_BY_HOP.contains(&name)
+                || connection.iter().any(|named| named == name)
+                || matches!(name, "host" | "content-length" | "accept-encoding" | "forwarded")
+                || name.starts_with("x-forwarded-");
+            if !dropped {
+                outgoing = outgoing.with_header(name, value);
+            }
+        }
+        let public = &self.sessions.platform().public_url;
+        if let Some(client) = request.client() {
+            outgoing = outgoing.with_header("x-forwarded-for", &client.to_string());
+        }
+        let host = authority(public);
+        let scheme = if request.is_secure() { "https" } else { "http" };
+        outgoing.with_header("x-forwarded-host", &host).with_header("x-forwarded-proto", scheme)
+    }
+
+    fn incoming(&self, mut answer: UpstreamAnswer) -> UpstreamAnswer {
+        // The carrier has put the body together, so how it was cut up on the way does not hold any more.
+        answer.headers.retain(|(name, _)| !HOP_BY_HOP.contains(&name.as_str()) && name != "content-length");
+        for (name, value) in &mut answer.headers {
+            let mapped = match (name.as_str(), std::str::from_utf8(value)) {
+                ("location" | "content-location", Ok(text)) => self.mapped_location(text),
+                ("set-cookie", Ok(text)) => self.mapped_cookie(text),
+                _ => None,
+            };
+            if let Some(mapped) = mapped {
+                *value = mapped.into_bytes();
+            }
+        }
+        answer
+    }
+
+    /// An absolute address of the upstream as one of the platform; `None` for any other.
+    fn mapped_location(&self, text: &str) -> Option<String> {
+        let url = Url::parse(text).ok()?;
+        let below = self.base.path().trim_end_matches('/');
+        if url.origin() != self.base.origin() {
+            return None;
+        }
+        let path = url.path().strip_prefix(below).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let fragment = url.fragment().map(|fragment| format!("#{fragment}")).unwrap_or_default();
+        Some(format!("{}{path}{query}{fragment}", self.sessions.platform().base()))
+    }
+
+    /// A cookie whose `Domain` covers the upstream's host, bound instead to the domain that is configured for the platform, else to
+    /// its host alone, as its sign-out clears it; `None` for any other.
+    fn mapped_cookie(&self, text: &str) -> Option<String> {
+        let host = self.base.host_str()?;
+        let mut changed = false;
+        let kept: Vec<&str> = text
+            .split(';')
+            .enumerate()
+            .filter(|(index, attribute)| {
+                let domain = attribute.split_once('=').filter(|(name, _)| *index > 0 && name.trim().eq_ignore_ascii_case("domain"));
+                let upstreams = domain.is_some_and(|(_, value)| {
+                    let domain = value.trim().trim_start_matches('.').to_ascii_lowercase();
+                    host == domain || host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
+                });
+                changed |= upstreams;
+                !upstreams
+            })
+            .map(|(_, attribute)| attribute)
+            .collect();
+        let domain = self.sessions.platform().cookies.domain.as_str();
+        let own = if domain.is_empty() { String::new() } else { format!("; Domain={domain}") };
+        changed.then(|| kept.join(";") + &own)
+    }
+}
+
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}

@@ -1,0 +1,123 @@
+//! Sessions that the hub did not open: what is known of them when they are registered.
+
+use crate::authority::SessionAuthority;
+use crate::credential::{Credential, CredentialDigest, SecretDigest};
+use crate::session::{Device, Person, Session, SessionId, Subject};
+use crate::store::{Found, Opened, StoreUnavailable};
+use crate::time::Timestamp;
+use crate::upstream::{Presentable, UpstreamLogout, UpstreamSession};
+
+/// A session at an upstream.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// Who, as the platform says it.
+    pub subject: Subject,
+    /// Who, across platforms; where absent, the platform's rule says.
+    pub person: Option<Person>,
+    /// What the upstream knows it by.
+    pub session: UpstreamSession,
+    /// When it ends by itself; where absent, after the platform's absolute timeout.
+    pub expires: Option<Timestamp>,
+    /// Where it was opened from.
+    pub device: Device,
+}
+
+/// Why a session is not registered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistrationFault {
+    /// One of its credentials has been ended here; what ended stays so.
+    #[error("the credential has been signed out")]
+    Ended,
+    /// Nothing in it is a credential of this platform.
+    #[error("no credential that this platform knows")]
+    NoCredential,
+    /// Its expiry lies in the past.
+    #[error("it has expired")]
+    Expired,
+    /// The store did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] StoreUnavailable),
+}
+
+impl SessionAuthority {
+    /// Registers a session that was opened at this platform's upstream. One that is registered already keeps its id.
+    ///
+    /// # Errors
+    /// [`RegistrationFault`]; nothing was registered.
+    pub async fn register(&self, provider: &dyn UpstreamLogout, registration: Registration) -> Result<SessionId, RegistrationFault> {
+        let now = self.now();
+        let credentials = provider.credentials(&registration.session);
+        if credentials.is_empty() {
+            return Err(RegistrationFault::NoCredential);
+        }
+        let mut session = self.new_session(registration.subject, None, registration.device);
+        if let Some(expires) = registration.expires {
+            if expires <= now {
+                return Err(RegistrationFault::Expired);
+            }
+            session.expires = expires;
+        }
+        for presentable in &credentials {
+            match self.look_up(&self.digest(presentable.purpose, presentable.secret.reveal())).await? {
+                Found::Live(known, _) => return Ok(known.id),
+                Found::Ended => return Err(RegistrationFault::Ended),
+                Found::Unknown => {}
+            }
+        }
+        self.describe(&mut session, &registration.session, &credentials);
+        session.person = registration.person.or_else(|| self.person_behind(&session.subject, &registration.session));
+        let id = session.id;
+        match self.open(session, false).await? {
+            Opened::CredentialEnded => Err(RegistrationFault::Ended),
+            Opened::Opened | Opened::SignOnEnded => Ok(id),
+        }
+    }
+
+    /// Gives the session that `before` was a credential of what its upstream knows it by from now on. `None`: it is not live.
+    pub(crate) async fn renew(
+        &self,
+        provider: &dyn UpstreamLogout,
+        before: &Presentable,
+        session: &UpstreamSession,
+        expires: Option<Timestamp>,
+    ) -> Result<Option<SessionId>, StoreUnavailable> {
+        let Found::Live(known, _) = self.look_up(&self.digest(before.purpose, before.secret.reveal())).await? else { return Ok(None) };
+        let expires = expires.unwrap_or(known.expires);
+        let sealed = self.seal(known.id, session);
+        for presentable in provider.credentials(session) {
+            let credential = self.credential(&presentable, session, expires);
+            let fresh = known.credentials.iter().all(|old| old.digest != credential.digest);
+            if fresh && !self.attach_sealed(known.id, credential, sealed.clone()).await? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(known.id))
+    }
+
+    /// Writes into `session` what it is found by here and what its upstream knows it by.
+    pub(crate) fn describe(&self, session: &mut Session, known_by: &UpstreamSession, credentials: &[Presentable]) {
+        session.idle_timeout = self.platform().idle_timeout;
+        session.client.clone_from(&known_by.client);
+        session.csrf = known_by.csrf.as_ref().map(|token| SecretDigest::of(token.reveal()));
+        session.credentials = credentials.iter().map(|presentable| self.credential(presentable, known_by, session.expires)).collect();
+        session.sealed = Some(self.seal(session.id, known_by));
+    }
+
+    fn credential(&self, presentable: &Presentable, known_by: &UpstreamSession, expires: Timestamp) -> Credential {
+        Credential {
+            digest: self.digest(presentable.purpose, presentable.secret.reveal()),
+            expires,
+            csrf_due: presentable.csrf_due && known_by.csrf.is_some(),
+        }
+    }
+}
+
+/// The digests by which a store knows the credentials of `session`.
+pub(crate) fn digests<'a>(
+    sessions: &'a SessionAuthority,
+    provider: &dyn UpstreamLogout,
+    session: &UpstreamSession,
+) -> impl Iterator<Item = CredentialDigest> + use<'a> {
+    provider.credentials(session).into_iter().map(|presentable| sessions.digest(presentable.purpose, presentable.secret.reveal()))
+}

@@ -1,0 +1,397 @@
+//! How an adapter speaks to a real instance of its product: pure, it only writes requests and reads answers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cookie::Cookie;
+
+use crate::credential::Secret;
+use crate::message::{Method, Parameters, Request};
+use crate::provider::{Endpoint, LogoutProvider};
+use crate::session::{ClientId, Subject};
+use crate::time::Timestamp;
+
+/// What an upstream must be given back so that it knows a session: cookies, a bearer token, a CSRF token, each as it was
+/// issued. Never prints a value.
+#[derive(Clone, Debug, Default)]
+pub struct UpstreamSession {
+    /// Cookies by name, in the order they are to be sent.
+    pub cookies: Vec<(String, Secret)>,
+    /// What follows `Bearer` in `Authorization`, or stands there alone where the vendor wants it so.
+    pub bearer: Option<Secret>,
+    /// The token that proves that a request was not forged.
+    pub csrf: Option<Secret>,
+    /// The application that the session was opened for.
+    pub client: Option<ClientId>,
+}
+
+impl UpstreamSession {
+    /// Whether there is nothing in it by which an upstream could know a session.
+    pub fn is_empty(&self) -> bool {
+        self.cookies.is_empty() && self.bearer.is_none()
+    }
+
+    /// The value of the first cookie of this name.
+    pub fn cookie(&self, name: &str) -> Option<&Secret> {
+        self.cookies.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// The value of a `Cookie` header that presents all of them; `None` where there are none.
+    pub fn cookie_header(&self) -> Option<Secret> {
+        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={}", value.reveal())).collect();
+        (!pairs.is_empty()).then(|| Secret::new(pairs.join("; ")))
+    }
+
+    /// Its bytes, to be sealed at once.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in &self.cookies {
+            form.append_pair("cookie", &format!("{name}={}", value.reveal()));
+        }
+        let rest = [("bearer", self.bearer.as_ref().map(Secret::reveal)), ("csrf", self.csrf.as_ref().map(Secret::reveal))];
+        let rest = rest.into_iter().chain([("client", self.client.as_ref().map(ClientId::as_str))]);
+        for (name, value) in rest.filter_map(|(name, value)| Some((name, value?))) {
+            form.append_pair(name, value);
+        }
+        form.finish().into_bytes()
+    }
+
+    /// Reads [`UpstreamSession::to_bytes`].
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let parameters = Parameters::read(bytes);
+        let secret = |name: &str| parameters.first(name).map(Secret::new);
+        Self {
+            cookies: parameters
+                .all("cookie")
+                .filter_map(|pair| pair.split_once('='))
+                .map(|(name, value)| (name.to_owned(), Secret::new(value)))
+                .collect(),
+            bearer: secret("bearer"),
+            csrf: secret("csrf"),
+            client: parameters.first("client").map(ClientId::new),
+        }
+    }
+}
+
+/// A credential of an upstream session in the words that the adapter's sign-out reads it by.
+#[derive(Clone, Debug)]
+pub struct Presentable {
+    /// The adapter's word for what it is for, as in [`crate::credential::CredentialDigest::of`].
+    pub purpose: &'static str,
+    /// The secret itself.
+    pub secret: Secret,
+    /// Whether a sign-out with it must prove that it was not forged, given that the session's CSRF token is known.
+    pub csrf_due: bool,
+}
+
+/// A request to an upstream. Its headers may hold credentials, so it does not print them.
+#[derive(Clone)]
+pub struct UpstreamRequest {
+    /// The method.
+    pub method: Method,
+    /// Path and query, to be put behind the upstream's base address; begins with a slash.
+    pub target: String,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, Secret)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl UpstreamRequest {
+    /// A request without headers and body.
+    pub fn new(method: Method, target: impl Into<String>) -> Self {
+        Self { method, target: target.into(), headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// With one more header; the name in lower case. Left out where the value could not stand in a header.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<String>, value: &str) -> Self {
+        if !value.bytes().any(|byte| byte.is_ascii_control()) {
+            self.headers.push((name.into(), Secret::new(value)));
+        }
+        self
+    }
+
+    /// With the cookies of `session`, where it has any.
+    #[must_use]
+    pub fn with_cookies(self, session: &UpstreamSession) -> Self {
+        match session.cookie_header() {
+            Some(cookies) => self.with_header("cookie", cookies.reveal()),
+            None => self,
+        }
+    }
+
+    /// With this body and its type.
+    #[must_use]
+    pub fn with_body(mut self, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self.with_header("content-type", media_type)
+    }
+}
+
+impl fmt::Debug for UpstreamRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.target.split('?').next().unwrap_or_default();
+        f.debug_struct("UpstreamRequest").field("method", &self.method).field("path", &path).finish_non_exhaustive()
+    }
+}
+
+/// What an upstream answered. Headers and body may hold credentials, so it does not print them.
+#[derive(Clone, Default)]
+pub struct UpstreamAnswer {
+    /// The status.
+    pub status: u16,
+    /// Headers in order, names in lower case, values as they came.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body, decoded where it came compressed.
+    pub body: Vec<u8>,
+}
+
+impl UpstreamAnswer {
+    /// The first header of this name that is text.
+    pub fn header<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.headers_named(name).next()
+    }
+
+    /// All headers of this name that are text, in order.
+    pub fn headers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(key, _)| key == name).filter_map(|(_, value)| std::str::from_utf8(value).ok())
+    }
+
+    /// The type of the body, without parameters; empty when there is none.
+    pub fn media_type(&self) -> &str {
+        self.header("content-type").and_then(|value| value.split(';').next()).unwrap_or_default().trim()
+    }
+
+    /// The cookies that it sets, in order, neither unquoted nor percent-decoded; those that it removes are not among them.
+    pub fn cookies_set(&self, now: Timestamp) -> Vec<CookieSet> {
+        self.headers_named("set-cookie").filter_map(|text| CookieSet::read(text, now)).filter(|cookie| !cookie.is_removal(now)).collect()
+    }
+}
+
+impl fmt::Debug for UpstreamAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpstreamAnswer").field("status", &self.status).field("bytes", &self.body.len()).finish_non_exhaustive()
+    }
+}
+
+/// A cookie that an upstream sets.
+#[derive(Clone, Debug)]
+pub struct CookieSet {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: Secret,
+    /// When it goes by itself; absent for one that lasts as long as the browser.
+    pub expires: Option<Timestamp>,
+}
+
+impl CookieSet {
+    fn read(text: &str, now: Timestamp) -> Option<Self> {
+        let cookie = Cookie::parse(text).ok()?;
+        let at = |seconds: i64| {
+            u64::try_from(seconds).map_or(Timestamp::default(), |seconds| Timestamp::from_millis(seconds.saturating_mul(1000)))
+        };
+        // RFC 6265: Max-Age wins over Expires.
+        let expires = match (cookie.max_age(), cookie.expires_datetime()) {
+            (Some(age), _) => {
+                Some(u64::try_from(age.whole_seconds()).map_or(now, |seconds| now.plus(std::time::Duration::from_secs(seconds))))
+            }
+            (None, Some(moment)) => Some(at(moment.unix_timestamp())),
+            (None, None) => None,
+        };
+        Some(Self { name: cookie.name().to_owned(), value: Secret::new(cookie.value()), expires })
+    }
+
+    fn is_removal(&self, now: Timestamp) -> bool {
+        self.value.reveal().is_empty() || self.expires.is_some_and(|expires| expires <= now)
+    }
+}
+
+/// What an upstream's answer to a sign-out means.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Confirmation {
+    /// The session is over there, whether it was signed out just now or was not signed in any more.
+    Confirmed {
+        /// Where the upstream would send the browser, as it says it: not approved by anybody yet.
+        landing: Option<String>,
+    },
+    /// It says that nobody is signed in with that: over as well, but worth telling a caller whom the hub did not know.
+    NotSignedIn,
+    /// Not a sign-out: an error, a login page, something that cannot be understood. To be tried again.
+    Refused,
+}
+
+/// A session that a login at an upstream has opened.
+#[derive(Clone, Debug)]
+pub struct Learned {
+    /// Who logged in, as the platform says it.
+    pub subject: Subject,
+    /// What the upstream knows the session by.
+    pub session: UpstreamSession,
+    /// When it ends by itself, where the answer says so.
+    pub expires: Option<Timestamp>,
+    /// What the session was known by before, where the answer renews one: a refresh token that was presented, say.
+    pub renews: Option<Presentable>,
+}
+
+/// The address of an upstream session that a delivery is about.
+#[derive(Clone, Debug)]
+pub struct Addressee {
+    /// Whose session it is; unknown where the hub never saw the login.
+    pub subject: Option<Subject>,
+    /// What the upstream knows it by; empty where the operator's own credential is used.
+    pub session: UpstreamSession,
+}
+
+/// Speaks to real instances of the vendor's product. Pure: nothing in here opens a connection.
+pub trait UpstreamLogout: LogoutProvider {
+    /// The login endpoints that the hub stands in front of, and whatever a login needs first.
+    fn relayed_endpoints(&self) -> &[Endpoint];
+
+    /// What a request presents: the cookies and tokens that a session of this product may be known by, and the CSRF token
+    /// that came along.
+    fn presented(&self, request: &Request) -> UpstreamSession;
+
+    /// The credentials in `session`, in the words that the sign-out reads them by.
+    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable>;
+
+    /// The session that an answer to one of [`UpstreamLogout::relayed_endpoints`] opens or renews; `None` for any other
+    /// answer: a failed login, a form, an anti-forgery token.
+    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned>;
+
+    /// Whether sessions can be ended with a credential of the operator's own, so that none of the session's is needed.
+    fn signs_out_by_name(&self) -> bool {
+        false
+    }
+
+    /// The vendor's own sign-out call for one session.
+    fn sign_out(&self, to: &Addressee) -> UpstreamRequest;
+
+    /// What the answer to [`UpstreamLogout::sign_out`] means, by status *and* body.
+    fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation;
+
+    /// A harmless call that tells whether the session still lives; `None` where the vendor has none for this credential.
+    fn probe(&self, to: &Addressee) -> Option<UpstreamRequest>;
+
+    /// Whether the session lives, by the answer to [`UpstreamLogout::probe`]; `None` when the answer does not say.
+    fn alive(&self, answer: &UpstreamAnswer) -> Option<bool>;
+}
+
+/// Why a request to an upstream brought no answer.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CarrierFault {
+    /// The connection broke, or what came is not HTTP.
+    #[error("the connection broke")]
+    Broken,
+    /// Nobody listens there, or the name cannot be resolved.
+    #[error("no connection")]
+    NoConnection,
+    /// Its certificate is not one that we accept.
+    #[error("the certificate is not accepted")]
+    Certificate,
+    /// It took too long.
+    #[error("no answer in time")]
+    Timeout,
+    /// The answer is larger than is read.
+    #[error("the answer is too large")]
+    TooLarge,
+}
+
+impl CarrierFault {
+    const ALL: [Self; 5] = [Self::Broken, Self::Certificate, Self::NoConnection, Self::Timeout, Self::TooLarge];
+
+    /// Its word, as stores keep it and interfaces show it. Never changes for a given fault.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Broken => "broken",
+            Self::Certificate => "certificate",
+            Self::NoConnection => "no-connection",
+            Self::Timeout => "timeout",
+            Self::TooLarge => "too-large",
+        }
+    }
+
+    /// The fault of this word; `None` for anything else.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fault| fault.as_str() == word)
+    }
+}
+
+/// Carries requests to one upstream: implemented by `logout-relay` with an HTTP client.
+#[async_trait::async_trait]
+pub trait Carrier: fmt::Debug + Send + Sync + 'static {
+    /// Sends one request and reads the whole answer, bounded in size and time. Follows no redirect.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer, CarrierFault>;
+}
+
+/// A real instance of a product, as one platform of ours knows it.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Speaks its language.
+    pub provider: Arc<dyn UpstreamLogout>,
+    /// Goes there.
+    pub carrier: Arc<dyn Carrier>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_comes_back_as_it_was_sealed() {
+        let session = UpstreamSession {
+            cookies: vec![("a".to_owned(), Secret::new("x=y%20+&z")), ("b".to_owned(), Secret::new(""))],
+            bearer: Some(Secret::new("ey.J&=")),
+            csrf: None,
+            client: Some(ClientId::new("app")),
+        };
+        let back = UpstreamSession::from_bytes(&session.to_bytes());
+        assert_eq!(back.to_bytes(), session.to_bytes());
+        assert_eq!(back.cookie_header().unwrap().reveal(), "a=x=y%20+&z; b=");
+        assert_eq!(back.bearer.unwrap().reveal(), "ey.J&=");
+        assert!(back.csrf.is_none() && back.client == Some(ClientId::new("app")));
+    }
+
+    #[test]
+    fn neither_request_nor_answer_prints_a_credential() {
+        let session = UpstreamSession { bearer: Some(Secret::new("canary")), ..UpstreamSession::default() };
+        let request = UpstreamRequest::new(Method::Get, "/x?t=canary").with_header("authorization", "canary");
+        let answer =
+            UpstreamAnswer { status: 200, headers: vec![("set-cookie".to_owned(), b"a=canary".to_vec())], body: b"canary".to_vec() };
+        assert!(!format!("{session:?}{request:?}{answer:?}").contains("canary"));
+    }
+
+    #[test]
+    fn cookies_that_are_set_are_told_from_those_that_are_removed() {
+        let now = Timestamp::from_millis(1_000_000_000_000);
+        let header = |text: &str| ("set-cookie".to_owned(), text.as_bytes().to_vec());
+        let headers = [
+            "a=1; Path=/; HttpOnly",
+            "b=; Max-Age=0",
+            "c=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+            "d=2; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+            "e=\"q\"; Expires=Fri, 01 Jan 2100 00:00:00 GMT",
+            "no cookie",
+        ];
+        let answer = UpstreamAnswer { status: 200, headers: headers.map(header).into(), body: Vec::new() };
+        let set = answer.cookies_set(now);
+        let names: Vec<_> = set.iter().map(|cookie| (cookie.name.as_str(), cookie.value.reveal())).collect();
+        assert_eq!(names, [("a", "1"), ("d", "2"), ("e", "\"q\"")]);
+        assert_eq!(set[0].expires, None);
+        assert_eq!(set[1].expires, Some(Timestamp::from_millis(1_000_000_060_000)));
+        assert_eq!(set[2].expires.map(Timestamp::as_secs), Some(4_102_444_800));
+    }
+
+    #[test]
+    fn the_words_of_faults_are_read_back() {
+        for fault in CarrierFault::ALL {
+            assert_eq!(CarrierFault::parse(fault.as_str()), Some(fault));
+        }
+        assert_eq!(CarrierFault::parse(""), None);
+    }
+}
