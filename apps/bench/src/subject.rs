@@ -185,6 +185,7 @@ impl Subject {
             idle_timeout: Some(Duration::from_secs(30 * 60)),
             expires,
             device: Device { address: Some([127, 0, 0, 1].into()), user_agent: Some("Mozilla/5.0 (X11; Linux x86_64) bench".to_owned()) },
+            sealed: None,
             platform,
         };
         Ok((session, request))

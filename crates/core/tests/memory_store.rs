@@ -4,8 +4,22 @@ use std::sync::Arc;
 
 use logout_core::store::{MemoryStore, SessionStore};
 
-fn fresh() -> (Arc<dyn SessionStore>, ()) {
-    (Arc::new(MemoryStore::new()), ())
+mod sessions {
+    use super::*;
+
+    fn fresh() -> (Arc<dyn SessionStore>, ()) {
+        (Arc::new(MemoryStore::new()), ())
+    }
+
+    logout_core::store_conformance!(fresh);
 }
 
-logout_core::store_conformance!(fresh);
+mod outbox {
+    use super::*;
+
+    fn fresh() -> (Arc<MemoryStore>, ()) {
+        (Arc::new(MemoryStore::new()), ())
+    }
+
+    logout_core::outbox_conformance!(fresh);
+}

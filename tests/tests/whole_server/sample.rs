@@ -129,6 +129,7 @@ impl Sample {
             idle_timeout: None,
             expires,
             device: Device::default(),
+            sealed: None,
             platform,
         };
         (session, Self { vendor, id, secret })
