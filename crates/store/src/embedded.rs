@@ -9,6 +9,7 @@ mod index;
 mod queue;
 mod reading;
 mod record;
+mod table;
 mod writer;
 
 use std::fmt;
@@ -24,9 +25,10 @@ use logout_core::store::{EndOrder, Found, Opened, Page, SessionFilter, SessionSt
 use logout_core::time::Timestamp;
 use tokio::sync::oneshot;
 
+use engine::Engine;
 pub use engine::OpenFault;
-use engine::{Engine, Table};
 use queue::{End, Job};
+use table::Table;
 use writer::Shared;
 
 /// Keeps everything in one directory of this machine; one process at a time.

@@ -1,6 +1,7 @@
 //! Operations that share one commit.
 
 use std::collections::HashSet;
+use std::ops::Bound;
 
 use fjall::{OwnedWriteBatch, PersistMode, Slice};
 use logout_core::credential::{Credential, CredentialDigest};
@@ -10,10 +11,11 @@ use logout_core::store::{EndOrder, EndTarget, Opened};
 use logout_core::time::Timestamp;
 use tokio::sync::oneshot::Sender;
 
-use super::engine::{Engine, ReadFault, Table};
+use super::engine::{Engine, ReadFault};
 use super::index::{IndexKey, Members, SignOns};
 use super::queue::{Job, Stale};
 use super::record::{self, CredentialRecord, RecordFault, SessionRecord};
+use super::table::Table;
 
 /// How many keys one operation writes, roughly.
 const KEYS: usize = 6;
@@ -106,12 +108,12 @@ impl<'e> Group<'e> {
         Ok(())
     }
 
-    fn write(&mut self, table: Table, key: impl Into<Slice>, value: impl Into<Slice>) {
-        self.batch.insert(self.engine.table(table), key, value);
+    fn write(&mut self, table: Table, key: impl AsRef<[u8]>, value: impl Into<Slice>) {
+        self.engine.write(&mut self.batch, table, key.as_ref(), value);
     }
 
-    fn remove(&mut self, table: Table, key: impl Into<Slice>) {
-        self.batch.remove(self.engine.table(table), key);
+    fn remove(&mut self, table: Table, key: impl AsRef<[u8]>) {
+        self.engine.remove(&mut self.batch, table, key.as_ref());
     }
 
     /// Carries out an order to end sessions.
@@ -194,8 +196,8 @@ impl<'e> Group<'e> {
 
     fn all_sessions(&self) -> Result<Vec<SessionId>, ReadFault> {
         let mut ids = Vec::new();
-        for entry in self.engine.table(Table::Sessions).iter() {
-            ids.extend(entry.key()?.as_ref().try_into().ok().map(SessionId::from_bytes));
+        for entry in self.engine.range(Table::Sessions, Bound::Unbounded, Bound::Unbounded) {
+            ids.extend(entry?.0.as_ref().try_into().ok().map(SessionId::from_bytes));
         }
         Ok(ids)
     }
@@ -437,7 +439,7 @@ fn persist(engine: &Engine, batch: OwnedWriteBatch, durable: bool) -> fjall::Res
     }
 }
 
-/// Under which key a value that all agree on lies; the single zero byte is the format's own.
+/// Under which key a value that all agree on lies.
 pub(super) fn agreed_key(name: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(1 + name.len());
     key.push(b'=');

@@ -2,12 +2,14 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 
 use logout_core::session::{Session, SessionId, SignOnId};
 use sha2::{Digest as _, Sha256};
 
-use super::engine::{Engine, ReadFault, Table};
+use super::engine::{Engine, ReadFault};
 use super::record::SessionRecord;
+use super::table::Table;
 
 const PERSON: u8 = 1;
 const SIGN_ON: u8 = 2;
@@ -84,8 +86,8 @@ pub(super) fn listed(
 ) -> impl Iterator<Item = Result<SessionId, ReadFault>> + use<> {
     let from = key.entry(after.unwrap_or(SessionId::from_bytes([0; 16])));
     let to = key.entry(SessionId::from_bytes([u8::MAX; 16]));
-    engine.table(Table::Index).range(from..=to).filter_map(move |entry| {
-        let id = entry.key().map(|entry| entry.get(17..).and_then(|id| id.try_into().ok()).map(SessionId::from_bytes));
+    engine.range(Table::Index, Bound::Included(&from), Bound::Included(&to)).filter_map(move |entry| {
+        let id = entry.map(|(entry, _)| entry.get(17..).and_then(|id| id.try_into().ok()).map(SessionId::from_bytes));
         match id {
             Ok(id) => id.filter(|id| after.is_none_or(|after| *id > after)).map(Ok),
             Err(fault) => Some(Err(fault.into())),

@@ -9,10 +9,11 @@ use logout_core::session::{Session, SessionId};
 use logout_core::store::{Found, Page, SessionFilter, Swept};
 use logout_core::time::Timestamp;
 
-use super::engine::{Engine, ReadFault, Table};
+use super::engine::{Engine, ReadFault};
 use super::index::{IndexKey, listed};
 use super::queue::Stale;
 use super::record::{self, CredentialRecord, SessionRecord};
+use super::table::Table;
 
 pub(super) fn find(engine: &Engine, digest: &CredentialDigest, now: Timestamp) -> Result<Found, ReadFault> {
     // Twice at most: an ending becomes visible credential by credential, then the session. Who read the credential before
@@ -93,8 +94,8 @@ pub(super) fn sessions(
         }
     } else {
         let from = after.as_ref().map_or(Bound::Unbounded, |id| Bound::Excluded(id.as_bytes().as_slice()));
-        for entry in engine.table(Table::Sessions).range::<&[u8], _>((from, Bound::Unbounded)) {
-            let (key, bytes) = entry.into_inner()?;
+        for entry in engine.range(Table::Sessions, from, Bound::Unbounded) {
+            let (key, bytes) = entry?;
             let Some(id) = key.as_ref().try_into().ok().map(SessionId::from_bytes) else { continue };
             if matches(id, &bytes)? {
                 break;
@@ -112,12 +113,12 @@ pub(super) fn receipt(engine: &Engine, id: ReceiptId) -> Result<Option<Receipt>,
 pub(super) fn receipts(engine: &Engine, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, ReadFault> {
     let until = before.as_ref().map_or(Bound::Unbounded, |id| Bound::Excluded(id.as_bytes().as_slice()));
     let mut page = Page { items: Vec::new(), next: None };
-    for entry in engine.table(Table::Receipts).range::<&[u8], _>((Bound::Unbounded, until)).rev() {
+    for entry in engine.range(Table::Receipts, Bound::Unbounded, until).rev() {
         if page.items.len() == limit {
             page.next = page.items.last().map(|last: &Receipt| last.id);
             break;
         }
-        let (key, bytes) = entry.into_inner()?;
+        let (key, bytes) = entry?;
         let Some(id) = key.as_ref().try_into().ok().map(ReceiptId::from_bytes) else { continue };
         page.items.push(record::read_receipt(id, &bytes)?);
     }
@@ -151,8 +152,8 @@ pub(super) fn sweep(
         if matches!((&lower, &upper), (Bound::Excluded(lower), Bound::Excluded(upper)) if lower >= upper) {
             continue;
         }
-        for entry in engine.table(*table).range((lower, upper)) {
-            let (key, value) = entry.into_inner()?;
+        for entry in engine.range(*table, lower.as_ref().map(Vec::as_slice), upper.as_ref().map(Vec::as_slice)) {
+            let (key, value) = entry?;
             examine(engine, *table, &key, &value, now, &mut swept, &mut stale)?;
             left -= 1;
             if left == 0 {
