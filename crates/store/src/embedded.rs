@@ -9,6 +9,7 @@ mod index;
 mod queue;
 mod reading;
 mod record;
+mod relay;
 mod table;
 mod writer;
 
@@ -28,6 +29,7 @@ use tokio::sync::oneshot;
 use engine::Engine;
 pub use engine::OpenFault;
 use queue::{End, Job};
+use relay::{Caller, Delivery};
 use table::Table;
 use writer::Shared;
 
@@ -113,8 +115,9 @@ impl SessionStore for FjallStore {
 
     async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
         let (reply, answer) = oneshot::channel();
-        self.shared.queue.push_end(End { order, reply })?;
-        answer.await.map_err(|_| StoreUnavailable)
+        let caller = Caller { reply, thread: std::thread::current().id() };
+        self.shared.queue.push_end(End { order, caller })?;
+        answer.await.map(Delivery::into_ended).map_err(|_| StoreUnavailable)
     }
 
     async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {

@@ -16,27 +16,18 @@ use super::record::{self, CredentialRecord, SessionRecord};
 use super::table::Table;
 
 pub(super) fn find(engine: &Engine, digest: &CredentialDigest, now: Timestamp) -> Result<Found, ReadFault> {
-    // Twice at most: an ending becomes visible credential by credential, then the session. Who read the credential before
-    // and the session after it finds the tombstone at the second look.
-    for _ in 0..2 {
-        let Some(bytes) = engine.read(Table::Credentials, digest.as_bytes())? else { return Ok(Found::Unknown) };
-        let id = match CredentialRecord::read(&bytes)? {
-            CredentialRecord::Ended { until } => return Ok(if until > now { Found::Ended } else { Found::Unknown }),
-            CredentialRecord::Live(id) => id,
-        };
-        let Some(bytes) = engine.read(Table::Sessions, id.as_bytes())? else { continue };
-        let record = SessionRecord::read(&bytes)?;
-        let Some(credential) = record.credentials().find(|known| known.digest == *digest && known.expires > now) else {
-            return Ok(Found::Unknown);
-        };
-        let seen = last_seen(engine, id, &record, now)?;
-        return Ok(if record.ends_by(seen) > now {
-            Found::Live(Arc::new(record.to_session(id, seen)), credential)
-        } else {
-            Found::Unknown
-        });
+    let Some(bytes) = engine.read(Table::Credentials, digest.as_bytes())? else { return Ok(Found::Unknown) };
+    let CredentialRecord { session: id, expires } = CredentialRecord::read(&bytes)?;
+    if expires <= now {
+        return Ok(Found::Unknown);
     }
-    Ok(Found::Unknown)
+    let Some(bytes) = engine.read(Table::Sessions, id.as_bytes())? else { return Ok(Found::Ended) };
+    let record = SessionRecord::read(&bytes)?;
+    let Some(credential) = record.credentials().find(|known| known.digest == *digest && known.expires > now) else {
+        return Ok(Found::Unknown);
+    };
+    let seen = last_seen(engine, id, &record, now)?;
+    Ok(if record.ends_by(seen) > now { Found::Live(Arc::new(record.to_session(id, seen)), credential) } else { Found::Unknown })
 }
 
 /// When a session was last used. Touches are looked up only when they can matter: nothing is written that is closer to the
@@ -167,6 +158,11 @@ pub(super) fn sweep(
     Ok((swept, stale))
 }
 
+/// Whether a credential is a tombstone that has served its time.
+pub(super) fn is_spent(engine: &Engine, credential: CredentialRecord, now: Timestamp) -> Result<bool, ReadFault> {
+    Ok(credential.expires <= now && engine.read(Table::Sessions, credential.session.as_bytes())?.is_none())
+}
+
 fn examine(
     engine: &Engine,
     table: Table,
@@ -178,8 +174,8 @@ fn examine(
 ) -> Result<(), ReadFault> {
     match table {
         Table::Credentials => {
-            if matches!(CredentialRecord::read(value)?, CredentialRecord::Ended { until } if until <= now) {
-                stale.extend(key.try_into().map(Stale::Tombstone));
+            if is_spent(engine, CredentialRecord::read(value)?, now)? {
+                stale.extend(key.try_into().map(Stale::Credential));
             }
         }
         Table::Once => {
@@ -201,7 +197,7 @@ fn examine(
                 }
             }
         }
-        Table::Agreed | Table::Index => {}
+        Table::Agreed | Table::Persons | Table::SignOns | Table::Subjects => {}
     }
     Ok(())
 }

@@ -8,23 +8,27 @@ use fjall::Slice;
 /// keyspace costs some twenty syncs when it is made, and memory, flushes and sorting of its own for ever after.
 ///
 /// The bytes are on disk and never change their meaning. Zero is not among them: the format lies there.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[repr(u8)]
 pub(super) enum Table {
     /// Name → value that all agree on.
     Agreed = 1,
-    /// Digest → session, or tombstone.
+    /// Digest → session that it opens, or opened.
     Credentials = 2,
-    /// Kind, hash, session → nothing; kind, sign-on → its sessions.
-    Index = 3,
     /// Digest → value that is taken once.
-    Once = 4,
+    Once = 3,
+    /// Hash of a person, session → nothing.
+    Persons = 4,
     /// Receipt id → receipt.
     Receipts = 5,
     /// Session → last use, for those that were touched.
     Seen = 6,
     /// Session → record.
     Sessions = 7,
+    /// Sign-on → its sessions.
+    SignOns = 8,
+    /// Hash of a subject, session → nothing.
+    Subjects = 9,
 }
 
 /// The key of the format, which is in no table.
@@ -91,11 +95,11 @@ mod tests {
     fn a_range_without_bounds_holds_its_own_table_and_no_other() {
         use std::ops::RangeBounds as _;
 
-        let range = Table::Index.range(Bound::Unbounded, Bound::Unbounded);
+        let range = Table::Persons.range(Bound::Unbounded, Bound::Unbounded);
         for key in [&[][..], &[0], &[u8::MAX; 64]] {
-            assert!(range.contains(&Table::Index.key(key)));
-            assert!(!range.contains(&Table::Credentials.key(key)));
+            assert!(range.contains(&Table::Persons.key(key)));
             assert!(!range.contains(&Table::Once.key(key)));
+            assert!(!range.contains(&Table::Receipts.key(key)));
         }
         assert!(!range.contains(&Slice::from(FORMAT_KEY)));
     }
