@@ -9,6 +9,8 @@ mod index;
 mod queue;
 mod reading;
 mod record;
+mod relay;
+mod table;
 mod writer;
 
 use std::fmt;
@@ -25,9 +27,11 @@ use logout_core::store::{EndOrder, Found, Opened, Page, SessionFilter, SessionSt
 use logout_core::time::Timestamp;
 use tokio::sync::oneshot;
 
+use engine::Engine;
 pub use engine::OpenFault;
-use engine::{Engine, Table};
 use queue::{End, Job};
+use relay::{Caller, Delivery};
+use table::Table;
 use writer::Shared;
 
 /// Keeps everything in one directory of this machine; one process at a time.
@@ -118,8 +122,9 @@ impl SessionStore for FjallStore {
 
     async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
         let (reply, answer) = oneshot::channel();
-        self.shared.queue.push_end(End { order, reply })?;
-        answer.await.map_err(|_| StoreUnavailable)
+        let caller = Caller { reply, thread: std::thread::current().id() };
+        self.shared.queue.push_end(End { order, caller })?;
+        answer.await.map(Delivery::into_ended).map_err(|_| StoreUnavailable)
     }
 
     async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {

@@ -86,9 +86,9 @@ fn a_format_of_the_future_is_refused_and_left_alone() {
     drop(open(directory.path()));
     let format = |value: &[u8]| {
         let database = fjall::Database::builder(directory.path()).open().unwrap();
-        let agreed = database.keyspace("agreed", fjall::KeyspaceCreateOptions::default).unwrap();
-        let found = agreed.get([0]).unwrap();
-        agreed.insert([0], value).unwrap();
+        let records = database.keyspace("records", fjall::KeyspaceCreateOptions::default).unwrap();
+        let found = records.get([0]).unwrap();
+        records.insert([0], value).unwrap();
         database.persist(fjall::PersistMode::SyncAll).unwrap();
         found.unwrap().to_vec()
     };
@@ -97,6 +97,31 @@ fn a_format_of_the_future_is_refused_and_left_alone() {
     assert!(matches!(fault, OpenFault::UnknownFormat { found: 99, .. }), "{fault:?}");
     assert_eq!(format(&ours), b"format\x63");
     open(directory.path());
+}
+
+#[test]
+fn a_directory_of_the_first_format_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let keyspaces = || {
+        let database = fjall::Database::builder(directory.path()).open().unwrap();
+        let mut names: Vec<String> = database.list_keyspace_names().iter().map(ToString::to_string).collect();
+        names.sort_unstable();
+        names
+    };
+    {
+        let database = fjall::Database::builder(directory.path()).open().unwrap();
+        for name in ["agreed", "sessions"] {
+            database.keyspace(name, fjall::KeyspaceCreateOptions::default).unwrap();
+        }
+        let agreed = database.keyspace("agreed", fjall::KeyspaceCreateOptions::default).unwrap();
+        agreed.insert([0], b"format\x01").unwrap();
+        database.persist(fjall::PersistMode::SyncAll).unwrap();
+    }
+    for _ in 0..2 {
+        let fault = FjallStore::open(directory.path()).unwrap_err();
+        assert!(matches!(fault, OpenFault::UnknownFormat { found: 1, .. }), "{fault:?}");
+    }
+    assert_eq!(keyspaces(), ["agreed", "sessions"]);
 }
 
 #[test]
@@ -109,10 +134,11 @@ fn a_record_of_the_future_makes_the_store_unavailable_for_its_session_only() {
     drop(store);
     {
         let database = fjall::Database::builder(directory.path()).open().unwrap();
-        let sessions = database.keyspace("sessions", fjall::KeyspaceCreateOptions::default).unwrap();
-        let mut record = sessions.get(session(0).id.as_bytes()).unwrap().unwrap().to_vec();
+        let records = database.keyspace("records", fjall::KeyspaceCreateOptions::default).unwrap();
+        let key = [&[7], session(0).id.as_bytes().as_slice()].concat();
+        let mut record = records.get(&key).unwrap().unwrap().to_vec();
         record[0] = 77;
-        sessions.insert(session(0).id.as_bytes(), record).unwrap();
+        records.insert(key, record).unwrap();
         database.persist(fjall::PersistMode::SyncAll).unwrap();
     }
     let store = open(directory.path());

@@ -1,6 +1,7 @@
-//! The database underneath: its tables, how it is tuned, how it is opened.
+//! The database underneath: how it is tuned, opened, read and written.
 
 use std::io::{self, Write as _};
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,7 @@ use logout_core::store::StoreUnavailable;
 use logout_core::time::Timestamp;
 
 use super::record::{self, RecordFault};
+use super::table::{FORMAT_KEY, Table, within};
 
 /// Journals are recycled at this size altogether; it bounds the time that a restart takes.
 const JOURNALS: u64 = 256 << 20;
@@ -22,7 +24,7 @@ const JOURNALS: u64 = 256 << 20;
 const CACHE: u64 = 64 << 20;
 /// A table in memory is turned over to disk at this size: a compromise. A sign-out writes to random places of it, which is
 /// quicker the smaller it is; but every turn-over brings sorting, and with it the slow answers (docs/performance.md).
-const MEMTABLE: u64 = 32 << 20;
+const MEMTABLE: u64 = 64 << 20;
 /// ...and at the latest at this size, even if that takes waiting for the disk.
 const MEMTABLE_LIMIT: u64 = 2 * MEMTABLE;
 /// fjall stops its writer, without looking whether the flusher is still alive, at four tables that wait for the flusher
@@ -34,8 +36,8 @@ const FILE: u64 = 16 << 20;
 /// What must fit on the disk before a database that had run out of space is opened again.
 const HEADROOM: usize = 1 << 20;
 
-const FORMAT: u8 = 1;
-const FORMAT_KEY: &str = "format";
+const FORMAT: u8 = 2;
+const FORMAT_NAME: &str = "format";
 
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -89,33 +91,17 @@ impl From<ReadFault> for StoreUnavailable {
     }
 }
 
-/// The tables, as indices into [`Engine::tables`].
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Table {
-    /// Name → value that all agree on.
-    Agreed,
-    /// Digest → session, or tombstone.
-    Credentials,
-    /// Kind, hash, session → nothing; kind, sign-on → its sessions.
-    Index,
-    /// Digest → value that is taken once.
-    Once,
-    /// Receipt id → receipt.
-    Receipts,
-    /// Session → last use, for those that were touched.
-    Seen,
-    /// Session → record.
-    Sessions,
-}
-
-const TABLES: [&str; 7] = ["agreed", "credentials", "index", "once", "receipts", "seen", "sessions"];
+/// The one keyspace that holds all tables.
+const RECORDS: &str = "records";
+/// What the first format had in its stead: a keyspace for each table. The format lay in this one.
+const RECORDS_OF_FORMAT_1: &str = "agreed";
 
 /// An open database.
 pub(super) struct Engine {
     database: Database,
-    tables: [Keyspace; 7],
-    // Its thread holds a table only while it turns that over, and has ended before the last of `Engine` is dropped: then the
-    // directory is free.
+    records: Keyspace,
+    // Its thread holds the keyspace only while it turns that over, and has ended before the last of `Engine` is dropped: then
+    // the directory is free.
     turner: Turner,
 }
 
@@ -123,16 +109,22 @@ impl Engine {
     pub(super) fn open(path: &Path) -> Result<Self, OpenFault> {
         create_directory(path).map_err(|source| OpenFault::NotWritable { path: path.to_owned(), source })?;
         check_writable(path, b"x").map_err(|source| OpenFault::NotWritable { path: path.to_owned(), source })?;
-        let engine = Self::open_database(path).map_err(|source| match source {
+        let damaged = |source| match source {
             fjall::Error::Locked => OpenFault::Locked { path: path.to_owned() },
             source => OpenFault::Damaged { path: path.to_owned(), source },
-        })?;
-        match engine.tables[Table::Agreed as usize].get([0]) {
-            Ok(Some(found)) if *found == *format_record() => Ok(engine),
-            Ok(Some(found)) => Err(OpenFault::UnknownFormat { path: path.to_owned(), found: found.last().copied().unwrap_or(0) }),
-            Ok(None) => engine.write_format().map(|()| engine).map_err(|source| OpenFault::Damaged { path: path.to_owned(), source }),
-            Err(source) => Err(OpenFault::Damaged { path: path.to_owned(), source }),
+        };
+        let database = open_database(path).map_err(damaged)?;
+        let found = found_format(&database).map_err(damaged)?;
+        if let Some(found) = found.filter(|found| *found != FORMAT) {
+            return Err(OpenFault::UnknownFormat { path: path.to_owned(), found });
         }
+        let records = open_records(&database).map_err(damaged)?;
+        let turner = Turner::start(records.clone()).map_err(|source| OpenFault::NotWritable { path: path.to_owned(), source })?;
+        let engine = Self { database, records, turner };
+        if found.is_none() {
+            engine.write_format().map_err(damaged)?;
+        }
+        Ok(engine)
     }
 
     /// Opens a database that failed a while ago, provided that it can be written to.
@@ -143,38 +135,10 @@ impl Engine {
         Ok(engine)
     }
 
-    fn open_database(path: &Path) -> fjall::Result<Self> {
-        let database = Database::builder(path)
-            .cache_size(CACHE)
-            .max_journaling_size(JOURNALS)
-            .manual_journal_persist(true)
-            .journal_compression(CompressionType::None)
-            // With more than one, the first hands every compaction back to the queue until another takes it, and turns
-            // in circles while the others are busy.
-            .worker_threads(1)
-            .open()?;
-        let table = |name: &&str| {
-            database.keyspace(name, || {
-                KeyspaceCreateOptions::default()
-                    .manual_journal_persist(true)
-                    // Never reached: we rotate ourselves, see `make_room`.
-                    .max_memtable_size(2 * MEMTABLE_LIMIT)
-                    .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(FILE)))
-            })
-        };
-        let [agreed, credentials, index, once, receipts, seen, sessions] = &TABLES;
-        let tables = [table(agreed)?, table(credentials)?, table(index)?, table(once)?, table(receipts)?, table(seen)?, table(sessions)?];
-        Ok(Self { database, tables, turner: Turner::start()? })
-    }
-
     fn write_format(&self) -> fjall::Result<()> {
         let mut batch = self.batch(1);
-        batch.insert(self.table(Table::Agreed), [0], format_record());
+        batch.insert(&self.records, FORMAT_KEY, format_record(FORMAT));
         batch.durability(Some(PersistMode::SyncAll)).commit()
-    }
-
-    pub(super) fn table(&self, table: Table) -> &Keyspace {
-        &self.tables[table as usize]
     }
 
     /// An empty batch with room for `keys` of them. How it is persisted is for its user to say.
@@ -187,35 +151,53 @@ impl Engine {
         self.database.persist(PersistMode::SyncData)
     }
 
-    /// Turns over tables that have grown large, and waits while the disk cannot keep up.
+    /// Turns the table in memory over when it has grown large, and waits while the disk cannot keep up.
     ///
     /// fjall would do that by itself, but asks its worker again with every batch until the worker comes round to it. When
     /// one compaction takes long, that fills the worker's queue, and the worker's next message to itself blocks for ever.
     pub(super) fn make_room(&self) -> fjall::Result<()> {
-        for (index, table) in self.tables.iter().enumerate() {
-            let size = table.tree.active_memtable().size();
-            if size < MEMTABLE {
-                continue;
+        let tree = &self.records.tree;
+        if tree.active_memtable().size() < MEMTABLE {
+            return Ok(());
+        }
+        let may_seal = || tree.sealed_memtable_count() < WAITING_TABLES;
+        if may_seal() && tree.l0_run_count() < UNSORTED_TABLES {
+            self.turner.turn_over();
+        }
+        while tree.active_memtable().size() >= MEMTABLE_LIMIT {
+            self.database.persist(PersistMode::Buffer)?;
+            // Many unsorted tables are no reason any more: it is the next flush that sets off their sorting.
+            if may_seal() {
+                self.turner.turn_over();
             }
-            let may_seal = || table.tree.sealed_memtable_count() < WAITING_TABLES;
-            if may_seal() && table.tree.l0_run_count() < UNSORTED_TABLES {
-                self.turner.turn_over(index, table);
-            }
-            while table.tree.active_memtable().size() >= MEMTABLE_LIMIT {
-                self.database.persist(PersistMode::Buffer)?;
-                // Many unsorted tables are no reason any more: it is the next flush that sets off their sorting.
-                if may_seal() {
-                    self.turner.turn_over(index, table);
-                }
-                std::thread::sleep(Duration::from_millis(1));
-            }
+            std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
     }
 
     /// What is written under `key`.
     pub(super) fn read(&self, table: Table, key: &[u8]) -> Result<Option<Slice>, fjall::Error> {
-        self.table(table).get(key)
+        table.with_key(key, |place| self.records.get(place))
+    }
+
+    /// Puts into `batch` that `value` is to lie under `key`.
+    pub(super) fn write(&self, batch: &mut OwnedWriteBatch, table: Table, key: &[u8], value: impl Into<Slice>) {
+        batch.insert(&self.records, table.key(key), value);
+    }
+
+    /// Puts into `batch` that nothing is to lie under `key`.
+    pub(super) fn remove(&self, batch: &mut OwnedWriteBatch, table: Table, key: &[u8]) {
+        batch.remove(&self.records, table.key(key));
+    }
+
+    /// The keys between two bounds and what lies there, in order.
+    pub(super) fn range(
+        &self,
+        table: Table,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+    ) -> impl DoubleEndedIterator<Item = fjall::Result<(Slice, Slice)>> + use<> {
+        self.records.range(table.range(from, to)).map(|entry| entry.into_inner().map(|(place, value)| (within(&place), value)))
     }
 
     /// When a session was last used, as far as touches were written.
@@ -227,9 +209,40 @@ impl Engine {
     }
 }
 
-fn format_record() -> Vec<u8> {
-    let mut record = FORMAT_KEY.as_bytes().to_vec();
-    record.push(FORMAT);
+fn open_database(path: &Path) -> fjall::Result<Database> {
+    Database::builder(path)
+        .cache_size(CACHE)
+        .max_journaling_size(JOURNALS)
+        .manual_journal_persist(true)
+        .journal_compression(CompressionType::None)
+        // With more than one, the first hands every compaction back to the queue until another takes it, and turns
+        // in circles while the others are busy.
+        .worker_threads(1)
+        .open()
+}
+
+fn open_records(database: &Database) -> fjall::Result<Keyspace> {
+    database.keyspace(RECORDS, || {
+        KeyspaceCreateOptions::default()
+            .manual_journal_persist(true)
+            // Never reached: we turn it over ourselves, see `make_room`.
+            .max_memtable_size(2 * MEMTABLE_LIMIT)
+            .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(FILE)))
+    })
+}
+
+/// The format of what lies in `database`; nothing is written before it is known. `None` in a new one.
+fn found_format(database: &Database) -> fjall::Result<Option<u8>> {
+    if database.keyspace_exists(RECORDS) {
+        let record = open_records(database)?.get(FORMAT_KEY)?;
+        return Ok(record.map(|record| if *record == *format_record(FORMAT) { FORMAT } else { record.last().copied().unwrap_or(0) }));
+    }
+    Ok(database.keyspace_exists(RECORDS_OF_FORMAT_1).then_some(1))
+}
+
+fn format_record(format: u8) -> Vec<u8> {
+    let mut record = FORMAT_NAME.as_bytes().to_vec();
+    record.push(format);
     record
 }
 
@@ -251,27 +264,27 @@ fn check_writable(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::remove_file(&probe).and(written)
 }
 
-/// A thread that turns tables over: it also frees the memory of those that have been written out since, which takes longer
-/// than a sign-out should wait.
+/// A thread that turns the table in memory over: it also frees the memory of those that have been written out since, which
+/// takes longer than a sign-out should wait.
 struct Turner {
-    requests: Option<SyncSender<(usize, Keyspace)>>,
-    requested: Arc<[AtomicBool; 7]>,
+    requests: Option<SyncSender<()>>,
+    requested: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Turner {
-    fn start() -> io::Result<Self> {
-        let (requests, waiting) = sync_channel::<(usize, Keyspace)>(TABLES.len());
-        let requested = Arc::new([const { AtomicBool::new(false) }; 7]);
+    fn start(records: Keyspace) -> io::Result<Self> {
+        let (requests, waiting) = sync_channel::<()>(1);
+        let requested = Arc::new(AtomicBool::new(false));
         let thread = std::thread::Builder::new().name("store-turner".to_owned()).spawn({
             let requested = requested.clone();
             move || {
-                for (index, table) in waiting {
+                for () in waiting {
                     // A failure poisons the database, and the next commit tells.
-                    if let Err(fault) = table.rotate_memtable() {
+                    if let Err(fault) = records.rotate_memtable() {
                         log::error!("a table cannot be turned over: {fault}");
                     }
-                    requested[index].store(false, Ordering::Release);
+                    requested.store(false, Ordering::Release);
                 }
             }
         })?;
@@ -279,12 +292,12 @@ impl Turner {
     }
 
     /// Asks for it once; while it has not been done, asking again does nothing.
-    fn turn_over(&self, index: usize, table: &Keyspace) {
-        if !self.requested[index].swap(true, Ordering::AcqRel)
+    fn turn_over(&self) {
+        if !self.requested.swap(true, Ordering::AcqRel)
             && let Some(requests) = &self.requests
         {
-            // Never full: each table is in it once at most.
-            let _ = requests.try_send((index, table.clone()));
+            // Never full: the last request has been taken before it was done.
+            let _ = requests.try_send(());
         }
     }
 }

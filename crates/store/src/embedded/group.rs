@@ -1,6 +1,7 @@
 //! Operations that share one commit.
 
 use std::collections::HashSet;
+use std::ops::Bound;
 
 use fjall::{OwnedWriteBatch, PersistMode, Slice};
 use logout_core::credential::{Credential, CredentialDigest};
@@ -11,13 +12,16 @@ use logout_core::store::{EndOrder, EndTarget, Opened};
 use logout_core::time::Timestamp;
 use tokio::sync::oneshot::Sender;
 
-use super::engine::{Engine, ReadFault, Table};
+use super::engine::{Engine, ReadFault};
 use super::index::{IndexKey, Members, SignOns};
 use super::queue::{Job, Stale};
+use super::reading;
 use super::record::{self, CredentialRecord, RecordFault, SessionRecord};
+use super::relay::{self, Caller, Relay};
+use super::table::Table;
 
 /// How many keys one operation writes, roughly.
-const KEYS: usize = 6;
+const KEYS: usize = 5;
 
 /// Decides operations one after the other and collects what they write and answer; nothing of either gets out before
 /// [`Group::commit`].
@@ -31,9 +35,10 @@ pub(super) struct Group<'e> {
     members: &'e mut Members,
     batch: OwnedWriteBatch,
     answers: Vec<Answer>,
+    ended_for: Vec<(Caller, Vec<EndedSession>)>,
     listings: Vec<Listing>,
     ended: HashSet<SessionId>,
-    /// Keys that a batch may meet twice: written credentials and one-time values, and everything about sessions that
+    /// Keys that a batch may meet twice: written and removed credentials and one-time values, and everything about sessions that
     /// were opened, got a credential or were touched.
     credentials: HashSet<CredentialDigest>,
     once: HashSet<CredentialDigest>,
@@ -61,7 +66,6 @@ struct Listing {
 enum Answer {
     Agreed(Sender<Vec<u8>>, Vec<u8>),
     Done(Sender<()>),
-    Ended(Sender<Vec<EndedSession>>, Vec<EndedSession>),
     Flag(Sender<bool>, bool),
     Opened(Sender<Opened>, Opened),
     Taken(Sender<Option<Vec<u8>>>, Option<Vec<u8>>),
@@ -74,7 +78,8 @@ impl<'e> Group<'e> {
             engine,
             members,
             batch: engine.batch(expected * KEYS),
-            answers: Vec::with_capacity(expected),
+            answers: Vec::new(),
+            ended_for: Vec::with_capacity(expected),
             listings: Vec::with_capacity(expected * 2),
             ended: HashSet::new(),
             credentials: HashSet::new(),
@@ -90,33 +95,37 @@ impl<'e> Group<'e> {
 
     /// How many have been decided.
     pub(super) fn len(&self) -> usize {
-        self.answers.len()
+        self.answers.len() + self.ended_for.len()
     }
 
     /// Makes everything durable at once, then visible, then answers. On an error it calls `withdraw` and then lets all
-    /// callers know at once that they get no answer.
-    pub(super) fn commit(mut self, withdraw: &impl Fn()) -> fjall::Result<()> {
+    /// callers know at once that they get no answer. What comes back is to be sent a little later, see [`relay::answer`].
+    pub(super) fn commit(mut self, withdraw: &impl Fn()) -> fjall::Result<Vec<Relay>> {
         for (key, sessions) in std::mem::take(&mut self.sign_ons).changed() {
-            if sessions.is_empty() { self.remove(Table::Index, key) } else { self.write(Table::Index, key, sessions) }
+            if sessions.is_empty() {
+                self.remove(Table::SignOns, key.as_bytes())
+            } else {
+                self.write(Table::SignOns, key.as_bytes(), sessions)
+            }
         }
         persist(self.engine, self.batch, self.durable).inspect_err(|_| withdraw())?;
         for Listing { key, session, listed } in self.listings {
             if listed { self.members.add(key, session) } else { self.members.remove(key, session) }
         }
         self.answers.into_iter().for_each(Answer::send);
-        Ok(())
+        Ok(relay::answer(self.ended_for))
     }
 
-    fn write(&mut self, table: Table, key: impl Into<Slice>, value: impl Into<Slice>) {
-        self.batch.insert(self.engine.table(table), key, value);
+    fn write(&mut self, table: Table, key: impl AsRef<[u8]>, value: impl Into<Slice>) {
+        self.engine.write(&mut self.batch, table, key.as_ref(), value);
     }
 
-    fn remove(&mut self, table: Table, key: impl Into<Slice>) {
-        self.batch.remove(self.engine.table(table), key);
+    fn remove(&mut self, table: Table, key: impl AsRef<[u8]>) {
+        self.engine.remove(&mut self.batch, table, key.as_ref());
     }
 
     /// Carries out an order to end sessions.
-    pub(super) fn end(&mut self, order: &EndOrder, reply: Sender<Vec<EndedSession>>) -> Result<(), ReadFault> {
+    pub(super) fn end(&mut self, order: &EndOrder, caller: Caller) -> Result<(), ReadFault> {
         let mut records = Vec::with_capacity(1);
         let chosen = self.choose_all(order, &mut records).and_then(|()| {
             let sessions = records.iter().map(|(id, bytes)| Ok((*id, SessionRecord::read(bytes)?)));
@@ -136,12 +145,12 @@ impl<'e> Group<'e> {
         })?;
         if !sessions.is_empty() {
             for (id, session) in &sessions {
-                self.lay_tombstones(*id, session, order.at);
+                self.take_out(*id, session, order.at);
             }
             self.write(Table::Receipts, order.receipt.as_bytes(), bytes);
             self.durable = true;
         }
-        self.answers.push(Answer::Ended(reply, receipt.sessions));
+        self.ended_for.push((caller, receipt.sessions));
         Ok(())
     }
 
@@ -159,17 +168,11 @@ impl<'e> Group<'e> {
         Ok(())
     }
 
-    fn lay_tombstones(&mut self, id: SessionId, session: &SessionRecord<'_>, at: Timestamp) {
-        // Credentials first: a reader who still sees one of them live and then misses the session looks again and is
-        // sure to find the tombstone.
-        for credential in session.credentials() {
-            if !self.credentials.insert(credential.digest) {
-                continue;
-            }
-            if credential.expires > at {
-                self.write(Table::Credentials, credential.digest.as_bytes(), CredentialRecord::ended(credential.expires));
-            } else {
-                self.remove(Table::Credentials, credential.digest.as_bytes());
+    /// Its credentials stay until they expire: without a session to open they are its tombstones.
+    fn take_out(&mut self, id: SessionId, session: &SessionRecord<'_>, at: Timestamp) {
+        for expired in session.credentials().filter(|credential| credential.expires <= at) {
+            if self.credentials.insert(expired.digest) {
+                self.remove(Table::Credentials, expired.digest.as_bytes());
             }
         }
         self.remove(Table::Sessions, id.as_bytes());
@@ -177,7 +180,7 @@ impl<'e> Group<'e> {
             self.sign_ons.remove(sign_on, id);
         }
         for key in IndexKey::all_of_record(session) {
-            self.remove(Table::Index, key.entry(id));
+            self.remove(key.table, key.entry(id));
             self.listings.push(Listing { key, session: id, listed: false });
         }
     }
@@ -195,8 +198,8 @@ impl<'e> Group<'e> {
 
     fn all_sessions(&self) -> Result<Vec<SessionId>, ReadFault> {
         let mut ids = Vec::new();
-        for entry in self.engine.table(Table::Sessions).iter() {
-            ids.extend(entry.key()?.as_ref().try_into().ok().map(SessionId::from_bytes));
+        for entry in self.engine.range(Table::Sessions, Bound::Unbounded, Bound::Unbounded) {
+            ids.extend(entry?.0.as_ref().try_into().ok().map(SessionId::from_bytes));
         }
         Ok(ids)
     }
@@ -264,15 +267,16 @@ impl<'e> Group<'e> {
         if let Some(sign_on) = session.sign_on {
             self.sign_ons.add(self.engine, sign_on, session.id)?;
         }
-        // The other way round than in an ending: whoever sees the credential finds the session.
+        // In this order: whoever sees the credential already finds the session, and does not take it for ended.
         self.write(Table::Sessions, session.id.as_bytes(), bytes);
         for key in IndexKey::all_of(&session) {
-            self.write(Table::Index, key.entry(session.id), []);
+            self.write(key.table, key.entry(session.id), []);
             self.listings.push(Listing { key, session: session.id, listed: true });
         }
         for credential in &session.credentials {
             if self.credentials.insert(credential.digest) {
-                self.write(Table::Credentials, credential.digest.as_bytes(), CredentialRecord::live(session.id));
+                let record = CredentialRecord { session: session.id, expires: credential.expires };
+                self.write(Table::Credentials, credential.digest.as_bytes(), record.to_bytes());
             }
         }
         self.sessions.insert(session.id);
@@ -323,14 +327,17 @@ impl<'e> Group<'e> {
         let mut record = SessionRecord::read(&bytes)?;
         // What has expired by itself makes room, so that a session that is refreshed for weeks stays small.
         for expired in record.without_expired(now) {
-            self.remove(Table::Credentials, expired.as_bytes());
+            if self.credentials.insert(expired) {
+                self.remove(Table::Credentials, expired.as_bytes());
+            }
         }
         record.push(&credential);
         if let Some(sealed) = &sealed {
             record.seal(sealed);
         }
         self.write(Table::Sessions, session.as_bytes(), record.to_bytes()?);
-        self.write(Table::Credentials, credential.digest.as_bytes(), CredentialRecord::live(session));
+        let leads_to = CredentialRecord { session, expires: credential.expires };
+        self.write(Table::Credentials, credential.digest.as_bytes(), leads_to.to_bytes());
         self.sessions.insert(session);
         self.credentials.insert(credential.digest);
         self.durable = true;
@@ -421,11 +428,10 @@ impl<'e> Group<'e> {
                         self.remove(Table::Seen, key);
                     }
                 }
-                Stale::Tombstone(key) => {
+                Stale::Credential(key) => {
                     let digest = CredentialDigest::from_bytes(key);
                     let Some(bytes) = self.engine.read(Table::Credentials, &key)? else { continue };
-                    let over = matches!(CredentialRecord::read(&bytes)?, CredentialRecord::Ended { until } if until <= now);
-                    if over && self.credentials.insert(digest) {
+                    if reading::is_spent(self.engine, CredentialRecord::read(&bytes)?, now)? && self.credentials.insert(digest) {
                         self.remove(Table::Credentials, key);
                     }
                 }
@@ -448,7 +454,7 @@ fn persist(engine: &Engine, batch: OwnedWriteBatch, durable: bool) -> fjall::Res
     }
 }
 
-/// Under which key a value that all agree on lies; the single zero byte is the format's own.
+/// Under which key a value that all agree on lies.
 pub(super) fn agreed_key(name: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(1 + name.len());
     key.push(b'=');
@@ -462,7 +468,6 @@ impl Answer {
         match self {
             Self::Agreed(reply, value) => drop(reply.send(value)),
             Self::Done(reply) => drop(reply.send(())),
-            Self::Ended(reply, sessions) => drop(reply.send(sessions)),
             Self::Flag(reply, value) => drop(reply.send(value)),
             Self::Opened(reply, opened) => drop(reply.send(opened)),
             Self::Taken(reply, value) => drop(reply.send(value)),

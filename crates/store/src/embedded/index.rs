@@ -2,38 +2,35 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 
 use logout_core::session::{Session, SessionId, SignOnId};
 use sha2::{Digest as _, Sha256};
 
-use super::engine::{Engine, ReadFault, Table};
+use super::engine::{Engine, ReadFault};
 use super::record::SessionRecord;
-
-const PERSON: u8 = 1;
-const SIGN_ON: u8 = 2;
-const SUBJECT: u8 = 3;
+use super::table::Table;
 
 /// How many sessions [`Members`] remembers at most, over all keys.
 const REMEMBERED: usize = 65_536;
 
-/// What sessions have in common: one byte for the kind, sixteen for the value.
+/// What sessions have in common: the table for the kind, sixteen bytes for the value.
 ///
 /// The hash is cut to 128 bits to save space. Whoever reads the index compares the session's record as well, so that a
 /// collision, however it was brought about, ends nobody else's session.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct IndexKey([u8; 17]);
+pub(super) struct IndexKey {
+    pub(super) table: Table,
+    hash: [u8; 16],
+}
 
 impl IndexKey {
     pub(super) fn person(person: &str) -> Self {
-        Self::hashed(PERSON, &[person])
-    }
-
-    fn sign_on(id: SignOnId) -> Self {
-        Self::new(SIGN_ON, id.as_bytes())
+        Self::hashed(Table::Persons, &[person])
     }
 
     pub(super) fn subject(platform: &str, realm: &str, name: &str) -> Self {
-        Self::hashed(SUBJECT, &[platform, realm, name])
+        Self::hashed(Table::Subjects, &[platform, realm, name])
     }
 
     /// Under which keys `session` is listed with an entry of its own.
@@ -51,28 +48,24 @@ impl IndexKey {
         [Some(Self::subject(session.platform(), session.realm(), session.name())), session.person().map(Self::person)].into_iter().flatten()
     }
 
-    /// The key of one entry.
-    pub(super) fn entry(self, session: SessionId) -> [u8; 33] {
-        let mut bytes = [0; 33];
-        bytes[..17].copy_from_slice(&self.0);
-        bytes[17..].copy_from_slice(session.as_bytes());
+    /// The key of one entry, in `table`.
+    pub(super) fn entry(self, session: SessionId) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(&self.hash);
+        bytes[16..].copy_from_slice(session.as_bytes());
         bytes
     }
 
-    fn hashed(kind: u8, parts: &[&str]) -> Self {
-        let mut hash = Sha256::new();
+    fn hashed(table: Table, parts: &[&str]) -> Self {
+        let mut sum = Sha256::new();
         for part in parts {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
+            sum.update((part.len() as u64).to_be_bytes());
+            sum.update(part.as_bytes());
         }
-        let digest: [u8; 32] = hash.finalize().into();
-        Self::new(kind, &digest[..16])
-    }
-
-    fn new(kind: u8, value: &[u8]) -> Self {
-        let mut bytes = [kind; 17];
-        bytes[1..].copy_from_slice(value);
-        Self(bytes)
+        let digest: [u8; 32] = sum.finalize().into();
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&digest[..16]);
+        Self { table, hash }
     }
 }
 
@@ -84,8 +77,8 @@ pub(super) fn listed(
 ) -> impl Iterator<Item = Result<SessionId, ReadFault>> + use<> {
     let from = key.entry(after.unwrap_or(SessionId::from_bytes([0; 16])));
     let to = key.entry(SessionId::from_bytes([u8::MAX; 16]));
-    engine.table(Table::Index).range(from..=to).filter_map(move |entry| {
-        let id = entry.key().map(|entry| entry.get(17..).and_then(|id| id.try_into().ok()).map(SessionId::from_bytes));
+    engine.range(key.table, Bound::Included(&from), Bound::Included(&to)).filter_map(move |entry| {
+        let id = entry.map(|(entry, _)| entry.get(16..).and_then(|id| id.try_into().ok()).map(SessionId::from_bytes));
         match id {
             Ok(id) => id.filter(|id| after.is_none_or(|after| *id > after)).map(Ok),
             Err(fault) => Some(Err(fault.into())),
@@ -176,12 +169,12 @@ impl SignOns {
         sign_on.changed = true;
     }
 
-    /// The lists that have changed, by their keys; an empty one is not to be kept.
-    pub(super) fn changed(self) -> impl Iterator<Item = ([u8; 17], Vec<u8>)> {
+    /// The lists that have changed; an empty one is not to be kept.
+    pub(super) fn changed(self) -> impl Iterator<Item = (SignOnId, Vec<u8>)> {
         let changed = self.0.into_iter().filter(|(_, sign_on)| sign_on.changed);
         changed.map(|(id, sign_on)| {
             let bytes = sign_on.sessions.iter().flat_map(|session| *session.as_bytes()).collect();
-            (IndexKey::sign_on(id).0, bytes)
+            (id, bytes)
         })
     }
 
@@ -189,7 +182,7 @@ impl SignOns {
         match self.0.entry(id) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(unknown) => {
-                let bytes = engine.read(Table::Index, &IndexKey::sign_on(id).0)?;
+                let bytes = engine.read(Table::SignOns, id.as_bytes())?;
                 let (ids, _) = bytes.as_deref().unwrap_or_default().as_chunks();
                 let sessions = ids.iter().copied().map(SessionId::from_bytes).collect();
                 Ok(unknown.insert(SignOn { sessions, changed: false }))
@@ -210,7 +203,6 @@ mod tests {
             IndexKey::subject("a", "", ""),
             IndexKey::subject("", "a", ""),
             IndexKey::subject("", "", "a"),
-            IndexKey::sign_on(SignOnId::from_bytes([0; 16])),
         ];
         for (at, key) in keys.iter().enumerate() {
             assert!(keys[at + 1..].iter().all(|other| other != key));

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest};
 use logout_core::delivery::Sealed;
-use logout_core::receipt::EndedSession;
 use logout_core::session::{Session, SessionId};
 use logout_core::store::{EndOrder, Opened, StoreUnavailable};
 use logout_core::time::Timestamp;
 use tokio::sync::oneshot::Sender;
+
+use super::relay::Caller;
 
 /// More than this is refused rather than queued: at the speed of any disk worth the name the last of them would wait for
 /// about a second, and a caller who is told so at once can try again, while one who waits only makes the queue longer.
@@ -30,15 +31,15 @@ pub(super) enum Job {
 /// An order to end sessions.
 pub(super) struct End {
     pub(super) order: EndOrder,
-    pub(super) reply: Sender<Vec<EndedSession>>,
+    pub(super) caller: Caller,
 }
 
 /// A record that housekeeping found to be of no more use.
 pub(super) enum Stale {
+    Credential([u8; 32]),
     Once([u8; 32]),
     Receipt([u8; 16]),
     Seen([u8; 16]),
-    Tombstone([u8; 32]),
 }
 
 /// Everything that waited. Orders to end sessions are apart because they go first.

@@ -9,33 +9,25 @@ use logout_core::session::{Session, SessionId};
 use logout_core::store::{Found, Page, SessionFilter, Swept};
 use logout_core::time::Timestamp;
 
-use super::engine::{Engine, ReadFault, Table};
+use super::engine::{Engine, ReadFault};
 use super::index::{IndexKey, listed};
 use super::queue::Stale;
 use super::record::{self, CredentialRecord, SessionRecord};
+use super::table::Table;
 
 pub(super) fn find(engine: &Engine, digest: &CredentialDigest, now: Timestamp) -> Result<Found, ReadFault> {
-    // Twice at most: an ending becomes visible credential by credential, then the session. Who read the credential before
-    // and the session after it finds the tombstone at the second look.
-    for _ in 0..2 {
-        let Some(bytes) = engine.read(Table::Credentials, digest.as_bytes())? else { return Ok(Found::Unknown) };
-        let id = match CredentialRecord::read(&bytes)? {
-            CredentialRecord::Ended { until } => return Ok(if until > now { Found::Ended } else { Found::Unknown }),
-            CredentialRecord::Live(id) => id,
-        };
-        let Some(bytes) = engine.read(Table::Sessions, id.as_bytes())? else { continue };
-        let record = SessionRecord::read(&bytes)?;
-        let Some(credential) = record.credentials().find(|known| known.digest == *digest && known.expires > now) else {
-            return Ok(Found::Unknown);
-        };
-        let seen = last_seen(engine, id, &record, now)?;
-        return Ok(if record.ends_by(seen) > now {
-            Found::Live(Arc::new(record.to_session(id, seen)), credential)
-        } else {
-            Found::Unknown
-        });
+    let Some(bytes) = engine.read(Table::Credentials, digest.as_bytes())? else { return Ok(Found::Unknown) };
+    let CredentialRecord { session: id, expires } = CredentialRecord::read(&bytes)?;
+    if expires <= now {
+        return Ok(Found::Unknown);
     }
-    Ok(Found::Unknown)
+    let Some(bytes) = engine.read(Table::Sessions, id.as_bytes())? else { return Ok(Found::Ended) };
+    let record = SessionRecord::read(&bytes)?;
+    let Some(credential) = record.credentials().find(|known| known.digest == *digest && known.expires > now) else {
+        return Ok(Found::Unknown);
+    };
+    let seen = last_seen(engine, id, &record, now)?;
+    Ok(if record.ends_by(seen) > now { Found::Live(Arc::new(record.to_session(id, seen)), credential) } else { Found::Unknown })
 }
 
 /// When a session was last used. Touches are looked up only when they can matter: nothing is written that is closer to the
@@ -93,8 +85,8 @@ pub(super) fn sessions(
         }
     } else {
         let from = after.as_ref().map_or(Bound::Unbounded, |id| Bound::Excluded(id.as_bytes().as_slice()));
-        for entry in engine.table(Table::Sessions).range::<&[u8], _>((from, Bound::Unbounded)) {
-            let (key, bytes) = entry.into_inner()?;
+        for entry in engine.range(Table::Sessions, from, Bound::Unbounded) {
+            let (key, bytes) = entry?;
             let Some(id) = key.as_ref().try_into().ok().map(SessionId::from_bytes) else { continue };
             if matches(id, &bytes)? {
                 break;
@@ -112,12 +104,12 @@ pub(super) fn receipt(engine: &Engine, id: ReceiptId) -> Result<Option<Receipt>,
 pub(super) fn receipts(engine: &Engine, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, ReadFault> {
     let until = before.as_ref().map_or(Bound::Unbounded, |id| Bound::Excluded(id.as_bytes().as_slice()));
     let mut page = Page { items: Vec::new(), next: None };
-    for entry in engine.table(Table::Receipts).range::<&[u8], _>((Bound::Unbounded, until)).rev() {
+    for entry in engine.range(Table::Receipts, Bound::Unbounded, until).rev() {
         if page.items.len() == limit {
             page.next = page.items.last().map(|last: &Receipt| last.id);
             break;
         }
-        let (key, bytes) = entry.into_inner()?;
+        let (key, bytes) = entry?;
         let Some(id) = key.as_ref().try_into().ok().map(ReceiptId::from_bytes) else { continue };
         page.items.push(record::read_receipt(id, &bytes)?);
     }
@@ -151,8 +143,8 @@ pub(super) fn sweep(
         if matches!((&lower, &upper), (Bound::Excluded(lower), Bound::Excluded(upper)) if lower >= upper) {
             continue;
         }
-        for entry in engine.table(*table).range((lower, upper)) {
-            let (key, value) = entry.into_inner()?;
+        for entry in engine.range(*table, lower.as_ref().map(Vec::as_slice), upper.as_ref().map(Vec::as_slice)) {
+            let (key, value) = entry?;
             examine(engine, *table, &key, &value, now, &mut swept, &mut stale)?;
             left -= 1;
             if left == 0 {
@@ -166,6 +158,11 @@ pub(super) fn sweep(
     Ok((swept, stale))
 }
 
+/// Whether a credential is a tombstone that has served its time.
+pub(super) fn is_spent(engine: &Engine, credential: CredentialRecord, now: Timestamp) -> Result<bool, ReadFault> {
+    Ok(credential.expires <= now && engine.read(Table::Sessions, credential.session.as_bytes())?.is_none())
+}
+
 fn examine(
     engine: &Engine,
     table: Table,
@@ -177,8 +174,8 @@ fn examine(
 ) -> Result<(), ReadFault> {
     match table {
         Table::Credentials => {
-            if matches!(CredentialRecord::read(value)?, CredentialRecord::Ended { until } if until <= now) {
-                stale.extend(key.try_into().map(Stale::Tombstone));
+            if is_spent(engine, CredentialRecord::read(value)?, now)? {
+                stale.extend(key.try_into().map(Stale::Credential));
             }
         }
         Table::Once => {
@@ -200,7 +197,7 @@ fn examine(
                 }
             }
         }
-        Table::Agreed | Table::Index => {}
+        Table::Agreed | Table::Persons | Table::SignOns | Table::Subjects => {}
     }
     Ok(())
 }

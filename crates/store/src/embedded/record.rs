@@ -14,8 +14,8 @@ use logout_core::session::{ClientId, Device, Person, Session, SessionId, SignOnI
 use logout_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-const CREDENTIAL_LIVE: u8 = 1;
-const CREDENTIAL_ENDED: u8 = 2;
+// 1 and 2 were shapes of the first format.
+const CREDENTIAL: u8 = 3;
 const ONCE: u8 = 1;
 const RECEIPT: u8 = 1;
 const SEEN: u8 = 1;
@@ -30,30 +30,27 @@ pub(super) enum RecordFault {
     UnknownVersion { what: &'static str, version: u8 },
 }
 
-/// What a credential's digest leads to.
+/// What a credential's digest leads to. Until it expires it stays when the session has gone: then it is the tombstone, and an
+/// ending has nothing to write for it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum CredentialRecord {
-    Ended { until: Timestamp },
-    Live(SessionId),
+pub(super) struct CredentialRecord {
+    pub(super) session: SessionId,
+    pub(super) expires: Timestamp,
 }
 
 impl CredentialRecord {
-    pub(super) fn live(session: SessionId) -> [u8; 17] {
-        tagged(CREDENTIAL_LIVE, session.as_bytes())
-    }
-
-    pub(super) fn ended(until: Timestamp) -> [u8; 9] {
-        tagged(CREDENTIAL_ENDED, &until.as_millis().to_be_bytes())
+    pub(super) fn to_bytes(self) -> [u8; 25] {
+        let mut bytes = [CREDENTIAL; 25];
+        bytes[1..17].copy_from_slice(self.session.as_bytes());
+        bytes[17..].copy_from_slice(&self.expires.as_millis().to_be_bytes());
+        bytes
     }
 
     pub(super) fn read(bytes: &[u8]) -> Result<Self, RecordFault> {
         const WHAT: &str = "credential";
-        match bytes.split_first() {
-            Some((&CREDENTIAL_ENDED, until)) => Ok(Self::Ended { until: instant(until).ok_or(RecordFault::Damaged(WHAT))? }),
-            Some((&CREDENTIAL_LIVE, id)) => Ok(Self::Live(SessionId::from_bytes(id.try_into().map_err(|_| RecordFault::Damaged(WHAT))?))),
-            Some((&version, _)) => Err(RecordFault::UnknownVersion { what: WHAT, version }),
-            None => Err(RecordFault::Damaged(WHAT)),
-        }
+        let fields = body(WHAT, CREDENTIAL, bytes)?.split_first_chunk();
+        let (session, expires) = fields.ok_or(RecordFault::Damaged(WHAT))?;
+        Ok(Self { session: SessionId::from_bytes(*session), expires: instant(expires).ok_or(RecordFault::Damaged(WHAT))? })
     }
 }
 
@@ -414,8 +411,8 @@ mod tests {
     #[test]
     fn credentials_times_and_one_time_values_come_back_as_they_were_written() {
         let (id, at) = (SessionId::from_bytes([1; 16]), Timestamp::from_millis(0x0102_0304_0506));
-        assert_eq!(CredentialRecord::read(&CredentialRecord::live(id)), Ok(CredentialRecord::Live(id)));
-        assert_eq!(CredentialRecord::read(&CredentialRecord::ended(at)), Ok(CredentialRecord::Ended { until: at }));
+        let credential = CredentialRecord { session: id, expires: at };
+        assert_eq!(CredentialRecord::read(&credential.to_bytes()), Ok(credential));
         assert_eq!(read_seen(&seen(at)), Ok(at));
         assert_eq!(read_once(&once(b"value", at)), Ok((at, b"value".as_slice())));
         assert_eq!(read_once(&once(b"", at)), Ok((at, b"".as_slice())));
@@ -424,9 +421,10 @@ mod tests {
     #[test]
     fn an_unknown_version_is_told_apart_and_nothing_panics_on_damage() {
         let session = session();
+        let credential = CredentialRecord { session: session.id, expires: session.expires };
         type Read = fn(&[u8]) -> Option<RecordFault>;
         let records: [(&str, Vec<u8>, Read); 5] = [
-            ("credential", CredentialRecord::live(session.id).to_vec(), |bytes| CredentialRecord::read(bytes).err()),
+            ("credential", credential.to_bytes().to_vec(), |bytes| CredentialRecord::read(bytes).err()),
             ("one-time", once(b"", Timestamp::from_millis(1)), |bytes| read_once(bytes).err()),
             ("receipt", receipt(&receipt_of(&session)).unwrap(), |bytes| read_receipt(ReceiptId::from_bytes([0; 16]), bytes).err()),
             ("seen", seen(Timestamp::from_millis(1)).to_vec(), |bytes| read_seen(bytes).err()),

@@ -1,5 +1,6 @@
 //! The one thread that writes: group commit, and getting up again after the disk has failed.
 
+use std::mem::take;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -10,9 +11,12 @@ use super::engine::{Engine, OpenFault};
 use super::group::{Decided, Group};
 use super::index::Members;
 use super::queue::{Queue, Waiting};
+use super::relay::Relay;
 
 /// A group is committed when it has grown to this, so that the first of many need not wait for the last.
 const GROUP: usize = 512;
+/// A caller that was woken to pass answers on to others gets this long before the writer does it.
+const RELAY: Duration = Duration::from_millis(1);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 
@@ -42,13 +46,9 @@ impl Shared {
 /// Serves the queue until it is closed and empty.
 pub(super) fn run(shared: &Shared, path: PathBuf) {
     let _guard = Leaving(shared);
-    let mut writer = Writer { shared, path, members: Members::default(), down: None };
+    let mut writer = Writer { shared, path, members: Members::default(), relays: Vec::new(), down: None };
     let mut waiting = Waiting::default();
-    loop {
-        let patience = writer.down.as_ref().map(|down| down.next.saturating_duration_since(Instant::now()));
-        if !shared.queue.take(&mut waiting, patience) {
-            return;
-        }
+    while shared.queue.take(&mut waiting, writer.patience()) {
         writer.serve(&mut waiting);
     }
 }
@@ -57,6 +57,8 @@ struct Writer<'s> {
     shared: &'s Shared,
     path: PathBuf,
     members: Members,
+    /// Answers of the last groups that one of their callers has been woken to pass on.
+    relays: Vec<Relay>,
     down: Option<Down>,
 }
 
@@ -67,17 +69,27 @@ struct Down {
 }
 
 impl Writer<'_> {
+    /// How long it may wait for something to come.
+    fn patience(&self) -> Option<Duration> {
+        let relays = (!self.relays.is_empty()).then_some(RELAY);
+        let down = self.down.as_ref().map(|down| down.next.saturating_duration_since(Instant::now()));
+        relays.into_iter().chain(down).min()
+    }
+
     /// Leaves `waiting` empty; whoever got no answer learns that the store is not available.
     fn serve(&mut self, waiting: &mut Waiting) {
+        let overdue = take(&mut self.relays);
         if let Some(engine) = self.engine() {
             // Readers are turned away before anybody hears of the failure, so that nobody who has heard of it can still
             // be told something that the disk may not bear out.
             let withdraw = || drop(self.shared.set_engine(None));
-            if let Err(fault) = commit_all(&engine, &mut self.members, waiting, &withdraw) {
+            let committed = commit_all(&engine, &mut self.members, &mut self.relays, waiting, &withdraw);
+            if let Err(fault) = committed {
                 log::error!("the session store could not write and is not available until it can again: {fault}");
                 self.close(engine);
             }
         }
+        overdue.iter().for_each(Relay::send);
         waiting.ends.clear();
         waiting.others.clear();
     }
@@ -121,15 +133,27 @@ impl Writer<'_> {
     }
 }
 
-fn commit_all(engine: &Engine, members: &mut Members, waiting: &mut Waiting, withdraw: &impl Fn()) -> fjall::Result<()> {
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        self.relays.iter().for_each(Relay::send);
+    }
+}
+
+fn commit_all(
+    engine: &Engine,
+    members: &mut Members,
+    relays: &mut Vec<Relay>,
+    waiting: &mut Waiting,
+    withdraw: &impl Fn(),
+) -> fjall::Result<()> {
     let expected = GROUP.min(waiting.len());
     let mut group = Group::new(engine, members, expected);
     for end in waiting.ends.drain(..) {
-        if let Err(fault) = group.end(&end.order, end.reply) {
+        if let Err(fault) = group.end(&end.order, end.caller) {
             let _ = StoreUnavailable::from(fault);
         }
         if group.len() >= GROUP {
-            group.commit(withdraw)?;
+            relays.extend(group.commit(withdraw)?);
             group = Group::new(engine, members, expected);
         }
     }
@@ -148,12 +172,13 @@ fn commit_all(engine: &Engine, members: &mut Members, waiting: &mut Waiting, wit
                 }
             };
             if conflict || group.len() >= GROUP {
-                group.commit(withdraw)?;
+                relays.extend(group.commit(withdraw)?);
                 group = Group::new(engine, members, expected);
             }
         }
     }
-    group.commit(withdraw)
+    relays.extend(group.commit(withdraw)?);
+    Ok(())
 }
 
 /// When the writer is gone, for whatever reason, nothing can be promised any more.

@@ -1,0 +1,132 @@
+//! How the answers to orders get back to their callers.
+//!
+//! To wake a task of another thread costs a system call, and a group answers a dozen callers who sit on two threads. So the
+//! writer wakes one of each thread, and whoever that is wakes the others from where they are.
+
+use std::mem::take;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ThreadId;
+
+use logout_core::receipt::EndedSession;
+use tokio::sync::oneshot::Sender;
+
+/// Whom to answer, and from which thread was asked.
+pub(super) struct Caller {
+    pub(super) reply: Sender<Delivery>,
+    pub(super) thread: ThreadId,
+}
+
+/// An answer, and the way to those of the same thread that go with it. They are sent when this one has been received, or is
+/// dropped for whatever reason.
+pub(super) struct Delivery {
+    ended: Vec<EndedSession>,
+    others: Option<Relay>,
+}
+
+impl Delivery {
+    pub(super) fn into_ended(mut self) -> Vec<EndedSession> {
+        take(&mut self.ended)
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if let Some(others) = self.others.take() {
+            others.send();
+        }
+    }
+}
+
+/// Answers that wait for somebody to send them.
+#[derive(Clone, Default)]
+pub(super) struct Relay(Arc<Mutex<Vec<(Sender<Delivery>, Vec<EndedSession>)>>>);
+
+impl Relay {
+    /// Sends what has not been sent.
+    pub(super) fn send(&self) {
+        let waiting = take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for (reply, ended) in waiting {
+            // A caller who has gone away is no fault: what was asked is done.
+            drop(reply.send(Delivery { ended, others: None }));
+        }
+    }
+}
+
+/// Answers all; what comes back is to be sent a little later, in case the one who was woken never looks.
+pub(super) fn answer(ended: Vec<(Caller, Vec<EndedSession>)>) -> Vec<Relay> {
+    let mut threads: Vec<(ThreadId, Vec<_>)> = Vec::with_capacity(2);
+    for (Caller { reply, thread }, ended) in ended {
+        match threads.iter_mut().find(|(known, _)| *known == thread) {
+            Some((_, callers)) => callers.push((reply, ended)),
+            None => threads.push((thread, vec![(reply, ended)])),
+        }
+    }
+    let mut relays = Vec::with_capacity(threads.len());
+    for (_, mut callers) in threads {
+        let Some((first, ended)) = callers.pop() else { continue };
+        let others = (!callers.is_empty()).then(|| Relay(Arc::new(Mutex::new(callers))));
+        relays.extend(others.clone());
+        drop(first.send(Delivery { ended, others }));
+    }
+    relays
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot::{Receiver, channel};
+
+    use super::*;
+
+    fn callers(count: usize) -> (Vec<(Caller, Vec<EndedSession>)>, Vec<Receiver<Delivery>>) {
+        let thread = std::thread::current().id();
+        let caller = |(reply, answer)| ((Caller { reply, thread }, Vec::new()), answer);
+        std::iter::repeat_with(channel).take(count).map(caller).unzip()
+    }
+
+    fn answered(answers: &mut [Receiver<Delivery>]) -> Vec<bool> {
+        answers.iter_mut().map(|answer| answer.try_recv().is_ok()).collect()
+    }
+
+    #[test]
+    fn whoever_looks_first_wakes_the_others_of_its_thread() {
+        let (asked, mut answers) = callers(3);
+        answer(asked);
+        let (others, first) = answers.split_at_mut(2);
+        assert_eq!(answered(others), [false, false]);
+        assert_eq!(answered(first), [true]);
+        assert_eq!(answered(others), [true, true]);
+    }
+
+    #[test]
+    fn one_that_went_away_before_or_after_its_answer_keeps_nobody_waiting() {
+        for before in [true, false] {
+            let (asked, mut answers) = callers(3);
+            let first = answers.pop();
+            if before {
+                drop(first);
+                answer(asked);
+            } else {
+                answer(asked);
+                drop(first);
+            }
+            assert_eq!(answered(&mut answers), [true, true]);
+        }
+    }
+
+    #[test]
+    fn one_that_never_looks_keeps_nobody_waiting_for_long() {
+        let (asked, mut answers) = callers(3);
+        for relay in answer(asked) {
+            relay.send();
+        }
+        assert_eq!(answered(&mut answers), [true, true, true]);
+    }
+
+    #[test]
+    fn callers_of_different_threads_do_not_wait_for_each_other() {
+        let (mut asked, mut answers) = callers(2);
+        asked[1].0.thread = std::thread::spawn(|| std::thread::current().id()).join().unwrap();
+        assert!(answer(asked).is_empty());
+        assert_eq!(answered(&mut answers), [true, true]);
+    }
+}
