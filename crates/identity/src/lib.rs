@@ -8,12 +8,14 @@ mod accounts;
 mod clock;
 mod keys;
 mod password;
+mod seal;
 mod tokens;
 
 pub use accounts::{AccountFault, PasswordAccount, PasswordAccounts};
 pub use clock::SystemClock;
 pub use keys::{KEY_PERIOD, LONGEST_TOKEN_LIFE};
 pub use password::{HashFault, HashingFailed, hash_password, parse_hash};
+pub use seal::{SealKeyFault, SealKeys, SealKeysUnusable};
 pub use tokens::JwtTokens;
 
 pub use argon2::PasswordHash;
