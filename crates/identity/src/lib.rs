@@ -8,6 +8,7 @@ mod accounts;
 mod clock;
 mod keys;
 mod password;
+mod receipt_pages;
 mod seal;
 mod tokens;
 
@@ -15,6 +16,7 @@ pub use accounts::{AccountFault, PasswordAccount, PasswordAccounts};
 pub use clock::SystemClock;
 pub use keys::{KEY_PERIOD, LONGEST_TOKEN_LIFE};
 pub use password::{HashFault, HashingFailed, hash_password, parse_hash};
+pub use receipt_pages::{ReceiptLandings, ReceiptSecrets};
 pub use seal::{SealKeyFault, SealKeys, SealKeysUnusable};
 pub use tokens::JwtTokens;
 
