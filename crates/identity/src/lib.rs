@@ -9,6 +9,7 @@ mod clock;
 mod keys;
 mod password;
 mod receipt_pages;
+mod receipt_tokens;
 mod seal;
 mod tokens;
 
@@ -17,6 +18,7 @@ pub use clock::SystemClock;
 pub use keys::{KEY_PERIOD, LONGEST_TOKEN_LIFE};
 pub use password::{HashFault, HashingFailed, hash_password, parse_hash};
 pub use receipt_pages::{ReceiptLandings, ReceiptSecrets};
+pub use receipt_tokens::{LONGEST_RECEIPT_RETENTION, RECEIPT_KEY_PERIOD, ReceiptSigner};
 pub use seal::{SealKeyFault, SealKeys, SealKeysUnusable};
 pub use tokens::JwtTokens;
 
