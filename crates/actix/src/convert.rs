@@ -8,6 +8,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt as _;
 use logout_core::message::{Method, Request, Response};
+use logout_core::upstream::UpstreamAnswer;
 
 /// Why a body was not read to its end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,6 +67,20 @@ fn header_name(name: &str) -> Cow<'static, str> {
         "x-csrf-token",
     ];
     USUAL.binary_search(&name).map_or_else(|_| Cow::Owned(name.to_owned()), |index| Cow::Borrowed(USUAL[index]))
+}
+
+/// An upstream's answer, byte for byte.
+pub(crate) fn relayed(from: UpstreamAnswer) -> HttpResponse {
+    let mut response = HttpResponse::build(StatusCode::from_u16(from.status).unwrap_or(StatusCode::BAD_GATEWAY)).body(from.body);
+    // Nothing but what the upstream says: no type of ours where it names none.
+    response.headers_mut().clear();
+    for (name, value) in from.headers {
+        match (HeaderName::try_from(name), HeaderValue::from_bytes(&value)) {
+            (Ok(name), Ok(value)) => response.headers_mut().append(name, value),
+            _ => log::warn!("a header of an upstream that cannot be sent was left out"),
+        }
+    }
+    response
 }
 
 pub(crate) fn response(from: Response) -> HttpResponse {

@@ -10,6 +10,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use logout_core::message::{Method, Response};
 use logout_core::same_site::is_cross_site;
 use logout_core::sign_out::Refusal;
+use logout_core::upstream::UpstreamAnswer;
 
 use crate::client::TrustedProxies;
 use crate::convert::{self, BodyFault};
@@ -101,15 +102,17 @@ impl Mounted {
         if let Some(preflight) = preflight(&http, mounted) {
             return preflight;
         }
-        let response = convert::response(self.answer_in_dialect(&http, payload, found, mounted).await);
-        with_cors(response, origin, mounted)
+        match self.answer_in_dialect(&http, payload, found, mounted).await {
+            Answer::Ours(response) => with_cors(convert::response(response), origin, mounted),
+            Answer::Relayed(answer) => convert::relayed(answer),
+        }
     }
 
-    async fn answer_in_dialect(&self, http: &HttpRequest, payload: web::Payload, found: Match, mounted: &MountedPlatform) -> Response {
+    async fn answer_in_dialect(&self, http: &HttpRequest, payload: web::Payload, found: Match, mounted: &MountedPlatform) -> Answer {
         let method = Method::of(http.method().as_str());
         let (client, secure) = self.proxies.client(http.head(), http.app_config().secure());
         let request = convert::request(http, method, found.path_from).with_client(client).with_secure(secure);
-        let refused = |refusal: &Refusal| mounted.provider.refused(&request, refusal).into();
+        let refused = |refusal: &Refusal| Answer::Ours(mounted.provider.refused(&request, refusal).into());
         let signs_out = matches!(found.target, Target::SignOut { .. });
         let (endpoint, parameters) = match found.target {
             Target::MethodNotAllowed { mut allow } => {
@@ -137,11 +140,25 @@ impl Mounted {
         };
         let request = request.with_body(body).with_endpoint(endpoint, parameters);
         if signs_out {
-            mounted.provider.logout(&request, &mounted.sessions).await.into()
-        } else {
-            mounted.provider.serve(&request, &mounted.sessions).await
+            return Answer::Ours(mounted.provider.logout(&request, &mounted.sessions).await.into());
+        }
+        match &mounted.relay {
+            None => Answer::Ours(mounted.provider.serve(&request, &mounted.sessions).await),
+            Some(relay) => match relay.login(&request).await {
+                Ok(answer) => Answer::Relayed(answer),
+                Err(fault) => {
+                    log::warn!(platform = mounted.sessions.platform().name.as_str(), reason:% = fault; "a login was not relayed");
+                    Answer::Ours(mounted.provider.refused(&request, &Refusal::Unavailable).into())
+                }
+            },
         }
     }
+}
+
+/// Who speaks: an adapter of ours, or the real instance behind the platform.
+enum Answer {
+    Ours(Response),
+    Relayed(UpstreamAnswer),
 }
 
 /// The answer to a preflight. An origin that is not allowed is told nothing.

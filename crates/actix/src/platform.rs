@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use logout_core::cors::OriginList;
+use logout_core::login_relay::LoginRelay;
+use logout_core::provider::Endpoint;
 use logout_core::{LoginProvider, SessionAuthority};
 
 /// One platform, as it is mounted.
@@ -10,6 +12,8 @@ use logout_core::{LoginProvider, SessionAuthority};
 pub struct MountedPlatform {
     /// The vendor's dialect.
     pub provider: Arc<dyn LoginProvider>,
+    /// Carries logins to the real instance behind the platform; absent where the hub is a stand-in.
+    pub relay: Option<LoginRelay>,
     /// The platform's sessions.
     pub sessions: SessionAuthority,
     /// Only requests with this host are the platform's; the port counts only where one is given.
@@ -23,6 +27,22 @@ pub struct MountedPlatform {
 impl MountedPlatform {
     /// A platform on every host, without cross-origin access, with the vendor's own openness to cross-site sign-outs.
     pub fn new(provider: impl LoginProvider, sessions: SessionAuthority) -> Self {
-        Self { provider: Arc::new(provider), sessions, host: None, cors_origins: OriginList::default(), require_same_site: false }
+        Self {
+            provider: Arc::new(provider),
+            relay: None,
+            sessions,
+            host: None,
+            cors_origins: OriginList::default(),
+            require_same_site: false,
+        }
+    }
+
+    /// The endpoints besides sign-out: those of the stand-in, or the logins that are carried to the real instance. Whatever else
+    /// that has is reached without us.
+    pub fn login_endpoints(&self) -> &[Endpoint] {
+        match &self.relay {
+            None => self.provider.login_endpoints(),
+            Some(relay) => relay.upstream().provider.relayed_endpoints(),
+        }
     }
 }

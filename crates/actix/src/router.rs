@@ -81,7 +81,7 @@ impl Router {
             let mounted = &platforms[index];
             let platform = mounted.sessions.platform();
             let sign_outs = mounted.provider.endpoints().iter().map(|endpoint| (endpoint, true));
-            let logins = mounted.provider.login_endpoints().iter().map(|endpoint| (endpoint, false));
+            let logins = mounted.login_endpoints().iter().map(|endpoint| (endpoint, false));
             for (endpoint, signs_out) in sign_outs.chain(logins) {
                 let route = Route {
                     platform: index,

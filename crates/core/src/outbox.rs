@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::delivery::{Delivery, DeliveryState, Leased, Settlement};
 use crate::platform_name::PlatformName;
 use crate::session::SessionId;
-use crate::store::{Page, StoreUnavailable};
+use crate::store::{Page, SessionStore, StoreUnavailable};
 use crate::time::Timestamp;
 
 /// Which deliveries to list: those that match all that is given.
@@ -62,3 +62,8 @@ pub trait Outbox: Debug + Send + Sync + 'static {
     /// delivery, or it cannot be tried again. Does not end a lease.
     async fn retry(&self, session: SessionId, now: Timestamp) -> Result<bool, StoreUnavailable>;
 }
+
+/// A store that keeps sessions and what is to be told of them.
+pub trait Store: SessionStore + Outbox {}
+
+impl<S: SessionStore + Outbox> Store for S {}

@@ -1,4 +1,4 @@
-//! The rules of [`Outbox`] and of sessions that have an upstream, one case each.
+//! The rules of [`Outbox`](crate::outbox::Outbox) and of sessions that have an upstream, one case each.
 //!
 //! A store's tests call [`outbox_conformance!`](crate::outbox_conformance) with something that makes a fresh, empty store:
 //!
@@ -23,11 +23,11 @@ pub use futures_executor::block_on;
 
 use crate::credential::{Credential, CredentialDigest, random_bytes};
 use crate::delivery::{Attempt, AttemptAnswer, DeliveryState, Leased, Outcome, Sealed, Settlement, Verification};
-use crate::outbox::{DeliveryFilter, Outbox};
+use crate::outbox::{DeliveryFilter, Store};
 use crate::platform::PlatformName;
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use crate::session::{Device, Person, Session, SessionId, Subject};
-use crate::store::{EndOrder, EndTarget, Found, Opened, SessionStore};
+use crate::store::{EndOrder, EndTarget, Found, Opened};
 use crate::time::Timestamp;
 use crate::upstream::CarrierFault;
 
@@ -68,11 +68,6 @@ macro_rules! outbox_conformance {
 }
 
 const NOW: Timestamp = Timestamp::from_millis(1_760_000_000_000);
-
-/// A store that keeps sessions and what is to be told of them.
-pub trait Store: SessionStore + Outbox {}
-
-impl<S: SessionStore + Outbox> Store for S {}
 
 fn after(seconds: u64) -> Timestamp {
     NOW.plus(Duration::from_secs(seconds))
