@@ -83,9 +83,18 @@ impl Breaker {
         }
     }
 
-    /// The upstream answered, whatever it said.
-    pub fn answered(&mut self) {
+    /// The trial came to nothing before anything was sent: there may be another one at once.
+    pub fn trial_is_off(&mut self, now: Instant) {
+        if let State::Trial { failed_trials } = self.state {
+            self.state = State::Open { until: now, failed_trials };
+        }
+    }
+
+    /// The upstream answered, whatever it said. Says whether that closed the breaker.
+    pub fn answered(&mut self) -> bool {
+        let closes = !matches!(self.state, State::Closed { .. });
         self.state = State::Closed { faults: 0 };
+        closes
     }
 
     /// It did not answer, or as a server that is out of order; with `random` in `0.0..1.0`. Says whether this opened a breaker that
@@ -170,8 +179,21 @@ mod tests {
         assert_eq!((breaker.admits(later), breaker.state(later)), (Admission::One, BreakerState::HalfOpen));
         breaker.trial_begins();
         assert_eq!((breaker.admits(later), breaker.state(later)), (Admission::Nothing { until: None }, BreakerState::HalfOpen));
-        breaker.answered();
+        assert!(breaker.answered() && !breaker.answered());
         assert_eq!((breaker.admits(later), breaker.state(later)), (Admission::All, BreakerState::Closed));
+    }
+
+    #[test]
+    fn a_trial_that_was_never_sent_makes_room_for_another() {
+        let now = Instant::now();
+        let mut breaker = opened(now);
+        let later = now + 2 * SECOND;
+        breaker.trial_begins();
+        breaker.trial_is_off(later);
+        assert_eq!(breaker.admits(later), Admission::One);
+        breaker.answered();
+        breaker.trial_is_off(later);
+        assert_eq!(breaker.admits(later), Admission::All);
     }
 
     #[test]

@@ -1,0 +1,208 @@
+//! One try to tell an upstream, from the lease to its settlement.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use logout_core::delivery::{Attempt, AttemptAnswer, DeliveryState, Leased, Outcome, Settlement, Verification};
+use logout_core::ports::Told;
+use logout_core::time::Timestamp;
+use logout_core::upstream::{Addressee, CarrierFault, Confirmation, UpstreamAnswer, UpstreamRequest, UpstreamSession};
+use tokio::time::{Instant, timeout};
+
+use crate::figures;
+use crate::lane::{Lane, Shared};
+use crate::schedule::retry_after;
+use crate::strangers::is_stranger;
+use crate::waiting::News;
+
+/// A delivery that was leased for a try.
+pub(crate) struct Try {
+    pub(crate) leased: Leased,
+    /// Afterwards it may be somebody else's.
+    pub(crate) lease_ends: Instant,
+}
+
+/// Tells the upstream, reads its answer and settles. Says when the delivery is to be tried again.
+pub(crate) async fn carry(lane: Arc<Lane>, shared: Arc<Shared>, this: Try) -> Option<Timestamp> {
+    let delivery = &this.leased.delivery;
+    let at = shared.clock.now();
+    let Some(to) = addressee(&lane, &shared, &this) else {
+        lane.gate().breaker.trial_is_off(Instant::now());
+        figures::tried(&lane.platform, "unsealable");
+        log::error!(platform = lane.platform.as_str(), session:% = delivery.session; "what is sealed cannot be opened");
+        let attempt = Some(Attempt { at, answer: AttemptAnswer::Unsealable });
+        settle(&lane, &shared, &this, Settlement { attempt, outcome: Outcome::GivenUp }, None).await;
+        return None;
+    };
+    let provider = &*lane.upstream.provider;
+    let sent = call(&lane, provider.sign_out(&to), shared.settings.call_timeout).await;
+    let confirmation = sent.as_ref().map(|answer| provider.confirm(answer));
+    let answer = match &sent {
+        Ok(answer) => AttemptAnswer::Status(answer.status),
+        Err(fault) => AttemptAnswer::Fault(*fault),
+    };
+    let (word, landing) = match confirmation {
+        Ok(Confirmation::Confirmed { landing }) => ("confirmed", Some(landing)),
+        Ok(Confirmation::NotSignedIn) => ("not-signed-in", Some(None)),
+        Ok(Confirmation::Refused) => ("refused", None),
+        Err(_) => ("no-answer", None),
+    };
+    figures::tried(&lane.platform, word);
+    log::debug!(platform = lane.platform.as_str(), session:% = delivery.session, outcome = word, answer:? = answer; "an upstream was told");
+    let attempt = Some(Attempt { at, answer });
+    match landing {
+        Some(landing) => {
+            note_answer(&lane);
+            let verified = if shared.settings.verify { Some(verify(&lane, &shared, &this, &to).await) } else { None };
+            settle(&lane, &shared, &this, Settlement { attempt, outcome: Outcome::Confirmed { verified } }, landing).await;
+            None
+        }
+        None => {
+            let asked = note_refusal(&lane, &shared, &sent);
+            let outcome = next(&shared, &this, asked);
+            settle(&lane, &shared, &this, Settlement { attempt, outcome }, None).await;
+            match outcome {
+                Outcome::Again { due } => Some(due),
+                Outcome::Confirmed { .. } | Outcome::GivenUp => None,
+            }
+        }
+    }
+}
+
+/// Sends one request, within `limit` whatever the carrier allows: leases rely on it.
+pub(crate) async fn call(lane: &Lane, request: UpstreamRequest, limit: Duration) -> Result<UpstreamAnswer, CarrierFault> {
+    timeout(limit, lane.upstream.carrier.send(request)).await.unwrap_or(Err(CarrierFault::Timeout))
+}
+
+/// Whom the delivery is about; `None` where what is sealed cannot be opened and the upstream cannot be told without it.
+fn addressee(lane: &Lane, shared: &Shared, this: &Try) -> Option<Addressee> {
+    let delivery = &this.leased.delivery;
+    let subject = (!is_stranger(&delivery.subject)).then(|| delivery.subject.clone());
+    let sealed = delivery.sealed.as_ref().filter(|sealed| !sealed.as_bytes().is_empty());
+    let session = match sealed.and_then(|sealed| shared.seal.open(delivery.session, sealed).ok()) {
+        Some(plain) => UpstreamSession::from_bytes(&plain),
+        // The operator's own credential does without the session's.
+        None if subject.is_some() && lane.upstream.provider.signs_out_by_name() => UpstreamSession::default(),
+        None => return None,
+    };
+    Some(Addressee { subject, session })
+}
+
+/// Presents the old credential to the vendor's probe, once.
+async fn verify(lane: &Lane, shared: &Shared, this: &Try, to: &Addressee) -> Verification {
+    let provider = &*lane.upstream.provider;
+    let Some(probe) = provider.probe(to) else { return Verification::Unknown };
+    let alive = call(lane, probe, shared.settings.call_timeout).await.ok().and_then(|answer| provider.alive(&answer));
+    match alive {
+        Some(false) => Verification::Dead,
+        Some(true) => {
+            figures::outlived(&lane.platform);
+            let delivery = &this.leased.delivery;
+            log::error!(platform = lane.platform.as_str(), session:% = delivery.session, receipt:% = delivery.receipt;
+                "the upstream confirmed the sign-out, and the session still lives there");
+            Verification::Outlived
+        }
+        None => Verification::Unknown,
+    }
+}
+
+fn note_answer(lane: &Lane) {
+    if lane.gate().breaker.answered() {
+        figures::breaker(&lane.platform, false);
+        log::info!(platform = lane.platform.as_str(); "the upstream answers again");
+    }
+}
+
+/// Notes what a try without confirmation says about the upstream itself. Says how long it asks to be left alone.
+fn note_refusal(lane: &Lane, shared: &Shared, sent: &Result<UpstreamAnswer, CarrierFault>) -> Option<Duration> {
+    let asked = sent
+        .as_ref()
+        .ok()
+        .filter(|answer| matches!(answer.status, 429 | 503))
+        .and_then(|answer| retry_after(answer.header("retry-after")?, shared.clock.now(), shared.settings.retry_after_cap));
+    if let Some(asked) = asked {
+        let until = Instant::now() + asked;
+        let mut gate = lane.gate();
+        gate.paused = gate.paused.max(Some(until));
+    }
+    match sent {
+        Ok(answer) if answer.status < 500 => note_answer(lane),
+        Ok(_) | Err(_) => {
+            let opened = lane.gate().breaker.failed(Instant::now(), fastrand::f64());
+            if let Some(pause) = opened {
+                figures::breaker(&lane.platform, true);
+                log::warn!(platform = lane.platform.as_str(), milliseconds = pause.as_millis();
+                    "the upstream does not answer and is left alone for a while");
+            }
+        }
+    }
+    asked
+}
+
+/// What follows from a try that was not confirmed.
+fn next(shared: &Shared, this: &Try, asked: Option<Duration>) -> Outcome {
+    let (delivery, now) = (&this.leased.delivery, shared.clock.now());
+    let limit = shared.settings.gives_up_after(is_stranger(&delivery.subject));
+    if now.since(delivery.created) >= limit {
+        return Outcome::GivenUp;
+    }
+    let pause = shared.settings.retry.pause(delivery.attempts, fastrand::f64()).max(asked.unwrap_or_default());
+    // A last try is made when its time is up.
+    Outcome::Again { due: now.plus(pause).min(delivery.created.plus(limit)) }
+}
+
+/// Writes down what came of it, as long as the lease lasts, and tells who waits for it.
+pub(crate) async fn settle(lane: &Lane, shared: &Shared, this: &Try, settlement: Settlement, landing: Option<String>) {
+    let (delivery, outcome) = (&this.leased.delivery, settlement.outcome);
+    let mut failures = 0;
+    let counts = loop {
+        match shared.outbox.settle(delivery.session, this.leased.lease, settlement.clone()).await {
+            Ok(counts) => break counts,
+            Err(_) => {
+                lane.store_fails();
+                let pause = shared.settings.store_retry.pause(failures, fastrand::f64());
+                if Instant::now() + pause >= this.lease_ends {
+                    // It is carried again once it can be leased.
+                    return;
+                }
+                failures = failures.saturating_add(1);
+                tokio::time::sleep(pause).await;
+            }
+        }
+    };
+    if failures > 0 {
+        lane.store_answers();
+    }
+    let told = |confirmed| News::Settled(Told { session: delivery.session, confirmed, landing: landing.clone() });
+    match outcome {
+        // Also where another hub holds the delivery by now: the upstream has said so.
+        Outcome::Confirmed { .. } => shared.waiting.tell(delivery.receipt, || told(true)),
+        Outcome::GivenUp if counts => shared.waiting.tell(delivery.receipt, || told(false)),
+        Outcome::Again { due } if counts => {
+            let at = Instant::now() + due.since(shared.clock.now());
+            shared.waiting.tell(delivery.receipt, || News::Postponed(delivery.session, at));
+        }
+        Outcome::Again { .. } | Outcome::GivenUp => {}
+    }
+    if !counts {
+        log::debug!(platform = lane.platform.as_str(), session:% = delivery.session; "another hub has taken the delivery over");
+        return;
+    }
+    match outcome {
+        Outcome::Again { .. } => {}
+        Outcome::Confirmed { .. } => {
+            figures::settled(&lane.platform, DeliveryState::Confirmed.as_str());
+            figures::confirmed_after(&lane.platform, shared.clock.now().since(delivery.created));
+        }
+        Outcome::GivenUp => {
+            figures::settled(&lane.platform, DeliveryState::GivenUp.as_str());
+            let attempts = delivery.attempts + u32::from(settlement.attempt.is_some());
+            log::error!(platform = lane.platform.as_str(), session:% = delivery.session, receipt:% = delivery.receipt, attempts = attempts;
+                "a delivery was given up: the session may still live at the upstream");
+        }
+    }
+    if !matches!(outcome, Outcome::Again { .. }) && is_stranger(&delivery.subject) {
+        lane.strangers.left();
+    }
+    shared.changes.send_modify(|changes| *changes += 1);
+}
