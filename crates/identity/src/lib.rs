@@ -1,10 +1,13 @@
-//! Who may log in to a stand-in, and the tokens it hands out.
+//! Who may log in to a stand-in, the tokens that it hands out, and every other secret of the hub.
 //!
-//! Implementations of the ports of `logout-core`, all but the store: [`PasswordAccounts`] verifies names and passwords from
-//! a list with argon2id, [`JwtTokens`] mints and verifies JWTs with keys that all hubs on one store share, and
-//! [`SystemClock`] tells the time.
+//! Implementations of the ports of `logout-core`, all but the store and the relay. For stand-ins: [`PasswordAccounts`] verifies
+//! names and passwords from a list with argon2id, [`JwtTokens`] mints and verifies JWTs with keys that all hubs on one store
+//! share. For hubs in front of real instances: [`SealKeys`] encrypts what upstreams must be given back, [`PersonByClaim`] links
+//! subjects to persons by their own tokens. For receipts: [`ReceiptSecrets`] and [`ReceiptLandings`] know the secret addresses
+//! of their pages, [`ReceiptSigner`] makes tokens of them that can be proven later. [`SystemClock`] tells the time.
 
 mod accounts;
+mod claims;
 mod clock;
 mod keys;
 mod password;
@@ -14,6 +17,7 @@ mod seal;
 mod tokens;
 
 pub use accounts::{AccountFault, PasswordAccount, PasswordAccounts};
+pub use claims::{ClaimAlgorithm, ClaimKeyFault, PersonByClaim};
 pub use clock::SystemClock;
 pub use keys::{KEY_PERIOD, LONGEST_TOKEN_LIFE};
 pub use password::{HashFault, HashingFailed, hash_password, parse_hash};
