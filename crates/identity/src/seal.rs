@@ -31,13 +31,16 @@ const HEAD_BYTES: usize = 1 + ID_BYTES + NONCE_LEN;
 #[error("{}: {fault}", path.display())]
 pub struct SealKeyFault {
     path: PathBuf,
-    #[source]
     fault: SealKeysUnusable,
 }
 
 impl SealKeyFault {
-    fn new(path: &Path, fault: impl Into<SealKeysUnusable>) -> Self {
-        Self { path: path.to_owned(), fault: fault.into() }
+    fn new(path: &Path, fault: SealKeysUnusable) -> Self {
+        Self { path: path.to_owned(), fault }
+    }
+
+    fn of_file(path: &Path, error: io::Error) -> Self {
+        Self::new(path, SealKeysUnusable::File(error))
     }
 
     /// The file.
@@ -60,7 +63,7 @@ pub enum SealKeysUnusable {
     Empty,
     /// It cannot be read or made.
     #[error("{0}")]
-    File(#[from] io::Error),
+    File(io::Error),
     /// A line is neither a key nor a comment nor blank.
     #[error("line {line} is not the base64 of {KEY_BYTES} bytes")]
     Line {
@@ -98,7 +101,7 @@ impl SealKeys {
     /// # Errors
     /// The file cannot be read, holds no key, or has a line that is none.
     pub fn load(path: &Path) -> Result<Self, SealKeyFault> {
-        let text = fs::read(path).map(Zeroizing::new).map_err(|error| SealKeyFault::new(path, error))?;
+        let text = fs::read(path).map(Zeroizing::new).map_err(|error| SealKeyFault::of_file(path, error))?;
         warn_if_public(path);
         Self::read(&text).map_err(|fault| SealKeyFault::new(path, fault))
     }
@@ -119,7 +122,7 @@ impl SealKeys {
         match generate(path) {
             Ok(()) => log::info!("{}: a new seal key was made; without this file nothing that is sealed can be opened", path.display()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(SealKeyFault::new(path, error)),
+            Err(error) => return Err(SealKeyFault::of_file(path, error)),
         }
         Self::load(path)
     }

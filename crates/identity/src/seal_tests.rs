@@ -148,6 +148,7 @@ fn a_file_that_cannot_be_made_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let fault = SealKeys::load_or_generate(&folder.path().join("missing").join("seal.keys")).unwrap_err();
     assert!(matches!(fault.fault(), SealKeysUnusable::File(_)) && fault.to_string().contains("seal.keys"));
+    assert!(std::error::Error::source(&fault).is_none(), "the text says all, so a report does not say it twice");
 }
 
 #[test]
