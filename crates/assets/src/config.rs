@@ -80,6 +80,8 @@ pub(crate) struct Dialect {
     pub(crate) cookie: CookieSpec,
     /// Never longer than a session may last at this platform.
     pub(crate) token_lifetime: Duration,
+    /// A real instance stands behind it: its tokens are not ours to verify.
+    pub(crate) has_upstream: bool,
 }
 
 impl Dialect {
@@ -95,6 +97,7 @@ impl Dialect {
             landing_path: landing_path(&config.landing_page, &platform.prefix),
             cookie: CookieSpec::new(cookie, &platform.prefix, true, &platform.cookies),
             token_lifetime: Duration::from_secs(config.token_lifetime.into()).min(platform.absolute_timeout),
+            has_upstream: platform.has_upstream,
             config,
         })
     }

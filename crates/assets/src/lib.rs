@@ -5,7 +5,7 @@
 //! `docs/vendors/assets.md`.
 //!
 //! The rooms, the same in every adapter: `config` (keys and what follows from them), `request` (what a request asks for),
-//! `reply` (the vendor's words), `stand_in` (the other endpoints), `login` and `probe` (what serves them), `provider` (glue).
+//! `reply` (the vendor's words), `stand_in` (the other endpoints), `login` and `probe` (what serves them), `upstream` (real instances), `provider` (glue).
 //! One more here: `fields` (what a login carries, in three encodings).
 
 mod config;
@@ -16,6 +16,7 @@ mod provider;
 mod reply;
 mod request;
 mod stand_in;
+mod upstream;
 
 pub use config::{AssetsConfig, Profile};
 pub use provider::AssetsProvider;

@@ -9,9 +9,13 @@ use logout_core::platform::{Platform, SetUpFault};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
 use logout_core::sign_out::{Presented, Refusal};
 use logout_core::store::Found;
+use logout_core::time::Timestamp;
+use logout_core::upstream::{
+    Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamLogout, UpstreamRequest, UpstreamSession,
+};
 
 use crate::config::{AssetsConfig, Dialect};
-use crate::{reply, request, stand_in};
+use crate::{reply, request, stand_in, upstream};
 
 /// Speaks the sign-out of Assets or Elvis for one platform.
 #[derive(Debug)]
@@ -19,6 +23,7 @@ pub struct AssetsProvider {
     dialect: Dialect,
     endpoints: Vec<Endpoint>,
     login_endpoints: Vec<Endpoint>,
+    relayed_endpoints: Vec<Endpoint>,
 }
 
 impl AssetsProvider {
@@ -36,7 +41,7 @@ impl AssetsProvider {
             }
             login_endpoints.push(stand_in::landing(path));
         }
-        Ok(Self { endpoints, login_endpoints, dialect })
+        Ok(Self { endpoints, login_endpoints, relayed_endpoints: upstream::relayed_endpoints(dialect.config.profile), dialect })
     }
 }
 
@@ -51,7 +56,9 @@ impl LogoutProvider for AssetsProvider {
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
-        let asked = request::read(request, &self.dialect, sessions.tokens(), sessions.now());
+        let mut asked = request::read(request, &self.dialect, sessions.tokens(), sessions.now());
+        let has_upstream = sessions.platform().has_upstream;
+        asked.first_sight = has_upstream.then(|| self.presented(request)).filter(|session| !session.is_empty());
         let presented = asked.credentials.clone();
         match sessions.sign_out(asked).await {
             Ok(done) => reply::signed_out(&done, request, cookie_lives(&presented, sessions).await, &self.dialect),
@@ -81,16 +88,52 @@ impl LoginProvider for AssetsProvider {
     }
 }
 
+impl UpstreamLogout for AssetsProvider {
+    fn relayed_endpoints(&self) -> &[Endpoint] {
+        &self.relayed_endpoints
+    }
+
+    fn presented(&self, request: &Request) -> UpstreamSession {
+        upstream::presented(request, &self.dialect)
+    }
+
+    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
+        upstream::credentials(session, self.dialect.config.profile)
+    }
+
+    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
+        upstream::learn(request, answer, now, self.dialect.config.profile)
+    }
+
+    fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
+        upstream::sign_out(&to.session, self.dialect.config.profile)
+    }
+
+    fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
+        upstream::confirm(answer)
+    }
+
+    fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
+        upstream::probe(&to.session)
+    }
+
+    fn alive(&self, answer: &UpstreamAnswer) -> Option<bool> {
+        upstream::alive(answer)
+    }
+}
+
 /// Whether a cookie still opens a session after a sign-out by another credential. The first valid credential is the only
-/// one that counts, so with a single one there is nothing to ask.
+/// one that counts, so with a single one there is nothing to ask. A real instance may know one that the hub does not.
 async fn cookie_lives(presented: &[Presented], sessions: &SessionAuthority) -> bool {
     if presented.len() < 2 {
         return false;
     }
     for digest in presented.iter().filter(|one| one.by_cookie).filter_map(|one| one.digest) {
         // A store that does not answer now has answered the sign-out: the cookie stays, since it may open something.
-        if !matches!(sessions.look_up(&digest).await, Ok(Found::Ended | Found::Unknown)) {
-            return true;
+        match sessions.look_up(&digest).await {
+            Ok(Found::Ended) => {}
+            Ok(Found::Unknown) if !sessions.platform().has_upstream => {}
+            _ => return true,
         }
     }
     false

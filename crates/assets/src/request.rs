@@ -8,7 +8,7 @@ use logout_core::receipt::Reach;
 use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, SignOut, Target, Wanted};
 use logout_core::time::Timestamp;
 
-use crate::config::{Dialect, Profile, SESSION_ID, TOKEN};
+use crate::config::{Dialect, Profile, TOKEN};
 
 /// `/services/logout`, which answers with JSON.
 pub(crate) const LOGOUT: &str = "logout";
@@ -54,21 +54,17 @@ pub(crate) fn read(request: &Request, dialect: &Dialect, tokens: &dyn Tokens, no
 
 /// Everything that was presented, each value once, in order of precedence: the bearer token and then the cookies; in Elvis 4
 /// and 5 the session id in the path and then the cookies. A token that is forged, expired or of another platform has no
-/// digest, so it never gets as far as the store.
+/// digest, so it never gets as far as the store; in front of a real instance, whose tokens are not ours, each has one.
 pub(crate) fn credentials(request: &Request, dialect: &Dialect, tokens: &dyn Tokens, now: Timestamp) -> Vec<Presented> {
     let has_tokens = dialect.config.profile.has_tokens();
-    let by_hand = if has_tokens { request.authorization("Bearer") } else { session_id_in_path(request.path()) };
     let digest = |value: &str| {
-        if !has_tokens {
-            return Some(CredentialDigest::of(&dialect.platform, SESSION_ID, value));
-        }
-        let verified = tokens.verify(value, dialect.platform.as_str(), TOKEN, now);
-        verified.is_ok().then(|| CredentialDigest::of(&dialect.platform, TOKEN, value))
+        let is_ours = !has_tokens || dialect.has_upstream || tokens.verify(value, dialect.platform.as_str(), TOKEN, now).is_ok();
+        is_ours.then(|| CredentialDigest::of(&dialect.platform, dialect.cookie.name(), value))
     };
     let mut seen = Vec::with_capacity(2);
     let mut credentials = Vec::with_capacity(2);
     let by_cookie = request.cookies(dialect.cookie.name()).map(|value| (value, true));
-    for (value, by_cookie) in by_hand.map(|value| (value, false)).into_iter().chain(by_cookie) {
+    for (value, by_cookie) in by_hand(request, dialect).map(|value| (value, false)).into_iter().chain(by_cookie) {
         if value.is_empty() || seen.contains(&value) {
             continue;
         }
@@ -78,9 +74,19 @@ pub(crate) fn credentials(request: &Request, dialect: &Dialect, tokens: &dyn Tok
     credentials
 }
 
-/// The digest of the CSRF token that a request carries.
+/// What no browser sends by itself: a bearer token, or in Elvis 4 and 5 the session id in the path.
+pub(crate) fn by_hand<'a>(request: &'a Request, dialect: &Dialect) -> Option<&'a str> {
+    if dialect.config.profile.has_tokens() { request.authorization("Bearer") } else { session_id_in_path(request.path()) }
+}
+
+/// The CSRF token that a request carries.
+pub(crate) fn csrf_header(request: &Request) -> Option<&str> {
+    request.header("x-csrf-token").map(str::trim).filter(|token| !token.is_empty())
+}
+
+/// Its digest.
 pub(crate) fn csrf_token(request: &Request) -> Option<SecretDigest> {
-    request.header("x-csrf-token").map(str::trim).filter(|token| !token.is_empty()).map(SecretDigest::of)
+    csrf_header(request).map(SecretDigest::of)
 }
 
 fn session_id_in_path(path: &str) -> Option<&str> {
@@ -103,6 +109,7 @@ mod tests {
 
     use super::*;
     use crate::AssetsConfig;
+    use crate::config::SESSION_ID;
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -148,6 +155,19 @@ mod tests {
                 assert_eq!(credentials.iter().map(|presented| presented.digest.is_some()).collect::<Vec<_>>(), [ours], "{presented}");
             }
         }
+    }
+
+    #[test]
+    fn in_front_of_a_real_instance_tokens_are_looked_up_and_not_verified() {
+        let mut platform = Platform::new("dam", "http://dam.example/".parse().unwrap());
+        platform.has_upstream = true;
+        let dam = Dialect::new(AssetsConfig::default(), &platform).unwrap();
+        let request = Request::new(Method::Post, "/services/logout")
+            .with_header("cookie", "authToken=theirs")
+            .with_header("authorization", "Bearer e30.e30.x");
+        let found: Vec<_> =
+            read(&request, &dam, &RememberedTokens::default(), NOW).credentials.iter().filter_map(|one| one.digest).collect();
+        assert_eq!(found, ["e30.e30.x", "theirs"].map(|value| CredentialDigest::of(&dam.platform, TOKEN, value)));
     }
 
     #[test]

@@ -9,6 +9,11 @@ use crate::config::{Dialect, Profile};
 use crate::request::with_session_id;
 use crate::{login, probe};
 
+/// A person's login.
+pub(crate) const LOGIN: &str = "login";
+/// A program's login.
+pub(crate) const API_LOGIN: &str = "api-login";
+
 /// Documented: from 6 on logins take POST only, and there is a login for programs; `/alive.txt` until Elvis 6. Observed:
 /// Assets has `/services/ping` in its place.
 pub(crate) fn endpoints(profile: Profile) -> Vec<Endpoint> {
@@ -16,10 +21,10 @@ pub(crate) fn endpoints(profile: Profile) -> Vec<Endpoint> {
     let mut endpoints =
         vec![Endpoint::new("profile", &both, "/services/profile", &[]), Endpoint::new("search", &both, "/services/search", &[])];
     if profile.has_tokens() {
-        endpoints.push(Endpoint::new("login", &[Method::Post], "/services/login", &[]));
-        endpoints.push(Endpoint::new("api-login", &[Method::Post], "/services/apilogin", &[]));
+        endpoints.push(Endpoint::new(LOGIN, &[Method::Post], "/services/login", &[]));
+        endpoints.push(Endpoint::new(API_LOGIN, &[Method::Post], "/services/apilogin", &[]));
     } else {
-        endpoints.push(Endpoint::new("login", &both, "/services/login", &[]));
+        endpoints.push(Endpoint::new(LOGIN, &both, "/services/login", &[]));
     }
     if profile == Profile::Assets6 {
         endpoints.push(Endpoint::new("ping", &[Method::Get], "/services/ping", &[]));
@@ -36,8 +41,8 @@ pub(crate) fn landing(path: &str) -> Endpoint {
 
 pub(crate) async fn serve(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
     match request.endpoint() {
-        "login" => login::login(request, sessions, dialect).await,
-        "api-login" => login::api_login(request, sessions, dialect).await,
+        LOGIN => login::login(request, sessions, dialect).await,
+        API_LOGIN => login::api_login(request, sessions, dialect).await,
         "profile" => probe::profile(request, sessions, dialect).await,
         "search" => probe::search(request, sessions, dialect).await,
         "ping" => probe::ping(request, sessions, dialect).await,

@@ -266,6 +266,12 @@ impl SessionAuthority {
         self.ports.seal.as_ref().map_or_else(|| Sealed::new(Vec::new()), |seal| seal.seal(id, &session.to_bytes()))
     }
 
+    /// What `sealed` keeps of `session`; `None` where it cannot be opened.
+    pub(crate) fn unseal(&self, id: SessionId, sealed: &Sealed) -> Option<UpstreamSession> {
+        let plain = self.ports.seal.as_ref()?.open(id, sealed).ok()?;
+        Some(UpstreamSession::from_bytes(&plain))
+    }
+
     /// Who is behind a subject of the upstream, by the platform's rule.
     pub(crate) fn person_behind(&self, subject: &Subject, session: &UpstreamSession) -> Option<Person> {
         self.persons.as_ref()?.person(subject, session, self.now())

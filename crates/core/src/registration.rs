@@ -74,7 +74,8 @@ impl SessionAuthority {
         }
     }
 
-    /// Gives the session that `before` was a credential of what its upstream knows it by from now on. `None`: it is not live.
+    /// Gives the session that `before` was a credential of what its upstream knows it by from now on, besides what is not
+    /// renewed. `None`: it is not live.
     pub(crate) async fn renew(
         &self,
         provider: &dyn UpstreamLogout,
@@ -84,7 +85,10 @@ impl SessionAuthority {
     ) -> Result<Option<SessionId>, StoreUnavailable> {
         let Found::Live(known, _) = self.look_up(&self.digest(before.purpose, before.secret.reveal())).await? else { return Ok(None) };
         let expires = expires.unwrap_or(known.expires);
-        let sealed = self.seal(known.id, session);
+        let sealed = match known.sealed.as_ref().and_then(|sealed| self.unseal(known.id, sealed)) {
+            Some(before) => self.seal(known.id, &session.clone().renewing(before)),
+            None => self.seal(known.id, session),
+        };
         for presentable in provider.credentials(session) {
             let credential = self.credential(&presentable, session, expires);
             let fresh = known.credentials.iter().all(|old| old.digest != credential.digest);

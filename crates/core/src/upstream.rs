@@ -23,12 +23,34 @@ pub struct UpstreamSession {
     pub csrf: Option<Secret>,
     /// The application that the session was opened for.
     pub client: Option<ClientId>,
+    /// Further secrets of the session, by the adapter's word for them: a refresh token, say. Never sent as cookies.
+    pub others: Vec<(String, Secret)>,
 }
 
 impl UpstreamSession {
     /// Whether there is nothing in it by which an upstream could know a session.
     pub fn is_empty(&self) -> bool {
-        self.cookies.is_empty() && self.bearer.is_none()
+        self.cookies.is_empty() && self.bearer.is_none() && self.others.is_empty()
+    }
+
+    /// The value of the first of the further secrets that is called so.
+    pub fn other(&self, name: &str) -> Option<&Secret> {
+        self.others.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// What a session is known by once `before` has been renewed by this: what is not renewed stays.
+    #[must_use]
+    pub fn renewing(mut self, before: Self) -> Self {
+        let kept = |new: &[(String, Secret)], old: Vec<(String, Secret)>| -> Vec<(String, Secret)> {
+            old.into_iter().filter(|(name, _)| new.iter().all(|(renewed, _)| renewed != name)).collect()
+        };
+        let (cookies, others) = (kept(&self.cookies, before.cookies), kept(&self.others, before.others));
+        self.cookies.extend(cookies);
+        self.others.extend(others);
+        self.bearer = self.bearer.or(before.bearer);
+        self.csrf = self.csrf.or(before.csrf);
+        self.client = self.client.or(before.client);
+        self
     }
 
     /// The value of the first cookie of this name.
@@ -45,8 +67,10 @@ impl UpstreamSession {
     /// Its bytes, to be sealed at once.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut form = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in &self.cookies {
-            form.append_pair("cookie", &format!("{name}={}", value.reveal()));
+        for (kind, pairs) in [("cookie", &self.cookies), ("other", &self.others)] {
+            for (name, value) in pairs {
+                form.append_pair(kind, &format!("{name}={}", value.reveal()));
+            }
         }
         let rest = [("bearer", self.bearer.as_ref().map(Secret::reveal)), ("csrf", self.csrf.as_ref().map(Secret::reveal))];
         let rest = rest.into_iter().chain([("client", self.client.as_ref().map(ClientId::as_str))]);
@@ -60,15 +84,16 @@ impl UpstreamSession {
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let parameters = Parameters::read(bytes);
         let secret = |name: &str| parameters.first(name).map(Secret::new);
+        let pairs = |kind: &str| {
+            let pairs = parameters.all(kind).filter_map(|pair| pair.split_once('='));
+            pairs.map(|(name, value)| (name.to_owned(), Secret::new(value))).collect()
+        };
         Self {
-            cookies: parameters
-                .all("cookie")
-                .filter_map(|pair| pair.split_once('='))
-                .map(|(name, value)| (name.to_owned(), Secret::new(value)))
-                .collect(),
+            cookies: pairs("cookie"),
             bearer: secret("bearer"),
             csrf: secret("csrf"),
             client: parameters.first("client").map(ClientId::new),
+            others: pairs("other"),
         }
     }
 }
@@ -349,12 +374,33 @@ mod tests {
             bearer: Some(Secret::new("ey.J&=")),
             csrf: None,
             client: Some(ClientId::new("app")),
+            others: vec![("refresh".to_owned(), Secret::new("r=1"))],
         };
         let back = UpstreamSession::from_bytes(&session.to_bytes());
         assert_eq!(back.to_bytes(), session.to_bytes());
         assert_eq!(back.cookie_header().unwrap().reveal(), "a=x=y%20+&z; b=");
         assert_eq!(back.bearer.unwrap().reveal(), "ey.J&=");
         assert!(back.csrf.is_none() && back.client == Some(ClientId::new("app")));
+        assert_eq!(session.other("refresh").map(Secret::reveal), Some("r=1"));
+        let ticket = UpstreamSession { others: session.others.clone(), ..UpstreamSession::default() };
+        assert!(!ticket.is_empty() && ticket.cookie_header().is_none() && UpstreamSession::default().is_empty());
+    }
+
+    #[test]
+    fn what_is_not_renewed_stays() {
+        let pair = |name: &str, value: &str| (name.to_owned(), Secret::new(value));
+        let before = UpstreamSession {
+            cookies: vec![pair("a", "1"), pair("b", "2")],
+            bearer: Some(Secret::new("old")),
+            csrf: Some(Secret::new("c")),
+            client: Some(ClientId::new("app")),
+            others: vec![pair("refresh", "r")],
+        };
+        let new = UpstreamSession { cookies: vec![pair("b", "3")], bearer: Some(Secret::new("new")), ..UpstreamSession::default() };
+        let after = new.renewing(before);
+        assert_eq!(after.cookie_header().unwrap().reveal(), "b=3; a=1");
+        assert_eq!((after.bearer.as_ref().unwrap().reveal(), after.csrf.as_ref().unwrap().reveal()), ("new", "c"));
+        assert_eq!((after.other("refresh").unwrap().reveal(), after.client.as_ref()), ("r", Some(&ClientId::new("app"))));
     }
 
     #[test]
