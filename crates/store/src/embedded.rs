@@ -3,9 +3,11 @@
 //! Follow one sign-out: [`FjallStore`] puts the order into the `queue`, the `writer` takes everything that waits and lets a
 //! `group` decide it, the `engine` commits and syncs, the answers go out. Readings go to the `engine` directly.
 
+mod due;
 mod engine;
 mod group;
 mod index;
+mod outbox;
 mod queue;
 mod reading;
 mod record;
@@ -27,6 +29,7 @@ use logout_core::store::{EndOrder, Found, Opened, Page, SessionFilter, SessionSt
 use logout_core::time::Timestamp;
 use tokio::sync::oneshot;
 
+use due::Due;
 use engine::Engine;
 pub use engine::OpenFault;
 use queue::{End, Job};
@@ -36,8 +39,8 @@ use writer::Shared;
 
 /// Keeps everything in one directory of this machine; one process at a time.
 ///
-/// - **Durability.** What `open`, `attach`, `end`, `put_once`, `take_once` and `agree` have answered was synced to the disk
-///   before (`fdatasync`), and survives `kill -9` as well as a power cut. Operations that wait at the same time share one sync.
+/// - **Durability.** What `open`, `attach`, `end`, `settle`, `retry`, `put_once`, `take_once` and `agree` have answered was
+///   synced to the disk before (`fdatasync`), and survives `kill -9` as well as a power cut. Operations that wait at the same time share one sync.
 ///   Touches are written without one. What the disk did with a write that it reported as failed is beyond promise.
 /// - **Failure.** When the disk is full or broken, callers get [`StoreUnavailable`] and never a success; so do all readers,
 ///   until the database could be opened again, which is tried by itself, at first after 100 ms, at last every 5 s. An order that
@@ -45,6 +48,9 @@ use writer::Shared;
 /// - **Overload.** At most 16,384 operations wait; more are refused with [`StoreUnavailable`] at once.
 /// - **Memory.** Up to 64 MiB of blocks from the disk, and for each of the four large tables about 4 MiB that are being filled
 ///   and as much twice over that is being written out; up to 32 MiB each while the disk cannot keep up, and then callers wait.
+///   Besides, some 150 bytes for each delivery that is pending.
+/// - **Leases** of deliveries are not written down: after a restart, and after a failure as above, everything that is pending can be
+///   leased at once, and nothing can be settled any more under a lease from before.
 ///
 /// No async runtime is needed. Dropping it answers everything that still waits, syncs, and gives the directory free
 /// before it returns.
@@ -62,15 +68,18 @@ impl fmt::Debug for FjallStore {
 
 impl FjallStore {
     /// Opens the store in the directory `path`, or makes a new one there, readable by its owner only. Blocks while the
-    /// journal is read back: up to some seconds after a crash.
+    /// journal and the pending deliveries are read back: up to some seconds after a crash.
     ///
     /// # Errors
     /// The directory is locked, cannot be written to, or holds something that cannot be read.
     pub fn open(path: &Path) -> Result<Self, OpenFault> {
-        let shared = Arc::new(Shared::new(Engine::open(path)?));
+        let engine = Engine::open(path)?;
+        let mut due = Due::new();
+        due.load(&engine, path)?;
+        let shared = Arc::new(Shared::new(engine));
         let writer = std::thread::Builder::new().name("store-writer".to_owned()).spawn({
             let (shared, path) = (shared.clone(), path.to_owned());
-            move || writer::run(&shared, path)
+            move || writer::run(&shared, path, due)
         });
         match writer {
             Ok(writer) => Ok(Self { shared, path: path.to_owned(), writer: Some(writer) }),

@@ -10,7 +10,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fjall::compaction::Leveled;
-use fjall::{AbstractTree as _, CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
+use fjall::{
+    AbstractTree as _, CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable as _, Slice,
+    Snapshot,
+};
 use logout_core::session::SessionId;
 use logout_core::store::StoreUnavailable;
 use logout_core::time::Timestamp;
@@ -200,12 +203,41 @@ impl Engine {
         self.records.range(table.range(from, to)).map(|entry| entry.into_inner().map(|(place, value)| (within(&place), value)))
     }
 
+    /// Everything as of one instant. To be let go soon: nothing of what it shows can be thrown away.
+    pub(super) fn view(&self) -> View<'_> {
+        View { engine: self, snapshot: self.database.snapshot() }
+    }
+
     /// When a session was last used, as far as touches were written.
     pub(super) fn seen(&self, session: SessionId) -> Result<Timestamp, ReadFault> {
         Ok(match self.read(Table::Seen, session.as_bytes())? {
             Some(bytes) => record::read_seen(&bytes)?,
             None => Timestamp::default(),
         })
+    }
+}
+
+/// What a commit shows all of or nothing of, however often it is read.
+pub(super) struct View<'e> {
+    engine: &'e Engine,
+    snapshot: Snapshot,
+}
+
+impl View<'_> {
+    /// As [`Engine::read`].
+    pub(super) fn read(&self, table: Table, key: &[u8]) -> Result<Option<Slice>, fjall::Error> {
+        table.with_key(key, |place| self.snapshot.get(&self.engine.records, place))
+    }
+
+    /// As [`Engine::range`].
+    pub(super) fn range(
+        &self,
+        table: Table,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+    ) -> impl DoubleEndedIterator<Item = fjall::Result<(Slice, Slice)>> + use<> {
+        let entries = self.snapshot.range(&self.engine.records, table.range(from, to));
+        entries.map(|entry| entry.into_inner().map(|(place, value)| (within(&place), value)))
     }
 }
 

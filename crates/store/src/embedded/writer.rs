@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use logout_core::store::StoreUnavailable;
 
+use super::due::Due;
 use super::engine::{Engine, OpenFault};
 use super::group::{Decided, Group};
 use super::index::Members;
@@ -44,9 +45,9 @@ impl Shared {
 }
 
 /// Serves the queue until it is closed and empty.
-pub(super) fn run(shared: &Shared, path: PathBuf) {
+pub(super) fn run(shared: &Shared, path: PathBuf, due: Due) {
     let _guard = Leaving(shared);
-    let mut writer = Writer { shared, path, members: Members::default(), relays: Vec::new(), down: None };
+    let mut writer = Writer { shared, path, members: Members::default(), due, relays: Vec::new(), down: None };
     let mut waiting = Waiting::default();
     while shared.queue.take(&mut waiting, writer.patience()) {
         writer.serve(&mut waiting);
@@ -57,6 +58,7 @@ struct Writer<'s> {
     shared: &'s Shared,
     path: PathBuf,
     members: Members,
+    due: Due,
     /// Answers of the last groups that one of their callers has been woken to pass on.
     relays: Vec<Relay>,
     down: Option<Down>,
@@ -83,7 +85,7 @@ impl Writer<'_> {
             // Readers are turned away before anybody hears of the failure, so that nobody who has heard of it can still
             // be told something that the disk may not bear out.
             let withdraw = || drop(self.shared.set_engine(None));
-            let committed = commit_all(&engine, &mut self.members, &mut self.relays, waiting, &withdraw);
+            let committed = commit_all(&engine, &mut self.members, &mut self.due, &mut self.relays, waiting, &withdraw);
             if let Err(fault) = committed {
                 log::error!("the session store could not write and is not available until it can again: {fault}");
                 self.close(engine);
@@ -105,6 +107,7 @@ impl Writer<'_> {
     /// Only reading it back in from the disk makes a database of it again.
     fn close(&mut self, mut engine: Arc<Engine>) {
         self.members.clear();
+        self.due.clear();
         self.down = Some(Down { next: Instant::now() + FIRST_RETRY, pause: FIRST_RETRY });
         // The last to let go closes the files and gives up the lock, and that has to be us.
         while let Err(shared) = Arc::try_unwrap(engine).map(drop) {
@@ -114,7 +117,8 @@ impl Writer<'_> {
     }
 
     fn reopen(&mut self) {
-        match Engine::reopen(&self.path) {
+        let (due, path) = (&mut self.due, &self.path);
+        match Engine::reopen(path).and_then(|engine| due.load(&engine, path).map(|()| engine)) {
             Ok(engine) => {
                 self.shared.set_engine(Some(Arc::new(engine)));
                 self.down = None;
@@ -142,19 +146,20 @@ impl Drop for Writer<'_> {
 fn commit_all(
     engine: &Engine,
     members: &mut Members,
+    due: &mut Due,
     relays: &mut Vec<Relay>,
     waiting: &mut Waiting,
     withdraw: &impl Fn(),
 ) -> fjall::Result<()> {
     let expected = GROUP.min(waiting.len());
-    let mut group = Group::new(engine, members, expected);
+    let mut group = Group::new(engine, members, due, expected);
     for end in waiting.ends.drain(..) {
         if let Err(fault) = group.end(&end.order, end.caller) {
             let _ = StoreUnavailable::from(fault);
         }
         if group.len() >= GROUP {
             relays.extend(group.commit(withdraw)?);
-            group = Group::new(engine, members, expected);
+            group = Group::new(engine, members, due, expected);
         }
     }
     for job in waiting.others.drain(..) {
@@ -173,7 +178,7 @@ fn commit_all(
             };
             if conflict || group.len() >= GROUP {
                 relays.extend(group.commit(withdraw)?);
-                group = Group::new(engine, members, expected);
+                group = Group::new(engine, members, due, expected);
             }
         }
     }
