@@ -1,6 +1,7 @@
 //! A hub in this process, with one stand-in, a store on disk and a clock that only the test moves.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -138,6 +139,24 @@ impl TestHub {
     pub fn restart(&mut self) -> Result<(), String> {
         self.stop();
         self.run()
+    }
+
+    /// Stops it in good order, as if its machine were down.
+    pub fn pause(&mut self) {
+        self.stop();
+    }
+
+    /// Starts it again after [`TestHub::pause`], at the same address and on the same store.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn resume(&mut self) {
+        self.run().expect("the hub starts again");
+    }
+
+    /// Its folder: configuration, tokens, store.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Lets time pass. What requests before it have noted (that a session was used) is written down first: a store may do

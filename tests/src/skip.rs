@@ -26,6 +26,8 @@ pub enum Need {
     Chromium,
     /// curl.
     Curl,
+    /// nginx.
+    Nginx,
     /// Node.js with the packages of `tests/clients`.
     Node,
     /// A small disk to fill: the right to mount one.
@@ -35,13 +37,14 @@ pub enum Need {
 }
 
 impl Need {
-    const ALL: [Self; 5] = [Self::Chromium, Self::Curl, Self::Node, Self::SmallDisk, Self::Strace];
+    const ALL: [Self; 6] = [Self::Chromium, Self::Curl, Self::Nginx, Self::Node, Self::SmallDisk, Self::Strace];
 
     /// Its name in `LOGOUT_HUB_REQUIRE`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Chromium => "chromium",
             Self::Curl => "curl",
+            Self::Nginx => "nginx",
             Self::Node => "node",
             Self::SmallDisk => "small-disk",
             Self::Strace => "strace",
@@ -53,6 +56,7 @@ impl Need {
         let programs: &[&str] = match self {
             Self::Chromium => &["chromium", "chromedriver"],
             Self::Curl => &["curl"],
+            Self::Nginx => &["nginx"],
             Self::Node => &["node"],
             Self::SmallDisk => &["mount", "umount"],
             Self::Strace => &["strace"],
@@ -60,7 +64,7 @@ impl Need {
         let absent = programs.iter().find(|program| process::find(program).is_none());
         let reason = absent.map(|program| format!("{program} is not installed"));
         reason.or_else(|| match self {
-            Self::Chromium | Self::Curl => None,
+            Self::Chromium | Self::Curl | Self::Nginx => None,
             Self::Node => packages_missing(&clients()),
             Self::SmallDisk => SmallDisk::mount().err(),
             Self::Strace => not_traceable(),

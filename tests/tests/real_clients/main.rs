@@ -6,12 +6,12 @@
 
 mod browser;
 mod curl;
-mod logins;
 mod sitefinity;
 mod wix;
 
 use std::process::ExitCode;
 
+use logout_tests::logins;
 use logout_tests::skip::Run;
 
 fn main() -> ExitCode {

@@ -1,0 +1,131 @@
+//! `kill -9` between commit and delivery, during a delivery, and between confirmation and settling.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use logout_tests::http::{Answer, Request};
+use logout_tests::server::Server;
+use logout_tests::skip::Run;
+use logout_tests::upstream::{Behaviour, ScriptedUpstream};
+use serde_json::{Value, json};
+
+use crate::front::{platform, wait_until};
+
+/// How often the hub dies.
+const ROUNDS: usize = 100;
+/// How many sessions each round signs out.
+const SIGN_OUTS: usize = 3;
+
+pub(crate) fn add(run: &mut Run) {
+    run.test("restarts::a_hundred_kills_lose_no_delivery_and_end_nobody_else_s_session", &[], killed_again_and_again);
+}
+
+/// When the hub dies.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// As soon as the sign-outs are acknowledged; the upstream has not been asked, or has not answered.
+    AfterCommit,
+    /// While the upstream has the request and does not answer.
+    DuringDelivery,
+    /// When the upstream has answered, before that can have been written down.
+    AfterConfirmation,
+}
+
+fn killed_again_and_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = ScriptedUpstream::start([], confirmed());
+    configure(folder.path(), &upstream.base());
+    let mut receipts: HashMap<String, String> = HashMap::new();
+    let mut bystanders = Vec::new();
+    for round in 0..ROUNDS {
+        let moment = [Moment::AfterCommit, Moment::DuringDelivery, Moment::AfterConfirmation][round % 3];
+        let server = Server::serve(folder.path());
+        let admin = Admin::of(&server, folder.path());
+        let tokens: Vec<String> = (0..SIGN_OUTS).map(|number| format!("token-{round}-{number}-")).collect();
+        tokens.iter().for_each(|token| admin.register(token, "alice"));
+        bystanders.push(format!("bystander-{round}-"));
+        admin.register(&bystanders[round], "bob");
+        let asked_before = upstream.requests().len();
+        upstream.now(if matches!(moment, Moment::AfterConfirmation) { confirmed() } else { Behaviour::Hang });
+        for token in &tokens {
+            let answer = sign_out(server.address(), token);
+            assert_eq!(answer.status, 200, "{moment:?}: {}", answer.text());
+            receipts.insert(token.clone(), answer.header("logout-receipt").unwrap().to_owned());
+        }
+        if !matches!(moment, Moment::AfterCommit) {
+            upstream.wait_for(asked_before + 1);
+        }
+        server.kill();
+    }
+    upstream.now(confirmed());
+    let server = Server::serve(folder.path());
+    let admin = Admin::of(&server, folder.path());
+    wait_until("everything is delivered", || {
+        admin.get("/api/deliveries?state=pending").json()["deliveries"].as_array().is_some_and(Vec::is_empty)
+    });
+    let requests = upstream.requests();
+    let mut delivered = 0;
+    for (token, receipt) in &receipts {
+        let times = requests.iter().filter(|request| request.contains(token.as_str())).count();
+        assert!(times >= 1, "{token} never reached the upstream");
+        delivered += times;
+        let receipt = admin.get(&format!("/api/receipts/{receipt}")).json();
+        assert_eq!(receipt["sessions"][0]["delivery"]["state"], "confirmed", "{receipt}");
+        assert_eq!(admin.check(token), 401, "{token} is alive again");
+    }
+    for bystander in &bystanders {
+        assert!(!requests.iter().any(|request| request.contains(bystander.as_str())), "{bystander} was signed out");
+        assert_eq!(admin.check(bystander), 204);
+    }
+    let alive = admin.get("/api/sessions?person=bob@example.com&limit=1000").json()["sessions"].as_array().unwrap().len();
+    assert_eq!(alive, ROUNDS);
+    println!("{ROUNDS} kills: {} sign-outs, delivered {delivered} times", receipts.len());
+}
+
+fn confirmed() -> Behaviour {
+    Behaviour::answer("200 OK", "content-type: application/json\r\n", "{}")
+}
+
+fn configure(folder: &Path, upstream: &str) {
+    let head = "[server]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"fjall:sessions\"\n\
+                [single_logout]\nwait = \"0ms\"\nverify = false\nattempt_timeout = \"1s\"\nfirst_retry = \"10ms\"\nlast_retry = \"50ms\"\n";
+    fs::write(folder.join("hub.toml"), format!("{head}{}", platform("hcl-dx", upstream, "").replace("\"person\"", "\"session\""))).unwrap();
+}
+
+fn sign_out(hub: SocketAddr, token: &str) -> Answer {
+    Request::post("/dx/api/core/v1/auth/logout").header("Cookie", &format!("LtpaToken2={token}")).send(hub)
+}
+
+/// The admin API of a server.
+struct Admin {
+    address: SocketAddr,
+    token: String,
+}
+
+impl Admin {
+    fn of(server: &Server, folder: &Path) -> Self {
+        let token = fs::read_to_string(folder.join("admin.token")).unwrap().trim().to_owned();
+        Self { address: server.admin_address(), token }
+    }
+
+    fn send(&self, request: Request) -> Answer {
+        request.header("Authorization", &format!("Bearer {}", self.token)).send(self.address)
+    }
+
+    fn get(&self, target: &str) -> Answer {
+        self.send(Request::get(target))
+    }
+
+    fn register(&self, secret: &str, name: &str) {
+        let registration: Value = json!({ "platform": "hcl-dx", "subject": name, "cookies": { "LtpaToken2": secret } });
+        let answer = self.send(Request::post("/api/sessions").json(&registration));
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    }
+
+    fn check(&self, secret: &str) -> u16 {
+        let request = Request::get("/check/hcl-dx/wps/myportal").header("Cookie", &format!("LtpaToken2={secret}"));
+        request.header("Logout-Check-Token", &self.token).send(self.address).status
+    }
+}
