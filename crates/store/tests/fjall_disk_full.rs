@@ -10,6 +10,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures_executor::block_on;
+use logout_core::delivery::{Outcome, Sealed, Settlement};
+use logout_core::outbox::Outbox as _;
+use logout_core::session::Session;
 use logout_core::store::{EndTarget, Opened, SessionStore as _, StoreUnavailable};
 use logout_store::FjallStore;
 use sessions::{NOW, is_alive, order, session};
@@ -114,5 +117,58 @@ fn a_full_disk_refuses_and_recovers_by_itself_and_nothing_acknowledged_is_lost()
     let store = FjallStore::open(&disk.path().join("data")).unwrap();
     for number in 0..COUNT {
         assert_eq!(is_alive(&store, &session(number)), number >= asked, "session {number} after a restart");
+    }
+}
+
+#[test]
+fn when_the_disk_has_room_again_all_that_is_pending_is_leased_anew_and_no_lease_from_before_settles() {
+    const COUNT: u32 = 50;
+    let Some(disk) = SmallDisk::new() else {
+        println!("SKIPPED: this process may not mount a small disk");
+        return;
+    };
+    let (platform, minute) = (session(0).platform, Duration::from_secs(60));
+    let settlement = |outcome| Settlement { attempt: None, outcome };
+    let store = FjallStore::open(&disk.path().join("data")).unwrap();
+    let lease = || block_on(store.lease(&platform, COUNT as usize, NOW, NOW.plus(minute)));
+    for number in 0..COUNT {
+        let session = Session { sealed: Some(Sealed::new(*b"sealed")), ..session(number) };
+        let id = session.id;
+        assert_eq!(block_on(store.open(session, false, NOW)), Ok(Opened::Opened));
+        assert_eq!(block_on(store.end(order(number, EndTarget::Session(id)))).unwrap().len(), 1);
+    }
+    let before = lease().unwrap();
+    assert_eq!(before.len(), COUNT as usize);
+    let filler = disk.fill();
+    let mut settled = 0;
+    // Each is written anew until one no longer fits.
+    let refused = loop {
+        assert!(settled < before.len(), "the disk is full, and all went on as before");
+        let held = &before[settled];
+        let confirmed = Outcome::Confirmed { verified: None };
+        match block_on(store.settle(held.delivery.session, held.lease, settlement(confirmed))) {
+            Ok(done) => assert!(done),
+            Err(StoreUnavailable) => break settled,
+        }
+        settled += 1;
+    };
+    assert_eq!(lease(), Err(StoreUnavailable));
+    assert_eq!(block_on(store.delivery(before[0].delivery.session)), Err(StoreUnavailable));
+    std::fs::remove_file(filler).unwrap();
+    assert!(healthy_within(&store, Duration::from_secs(30)), "there is room again, and the store does not notice");
+
+    for held in &before {
+        assert_eq!(block_on(store.settle(held.delivery.session, held.lease, settlement(Outcome::GivenUp))), Ok(false));
+    }
+    let after = lease().unwrap();
+    for (number, held) in before.iter().enumerate() {
+        let again = after.iter().find(|leased| leased.delivery.session == held.delivery.session);
+        // Settled or not: either is allowed for the one whose settlement was refused.
+        if number != refused {
+            assert_eq!(again.map(|leased| &leased.delivery), (number > refused).then_some(&held.delivery), "delivery {number}");
+        }
+    }
+    for held in after {
+        assert_eq!(block_on(store.settle(held.delivery.session, held.lease, settlement(Outcome::GivenUp))), Ok(true));
     }
 }
