@@ -1,7 +1,7 @@
 //! Sessions in an embedded database (fjall) on this machine's disk.
 //!
 //! Follow one sign-out: [`FjallStore`] puts the order into the `queue`, the `writer` takes everything that waits and lets a
-//! `group` decide it, the `engine` commits and syncs, the answers go out. Readings go to the `engine` directly.
+//! `group` decide it, the `engine` commits and syncs, a `relay` sends the answers out. Readings go to the `engine` directly.
 
 mod engine;
 mod group;
@@ -42,8 +42,8 @@ use writer::Shared;
 ///   until the database could be opened again, which is tried by itself, at first after 100 ms, at last every 5 s. An order that
 ///   was refused so may or may not have been carried out once the store is back.
 /// - **Overload.** At most 16,384 operations wait; more are refused with [`StoreUnavailable`] at once.
-/// - **Memory.** Up to 64 MiB of blocks from the disk, and for each of the four large tables about 4 MiB that are being filled
-///   and as much twice over that is being written out; up to 32 MiB each while the disk cannot keep up, and then callers wait.
+/// - **Memory.** Up to 64 MiB of blocks from the disk, and the records written last: about 64 MiB that are being collected, up to
+///   128 MiB while the disk cannot keep up, and as much twice over that is being written out; then callers wait.
 ///
 /// No async runtime is needed. Dropping it answers everything that still waits, syncs, and gives the directory free
 /// before it returns.
