@@ -37,9 +37,12 @@ impl Drop for Delivery {
     }
 }
 
+/// What an order ended, and the way to its caller.
+type Unsent = (Sender<Delivery>, Vec<EndedSession>);
+
 /// Answers that wait for somebody to send them.
-#[derive(Clone, Default)]
-pub(super) struct Relay(Arc<Mutex<Vec<(Sender<Delivery>, Vec<EndedSession>)>>>);
+#[derive(Clone)]
+pub(super) struct Relay(Arc<Mutex<Vec<Unsent>>>);
 
 impl Relay {
     /// Sends what has not been sent.
@@ -54,7 +57,7 @@ impl Relay {
 
 /// Answers all; what comes back is to be sent a little later, in case the one who was woken never looks.
 pub(super) fn answer(ended: Vec<(Caller, Vec<EndedSession>)>) -> Vec<Relay> {
-    let mut threads: Vec<(ThreadId, Vec<_>)> = Vec::with_capacity(2);
+    let mut threads: Vec<(ThreadId, Vec<Unsent>)> = Vec::with_capacity(2);
     for (Caller { reply, thread }, ended) in ended {
         match threads.iter_mut().find(|(known, _)| *known == thread) {
             Some((_, callers)) => callers.push((reply, ended)),
@@ -77,7 +80,9 @@ mod tests {
 
     use super::*;
 
-    fn callers(count: usize) -> (Vec<(Caller, Vec<EndedSession>)>, Vec<Receiver<Delivery>>) {
+    type Asked = Vec<(Caller, Vec<EndedSession>)>;
+
+    fn callers(count: usize) -> (Asked, Vec<Receiver<Delivery>>) {
         let thread = std::thread::current().id();
         let caller = |(reply, answer)| ((Caller { reply, thread }, Vec::new()), answer);
         std::iter::repeat_with(channel).take(count).map(caller).unzip()
