@@ -42,8 +42,8 @@ use writer::Shared;
 ///   until the database could be opened again, which is tried by itself, at first after 100 ms, at last every 5 s. An order that
 ///   was refused so may or may not have been carried out once the store is back.
 /// - **Overload.** At most 16,384 operations wait; more are refused with [`StoreUnavailable`] at once.
-/// - **Memory.** Up to 64 MiB of blocks from the disk, and the records written last: about 64 MiB that are being collected, up to
-///   128 MiB while the disk cannot keep up, and as much twice over that is being written out; then callers wait.
+/// - **Memory.** Up to 64 MiB of blocks from the disk, and the records written last: about 24 MiB that are being collected, up to
+///   48 MiB while the disk cannot keep up, and as much twice over that is being written out; then callers wait.
 ///
 /// No async runtime is needed. Dropping it answers everything that still waits, syncs, and gives the directory free
 /// before it returns.
