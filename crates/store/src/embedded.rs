@@ -1,7 +1,7 @@
 //! Sessions in an embedded database (fjall) on this machine's disk.
 //!
 //! Follow one sign-out: [`FjallStore`] puts the order into the `queue`, the `writer` takes everything that waits and lets a
-//! `group` decide it, the `engine` commits and syncs, the answers go out. Readings go to the `engine` directly.
+//! `group` decide it, the `engine` commits and syncs, a `wakeup` sends the answers out. Readings go to the `engine` directly.
 
 mod due;
 mod engine;
@@ -11,8 +11,8 @@ mod outbox;
 mod queue;
 mod reading;
 mod record;
-mod relay;
 mod table;
+mod wakeup;
 mod writer;
 
 use std::fmt;
@@ -33,8 +33,8 @@ use due::Due;
 use engine::Engine;
 pub use engine::OpenFault;
 use queue::{End, Job};
-use relay::{Caller, Delivery};
 use table::Table;
+use wakeup::{Caller, Reply};
 use writer::Shared;
 
 /// Keeps everything in one directory of this machine; one process at a time.
@@ -46,8 +46,8 @@ use writer::Shared;
 ///   until the database could be opened again, which is tried by itself, at first after 100 ms, at last every 5 s. An order that
 ///   was refused so may or may not have been carried out once the store is back.
 /// - **Overload.** At most 16,384 operations wait; more are refused with [`StoreUnavailable`] at once.
-/// - **Memory.** Up to 64 MiB of blocks from the disk, and for each of the four large tables about 4 MiB that are being filled
-///   and as much twice over that is being written out; up to 32 MiB each while the disk cannot keep up, and then callers wait.
+/// - **Memory.** Up to 64 MiB of blocks from the disk, and the records written last: about 24 MiB that are being collected, up to
+///   48 MiB while the disk cannot keep up, and as much twice over that is being written out; then callers wait.
 ///   Besides, some 150 bytes for each delivery that is pending.
 /// - **Leases** of deliveries are not written down: after a restart, and after a failure as above, everything that is pending can be
 ///   leased at once, and nothing can be settled any more under a lease from before.
@@ -133,7 +133,7 @@ impl SessionStore for FjallStore {
         let (reply, answer) = oneshot::channel();
         let caller = Caller { reply, thread: std::thread::current().id() };
         self.shared.queue.push_end(End { order, caller })?;
-        answer.await.map(Delivery::into_ended).map_err(|_| StoreUnavailable)
+        answer.await.map(Reply::into_ended).map_err(|_| StoreUnavailable)
     }
 
     async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {

@@ -27,7 +27,7 @@ const JOURNALS: u64 = 256 << 20;
 const CACHE: u64 = 64 << 20;
 /// A table in memory is turned over to disk at this size: a compromise. A sign-out writes to random places of it, which is
 /// quicker the smaller it is; but every turn-over brings sorting, and with it the slow answers (docs/performance.md).
-const MEMTABLE: u64 = 64 << 20;
+const MEMTABLE: u64 = 24 << 20;
 /// ...and at the latest at this size, even if that takes waiting for the disk.
 const MEMTABLE_LIMIT: u64 = 2 * MEMTABLE;
 /// fjall stops its writer, without looking whether the flusher is still alive, at four tables that wait for the flusher

@@ -20,8 +20,8 @@ use super::index::{IndexKey, Members, SignOns};
 use super::queue::{Job, Stale};
 use super::reading;
 use super::record::{self, CredentialRecord, RecordFault, SessionRecord};
-use super::relay::{self, Caller, Relay};
 use super::table::Table;
+use super::wakeup::{self, Caller, Wakeup};
 
 /// How many keys one operation writes, roughly.
 const KEYS: usize = 5;
@@ -109,8 +109,8 @@ impl<'e> Group<'e> {
     }
 
     /// Makes everything durable at once, then visible, then answers. On an error it calls `withdraw` and then lets all
-    /// callers know at once that they get no answer. What comes back is to be sent a little later, see [`relay::answer`].
-    pub(super) fn commit(mut self, withdraw: &impl Fn()) -> fjall::Result<Vec<Relay>> {
+    /// callers know at once that they get no answer. What comes back is to be sent a little later, see [`wakeup::answer`].
+    pub(super) fn commit(mut self, withdraw: &impl Fn()) -> fjall::Result<Vec<Wakeup>> {
         for (key, sessions) in std::mem::take(&mut self.sign_ons).changed() {
             if sessions.is_empty() {
                 self.remove(Table::SignOns, key.as_bytes())
@@ -123,7 +123,7 @@ impl<'e> Group<'e> {
             if listed { self.members.add(key, session) } else { self.members.remove(key, session) }
         }
         self.answers.into_iter().for_each(Answer::send);
-        Ok(relay::answer(self.ended_for))
+        Ok(wakeup::answer(self.ended_for))
     }
 
     fn write(&mut self, table: Table, key: impl AsRef<[u8]>, value: impl Into<Slice>) {

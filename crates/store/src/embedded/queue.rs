@@ -11,7 +11,7 @@ use logout_core::store::{EndOrder, Opened, StoreUnavailable};
 use logout_core::time::Timestamp;
 use tokio::sync::oneshot::Sender;
 
-use super::relay::Caller;
+use super::wakeup::Caller;
 
 /// More than this is refused rather than queued: at the speed of any disk worth the name the last of them would wait for
 /// about a second, and a caller who is told so at once can try again, while one who waits only makes the queue longer.

@@ -12,12 +12,12 @@ use super::engine::{Engine, OpenFault};
 use super::group::{Decided, Group};
 use super::index::Members;
 use super::queue::{Queue, Waiting};
-use super::relay::Relay;
+use super::wakeup::Wakeup;
 
 /// A group is committed when it has grown to this, so that the first of many need not wait for the last.
 const GROUP: usize = 512;
 /// A caller that was woken to pass answers on to others gets this long before the writer does it.
-const RELAY: Duration = Duration::from_millis(1);
+const PASS_ON: Duration = Duration::from_millis(1);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 
@@ -47,7 +47,7 @@ impl Shared {
 /// Serves the queue until it is closed and empty.
 pub(super) fn run(shared: &Shared, path: PathBuf, due: Due) {
     let _guard = Leaving(shared);
-    let mut writer = Writer { shared, path, members: Members::default(), due, relays: Vec::new(), down: None };
+    let mut writer = Writer { shared, path, members: Members::default(), due, wakeups: Vec::new(), down: None };
     let mut waiting = Waiting::default();
     while shared.queue.take(&mut waiting, writer.patience()) {
         writer.serve(&mut waiting);
@@ -60,7 +60,7 @@ struct Writer<'s> {
     members: Members,
     due: Due,
     /// Answers of the last groups that one of their callers has been woken to pass on.
-    relays: Vec<Relay>,
+    wakeups: Vec<Wakeup>,
     down: Option<Down>,
 }
 
@@ -73,25 +73,25 @@ struct Down {
 impl Writer<'_> {
     /// How long it may wait for something to come.
     fn patience(&self) -> Option<Duration> {
-        let relays = (!self.relays.is_empty()).then_some(RELAY);
+        let wakeups = (!self.wakeups.is_empty()).then_some(PASS_ON);
         let down = self.down.as_ref().map(|down| down.next.saturating_duration_since(Instant::now()));
-        relays.into_iter().chain(down).min()
+        wakeups.into_iter().chain(down).min()
     }
 
     /// Leaves `waiting` empty; whoever got no answer learns that the store is not available.
     fn serve(&mut self, waiting: &mut Waiting) {
-        let overdue = take(&mut self.relays);
+        let overdue = take(&mut self.wakeups);
         if let Some(engine) = self.engine() {
             // Readers are turned away before anybody hears of the failure, so that nobody who has heard of it can still
             // be told something that the disk may not bear out.
             let withdraw = || drop(self.shared.set_engine(None));
-            let committed = commit_all(&engine, &mut self.members, &mut self.due, &mut self.relays, waiting, &withdraw);
+            let committed = commit_all(&engine, &mut self.members, &mut self.due, &mut self.wakeups, waiting, &withdraw);
             if let Err(fault) = committed {
                 log::error!("the session store could not write and is not available until it can again: {fault}");
                 self.close(engine);
             }
         }
-        overdue.iter().for_each(Relay::send);
+        overdue.iter().for_each(Wakeup::send);
         waiting.ends.clear();
         waiting.others.clear();
     }
@@ -139,7 +139,7 @@ impl Writer<'_> {
 
 impl Drop for Writer<'_> {
     fn drop(&mut self) {
-        self.relays.iter().for_each(Relay::send);
+        self.wakeups.iter().for_each(Wakeup::send);
     }
 }
 
@@ -147,7 +147,7 @@ fn commit_all(
     engine: &Engine,
     members: &mut Members,
     due: &mut Due,
-    relays: &mut Vec<Relay>,
+    wakeups: &mut Vec<Wakeup>,
     waiting: &mut Waiting,
     withdraw: &impl Fn(),
 ) -> fjall::Result<()> {
@@ -158,7 +158,7 @@ fn commit_all(
             let _ = StoreUnavailable::from(fault);
         }
         if group.len() >= GROUP {
-            relays.extend(group.commit(withdraw)?);
+            wakeups.extend(group.commit(withdraw)?);
             group = Group::new(engine, members, due, expected);
         }
     }
@@ -177,12 +177,12 @@ fn commit_all(
                 }
             };
             if conflict || group.len() >= GROUP {
-                relays.extend(group.commit(withdraw)?);
+                wakeups.extend(group.commit(withdraw)?);
                 group = Group::new(engine, members, due, expected);
             }
         }
     }
-    relays.extend(group.commit(withdraw)?);
+    wakeups.extend(group.commit(withdraw)?);
     Ok(())
 }
 

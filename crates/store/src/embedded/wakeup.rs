@@ -12,24 +12,24 @@ use tokio::sync::oneshot::Sender;
 
 /// Whom to answer, and from which thread was asked.
 pub(super) struct Caller {
-    pub(super) reply: Sender<Delivery>,
+    pub(super) reply: Sender<Reply>,
     pub(super) thread: ThreadId,
 }
 
 /// An answer, and the way to those of the same thread that go with it. They are sent when this one has been received, or is
 /// dropped for whatever reason.
-pub(super) struct Delivery {
+pub(super) struct Reply {
     ended: Vec<EndedSession>,
-    others: Option<Relay>,
+    others: Option<Wakeup>,
 }
 
-impl Delivery {
+impl Reply {
     pub(super) fn into_ended(mut self) -> Vec<EndedSession> {
         take(&mut self.ended)
     }
 }
 
-impl Drop for Delivery {
+impl Drop for Reply {
     fn drop(&mut self) {
         if let Some(others) = self.others.take() {
             others.send();
@@ -37,38 +37,41 @@ impl Drop for Delivery {
     }
 }
 
-/// Answers that wait for somebody to send them.
-#[derive(Clone, Default)]
-pub(super) struct Relay(Arc<Mutex<Vec<(Sender<Delivery>, Vec<EndedSession>)>>>);
+/// What an order ended, and the way to its caller.
+type Unsent = (Sender<Reply>, Vec<EndedSession>);
 
-impl Relay {
+/// Answers that wait for somebody to send them.
+#[derive(Clone)]
+pub(super) struct Wakeup(Arc<Mutex<Vec<Unsent>>>);
+
+impl Wakeup {
     /// Sends what has not been sent.
     pub(super) fn send(&self) {
         let waiting = take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for (reply, ended) in waiting {
             // A caller who has gone away is no fault: what was asked is done.
-            drop(reply.send(Delivery { ended, others: None }));
+            drop(reply.send(Reply { ended, others: None }));
         }
     }
 }
 
 /// Answers all; what comes back is to be sent a little later, in case the one who was woken never looks.
-pub(super) fn answer(ended: Vec<(Caller, Vec<EndedSession>)>) -> Vec<Relay> {
-    let mut threads: Vec<(ThreadId, Vec<_>)> = Vec::with_capacity(2);
+pub(super) fn answer(ended: Vec<(Caller, Vec<EndedSession>)>) -> Vec<Wakeup> {
+    let mut threads: Vec<(ThreadId, Vec<Unsent>)> = Vec::with_capacity(2);
     for (Caller { reply, thread }, ended) in ended {
         match threads.iter_mut().find(|(known, _)| *known == thread) {
             Some((_, callers)) => callers.push((reply, ended)),
             None => threads.push((thread, vec![(reply, ended)])),
         }
     }
-    let mut relays = Vec::with_capacity(threads.len());
+    let mut wakeups = Vec::with_capacity(threads.len());
     for (_, mut callers) in threads {
         let Some((first, ended)) = callers.pop() else { continue };
-        let others = (!callers.is_empty()).then(|| Relay(Arc::new(Mutex::new(callers))));
-        relays.extend(others.clone());
-        drop(first.send(Delivery { ended, others }));
+        let others = (!callers.is_empty()).then(|| Wakeup(Arc::new(Mutex::new(callers))));
+        wakeups.extend(others.clone());
+        drop(first.send(Reply { ended, others }));
     }
-    relays
+    wakeups
 }
 
 #[cfg(test)]
@@ -77,13 +80,15 @@ mod tests {
 
     use super::*;
 
-    fn callers(count: usize) -> (Vec<(Caller, Vec<EndedSession>)>, Vec<Receiver<Delivery>>) {
+    type Asked = Vec<(Caller, Vec<EndedSession>)>;
+
+    fn callers(count: usize) -> (Asked, Vec<Receiver<Reply>>) {
         let thread = std::thread::current().id();
         let caller = |(reply, answer)| ((Caller { reply, thread }, Vec::new()), answer);
         std::iter::repeat_with(channel).take(count).map(caller).unzip()
     }
 
-    fn answered(answers: &mut [Receiver<Delivery>]) -> Vec<bool> {
+    fn answered(answers: &mut [Receiver<Reply>]) -> Vec<bool> {
         answers.iter_mut().map(|answer| answer.try_recv().is_ok()).collect()
     }
 
@@ -116,8 +121,8 @@ mod tests {
     #[test]
     fn one_that_never_looks_keeps_nobody_waiting_for_long() {
         let (asked, mut answers) = callers(3);
-        for relay in answer(asked) {
-            relay.send();
+        for wakeup in answer(asked) {
+            wakeup.send();
         }
         assert_eq!(answered(&mut answers), [true, true, true]);
     }
