@@ -22,18 +22,18 @@ struct IndexPage<'a> {
 }
 
 #[derive(Clone, Debug)]
-struct PlatformCard {
-    name: String,
-    vendor: &'static str,
-    base: String,
-    endpoints: Vec<EndpointRow>,
+pub(crate) struct PlatformCard {
+    pub(crate) name: String,
+    pub(crate) vendor: &'static str,
+    pub(crate) base: String,
+    pub(crate) endpoints: Vec<EndpointRow>,
 }
 
 #[derive(Clone, Debug)]
-struct EndpointRow {
-    methods: String,
-    path: String,
-    signs_out: bool,
+pub(crate) struct EndpointRow {
+    pub(crate) methods: String,
+    pub(crate) path: String,
+    pub(crate) signs_out: bool,
 }
 
 struct PersonRow {
@@ -54,6 +54,16 @@ pub(crate) struct Index {
 impl Index {
     pub(crate) fn new(platforms: &[MountedPlatform], ports: Ports, names_people: bool) -> Self {
         Self { platforms: platforms.iter().map(card).collect(), ports, names_people }
+    }
+
+    /// What the platforms share.
+    pub(crate) fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// The platforms, with the endpoints that are served here.
+    pub(crate) fn platforms(&self) -> &[PlatformCard] {
+        &self.platforms
     }
 
     pub(crate) async fn answer(index: web::Data<Self>) -> HttpResponse {
@@ -99,7 +109,7 @@ fn card(mounted: &MountedPlatform) -> PlatformCard {
         signs_out,
     };
     let sign_outs = mounted.provider.endpoints().iter().map(|endpoint| row(endpoint, true));
-    let logins = mounted.provider.login_endpoints().iter().map(|endpoint| row(endpoint, false));
+    let logins = mounted.login_endpoints().iter().map(|endpoint| row(endpoint, false));
     PlatformCard {
         name: platform.name.to_string(),
         vendor: mounted.provider.vendor().name(),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::ServeArgs;
-use crate::config::Config;
+use crate::config::LogFormat;
 use crate::server::{Hub, Options, StartFault};
 use crate::{COMPILED, logging};
 
@@ -20,7 +20,8 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         Err(errors) => return failed(2, &errors),
     };
     let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store: None };
-    until_told_to_stop(config, options, |hub| Addresses::of(hub).line())
+    let log_format = config.server.log_format;
+    until_told_to_stop(log_format, || Hub::start(config, options), |hub| Addresses::of(hub).line(), Hub::stop)
 }
 
 /// Where a hub listens, as the first line of its output says it.
@@ -41,22 +42,27 @@ impl Addresses {
     }
 }
 
-/// Starts a hub, prints its greeting, and runs it until SIGTERM or ctrl-c; requests in flight are answered first.
-pub(crate) fn until_told_to_stop(config: Config, options: Options, greeting: impl FnOnce(&Hub) -> String) -> ExitCode {
-    logging::start(config.server.log_format);
+/// Starts what is to be served, prints its greeting, and runs it until SIGTERM or ctrl-c; then stops it.
+pub(crate) fn until_told_to_stop<S>(
+    log_format: LogFormat,
+    start: impl AsyncFnOnce() -> Result<S, StartFault>,
+    greeting: impl FnOnce(&S) -> String,
+    stop: impl AsyncFnOnce(S),
+) -> ExitCode {
+    logging::start(log_format);
     let outcome = actix_web::rt::System::new().block_on(async {
         // Installed before anybody learns that the hub is up, so that no signal finds the default, deadly answer.
         let (mut terminated, mut interrupted) =
             (signal(SignalKind::terminate()).map_err(StartFault::Serve)?, signal(SignalKind::interrupt()).map_err(StartFault::Serve)?);
-        let hub = Hub::start(config, options).await?;
+        let served = start().await?;
         // Nobody may be reading any more; the hub serves all the same.
-        let _ = std::io::stdout().write_all(greeting(&hub).as_bytes()).and_then(|()| std::io::stdout().flush());
+        let _ = std::io::stdout().write_all(greeting(&served).as_bytes()).and_then(|()| std::io::stdout().flush());
         tokio::select! {
             _ = terminated.recv() => {}
             _ = interrupted.recv() => {}
         }
         log::info!("stopping: requests in flight are answered first");
-        hub.stop().await;
+        stop(served).await;
         Ok::<_, StartFault>(())
     });
     match outcome {

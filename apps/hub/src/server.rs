@@ -7,25 +7,26 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
-use logout_actix::{Limits, Mount, MountedPlatform, TrustedProxies};
-use logout_core::SessionAuthority;
 use logout_core::authority::Ports;
-use logout_core::cors::OriginList;
 use logout_core::housekeeping::Housekeeping;
-use logout_core::ports::Clock;
+use logout_core::outbox::{Outbox, Store};
+use logout_core::ports::{Clock, Deliveries, NoDeliveries, ReceiptPages, Seal};
 use logout_core::store::{MemoryStore, SessionStore};
-use logout_identity::{AccountFault, JwtTokens, PasswordAccounts, SystemClock};
+use logout_identity::{
+    AccountFault, JwtTokens, PasswordAccounts, ReceiptLandings, ReceiptSecrets, ReceiptSigner, SealKeys, SystemClock,
+};
+use logout_relay::{Backoff, Relay, RelaySettings};
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::admin::{self, AdminGuard};
-use crate::config::{AccountConfig, Config, ConfigErrors, PlatformConfig, admin_token};
+use crate::admin::{self, AdminGuard, AdminState};
+use crate::config::{AccountConfig, Config, ConfigErrors, SingleLogoutConfig, admin_token};
+use crate::front::Front;
 use crate::index::Index;
+use crate::platforms::Platforms;
+use crate::receipt_page::ReceiptPage;
 use crate::stores::{self, StoreFault};
-use crate::{tls, vendors};
-
-/// Paths that the hub keeps for itself on every host.
-const RESERVED: &[&str] = &["/", "/receipts/"];
+use crate::tls;
 /// How many records one step of housekeeping looks at.
 const SWEEP_STEP: usize = 10_000;
 
@@ -59,6 +60,9 @@ pub enum StartFault {
     /// No URL can be made of the address.
     #[error("server.public_url must be given: no URL can be made of {0}")]
     PublicUrl(SocketAddr),
+    /// The keys that upstreams' credentials are sealed with cannot be read or made.
+    #[error("server.seal_key_file: {0}")]
+    SealKeys(#[from] logout_identity::SealKeyFault),
     /// The server could not be started.
     #[error("cannot serve: {0}")]
     Serve(std::io::Error),
@@ -83,7 +87,7 @@ pub struct Options {
     /// Whether the index page, which anybody may read, says who is signed in.
     pub names_people: bool,
     /// A store that is already open, instead of the configured one.
-    pub store: Option<Arc<dyn SessionStore>>,
+    pub store: Option<Arc<dyn Store>>,
 }
 
 /// A hub that listens.
@@ -97,6 +101,7 @@ pub struct Hub {
     pub public_url: Url,
     /// What its platforms share.
     pub ports: Ports,
+    relay: Option<Relay>,
     scheme: &'static str,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     housekeeping: JoinHandle<()>,
@@ -108,6 +113,11 @@ impl Hub {
     /// # Errors
     /// Anything that keeps the hub from serving all that is configured.
     pub async fn start(config: Config, options: Options) -> Result<Self, StartFault> {
+        Self::start_behind(Front::default(), config, options).await
+    }
+
+    /// The same, with a page of its own in place of the index.
+    pub(crate) async fn start_behind(front: Front, config: Config, options: Options) -> Result<Self, StartFault> {
         let public = options.listener.map_or_else(|| listen(config.server.listen), Ok)?;
         let admin = listen(config.admin.listen)?;
         let address = public.local_addr().map_err(StartFault::Serve)?;
@@ -115,20 +125,47 @@ impl Hub {
         let public_url = public_url(&config, address)?;
         let token = admin_token(&config.admin.token_file).map_err(StartFault::AdminToken)?;
 
+        let check_token = admin_token(&config.admin.check_token_file).map_err(StartFault::AdminToken)?;
+
+        let platforms = Platforms::set_up(&config, &public_url)?;
         let store = options.store.map_or_else(|| stores::open(&config.store.url), Ok)?;
         let tokens = Arc::new(JwtTokens::load(&*store, &*options.clock).await?);
         let accounts = Arc::new(PasswordAccounts::new(config.accounts.iter().map(AccountConfig::to_account).collect())?);
-        let ports = Ports::of_stand_ins(accounts, options.clock, store, tokens.clone());
-        let mount = mount(&config, &public_url, &ports)?;
+        let secrets = ReceiptSecrets::load(&*store).await?;
+        let signer = Arc::new(ReceiptSigner::load(&*store, options.clock.now(), config.receipts.retention).await?);
+        let upstreams = platforms.upstreams();
+        let (seal, relay) = if upstreams.is_empty() {
+            (None, None)
+        } else {
+            let seal: Arc<dyn Seal> = Arc::new(SealKeys::load_or_generate(&config.server.seal_key_file)?);
+            let settings = relay_settings(&config.single_logout);
+            let relay = Relay::start(settings, store.clone(), options.clock.clone(), seal.clone(), upstreams);
+            (Some(seal), Some(relay))
+        };
+        let landings = config.single_logout.show_receipt.then(|| ReceiptLandings::new(secrets.clone(), public_url.as_str()));
+        let landings = landings.transpose().map_err(|_| StartFault::PublicUrl(address))?;
+        let ports = Ports {
+            deliveries: relay.clone().map_or_else(|| Arc::new(NoDeliveries) as Arc<dyn Deliveries>, |relay| Arc::new(relay)),
+            seal,
+            receipt_pages: landings.map(|landings| Arc::new(landings) as Arc<dyn ReceiptPages>),
+            ..Ports::of_stand_ins(accounts, options.clock, store.clone(), tokens.clone())
+        };
+        let (mount, known) = platforms.mount(&config, &ports)?;
         let index = web::Data::new(Index::new(mount.platforms(), ports.clone(), options.names_people));
+        let outbox: Arc<dyn Outbox> = store;
+        let receipt_page = web::Data::new(ReceiptPage { ports: ports.clone(), outbox: outbox.clone(), secrets });
 
         let grace = config.server.shutdown_timeout;
         let server = HttpServer::new(move || {
             App::new()
                 .configure(mount.clone().routes())
                 .app_data(index.clone())
+                .configure(|config| front.configure(config))
                 .route("/", web::get().to(Index::answer))
                 .route("/", web::head().to(Index::answer))
+                .app_data(receipt_page.clone())
+                .route("/receipts/{secret}", web::get().to(ReceiptPage::answer))
+                .route("/receipts/{secret}", web::head().to(ReceiptPage::answer))
                 .default_service(web::to(|| async { HttpResponse::NotFound().body("not found") }))
         })
         .workers(config.server.workers.map_or_else(default_workers, NonZeroUsize::get))
@@ -140,18 +177,20 @@ impl Hub {
         };
         let server = server.map_err(StartFault::Serve)?.run();
 
-        let (guard, admin_ports) = (web::Data::new(AdminGuard::new(&token, admin_address)), web::Data::new(ports.clone()));
+        let guard = web::Data::new(AdminGuard::new(&token, &check_token, admin_address));
+        let state = web::Data::new(AdminState { ports: ports.clone(), outbox, platforms: known, relay: relay.clone(), signer: signer.clone() });
         let admin_server =
-            HttpServer::new(move || App::new().app_data(guard.clone()).app_data(admin_ports.clone()).configure(admin::routes))
-                .workers(1)
+            HttpServer::new(move || App::new().app_data(guard.clone()).app_data(state.clone()).configure(admin::routes))
+                // Reverse proxies ask here before every request that they let through.
+                .workers(config.server.workers.map_or_else(default_workers, NonZeroUsize::get))
                 .shutdown_timeout(grace.as_secs())
                 .disable_signals();
         let admin = admin_server.listen(admin).map_err(StartFault::Serve)?.run();
 
         let servers = [server, admin].into_iter().map(|server| (server.handle(), tokio::task::spawn_local(server))).collect();
         let housekeeping =
-            tokio::task::spawn_local(keep_house(ports.clone(), tokens, config.receipts.retention, config.sessions.sweep_interval));
-        Ok(Self { address, admin_address, public_url, ports, scheme: scheme(&config), servers, housekeeping })
+            tokio::task::spawn_local(keep_house(ports.clone(), tokens, signer, config.receipts.retention, config.sessions.sweep_interval));
+        Ok(Self { address, admin_address, public_url, ports, relay, scheme: scheme(&config), servers, housekeeping })
     }
 
     /// The address of the platforms, as a URL without a slash at its end.
@@ -168,6 +207,9 @@ impl Hub {
             if let Ok(Err(fault)) = server.await {
                 log::error!(fault:%; "a listener failed");
             }
+        }
+        if let Some(relay) = self.relay {
+            relay.stop().await;
         }
     }
 }
@@ -201,36 +243,42 @@ pub fn check(config: &Config) -> Result<(), StartFault> {
     let tokens = actix_web::rt::System::new().block_on(JwtTokens::load(&*store, &*clock))?;
     let accounts = PasswordAccounts::new(config.accounts.iter().map(AccountConfig::to_account).collect())?;
     let ports = Ports::of_stand_ins(Arc::new(accounts), clock, store, Arc::new(tokens));
-    mount(config, &public_url(config, config.server.listen)?, &ports)?;
+    Platforms::set_up(config, &public_url(config, config.server.listen)?)?.mount(config, &ports)?;
     config.server.tls.as_ref().map(tls::server_config).transpose()?;
     Ok(())
 }
 
-fn mount(config: &Config, public_url: &Url, ports: &Ports) -> Result<Mount, StartFault> {
-    let set_up = |platform: &PlatformConfig| {
-        let common = platform.platform(public_url, &config.sessions, &config.redirects);
-        let provider = vendors::provider(platform, &common).map_err(ConfigErrors::from)?;
-        Ok::<_, StartFault>(MountedPlatform {
-            provider,
-            sessions: SessionAuthority::new(Arc::new(common), ports.clone()),
-            host: platform.host.clone(),
-            cors_origins: OriginList::new(&platform.cors_origins),
-            require_same_site: platform.require_same_site,
-        })
-    };
-    let platforms = config.platforms.iter().map(set_up).collect::<Result<_, _>>()?;
-    let proxies = TrustedProxies::parse(&config.server.trusted_proxies).map_err(StartFault::Proxy)?;
-    let limits = Limits { body: config.server.max_body.get(), ..Limits::default() };
-    Ok(Mount::with(platforms, RESERVED, proxies, limits)?)
+fn relay_settings(config: &SingleLogoutConfig) -> RelaySettings {
+    let pauses = RelaySettings::default().breaker_pause;
+    RelaySettings {
+        wait: config.wait,
+        call_timeout: config.attempt_timeout,
+        max_in_flight: config.max_in_flight.get(),
+        verify: config.verify,
+        retry: Backoff { first: config.first_retry, cap: config.last_retry },
+        give_up_after: config.give_up_after,
+        first_sight_rate: config.first_sight_rate.get(),
+        first_sight_kept: config.first_sight_kept,
+        first_sight_give_up_after: config.first_sight_give_up_after,
+        // Whoever wants few pauses between attempts wants an upstream that is back to be found soon, too.
+        breaker_pause: Backoff { first: pauses.first.min(config.last_retry), cap: pauses.cap.min(config.last_retry) },
+        ..RelaySettings::default()
+    }
 }
 
-async fn keep_house(ports: Ports, tokens: Arc<JwtTokens>, receipts_kept: Duration, interval: Duration) {
+async fn keep_house(
+    ports: Ports,
+    tokens: Arc<JwtTokens>,
+    signer: Arc<ReceiptSigner>,
+    receipts_kept: Duration,
+    interval: Duration,
+) {
     let mut housekeeping = Housekeeping::new(ports.clone(), receipts_kept, SWEEP_STEP);
     let mut failing = false;
     loop {
         tokio::time::sleep(interval).await;
         let now = ports.clock.now();
-        let rotated = tokens.rotate(&*ports.store, now).await;
+        let rotated = tokens.rotate(&*ports.store, now).await.and(signer.rotate(&*ports.store, now).await);
         let mut step = housekeeping.step().await;
         while matches!(step, Ok(done) if !done.finished) {
             tokio::task::yield_now().await;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use logout_core::store::{MemoryStore, SessionStore};
+use logout_core::outbox::Store;
+use logout_core::store::MemoryStore;
 
 use crate::config::StoreUrl;
 
@@ -24,7 +25,7 @@ pub struct StoreFault {
 ///
 /// # Errors
 /// The store cannot be opened, or is not compiled in.
-pub(crate) fn open(url: &StoreUrl) -> Result<Arc<dyn SessionStore>, StoreFault> {
+pub(crate) fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreFault> {
     let fault = |problem: String| StoreFault { url: url.to_string(), problem };
     match url {
         StoreUrl::Memory => Ok(Arc::new(MemoryStore::new())),

@@ -6,7 +6,7 @@ compile_error!("logout-hub speaks for no vendor: enable at least one vendor feat
 use std::sync::Arc;
 
 use logout_core::platform::{Platform, SetUpFault};
-use logout_core::{LoginProvider, Vendor};
+use logout_core::{LoginProvider, UpstreamLogout, Vendor};
 
 use crate::config::{ConfigError, PlatformConfig};
 
@@ -22,21 +22,35 @@ pub(crate) const COMPILED: &[Vendor] = &[
     Vendor::Wix,
 ];
 
-/// The provider of a platform, set up from the vendor's own keys.
+/// What speaks for a platform: as a stand-in, and to a real instance.
+#[derive(Clone, Debug)]
+pub(crate) struct Adapter {
+    pub(crate) provider: Arc<dyn LoginProvider>,
+    pub(crate) upstream: Arc<dyn UpstreamLogout>,
+}
+
+impl Adapter {
+    fn of<P: LoginProvider + UpstreamLogout>(provider: P) -> Self {
+        let provider = Arc::new(provider);
+        Self { upstream: provider.clone(), provider }
+    }
+}
+
+/// The adapter of a platform, set up from the vendor's own keys.
 ///
 /// # Errors
 /// Where in the configuration the fault is.
-pub(crate) fn provider(config: &PlatformConfig, platform: &Platform) -> Result<Arc<dyn LoginProvider>, ConfigError> {
+pub(crate) fn adapter(config: &PlatformConfig, platform: &Platform) -> Result<Adapter, ConfigError> {
     let fault = |fault: SetUpFault| config.error(Some(fault.key()), fault.problem());
     match config.vendor {
         #[cfg(feature = "assets")]
-        Vendor::Assets => Ok(Arc::new(logout_assets::AssetsProvider::new(config.vendor_keys()?, platform).map_err(fault)?)),
+        Vendor::Assets => Ok(Adapter::of(logout_assets::AssetsProvider::new(config.vendor_keys()?, platform).map_err(fault)?)),
         #[cfg(feature = "hcl-dx")]
-        Vendor::HclDx => Ok(Arc::new(logout_hcl_dx::HclDxProvider::new(config.vendor_keys()?, platform).map_err(fault)?)),
+        Vendor::HclDx => Ok(Adapter::of(logout_hcl_dx::HclDxProvider::new(config.vendor_keys()?, platform).map_err(fault)?)),
         #[cfg(feature = "sitefinity")]
-        Vendor::Sitefinity => Ok(Arc::new(logout_sitefinity::SitefinityProvider::new(config.vendor_keys()?, platform).map_err(fault)?)),
+        Vendor::Sitefinity => Ok(Adapter::of(logout_sitefinity::SitefinityProvider::new(config.vendor_keys()?, platform).map_err(fault)?)),
         #[cfg(feature = "wix")]
-        Vendor::Wix => Ok(Arc::new(logout_wix::WixProvider::new(config.vendor_keys()?, platform).map_err(fault)?)),
+        Vendor::Wix => Ok(Adapter::of(logout_wix::WixProvider::new(config.vendor_keys()?, platform).map_err(fault)?)),
         #[allow(unreachable_patterns, reason = "reached where a vendor is not compiled in")]
         _ => Err(config.error(Some("vendor"), "not compiled in")),
     }

@@ -7,6 +7,8 @@ mod guard;
 mod problem;
 mod views;
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, web};
 use logout_core::authority::Ports;
 use logout_core::platform::PlatformName;
@@ -17,6 +19,21 @@ use serde::Deserialize;
 
 pub(crate) use guard::AdminGuard;
 use problem::Problem;
+
+/// What the admin listener works on.
+#[derive(Clone, Debug)]
+pub(crate) struct AdminState {
+    /// What all platforms share.
+    pub(crate) ports: Ports,
+    /// What is to be told to upstreams.
+    pub(crate) outbox: Arc<dyn Outbox>,
+    /// The platforms.
+    pub(crate) platforms: Vec<KnownPlatform>,
+    /// Carries deliveries; absent where no platform has an upstream.
+    pub(crate) relay: Option<Relay>,
+    /// Signs receipts.
+    pub(crate) signer: Arc<ReceiptSigner>,
+}
 
 const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1_000;

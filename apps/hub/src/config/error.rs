@@ -101,9 +101,6 @@ pub enum Fault {
         /// Why.
         reason: String,
     },
-    /// A platform in front of a real instance.
-    #[error("`upstream` is not supported by this version: platforms are served by the hub itself")]
-    Upstream,
 }
 
 struct Suggestion<'a>(Option<&'a str>, &'a [String]);

@@ -8,6 +8,7 @@ mod account;
 mod document;
 pub mod environment;
 mod error;
+mod person;
 mod platform;
 mod print;
 mod secrets;
@@ -28,11 +29,12 @@ use toml::de::{DeTable, DeValue};
 
 pub use account::AccountConfig;
 pub use error::{ConfigError, ConfigErrors, Fault, Place};
+pub use person::{PersonConfig, PersonSource};
 pub use platform::{COMMON_KEYS, PlatformConfig};
 pub use secrets::admin_token;
 pub(crate) use secrets::without_newline;
 pub use sections::{
-    AdminConfig, LogFormat, ReceiptsConfig, RedirectsConfig, ServerConfig, SessionsConfig, StoreConfig, StoreUrl, TlsConfig,
+    AdminConfig, LogFormat, ReceiptsConfig, RedirectsConfig, ServerConfig, SessionsConfig, SingleLogoutConfig, StoreConfig, StoreUrl, TlsConfig,
 };
 
 use document::{Document, Node};
@@ -40,7 +42,7 @@ use error::nearest;
 use sections::StoreKeys;
 
 /// Tables that stand in a configuration once.
-const SECTIONS: [&str; 6] = ["admin", "receipts", "redirects", "server", "sessions", "store"];
+const SECTIONS: [&str; 7] = ["admin", "receipts", "redirects", "server", "sessions", "single_logout", "store"];
 /// Tables that may be repeated.
 const LISTS: [&str; 2] = ["account", "platform"];
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// How long receipts are kept.
     pub receipts: ReceiptsConfig,
+    /// How sign-outs reach the real instances behind platforms.
+    pub single_logout: SingleLogoutConfig,
     /// Where sign-outs may lead, at every platform.
     pub redirects: RedirectsConfig,
     /// Who may log in to stand-in platforms.
@@ -127,12 +131,15 @@ impl Reader {
             tls.certificate_file = document.resolve(&tls.certificate_file);
             tls.key_file = document.resolve(&tls.key_file);
         }
+        server.seal_key_file = document.resolve(&server.seal_key_file);
         let mut admin: AdminConfig = self.section(&tree, "admin");
         admin.token_file = document.resolve(&admin.token_file);
+        admin.check_token_file = document.resolve(&admin.check_token_file);
         let config = Config {
             store: self.store(&tree, compiled),
             sessions: self.section(&tree, "sessions"),
             receipts: self.section(&tree, "receipts"),
+            single_logout: self.section(&tree, "single_logout"),
             redirects: self.section(&tree, "redirects"),
             accounts: self.accounts(&tree),
             platforms: self.platforms(&tree, compiled),

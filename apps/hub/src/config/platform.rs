@@ -1,13 +1,15 @@
 //! `[[platform]]`: the keys that every vendor's platforms share, and the way to the vendor's own.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use logout_core::cookie::CookiePolicy;
 use logout_core::platform::Platform;
 use logout_core::provider::Vendor;
 use logout_core::receipt::Reach;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -16,11 +18,26 @@ use url::Url;
 use super::document::{Document, Node, platforms};
 use super::error::{ConfigError, Fault};
 use super::secrets::{of_file, read_file};
+use super::person::PersonConfig;
 use super::{Compiled, RedirectsConfig, SessionsConfig, values};
 
 /// The keys of a `[[platform]]` that are not the vendor's.
-pub const COMMON_KEYS: [&str; 11] =
-    ["cookies", "cors_origins", "host", "name", "prefix", "public_url", "reach", "redirects", "require_same_site", "upstream", "vendor"];
+pub const COMMON_KEYS: [&str; 14] = [
+    "cookies",
+    "cors_origins",
+    "host",
+    "idle_timeout",
+    "name",
+    "person",
+    "prefix",
+    "public_url",
+    "reach",
+    "redirects",
+    "require_same_site",
+    "upstream",
+    "upstream_ca_file",
+    "vendor",
+];
 
 /// One `[[platform]]`.
 #[derive(Clone, Debug, Serialize)]
@@ -47,6 +64,20 @@ pub struct PlatformConfig {
     pub cors_origins: Vec<String>,
     /// Whether sign-outs that another site caused are refused. Default: false.
     pub require_same_site: bool,
+    /// The base address of the real instance behind it. Default: none, the hub is a stand-in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<Url>,
+    /// Certificates of authorities, as PEM, that the upstream's certificate may come from besides those that everybody trusts.
+    /// Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_ca_file: Option<PathBuf>,
+    /// How its subjects are linked to persons. Default: not at all; a registration may name the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonConfig>,
+    /// How long a session may lie unused. Default: that of `[sessions]` for a stand-in; with an upstream, no limit, because the hub
+    /// sees no use unless the traffic passes the check.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "values::optional_duration")]
+    pub idle_timeout: Option<Duration>,
     #[serde(skip)]
     document: Arc<Document>,
     #[serde(skip)]
@@ -67,8 +98,14 @@ struct CommonKeys {
     prefix: String,
     #[serde(default)]
     reach: Reach,
+    #[serde(default, deserialize_with = "values::public_url")]
+    upstream: Option<Url>,
     #[serde(default)]
-    upstream: Option<IgnoredAny>,
+    upstream_ca_file: Option<PathBuf>,
+    #[serde(default)]
+    person: Option<PersonConfig>,
+    #[serde(default, deserialize_with = "values::some_duration")]
+    idle_timeout: Option<Duration>,
     #[serde(default, deserialize_with = "values::redirects")]
     redirects: Vec<String>,
     #[serde(default, deserialize_with = "values::cookies")]
@@ -84,9 +121,17 @@ impl PlatformConfig {
         let label = label(node);
         let keys: CommonKeys = document.read(&label, &part(node, |key| COMMON_KEYS.contains(&key)), &[])?;
         let at = |key: &str| node.get_ref().get(key).map_or_else(|| node.span(), |value| value.span());
-        if keys.upstream.is_some() {
-            return Err(document.error(at("upstream"), Fault::Upstream));
+        let invalid = |key: &str, reason: &str| {
+            document.error(at(key), Fault::Invalid { key: format!("{label}.{key}"), reason: reason.to_owned() })
+        };
+        if keys.upstream.is_none() {
+            for (key, given) in [("person", keys.person.is_some()), ("upstream_ca_file", keys.upstream_ca_file.is_some())] {
+                if given {
+                    return Err(invalid(key, "goes with `upstream`"));
+                }
+            }
         }
+        let person = keys.person.map(|person| person.checked(document)).transpose().map_err(|reason| invalid("person", reason))?;
         if !compiled.vendors.contains(&keys.vendor) {
             let name = keys.vendor.name().to_owned();
             return Err(document.error(at("vendor"), Fault::NotCompiled { feature: name.clone(), name }));
@@ -102,6 +147,10 @@ impl PlatformConfig {
             cookies: keys.cookies,
             cors_origins: keys.cors_origins,
             require_same_site: keys.require_same_site,
+            upstream: keys.upstream,
+            upstream_ca_file: keys.upstream_ca_file.map(|path| document.resolve(&path)),
+            person,
+            idle_timeout: keys.idle_timeout,
             document: Arc::clone(document),
             index,
         })
@@ -155,7 +204,8 @@ impl PlatformConfig {
         platform.reach = self.reach;
         platform.redirects = redirects.allow.iter().chain(&self.redirects).cloned().collect();
         platform.cookies = self.cookies.clone();
-        platform.idle_timeout = Some(sessions.idle_timeout);
+        platform.has_upstream = self.upstream.is_some();
+        platform.idle_timeout = self.idle_timeout.or((!platform.has_upstream).then_some(sessions.idle_timeout));
         platform.absolute_timeout = sessions.absolute_timeout;
         platform
     }

@@ -39,6 +39,7 @@ impl Config {
         section(&mut whole, "store", &self.store);
         section(&mut whole, "sessions", &self.sessions);
         section(&mut whole, "receipts", &self.receipts);
+        section(&mut whole, "single_logout", &self.single_logout);
         section(&mut whole, "redirects", &self.redirects);
         let accounts = self.accounts.iter().filter_map(|account| Value::try_from(account).ok());
         whole.insert("account".to_owned(), Value::Array(accounts.collect()));

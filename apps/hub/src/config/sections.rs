@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +35,9 @@ pub struct ServerConfig {
     pub workers: Option<NonZeroUsize>,
     /// The most bytes of a request's body that are read. Default: 16384.
     pub max_body: NonZeroUsize,
+    /// Where the keys lie that credentials of upstreams are sealed with, one of 32 bytes as base64 a line, the first for
+    /// sealing; generated with mode 0600 where missing and needed. Relative to the configuration's folder. Default: `seal.key`.
+    pub seal_key_file: PathBuf,
     /// How long requests that have begun may take to end after the hub was told to stop. Default: `8s`.
     #[serde(with = "values::duration")]
     pub shutdown_timeout: Duration,
@@ -50,6 +53,7 @@ impl Default for ServerConfig {
             log_format: LogFormat::Text,
             workers: None,
             max_body: const { NonZeroUsize::new(16 * 1024).unwrap() },
+            seal_key_file: "seal.key".into(),
             shutdown_timeout: Duration::from_secs(8),
         }
     }
@@ -84,11 +88,13 @@ pub struct AdminConfig {
     /// Where the API's bearer token lies; generated with mode 0600 where missing. Relative to the configuration's folder.
     /// Default: `admin.token`.
     pub token_file: PathBuf,
+    /// Where the token lies that reverse proxies present at `/check`; generated like the other. Default: `check.token`.
+    pub check_token_file: PathBuf,
 }
 
 impl Default for AdminConfig {
     fn default() -> Self {
-        Self { listen: (Ipv4Addr::LOCALHOST, 8081).into(), token_file: "admin.token".into() }
+        Self { listen: (Ipv4Addr::LOCALHOST, 8081).into(), token_file: "admin.token".into(), check_token_file: "check.token".into() }
     }
 }
 
@@ -130,6 +136,58 @@ pub struct ReceiptsConfig {
 impl Default for ReceiptsConfig {
     fn default() -> Self {
         Self { retention: Duration::from_secs(90 * 24 * 60 * 60) }
+    }
+}
+
+/// `[single_logout]`: how sign-outs reach the real instances behind platforms.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SingleLogoutConfig {
+    /// How long the answer to a sign-out waits for its upstreams; `0ms` does not wait. Default: `3s`.
+    #[serde(with = "values::duration")]
+    pub wait: Duration,
+    /// Whether the old credential is presented to the upstream once more after a confirmation. Default: true.
+    pub verify: bool,
+    /// When an upstream is given up that cannot be told. Default: `24h`.
+    #[serde(with = "values::positive_duration")]
+    pub give_up_after: Duration,
+    /// How many sign-outs are on their way to one upstream at once, at most. Default: 16.
+    pub max_in_flight: NonZeroUsize,
+    /// How long an upstream may take to answer. Default: `10s`.
+    #[serde(with = "values::positive_duration")]
+    pub attempt_timeout: Duration,
+    /// How long until the second attempt; it doubles with each. Default: `1s`.
+    #[serde(with = "values::positive_duration")]
+    pub first_retry: Duration,
+    /// The longest time between two attempts. Default: `5m`.
+    #[serde(with = "values::positive_duration")]
+    pub last_retry: Duration,
+    /// How many sessions that the hub never saw are carried to one upstream in a second, at most. Default: 10.
+    pub first_sight_rate: NonZeroU32,
+    /// How many of them wait for one upstream that cannot be reached, at most. Default: 1000.
+    pub first_sight_kept: usize,
+    /// When those are given up. Default: `10m`.
+    #[serde(with = "values::positive_duration")]
+    pub first_sight_give_up_after: Duration,
+    /// Whether a sign-out that asks for no landing ends on the page of its receipt. Default: false.
+    pub show_receipt: bool,
+}
+
+impl Default for SingleLogoutConfig {
+    fn default() -> Self {
+        Self {
+            wait: Duration::from_secs(3),
+            verify: true,
+            give_up_after: Duration::from_secs(24 * 60 * 60),
+            max_in_flight: const { NonZeroUsize::new(16).unwrap() },
+            attempt_timeout: Duration::from_secs(10),
+            first_retry: Duration::from_secs(1),
+            last_retry: Duration::from_secs(5 * 60),
+            first_sight_rate: const { NonZeroU32::new(10).unwrap() },
+            first_sight_kept: 1_000,
+            first_sight_give_up_after: Duration::from_secs(10 * 60),
+            show_receipt: false,
+        }
     }
 }
 

@@ -122,6 +122,19 @@ pub(super) mod positive_duration {
     pub(in super::super) use super::duration::serialize;
 }
 
+/// A span of time that may be absent, and is not nothing.
+pub(super) fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    positive_duration::deserialize(deserializer).map(Some)
+}
+
+/// As [`duration`] writes it.
+pub(super) fn optional_duration<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match span {
+        Some(span) => duration::serialize(span, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 /// The base of URLs: http or https, with nothing behind its path.
 pub(super) fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
     text(deserializer, "a URL", |text| {

@@ -1,88 +1,73 @@
-//! Each vendor's platform in the demo, and the curl commands that sign in to it and out of it.
+//! The curl commands that sign in to each platform of the demo and out of it.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use logout_core::Vendor;
 
-/// The Wix application of the demo.
-const CLIENT: &str = "12345678-1234-1234-1234-123456789012";
-/// The content item of the demo's portal that takes a login.
-const CONTENT: &str = "3f1c2a9e-0000-4000-8000-000000000002";
-/// A PKCE pair; the demo's commands have no way to make a fresh one.
-const VERIFIER: &str = "logout-hub-demo-verifier-0123456789abcdefghijklmnop";
-const CHALLENGE: &str = "o-E2QMREywndixK1vJMPmc1Aph9UBWpOb2PSwUwCQdA";
+use super::platforms::{CHALLENGE, CLIENT, CONTENT, VERIFIER};
 
-/// The lines of the vendor's `[[platform]]`.
-pub(super) fn platform(vendor: Vendor, address: SocketAddr) -> String {
-    match vendor {
-        Vendor::Assets => "name = \"dam\"\nvendor = \"assets\"\n".to_owned(),
-        Vendor::HclDx => format!(
-            "name = \"portal\"\nvendor = \"hcl-dx\"\n\
-             [[platform.content]]\nid = \"3f1c2a9e-0000-4000-8000-000000000001\"\ntitle = \"Welcome\"\nanonymous = true\n\
-             [[platform.content]]\nid = \"{CONTENT}\"\ntitle = \"For signed-in people\"\n"
-        ),
-        Vendor::Sitefinity => "name = \"cms\"\nvendor = \"sitefinity\"\n".to_owned(),
-        Vendor::Wix => format!(
-            "name = \"shop\"\nvendor = \"wix\"\n[[platform.app]]\nclient_id = \"{CLIENT}\"\nname = \"Demo shop\"\nredirect_uris = [\"http://{address}/\"]\n"
-        ),
-    }
+/// Where the commands go.
+pub(super) struct Places<'a> {
+    /// The hub, which logins and sign-outs go to.
+    pub(super) hub: &'a str,
+    /// The product, which says who is signed in.
+    pub(super) product: &'a str,
+    /// Where cookie jars are kept.
+    pub(super) data: &'a Path,
 }
 
 /// A login, a look at who is signed in, and the documented sign-out, one shell command a line.
-pub(super) fn lines(vendor: Vendor, base: &str, data: &Path, alice: &str, admin: &str) -> String {
+pub(super) fn lines(vendor: Vendor, places: &Places<'_>, alice: &str) -> String {
+    let Places { hub, product, data } = places;
     let jar = |name: &str| quoted(&data.join(name).display().to_string());
     match vendor {
         Vendor::Assets => format!(
             r#"
 # dam (WoodWing Assets): sign in, who am I, sign out
-CSRF=$(curl -s -c {jar} -d username=alice -d password={alice} {base}/services/login | sed 's/.*"csrfToken":"\([^"]*\)".*/\1/')
-curl -s -b {jar} {base}/services/profile
-curl -i -X POST -b {jar} -c {jar} -H "X-CSRF-TOKEN: $CSRF" {base}/services/logout
+CSRF=$(curl -s -c {jar} -d username=alice -d password={alice} {hub}/services/login | sed 's/.*"csrfToken":"\([^"]*\)".*/\1/')
+curl -s -b {jar} {product}/services/profile
+curl -i -X POST -b {jar} -c {jar} -H "X-CSRF-TOKEN: $CSRF" {hub}/services/logout
 "#,
             jar = jar("dam.jar"),
         ),
         Vendor::HclDx => format!(
             r#"
 # portal (HCL Digital Experience): sign in, read content, sign out
-curl -s -c {jar} -H 'Content-Type: application/json' -d '{{"username":"alice","password":"{alice}"}}' {base}/dx/api/core/v1/auth/login
-curl -s -b {jar} {base}/dx/api/core/v1/dxmyrest/webcontent/contents/{CONTENT}
-curl -i -X POST -b {jar} -c {jar} {base}/dx/api/core/v1/auth/logout
+curl -s -c {jar} -H 'Content-Type: application/json' -d '{{"username":"alice","password":"{alice}"}}' {hub}/dx/api/core/v1/auth/login
+curl -s -b {jar} {product}/dx/api/core/v1/dxmyrest/webcontent/contents/{CONTENT}
+curl -i -X POST -b {jar} -c {jar} {hub}/dx/api/core/v1/auth/logout
 "#,
             jar = jar("portal.jar"),
         ),
         Vendor::Sitefinity => format!(
             r#"
 # cms (Sitefinity): sign in, who am I, sign out
-SF=$(curl -s -H 'X-SF-ANTIFORGERY-REQUEST: true' {base}/sitefinity/anticsrf | sed 's/.*"Value":"\([^"]*\)".*/\1/'); curl -s -o /dev/null -c {jar} -d username=alice -d password={alice} -d "sf_antiforgery=$SF" {base}/sitefinity/login-handler
-curl -s -b {jar} {base}/rest-api/login-status
-curl -i -b {jar} -c {jar} '{base}/Sitefinity/SignOut?sts_signout=true'
-# cms: the administrator signs alice out
-ADMIN=$(curl -s -d grant_type=password -d username=admin -d password={admin} {base}/sitefinity/oauth/token | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-curl -i -H "Authorization: Bearer $ADMIN" '{base}/Sitefinity/SignOut?provider=Default&username=alice'
+SF=$(curl -s -H 'X-SF-ANTIFORGERY-REQUEST: true' {hub}/sitefinity/anticsrf | sed 's/.*"Value":"\([^"]*\)".*/\1/'); curl -s -o /dev/null -c {jar} -d username=alice -d password={alice} -d "sf_antiforgery=$SF" {hub}/sitefinity/login-handler
+curl -s -b {jar} {product}/rest-api/login-status
+curl -i -b {jar} -c {jar} '{hub}/Sitefinity/SignOut?sts_signout=true'
 "#,
             jar = jar("cms.jar"),
         ),
-        Vendor::Wix => wix(base, alice),
+        Vendor::Wix => wix(hub, product, alice),
     }
 }
 
-fn wix(base: &str, alice: &str) -> String {
+fn wix(hub: &str, product: &str, alice: &str) -> String {
     let json = "-H 'Content-Type: application/json'";
     let member = |name: &str| format!(r#"sed 's/.*"{name}":"\([^"]*\)".*/\1/'"#);
     let authorize = format!(
-        "{base}/_api/oauth2/authorize?clientId={CLIENT}&responseType=code&responseMode=query&scope=offline_access&state=demo&prompt=none\
-         &redirectUri={base}/&codeChallenge={CHALLENGE}&codeChallengeMethod=S256"
+        "{hub}/_api/oauth2/authorize?clientId={CLIENT}&responseType=code&responseMode=query&scope=offline_access&state=demo&prompt=none\
+         &redirectUri={hub}/&codeChallenge={CHALLENGE}&codeChallengeMethod=S256"
     );
     format!(
         r#"
 # shop (Wix Headless): sign in (visitor token, login, authorization code, member token), who am I, sign out
-VISITOR=$(curl -s {json} -d '{{"clientId":"{CLIENT}","grantType":"anonymous"}}' {base}/oauth2/token | {access_token})
-LOGIN=$(curl -s {json} -H "Authorization: $VISITOR" -d '{{"loginId":{{"email":"alice@example.com"}},"password":"{alice}"}}' {base}/_api/iam/authentication/v2/login | {session_token})
+VISITOR=$(curl -s {json} -d '{{"clientId":"{CLIENT}","grantType":"anonymous"}}' {hub}/oauth2/token | {access_token})
+LOGIN=$(curl -s {json} -H "Authorization: $VISITOR" -d '{{"loginId":{{"email":"alice@example.com"}},"password":"{alice}"}}' {hub}/_api/iam/authentication/v2/login | {session_token})
 CODE=$(curl -s -o /dev/null -w '%{{redirect_url}}' "{authorize}&sessionToken=$LOGIN" | sed 's/.*[?&]code=\([^&]*\).*/\1/')
-TOKEN=$(curl -s {json} -d '{{"clientId":"{CLIENT}","grantType":"authorization_code","redirectUri":"{base}/","code":"'"$CODE"'","codeVerifier":"{VERIFIER}"}}' {base}/oauth2/token | {access_token})
-curl -s -H "Authorization: $TOKEN" {base}/members/v1/members/my
-curl -i -X POST {base}/authentication/v1/logout -H "Authorization: $TOKEN" {json} -d '{{"postLogoutRedirectUri":"{base}/","clientId":"{CLIENT}"}}'
+TOKEN=$(curl -s {json} -d '{{"clientId":"{CLIENT}","grantType":"authorization_code","redirectUri":"{hub}/","code":"'"$CODE"'","codeVerifier":"{VERIFIER}"}}' {hub}/oauth2/token | {access_token})
+curl -s -H "Authorization: $TOKEN" {product}/members/v1/members/my
+curl -i -X POST {hub}/authentication/v1/logout -H "Authorization: $TOKEN" {json} -d '{{"postLogoutRedirectUri":"{hub}/","clientId":"{CLIENT}"}}'
 "#,
         access_token = member("access_token"),
         session_token = member("sessionToken"),

@@ -1,22 +1,31 @@
-//! The `demo` command: one stand-in of every vendor on loopback, two accounts, and commands to try them with.
+//! The `demo` command: a stand-in of every vendor on loopback, each on a port of its own, and the hub in front of them.
 
 mod commands;
+mod console;
+mod layout;
+mod platforms;
+mod stand_ins;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use logout_core::credential::Secret;
 use logout_identity::SystemClock;
 use serde::Serialize;
 
 use crate::cli::DemoArgs;
-use crate::config::{Config, ConfigErrors};
+use crate::config::ConfigErrors;
 use crate::serve::{Addresses, failed, until_told_to_stop};
-use crate::server::{Hub, Options};
-use crate::{COMPILED, vendors};
+use crate::server::{Hub, Options, StartFault};
+
+use commands::Places;
+use console::Console;
+use layout::{Layout, People};
+use stand_ins::StandIns;
 
 /// The demo could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -24,28 +33,28 @@ enum DemoFault {
     #[error("{0}")]
     Config(#[from] ConfigErrors),
     #[error("the data folder: {0}")]
-    Folder(std::io::Error),
+    Folder(io::Error),
     #[error("a password cannot be hashed")]
     Hashing(#[from] logout_identity::HashingFailed),
     #[error("cannot listen on {0}: {1}; choose another address with --listen")]
-    Listen(SocketAddr, std::io::Error),
+    Listen(SocketAddr, io::Error),
     #[error("the demo serves on loopback only, and {0} is not")]
     NotLoopback(SocketAddr),
+    #[error("a stand-in cannot listen: {0}")]
+    StandIn(io::Error),
 }
 
 /// What one start of the demo is made of.
 struct Demo {
-    listener: TcpListener,
-    config: Config,
+    layout: Layout,
     data: PathBuf,
     people: People,
 }
 
-/// The passwords of the demo's accounts, fresh at every start.
-#[derive(Serialize)]
-struct People {
-    alice: String,
-    admin: String,
+/// A demo that runs.
+struct Running {
+    hub: Hub,
+    stand_ins: StandIns,
 }
 
 /// The first line of the output.
@@ -55,17 +64,31 @@ struct Greeting<'a> {
     addresses: Addresses,
     data: &'a Path,
     passwords: &'a People,
+    stand_ins: BTreeMap<&'a str, &'a str>,
+}
+
+/// A stand-in as the output names it.
+struct Named {
+    vendor: logout_core::Vendor,
+    name: &'static str,
+    url: String,
 }
 
 /// Serves the demo until SIGTERM or ctrl-c. Status 0 after that, 1 when it cannot start.
 pub fn run(args: &DemoArgs) -> ExitCode {
-    match Demo::prepare(args) {
-        Ok(Demo { listener, config, data, people }) => {
-            let options = Options { clock: Arc::new(SystemClock), listener: Some(listener), names_people: true, store: None };
-            until_told_to_stop(config, options, |hub| greeting(hub, &data, &people))
-        }
-        Err(fault) => failed(1, &fault),
-    }
+    let Demo { layout, data, people } = match Demo::prepare(args) {
+        Ok(demo) => demo,
+        Err(fault) => return failed(1, &fault),
+    };
+    let named: Vec<Named> =
+        layout.seats.iter().map(|seat| Named { vendor: seat.vendor, name: seat.name, url: format!("http://{}", seat.address) }).collect();
+    let log_format = layout.config.server.log_format;
+    until_told_to_stop(
+        log_format,
+        || Running::start(layout, &people),
+        |running| greeting(&running.hub, &named, &data, &people),
+        Running::stop,
+    )
 }
 
 impl Demo {
@@ -74,78 +97,52 @@ impl Demo {
         if !address.ip().is_loopback() {
             return Err(DemoFault::NotLoopback(address));
         }
-        // Bound before anything else, because the configuration names the address that came out.
         let listener = TcpListener::bind(address).map_err(|fault| DemoFault::Listen(address, fault))?;
         let address = listener.local_addr().map_err(|fault| DemoFault::Listen(address, fault))?;
-        let data = folder(args.data.as_deref()).map_err(DemoFault::Folder)?;
-        let people = People { alice: Secret::random().reveal().to_owned(), admin: Secret::random().reveal().to_owned() };
-        let text = configuration(address, &people)?;
-        let config = Config::parse(&text, &data.join("demo.toml"), Vec::new(), &COMPILED)?;
-        Ok(Self { listener, config, data, people })
+        let data = layout::folder(args.data.as_deref()).map_err(DemoFault::Folder)?;
+        let people = People::fresh();
+        let layout = Layout::new(listener, address, &data, &people)?;
+        Ok(Self { layout, data, people })
     }
 }
 
-/// The given folder, or a new one among the system's temporary files.
-fn folder(given: Option<&Path>) -> std::io::Result<PathBuf> {
-    match given {
-        Some(folder) => {
-            std::fs::create_dir_all(folder)?;
-            folder.canonicalize()
-        }
-        // Kept after the end: whoever looks for it finds its name in the output.
-        None => tempfile::Builder::new().prefix("logout-hub-demo-").tempdir().map(tempfile::TempDir::keep),
+impl Running {
+    async fn start(layout: Layout, people: &People) -> Result<Self, StartFault> {
+        let Layout { listener, config, seats } = layout;
+        let products = console::products(&config, &seats)?;
+        let stand_ins = StandIns::start(seats).await?;
+        let hub = listener.local_addr().map_err(StartFault::Serve)?;
+        let console = Console::new(hub, products, stand_ins.desk(), &people.alice)?;
+        let options = Options { clock: Arc::new(SystemClock), listener: Some(listener), names_people: true, store: None };
+        let hub = Hub::start_behind(console.front(), config, options).await?;
+        Ok(Self { hub, stand_ins })
+    }
+
+    async fn stop(self) {
+        // The hub first, so that it does not take the end of the demo for upstreams that fail.
+        self.hub.stop().await;
+        self.stand_ins.stop().await;
     }
 }
 
-fn configuration(address: SocketAddr, people: &People) -> Result<String, DemoFault> {
-    let alice = logout_identity::hash_password(&Secret::new(people.alice.as_str()))?;
-    let admin = logout_identity::hash_password(&Secret::new(people.admin.as_str()))?;
-    let store = if COMPILED.stores.contains(&"fjall") { "fjall:sessions" } else { "memory:" };
-    let mut text = format!(
-        r#"
-[server]
-listen = "{address}"
-[admin]
-listen = "127.0.0.1:0"
-[store]
-url = "{store}"
-[[account]]
-name = "alice"
-password_hash = "{alice}"
-person = "alice@example.com"
-display_name = "Alice Example"
-groups = ["editors"]
-[[account]]
-name = "admin"
-password_hash = "{admin}"
-person = "admin@example.com"
-display_name = "Administrator"
-administrator = true
-"#
-    );
-    for vendor in vendors::COMPILED {
-        let platform = commands::platform(*vendor, address);
-        // Writing to a String does not fail.
-        let _ = write!(text, "[[platform]]\n{platform}\n");
-    }
-    Ok(text)
-}
-
-fn greeting(hub: &Hub, data: &Path, people: &People) -> String {
-    let first = Greeting { addresses: Addresses::of(hub), data, passwords: people };
+fn greeting(hub: &Hub, named: &[Named], data: &Path, people: &People) -> String {
+    let stand_ins = named.iter().map(|one| (one.name, one.url.as_str())).collect();
+    let first = Greeting { addresses: Addresses::of(hub), data, passwords: people, stand_ins };
     let mut text = serde_json::to_string(&first).unwrap_or_default();
     let base = hub.listening();
     let _ = write!(
         text,
-        "\n\n# Logout Hub: stand-ins of {} platforms at {base}/, sessions in {}\n\
-         # Accounts: alice (password {}), admin (administrator, password {})\n",
-        vendors::COMPILED.len(),
+        "\n\n# Logout Hub at {base}/ in front of {} platforms, each a stand-in on a port of its own; everything kept in {}\n\
+         # Accounts: alice (password {}), admin (administrator, password {})\n\
+         # Each sign-out below ends every session that alice has, at all of them; or open {base}/ in a browser.\n",
+        named.len(),
         data.display(),
         people.alice,
         people.admin,
     );
-    for vendor in vendors::COMPILED {
-        text.push_str(&commands::lines(*vendor, &base, data, &people.alice, &people.admin));
+    for one in named {
+        let places = Places { hub: &base, product: &one.url, data };
+        text.push_str(&commands::lines(one.vendor, &places, &people.alice));
     }
     text
 }

@@ -193,7 +193,9 @@ const PLATFORM_REFUSED: &[(&str, &str)] = &[
         "host = \"https://cms.example.com\"",
         "4:8: `platform.cms.host`: must be a host name such as cms.example.com, without scheme, path and default port",
     ),
-    ("upstream = \"https://cms.internal\"", "4:12: `upstream` is not supported by this version: platforms are served by the hub itself"),
+    ("upstream = \"ftp://cms.internal\"", "4:12: `platform.cms.upstream`: must begin with http:// or https://"),
+    ("person = { from = \"subject\" }", "4:10: `platform.cms.person`: goes with `upstream`"),
+    ("upstream_ca_file = \"ca.pem\"", "4:20: `platform.cms.upstream_ca_file`: goes with `upstream`"),
     (
         "reach = \"everywhere\"",
         "4:9: `platform.cms.reach`: unknown variant `everywhere`, expected one of `session`, `sign-on`, `subject`, `person`",

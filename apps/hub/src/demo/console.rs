@@ -1,0 +1,317 @@
+//! The demo's page: signs in at four products with one click, and shows what a single sign-out does to them.
+//!
+//! Plain HTML by the server, without script. What it does is done as anybody would do it: logins go to the hub over a socket,
+//! sign-outs are the vendors' own links.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use futures_util::future::join_all;
+use logout_core::Vendor;
+use logout_core::authority::Ports;
+use logout_core::credential::{Secret, SecretDigest};
+use logout_core::delivery::DeliveryState;
+use logout_core::message::PAGE_SECURITY_POLICY;
+use logout_core::outbox::Outbox;
+use logout_core::session::Session;
+use logout_core::store::{SessionFilter, StoreUnavailable};
+use logout_core::upstream::{Addressee, Carrier, UpstreamLogout, UpstreamRequest, UpstreamSession};
+use logout_core::Method;
+use logout_relay::{CarrierSettings, HttpCarrier};
+use serde::Deserialize;
+use url::Url;
+
+use crate::config::{Config, ConfigErrors};
+use crate::front::{Front, WayBack};
+use crate::index::{Index, PlatformCard, clock_time};
+use crate::receipt_page::{self, ReceiptPage};
+use crate::report::Report;
+use crate::server::StartFault;
+use crate::vendors;
+
+use super::layout::Seat;
+use super::platforms;
+use super::stand_ins::{Desk, Order};
+
+/// How many sessions the page lists.
+const SESSIONS: usize = 20;
+/// How many sign-outs the page lists.
+const RECEIPTS: usize = 5;
+
+/// What the page shows, and what it can do.
+#[derive(Debug)]
+pub(super) struct Console {
+    /// Stands in every form, so that no other page can send one.
+    token: Secret,
+    hub: String,
+    carrier: HttpCarrier,
+    password: Secret,
+    products: Vec<Product>,
+    desk: Desk,
+}
+
+/// A stand-in, as the page sees it from outside.
+#[derive(Debug)]
+pub(super) struct Product {
+    vendor: Vendor,
+    name: &'static str,
+    url: String,
+    adapter: Arc<dyn UpstreamLogout>,
+    carrier: HttpCarrier,
+}
+
+#[derive(Template)]
+#[template(path = "demo.html")]
+struct ConsolePage<'a> {
+    token: &'a str,
+    cards: Vec<Card<'a>>,
+    sessions: Vec<SessionRow>,
+    receipts: Vec<ReceiptRow>,
+    platforms: &'a [PlatformCard],
+}
+
+struct Card<'a> {
+    name: &'a str,
+    product: &'static str,
+    url: &'a str,
+    sign_out: &'static str,
+    runs: bool,
+}
+
+struct SessionRow {
+    platform: String,
+    who: String,
+    since: String,
+    ends: String,
+    state: &'static str,
+    mood: &'static str,
+}
+
+struct ReceiptRow {
+    address: String,
+    at: String,
+    asked: String,
+    told: usize,
+    confirmed: usize,
+    pending: usize,
+}
+
+/// What a form sends.
+#[derive(Deserialize)]
+struct Pressed {
+    token: String,
+}
+
+fn client(address: SocketAddr) -> Result<HttpCarrier, StartFault> {
+    let base = Url::parse(&format!("http://{address}/")).map_err(|_| StartFault::PublicUrl(address))?;
+    HttpCarrier::new(CarrierSettings::new(base)).map_err(|fault| StartFault::Serve(std::io::Error::other(fault)))
+}
+
+/// The stand-ins at these seats, as the configuration of the hub speaks to them.
+pub(super) fn products(config: &Config, seats: &[Seat]) -> Result<Vec<Product>, StartFault> {
+    let product = |seat: &Seat| {
+        let own = config.platforms.iter().find(|platform| platform.name == seat.name);
+        let platform = own.ok_or(StartFault::PublicUrl(seat.address))?;
+        let url = Url::parse(&format!("http://{}/", config.server.listen)).map_err(|_| StartFault::PublicUrl(config.server.listen))?;
+        let common = platform.platform(&url, &config.sessions, &config.redirects);
+        let adapter = vendors::adapter(platform, &common).map_err(ConfigErrors::from)?.upstream;
+        let (url, carrier) = (format!("http://{}", seat.address), client(seat.address)?);
+        Ok(Product { vendor: seat.vendor, name: seat.name, url, adapter, carrier })
+    };
+    seats.iter().map(product).collect()
+}
+
+impl Console {
+    pub(super) fn new(hub: SocketAddr, products: Vec<Product>, desk: Desk, password: &str) -> Result<Self, StartFault> {
+        let (token, password) = (Secret::random(), Secret::new(password));
+        Ok(Self { token, hub: format!("http://{hub}"), carrier: client(hub)?, password, products, desk })
+    }
+
+    /// The page's routes, to stand before the hub's own index.
+    pub(super) fn front(self) -> Front {
+        let console = web::Data::new(self);
+        let way_back = web::Data::new(WayBack { address: "/", text: "Back to the demo" });
+        Front::new(move |config| {
+            config
+                .app_data(console.clone())
+                .app_data(way_back.clone())
+                .route("/", web::get().to(page))
+                .route("/", web::head().to(page))
+                .route("/demo/sign-in", web::post().to(sign_in))
+                .route("/demo/stand-ins/{name}/start", web::post().to(start))
+                .route("/demo/stand-ins/{name}/stop", web::post().to(stop));
+        })
+    }
+
+    /// Whether a form of ours was sent from a page of ours: it knows the token, and the browser knows this server by a name that
+    /// nobody else can have made up.
+    fn is_own(&self, request: &HttpRequest, pressed: &Pressed) -> bool {
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        is_of_this_machine(host) && SecretDigest::of(self.token.reveal()).matches(&SecretDigest::of(&pressed.token))
+    }
+
+    async fn session_row(&self, session: &Session, ports: &Ports) -> SessionRow {
+        let (state, mood) = match self.is_alive(session, ports).await {
+            Some(true) => ("alive", "good"),
+            Some(false) => ("over", "bad"),
+            None => ("not known", "waits"),
+        };
+        SessionRow {
+            platform: session.platform.to_string(),
+            who: session.person.as_ref().map_or_else(|| session.subject.name.to_string(), |person| person.as_str().to_owned()),
+            since: clock_time(session.opened),
+            ends: clock_time(session.ends_by(session.seen)),
+            state,
+            mood,
+        }
+    }
+
+    /// What the product itself says of a session, by the vendor's probe; `None` when it says nothing.
+    async fn is_alive(&self, session: &Session, ports: &Ports) -> Option<bool> {
+        let product = self.products.iter().find(|product| product.name == session.platform.as_str())?;
+        let plain = ports.seal.as_ref()?.open(session.id, session.sealed.as_ref()?).ok()?;
+        let addressee = Addressee { subject: Some(session.subject.clone()), session: UpstreamSession::from_bytes(&plain) };
+        let answer = product.carrier.send(product.adapter.probe(&addressee)?).await.ok()?;
+        product.adapter.alive(&answer)
+    }
+
+    async fn render(&self, index: &Index, receipts: &ReceiptPage) -> Result<String, Fault> {
+        let ports = index.ports();
+        let listed = ports.store.sessions(&SessionFilter::default(), None, SESSIONS, ports.clock.now()).await?.items;
+        let sessions = join_all(listed.iter().map(|session| self.session_row(session, ports))).await;
+        let page = ConsolePage {
+            token: self.token.reveal(),
+            cards: join_all(self.products.iter().map(Product::card)).await,
+            sessions,
+            receipts: receipt_rows(receipts).await?,
+            platforms: index.platforms(),
+        };
+        Ok(page.render()?)
+    }
+}
+
+impl Product {
+    async fn card(&self) -> Card<'_> {
+        // Any answer will do; it is a connection that tells a stand-in which runs from one that was stopped.
+        let runs = self.carrier.send(UpstreamRequest::new(Method::Head, "/")).await.is_ok();
+        let (product, sign_out) = (platforms::product(self.vendor), platforms::sign_out(self.vendor));
+        Card { name: self.name, product, url: &self.url, sign_out, runs }
+    }
+}
+
+async fn receipt_rows(page: &ReceiptPage) -> Result<Vec<ReceiptRow>, StoreUnavailable> {
+    let outbox: &dyn Outbox = &*page.outbox;
+    let mut rows = Vec::with_capacity(RECEIPTS);
+    for receipt in page.ports.store.receipts(None, RECEIPTS).await?.items {
+        let report = Report::of(receipt, outbox).await?;
+        let (told, settled) = report.progress();
+        let confirmed = report.deliveries.iter().flatten().filter(|delivery| delivery.state == DeliveryState::Confirmed).count();
+        rows.push(ReceiptRow {
+            address: format!("{}/{}", receipt_page::PATH, page.secrets.secret(report.receipt.id)),
+            at: clock_time(report.receipt.at),
+            asked: report.receipt.platform.as_ref().map_or_else(|| "the hub".to_owned(), ToString::to_string),
+            told,
+            confirmed,
+            pending: told - settled,
+        });
+    }
+    Ok(rows)
+}
+
+/// Why the page cannot be shown.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Store(#[from] StoreUnavailable),
+    #[error(transparent)]
+    Template(#[from] askama::Error),
+}
+
+async fn page(console: web::Data<Console>, index: web::Data<Index>, receipts: web::Data<ReceiptPage>) -> HttpResponse {
+    match console.render(&index, &receipts).await {
+        Ok(html) => HttpResponse::Ok()
+            .content_type("text/html; charset=utf-8")
+            .insert_header(("content-security-policy", PAGE_SECURITY_POLICY))
+            .insert_header(("x-content-type-options", "nosniff"))
+            .insert_header(("cache-control", "no-store"))
+            // It links to receipts, whose addresses are secrets.
+            .insert_header(("referrer-policy", "no-referrer"))
+            .body(html),
+        Err(fault) => {
+            log::error!(fault:%; "the demo's page cannot be shown");
+            HttpResponse::ServiceUnavailable().body("temporarily unavailable")
+        }
+    }
+}
+
+/// Signs alice in everywhere, through the hub, and hands the browser what the products set. One that is stopped is left out.
+async fn sign_in(console: web::Data<Console>, request: HttpRequest, pressed: web::Form<Pressed>) -> HttpResponse {
+    if !console.is_own(&request, &pressed) {
+        return refused();
+    }
+    let device = request.headers().get(header::USER_AGENT).and_then(|name| name.to_str().ok()).unwrap_or_default();
+    let password = console.password.reveal();
+    let logins = console.products.iter().map(|product| platforms::sign_in(product.vendor, &console.hub, &console.carrier, device, password));
+    let mut answer = home();
+    for cookie in join_all(logins).await.into_iter().flatten() {
+        if let Ok(value) = header::HeaderValue::from_str(&cookie) {
+            answer.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+    answer
+}
+
+async fn start(console: web::Data<Console>, request: HttpRequest, pressed: web::Form<Pressed>) -> HttpResponse {
+    carry_out(&console, &request, &pressed, Order::Start).await
+}
+
+async fn stop(console: web::Data<Console>, request: HttpRequest, pressed: web::Form<Pressed>) -> HttpResponse {
+    carry_out(&console, &request, &pressed, Order::Stop).await
+}
+
+async fn carry_out(console: &Console, request: &HttpRequest, pressed: &Pressed, order: Order) -> HttpResponse {
+    if !console.is_own(request, pressed) {
+        return refused();
+    }
+    let name = request.match_info().get("name").unwrap_or_default();
+    match console.products.iter().position(|product| product.name == name) {
+        Some(index) => {
+            console.desk.carry_out(index, order).await;
+            home()
+        }
+        None => HttpResponse::NotFound().body("not found"),
+    }
+}
+
+fn home() -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, "/")).insert_header((header::CACHE_CONTROL, "no-store")).finish()
+}
+
+fn refused() -> HttpResponse {
+    HttpResponse::Forbidden().body("Open the demo's page again: this form is not of this run of it.")
+}
+
+/// Whether a `Host` names this machine by an address of its own, which no other site's name resolves to by trickery.
+fn is_of_this_machine(host: &str) -> bool {
+    let name = Url::parse(&format!("http://{host}/")).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
+    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_always_mean_this_machine_are_taken_for_it() {
+        for host in ["localhost", "localhost:8080", "127.0.0.1:1", "127.1.2.3", "[::1]:8080", "LOCALHOST:1"] {
+            assert!(is_of_this_machine(host), "{host}");
+        }
+        for host in ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "192.0.2.1", "[::2]", "a b"] {
+            assert!(!is_of_this_machine(host), "{host}");
+        }
+    }
+}

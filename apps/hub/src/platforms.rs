@@ -1,0 +1,131 @@
+//! The configured platforms, each with its adapter and, where it has one, the way to its upstream.
+
+use std::sync::Arc;
+
+use logout_actix::{Limits, Mount, MountedPlatform, TrustedProxies};
+use logout_core::SessionAuthority;
+use logout_core::authority::Ports;
+use logout_core::cors::OriginList;
+use logout_core::login_relay::LoginRelay;
+use logout_core::platform::{Platform, PlatformName};
+use logout_core::ports::{PersonBySubject, Persons};
+use logout_core::upstream::{Upstream, UpstreamLogout};
+use logout_identity::{ClaimAlgorithm, PersonByClaim};
+use logout_relay::{CarrierSettings, HttpCarrier};
+use url::Url;
+
+use crate::config::{Config, ConfigError, ConfigErrors, PersonConfig, PersonSource, PlatformConfig};
+use crate::server::StartFault;
+use crate::vendors::{self, Adapter};
+
+/// Paths that the hub keeps for itself on every host.
+const RESERVED: &[&str] = &["/", "/receipts/"];
+
+/// A configured platform, ready to be mounted.
+#[derive(Debug)]
+struct SetUp<'c> {
+    config: &'c PlatformConfig,
+    common: Arc<Platform>,
+    adapter: Adapter,
+    upstream: Option<(Url, Upstream)>,
+    persons: Option<Arc<dyn Persons>>,
+}
+
+/// All configured platforms, ready to be mounted. Nothing is opened, written or asked for.
+#[derive(Debug)]
+pub(crate) struct Platforms<'c>(Vec<SetUp<'c>>);
+
+/// A platform as the admin listener knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownPlatform {
+    /// Speaks its language.
+    pub(crate) adapter: Arc<dyn UpstreamLogout>,
+    /// Its sessions.
+    pub(crate) sessions: SessionAuthority,
+}
+
+impl<'c> Platforms<'c> {
+    /// Sets up every platform of `config`, whose URLs build on `public_url`.
+    ///
+    /// # Errors
+    /// Where in the configuration the fault is.
+    pub(crate) fn set_up(config: &'c Config, public_url: &Url) -> Result<Self, ConfigErrors> {
+        let set_up = |platform: &'c PlatformConfig| {
+            let common = platform.platform(public_url, &config.sessions, &config.redirects);
+            let adapter = vendors::adapter(platform, &common)?;
+            let upstream = match &platform.upstream {
+                None => None,
+                Some(base) => Some((base.clone(), upstream(config, platform, base, &adapter)?)),
+            };
+            let persons = platform.person.as_ref().map(|person| persons(platform, person)).transpose()?;
+            Ok::<_, ConfigError>(SetUp { config: platform, common: Arc::new(common), adapter, upstream, persons })
+        };
+        config.platforms.iter().map(set_up).collect::<Result<_, _>>().map(Self).map_err(ConfigErrors::from)
+    }
+
+    /// The upstreams, by the names of their platforms.
+    pub(crate) fn upstreams(&self) -> Vec<(PlatformName, Upstream)> {
+        let with_upstream = |platform: &SetUp<'_>| Some((platform.common.name.clone(), platform.upstream.clone()?.1));
+        self.0.iter().filter_map(with_upstream).collect()
+    }
+
+    /// Mounts all of them on what they share; also as the admin listener knows them.
+    ///
+    /// # Errors
+    /// Two platforms that claim one address, or a proxy that is none.
+    pub(crate) fn mount(self, config: &Config, ports: &Ports) -> Result<(Mount, Vec<KnownPlatform>), StartFault> {
+        let (mut mounted, mut known) = (Vec::with_capacity(self.0.len()), Vec::with_capacity(self.0.len()));
+        for SetUp { config, common, adapter, upstream, persons } in self.0 {
+            let sessions = SessionAuthority::new(common, ports.clone());
+            let sessions = persons.map_or_else(|| sessions.clone(), |persons| sessions.clone().with_persons(persons));
+            known.push(KnownPlatform { adapter: adapter.upstream, sessions: sessions.clone() });
+            mounted.push(MountedPlatform {
+                provider: adapter.provider,
+                relay: upstream.map(|(base, upstream)| LoginRelay::new(upstream, base, sessions.clone())),
+                sessions,
+                host: config.host.clone(),
+                cors_origins: OriginList::new(&config.cors_origins),
+                require_same_site: config.require_same_site,
+            });
+        }
+        let proxies = TrustedProxies::parse(&config.server.trusted_proxies).map_err(StartFault::Proxy)?;
+        let limits = Limits { body: config.server.max_body.get(), ..Limits::default() };
+        Ok((Mount::with(mounted, RESERVED, proxies, limits)?, known))
+    }
+}
+
+fn upstream(config: &Config, platform: &PlatformConfig, base: &Url, adapter: &Adapter) -> Result<Upstream, ConfigError> {
+    let settings = CarrierSettings {
+        timeout: config.single_logout.attempt_timeout,
+        ca_file: platform.upstream_ca_file.clone(),
+        ..CarrierSettings::new(base.clone())
+    };
+    let key = if platform.upstream_ca_file.is_some() { "upstream_ca_file" } else { "upstream" };
+    let carrier = HttpCarrier::new(settings).map_err(|fault| platform.error(Some(key), fault))?;
+    Ok(Upstream { provider: adapter.upstream.clone(), carrier: Arc::new(carrier) })
+}
+
+fn persons(platform: &PlatformConfig, person: &PersonConfig) -> Result<Arc<dyn Persons>, ConfigError> {
+    match person.from {
+        PersonSource::Subject => Ok(Arc::new(PersonBySubject { lowercase: person.lowercase, domain: person.domain.clone() })),
+        PersonSource::Claim => {
+            let fault = |reason: String| platform.error(Some("person"), reason);
+            let file = person.key_file.as_deref().ok_or_else(|| fault("`key_file` must be given".to_owned()))?;
+            let key = std::fs::read(file).map_err(|problem| fault(format!("`key_file`: {problem}")))?;
+            let name = person.algorithm.as_deref().unwrap_or_default();
+            let algorithm = ClaimAlgorithm::parse(name).ok_or_else(|| fault(format!("`algorithm`: {name:?} is not known")))?;
+            let claim = person.claim.as_deref().unwrap_or_default();
+            let mut rule = PersonByClaim::new(algorithm, &key, claim).map_err(|problem| fault(format!("`key_file`: {problem}")))?;
+            if let Some(cookie) = &person.cookie {
+                rule = rule.in_cookie(cookie);
+            }
+            if let Some(issuer) = &person.issuer {
+                rule = rule.issued_by(issuer);
+            }
+            if let Some(audience) = &person.audience {
+                rule = rule.for_audience(audience);
+            }
+            Ok(Arc::new(if person.lowercase { rule.lowercased() } else { rule }))
+        }
+    }
+}

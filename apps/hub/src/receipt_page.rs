@@ -1,0 +1,156 @@
+//! A person's own sign-out, at an address that is a secret: platforms and states, and nothing that names anybody.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use logout_core::authority::Ports;
+use logout_core::delivery::{AttemptAnswer, Delivery, DeliveryState, Verification};
+use logout_core::message::PAGE_SECURITY_POLICY;
+use logout_core::outbox::Outbox;
+use logout_core::receipt::EndedSession;
+use logout_core::store::StoreUnavailable;
+use logout_identity::ReceiptSecrets;
+
+use crate::front::WayBack;
+use crate::index::clock_time;
+use crate::report::Report;
+
+/// Where the pages of receipts are, each below it under its secret.
+pub(crate) const PATH: &str = "/receipts";
+
+/// Shows receipts to whoever knows their secret.
+#[derive(Debug)]
+pub(crate) struct ReceiptPage {
+    /// What all platforms share.
+    pub(crate) ports: Ports,
+    /// What is to be told to upstreams.
+    pub(crate) outbox: Arc<dyn Outbox>,
+    /// Which secret is whose.
+    pub(crate) secrets: ReceiptSecrets,
+}
+
+#[derive(Template)]
+#[template(path = "receipt.html")]
+struct Shown {
+    at: String,
+    asked: Option<String>,
+    rows: Vec<Row>,
+    told: usize,
+    confirmed: usize,
+    pending: usize,
+    outlived: usize,
+    way_back: Option<WayBack>,
+}
+
+#[derive(Template)]
+#[template(path = "no_receipt.html")]
+struct Unknown {
+    way_back: Option<WayBack>,
+}
+
+/// What became of one session.
+#[derive(Debug)]
+struct Row {
+    platform: String,
+    channel: &'static str,
+    attempts: String,
+    answer: String,
+    state: &'static str,
+    /// For the eye: a class of the style sheet.
+    mood: &'static str,
+    verified: &'static str,
+}
+
+impl ReceiptPage {
+    /// The page of the secret in the address. A secret that is malformed, one that is nobody's and one whose receipt is not kept
+    /// any more look alike.
+    // The address is read off the request, because actix's own extractor would write one that it cannot read into the log.
+    pub(crate) async fn answer(page: web::Data<Self>, request: HttpRequest) -> HttpResponse {
+        let way_back = request.app_data::<web::Data<WayBack>>().map(|known| WayBack::clone(known));
+        match page.report(request.match_info().get("secret").unwrap_or_default()).await {
+            Ok(Some(report)) => html(StatusCode::OK, &Shown::of(&report, way_back)),
+            Ok(None) => html(StatusCode::NOT_FOUND, &Unknown { way_back }),
+            Err(StoreUnavailable) => guarded(StatusCode::SERVICE_UNAVAILABLE).body("temporarily unavailable"),
+        }
+    }
+
+    async fn report(&self, secret: &str) -> Result<Option<Report>, StoreUnavailable> {
+        match self.secrets.receipt(secret) {
+            Some(id) => Report::read(&*self.ports.store, &*self.outbox, id).await,
+            None => Ok(None),
+        }
+    }
+}
+
+impl Shown {
+    fn of(report: &Report, way_back: Option<WayBack>) -> Self {
+        let state = |wanted| move |delivery: &&Delivery| delivery.state == wanted;
+        let deliveries = || report.deliveries.iter().flatten();
+        let (told, settled) = report.progress();
+        Self {
+            at: clock_time(report.receipt.at),
+            asked: report.receipt.platform.as_ref().map(ToString::to_string),
+            rows: report.rows().map(|(session, delivery)| Row::of(session, delivery)).collect(),
+            told,
+            confirmed: deliveries().filter(state(DeliveryState::Confirmed)).count(),
+            pending: told - settled,
+            outlived: deliveries().filter(|delivery| delivery.verified == Some(Verification::Outlived)).count(),
+            way_back,
+        }
+    }
+}
+
+impl Row {
+    fn of(session: &EndedSession, delivery: Option<&Delivery>) -> Self {
+        let platform = session.platform.to_string();
+        let none = || "–".to_owned();
+        let Some(delivery) = delivery else {
+            let (channel, state) = if session.upstream { ("told to the platform", "no longer known") } else { ("ended in the hub", "confirmed") };
+            let mood = if session.upstream { "waits" } else { "good" };
+            return Self { platform, channel, attempts: none(), answer: none(), state, mood, verified: "–" };
+        };
+        let (state, mood) = match (delivery.state, delivery.verified) {
+            (DeliveryState::Confirmed, Some(Verification::Outlived)) => ("confirmed", "bad"),
+            (DeliveryState::Confirmed, _) => ("confirmed", "good"),
+            (DeliveryState::GivenUp, _) => ("given up", "bad"),
+            (DeliveryState::Pending, _) => ("pending", "waits"),
+        };
+        let verified = match delivery.verified {
+            Some(Verification::Dead) => "verified dead",
+            Some(Verification::Outlived) => "outlived: still alive there",
+            Some(Verification::Unknown) => "cannot be verified",
+            None => "–",
+        };
+        let answer = match delivery.history.last().map(|attempt| attempt.answer) {
+            Some(AttemptAnswer::Status(status)) => format!("HTTP {status}"),
+            Some(AttemptAnswer::Fault(fault)) => fault.to_string(),
+            Some(AttemptAnswer::Unsealable) => "nothing could be sent".to_owned(),
+            None => none(),
+        };
+        Self { platform, channel: "told to the platform", attempts: delivery.attempts.to_string(), answer, state, mood, verified }
+    }
+}
+
+fn guarded(status: StatusCode) -> actix_web::HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response
+        .insert_header(("content-security-policy", PAGE_SECURITY_POLICY))
+        .insert_header(("x-content-type-options", "nosniff"))
+        .insert_header(("cache-control", "no-store"))
+        // The address is the secret: no other site, no search engine and no cache is to learn it.
+        .insert_header(("referrer-policy", "no-referrer"))
+        .insert_header(("x-robots-tag", "noindex"));
+    response
+}
+
+fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
+    match page.render() {
+        Ok(html) => guarded(status).content_type("text/html; charset=utf-8").body(html),
+        Err(fault) => {
+            log::error!(fault:%; "the page of a receipt could not be rendered");
+            guarded(StatusCode::SERVICE_UNAVAILABLE).finish()
+        }
+    }
+}
