@@ -136,11 +136,15 @@ mod tests {
         due.put(id(1), CMS, at(1));
         let (_, before) = due.lease(&cms, 1, at(1), at(9))[0];
         assert!(due.is_held(id(1), before));
-        due.clear();
-        due.put(id(1), CMS, at(1));
-        assert!(!due.is_held(id(1), before));
-        let (_, after) = due.lease(&cms, 1, at(1), at(9))[0];
-        assert!(!due.is_held(id(1), before) && due.is_held(id(1), after));
+        let mut old = vec![before];
+        for _ in 0..3 {
+            due.clear();
+            due.put(id(1), CMS, at(1));
+            assert!(old.iter().all(|lease| !due.is_held(id(1), *lease)));
+            let (_, after) = due.lease(&cms, 1, at(1), at(9))[0];
+            assert!(old.iter().all(|lease| !due.is_held(id(1), *lease)) && due.is_held(id(1), after));
+            old.push(after);
+        }
     }
 
     #[test]

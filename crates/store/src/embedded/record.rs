@@ -331,7 +331,7 @@ fn decode<'a, T: Deserialize<'a>>(what: &'static str, version: u8, bytes: &'a [u
 pub(super) mod tests {
     use super::*;
 
-    pub(super) fn session() -> Session {
+    pub(in crate::embedded) fn session() -> Session {
         let platform = PlatformName::new("cms");
         Session {
             id: SessionId::from_bytes([1; 16]),

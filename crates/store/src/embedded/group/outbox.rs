@@ -168,3 +168,169 @@ impl Group<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use logout_core::delivery::{Outcome, Sealed};
+    use logout_core::receipt::{Reach, Reason, ReceiptId};
+    use logout_core::store::{EndTarget, Opened};
+    use tokio::sync::oneshot::{Receiver, channel};
+
+    use super::*;
+    use crate::embedded::due::Due;
+    use crate::embedded::engine::Engine;
+    use crate::embedded::index::Members;
+    use crate::embedded::record::tests::session;
+    use crate::embedded::wakeup::Caller;
+
+    const NOW: Timestamp = Timestamp::from_millis(10);
+    const LATER: Timestamp = Timestamp::from_millis(20);
+
+    struct Bench {
+        engine: Engine,
+        members: Members,
+        due: Due,
+        _directory: tempfile::TempDir,
+    }
+
+    impl Bench {
+        /// With the session that all tests are about.
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let engine = Engine::open(directory.path()).unwrap();
+            let mut bench = Self { engine, members: Members::default(), due: Due::new(), _directory: directory };
+            bench.commit(|group| assert_eq!(opened(group, session()), Some(Opened::Opened)));
+            bench
+        }
+
+        fn commit<T>(&mut self, decide: impl FnOnce(&mut Group<'_>) -> T) -> T {
+            let mut group = Group::new(&self.engine, &mut self.members, &mut self.due, 1);
+            let done = decide(&mut group);
+            group.commit(&|| ()).unwrap();
+            done
+        }
+
+        /// Ends the session and leases its delivery.
+        fn leased(&mut self) -> u64 {
+            self.commit(end);
+            let (reply, mut answer) = channel();
+            let platform = session().platform;
+            self.commit(|group| group.decide(Job::Lease { platform, limit: 9, now: NOW, until: LATER, reply }).map(drop).unwrap());
+            let leased = answer.try_recv().unwrap();
+            assert_eq!((leased.len(), leased[0].0), (1, session().id));
+            leased[0].1
+        }
+    }
+
+    fn end(group: &mut Group<'_>) {
+        let order = EndOrder {
+            receipt: ReceiptId::from_bytes([9; 16]),
+            at: NOW,
+            reason: Reason::User,
+            platform: None,
+            reach: Reach::Session,
+            targets: vec![EndTarget::Session(session().id)],
+        };
+        group.end(&order, Caller { reply: channel().0, thread: thread::current().id() }).unwrap();
+    }
+
+    /// `None`: it has to wait for the next group.
+    fn opened(group: &mut Group<'_>, session: Session) -> Option<Opened> {
+        let session = Box::new(session);
+        match group.decide(Job::Open { session, joins: false, now: NOW, reply: channel().0 }).unwrap() {
+            Decided::Conflict(_) => None,
+            Decided::Done => match group.answers.last() {
+                Some(Answer::Opened(_, opened)) => Some(*opened),
+                _ => panic!("no answer"),
+            },
+        }
+    }
+
+    fn settle(lease: u64, outcome: Outcome) -> (Job, Receiver<bool>) {
+        let (reply, answer) = channel();
+        (Job::Settle { session: session().id, lease, settlement: Settlement { attempt: None, outcome }, reply }, answer)
+    }
+
+    fn retry() -> (Job, Receiver<bool>) {
+        let (reply, answer) = channel();
+        (Job::Retry { session: session().id, now: LATER, reply }, answer)
+    }
+
+    #[test]
+    fn what_would_change_a_delivery_that_the_group_has_changed_waits_for_the_next_group() {
+        let again = |job| match job {
+            Decided::Conflict(job) => job,
+            Decided::Done => panic!("it did not see what came before"),
+        };
+        let mut bench = Bench::new();
+        let lease = bench.leased();
+        let (settled, mut first) = settle(lease, Outcome::GivenUp);
+        let (retried, mut second) = retry();
+        let (settled_again, mut third) = settle(lease, Outcome::Confirmed { verified: None });
+        let (retried, settled_again) = bench.commit(|group| {
+            assert!(matches!(group.decide(settled).unwrap(), Decided::Done));
+            assert!(group.durable, "it must be synced before it is answered");
+            (again(group.decide(retried).unwrap()), again(group.decide(settled_again).unwrap()))
+        });
+        let settled_again = bench.commit(|group| {
+            assert!(matches!(group.decide(retried).unwrap(), Decided::Done));
+            assert!(group.durable, "it must be synced before it is answered");
+            again(group.decide(settled_again).unwrap())
+        });
+        bench.commit(|group| assert!(matches!(group.decide(settled_again).unwrap(), Decided::Done)));
+        assert_eq!((first.try_recv(), second.try_recv(), third.try_recv()), (Ok(true), Ok(true), Ok(false)));
+        assert_eq!(bench.due.next(&session().platform), Some(LATER));
+    }
+
+    #[test]
+    fn housekeeping_leaves_a_delivery_alone_that_the_group_has_changed() {
+        let mut bench = Bench::new();
+        let lease = bench.leased();
+        bench.commit(|group| group.decide(settle(lease, Outcome::GivenUp).0).map(drop).unwrap());
+        bench.commit(|group| {
+            group.decide(retry().0).map(drop).unwrap();
+            group.tidy(session().id, NOW, Timestamp::from_millis(u64::MAX)).unwrap();
+        });
+        assert!(bench.engine.read(Table::Pending, session().id.as_bytes()).unwrap().is_some());
+        assert!(bench.engine.read(Table::Settled, session().id.as_bytes()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_credential_that_was_ended_in_the_same_group_opens_nothing_at_an_upstream() {
+        let again = || Session { id: SessionId::from_bytes([77; 16]), ..session() };
+        let mut bench = Bench::new();
+        bench.commit(|group| {
+            end(group);
+            assert_eq!(opened(group, again()), Some(Opened::CredentialEnded));
+        });
+        bench.commit(|group| {
+            assert_eq!(opened(group, again()), Some(Opened::CredentialEnded));
+            let ours = Session { sealed: None, ..again() };
+            assert_eq!(opened(group, ours), Some(Opened::Opened));
+            // Now it is this session's: whether it is ended is known when the group is committed.
+            assert_eq!(opened(group, Session { id: SessionId::from_bytes([78; 16]), ..again() }), None);
+        });
+    }
+
+    /// A session can be ended, and its delivery leased, before anybody was told of either.
+    #[test]
+    fn a_delivery_that_is_leased_in_the_group_of_its_ending_is_there_when_the_lease_is_answered() {
+        let mut bench = Bench::new();
+        let (reply, mut answer) = channel();
+        let platform = session().platform;
+        bench.commit(|group| {
+            end(group);
+            assert!(group.durable, "it must be synced before it is answered");
+            group.decide(Job::Lease { platform, limit: 9, now: NOW, until: LATER, reply }).map(drop).unwrap();
+        });
+        let (id, lease) = answer.try_recv().unwrap()[0];
+        let bytes = bench.engine.read(Table::Pending, id.as_bytes()).unwrap().unwrap();
+        let delivery = DeliveryRecord::read(&bytes).unwrap().to_delivery(id).unwrap();
+        assert_eq!(delivery.sealed, Some(Sealed::new(*b"sealed")));
+        let (settled, mut answer) = settle(lease, Outcome::Confirmed { verified: None });
+        bench.commit(|group| group.decide(settled).map(drop).unwrap());
+        assert_eq!(answer.try_recv(), Ok(true));
+    }
+}
