@@ -111,6 +111,8 @@ pub(crate) struct Dialect {
     login_urls: BTreeMap<ClientId, ApprovedUrl>,
     /// Allows nothing, so that all it refuses for another reason than that is malformed.
     nowhere: RedirectPolicy,
+    /// A real site stands behind it: its tokens are not ours to verify.
+    pub(crate) has_upstream: bool,
 }
 
 impl Dialect {
@@ -148,6 +150,7 @@ impl Dialect {
             extra_cookies,
             login_urls,
             nowhere,
+            has_upstream: platform.has_upstream,
             config,
         })
     }

@@ -5,9 +5,10 @@
 //! `docs/vendors/wix.md`.
 //!
 //! The rooms, the same in every adapter: `config` (keys and what follows from them), `request` (what a request asks for),
-//! `reply` (the vendor's words), `stand_in` (the other endpoints), `login` and `probe` (what serves them), `provider` (glue).
+//! `reply` (the vendor's words), `stand_in` (the other endpoints), `login` and `probe` (what serves them), `upstream` (real sites),
+//! `provider` (glue).
 //! Wix needs a few more: `authorization`, `body`, `guid` and `paths` (what its requests are made of), `authorize`, `grant`, `token` and
-//! `redirect_session` (the OAuth side), `credentials` (what sessions are opened by).
+//! `redirect_session` (the OAuth side), `credentials` (what sessions are opened by), `learned` (which of that a real site's answers bring).
 
 mod authorization;
 mod authorize;
@@ -16,6 +17,7 @@ mod config;
 mod credentials;
 mod grant;
 mod guid;
+mod learned;
 mod login;
 mod paths;
 mod probe;
@@ -25,6 +27,7 @@ mod reply;
 mod request;
 mod stand_in;
 mod token;
+mod upstream;
 
 pub use config::{App, CookieNames, ResponseForm, WixConfig};
 pub use provider::WixProvider;

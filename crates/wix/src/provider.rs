@@ -8,9 +8,13 @@ use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
 use logout_core::sign_out::Refusal;
+use logout_core::time::Timestamp;
+use logout_core::upstream::{
+    Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamLogout, UpstreamRequest, UpstreamSession,
+};
 
 use crate::config::{Dialect, WixConfig};
-use crate::{credentials, paths, reply, request, stand_in};
+use crate::{credentials, paths, reply, request, stand_in, upstream};
 
 /// Where the Logout method is called: what the vendor's SDK makes of its service path, host by host (observed), and the two
 /// paths that the documentation prints.
@@ -23,6 +27,7 @@ pub struct WixProvider {
     dialect: Dialect,
     endpoints: Vec<Endpoint>,
     login_endpoints: Vec<Endpoint>,
+    relayed_endpoints: Vec<Endpoint>,
 }
 
 impl WixProvider {
@@ -35,6 +40,7 @@ impl WixProvider {
         Ok(Self {
             endpoints: LOGOUT_PATHS.iter().map(|path| Endpoint::new("logout", &[Method::Get, Method::Post], *path, &[])).collect(),
             login_endpoints: stand_in::endpoints(&dialect),
+            relayed_endpoints: upstream::relayed_endpoints(&dialect),
             dialect,
         })
     }
@@ -51,12 +57,14 @@ impl LogoutProvider for WixProvider {
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
-        let asked = match request::read(request, &self.dialect, |token| credentials::verified(token, sessions)) {
+        let mut asked = match request::read(request, &self.dialect, |token| credentials::verified(token, sessions)) {
             Ok(asked) => asked,
             Err(refusal) => return reply::refused(&refusal),
         };
+        let has_upstream = sessions.platform().has_upstream;
+        asked.sign_out.first_sight = has_upstream.then(|| self.presented(request)).filter(|session| !session.is_empty());
         match sessions.sign_out(asked.sign_out).await {
-            Ok(done) => reply::signed_out(&done, asked.by_ticket, request, &self.dialect),
+            Ok(done) => reply::signed_out(&done, asked.by_ticket, asked.wants_landing, request, &self.dialect),
             Err(refusal) => reply::refused(&refusal),
         }
     }
@@ -82,5 +90,39 @@ impl LoginProvider for WixProvider {
 
     async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response {
         stand_in::serve(request, sessions, &self.dialect).await.unwrap_or_else(|reply::Fault(words)| words)
+    }
+}
+
+impl UpstreamLogout for WixProvider {
+    fn relayed_endpoints(&self) -> &[Endpoint] {
+        &self.relayed_endpoints
+    }
+
+    fn presented(&self, request: &Request) -> UpstreamSession {
+        upstream::presented(request, &self.dialect)
+    }
+
+    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
+        upstream::credentials(session, &self.dialect)
+    }
+
+    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
+        upstream::learn(request, answer, now, &self.dialect)
+    }
+
+    fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
+        upstream::sign_out(&to.session)
+    }
+
+    fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
+        upstream::confirm(answer, &self.dialect)
+    }
+
+    fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
+        upstream::probe(&to.session)
+    }
+
+    fn alive(&self, answer: &UpstreamAnswer) -> Option<bool> {
+        upstream::alive(answer)
     }
 }

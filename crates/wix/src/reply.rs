@@ -19,15 +19,19 @@ use crate::guid;
 const MEMBER_FLAG: &str = "wixMemberLoggedIn";
 
 /// A sign-out that was done: 302 to the landing, or 200 with a page, and cookies removed; or all of that in an envelope.
-pub(crate) fn signed_out(done: &SignedOut, by_ticket: bool, request: &Request, dialect: &Dialect) -> Reply {
-    let answer = match done.landing() {
-        Some(landing) if by_ticket && dialect.config.member_flag => Response::redirect(&flagged(landing)),
+///
+/// A landing that was not asked for is the flow's, the receipt's page say: browsers are sent there, as it is. The caller of the
+/// method gets 200, as documented for a call without a landing.
+pub(crate) fn signed_out(done: &SignedOut, by_ticket: bool, wants_landing: bool, request: &Request, dialect: &Dialect) -> Reply {
+    let enveloped = is_enveloped(request, dialect.config.response);
+    let answer = match done.landing().filter(|_| wants_landing || !enveloped) {
+        Some(landing) if by_ticket && wants_landing && dialect.config.member_flag => Response::redirect(&flagged(landing)),
         Some(landing) => Response::redirect(landing),
         None => Page { title: "Signed out".to_owned(), lines: vec!["You are signed out.".to_owned()], form: None }.response(200),
     };
     let cookies = std::iter::once(&dialect.member_cookie).chain(&dialect.extra_cookies);
     let answer = cookies.fold(answer, |answer, cookie| answer.cookies(cookie.clear(request.is_secure())));
-    let answer = if is_enveloped(request, dialect.config.response) { envelope(&answer, request) } else { answer };
+    let answer = if enveloped { envelope(&answer, request) } else { answer };
     Reply::signed_out(done, answer.header("vary", "Accept, x-wix-bi-gateway").header("x-wix-request-id", guid::random()))
 }
 

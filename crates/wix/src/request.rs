@@ -17,9 +17,12 @@ pub(crate) struct Asked {
     pub(crate) sign_out: SignOut,
     /// It comes from a redirect session.
     pub(crate) by_ticket: bool,
+    /// It says where to go afterwards.
+    pub(crate) wants_landing: bool,
 }
 
-/// Reads a sign-out. `verify` tells what a well-signed, unexpired access token says.
+/// Reads a sign-out. `verify` tells what a well-signed, unexpired access token says. In front of a real site it is not asked:
+/// tokens are that site's, nothing vouches for them, and their client is the one of the session that they open.
 ///
 /// By POST, what the body says wins over the query, name by name (our choice; the vendor documents the query for GET and shows
 /// a JSON body for POST). An empty value counts as none.
@@ -44,10 +47,11 @@ pub(crate) fn read(request: &Request, dialect: &Dialect, verify: impl Fn(&str) -
     let ticket = one("ticket")?;
     let authorization = authorization(request);
     let claims = match authorization {
-        Authorization::Token(token) => verify(token),
+        Authorization::Token(token) if !dialect.has_upstream => verify(token),
         _ => None,
     };
     let credentials = credentials(request, dialect, authorization, claims.is_some(), ticket);
+    let wants_landing = matches!(wanted, Wanted::Address(_));
     if credentials.is_empty() && dialect.config.require_authorization {
         return Err(if authorization == Authorization::ApiKey { Refusal::Forbidden } else { Refusal::NotSignedIn });
     }
@@ -69,6 +73,7 @@ pub(crate) fn read(request: &Request, dialect: &Dialect, verify: impl Fn(&str) -
             first_sight: None,
         },
         by_ticket: ticket.is_some(),
+        wants_landing,
     })
 }
 
@@ -84,6 +89,7 @@ fn credentials(
     let mut credentials = Vec::with_capacity(2);
     credentials.extend(match authorization {
         Authorization::Token(token) if vouched => Some(Presented::in_header(digest(ACCESS, token)).vouched()),
+        Authorization::Token(token) if dialect.has_upstream => Some(Presented::in_header(digest(ACCESS, token))),
         Authorization::Token(_) => Some(Presented::in_header(None)),
         Authorization::Absent | Authorization::ApiKey => None,
     });
@@ -196,6 +202,20 @@ mod tests {
         assert_eq!(absent(&request), Ok((Absent::RefuseUnrecognised, true)));
         assert_eq!(absent(&get("ticket=t")), Ok((Absent::Accept, true)));
         assert_eq!(absent(&get("").with_header("authorization", "IST.x")), Ok((Absent::Accept, false)));
+    }
+
+    #[test]
+    fn in_front_of_a_real_site_tokens_are_looked_up_and_neither_verified_nor_vouched_for() {
+        let mut platform = Platform::new("shop", "http://shop.example/".parse().unwrap());
+        platform.has_upstream = true;
+        let config = WixConfig { apps: vec![App { client_id: APP.into(), ..App::default() }], ..WixConfig::default() };
+        let shop = Dialect::new(config, &platform).unwrap();
+        for token in ["good", "theirs"] {
+            let asked = read(&get("").with_header("authorization", token), &shop, |_| panic!("nothing is verified")).unwrap();
+            let presented = asked.sign_out.credentials[0];
+            assert_eq!(presented.digest, Some(CredentialDigest::of(&shop.platform, ACCESS, token)));
+            assert!(!presented.vouched && asked.sign_out.client.is_none());
+        }
     }
 
     #[test]

@@ -9,21 +9,32 @@ use crate::paths::AUTHORIZE;
 use crate::reply::Fault;
 use crate::{authorize, login, probe, redirect_session, token};
 
+/// An authorization request.
+pub(crate) const AUTHORIZATION: &str = "authorize";
+/// A login with a visitor's token.
+pub(crate) const LOGIN: &str = "login";
+/// The stand-in's own login page, filled in.
+pub(crate) const LOGIN_FORM: &str = "login-form";
+/// A link for a browser to follow.
+pub(crate) const REDIRECT_SESSION: &str = "redirect-session";
+/// A grant of tokens.
+pub(crate) const TOKEN: &str = "token";
+
 pub(crate) fn endpoints(dialect: &Dialect) -> Vec<Endpoint> {
     let endpoint = |name, method, path: &str| Endpoint::new(name, &[method], path, &[]);
     let mut endpoints = vec![
-        endpoint("authorize", Method::Get, AUTHORIZE),
-        endpoint("login-form", Method::Post, AUTHORIZE),
-        endpoint("login", Method::Post, "/_api/iam/authentication/v2/login"),
-        endpoint("token", Method::Post, "/oauth2/token"),
-        endpoint("token", Method::Post, "/_api/oauth2/token"),
+        endpoint(AUTHORIZATION, Method::Get, AUTHORIZE),
+        endpoint(LOGIN_FORM, Method::Post, AUTHORIZE),
+        endpoint(LOGIN, Method::Post, "/_api/iam/authentication/v2/login"),
+        endpoint(TOKEN, Method::Post, "/oauth2/token"),
+        endpoint(TOKEN, Method::Post, "/_api/oauth2/token"),
         endpoint("token-info", Method::Post, "/oauth2/token-info"),
         endpoint("member", Method::Get, "/members/v1/members/my"),
         endpoint("member", Method::Get, "/_api/members/v1/members/my"),
     ];
     // Observed: which of them is called depends on the host; the last one is documented.
     for path in ["/_api/redirects-api/v1/redirect-session", "/headless/v1/redirect-session", "/redirect-session/v1/redirect-session"] {
-        endpoints.push(endpoint("redirect-session", Method::Post, path));
+        endpoints.push(endpoint(REDIRECT_SESSION, Method::Post, path));
     }
     if !dialect.prefix.is_empty() {
         endpoints.push(endpoint("home", Method::Get, "/"));
@@ -33,13 +44,13 @@ pub(crate) fn endpoints(dialect: &Dialect) -> Vec<Endpoint> {
 
 pub(crate) async fn serve(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
     match request.endpoint() {
-        "authorize" => authorize::authorize(request, sessions, dialect).await,
-        "login-form" => authorize::login_form(request, sessions, dialect).await,
-        "login" => login::login(request, sessions, dialect).await,
-        "token" => token::token(request, sessions, dialect).await,
+        AUTHORIZATION => authorize::authorize(request, sessions, dialect).await,
+        LOGIN_FORM => authorize::login_form(request, sessions, dialect).await,
+        LOGIN => login::login(request, sessions, dialect).await,
+        TOKEN => token::token(request, sessions, dialect).await,
         "token-info" => probe::token_info(request, sessions, dialect).await,
         "member" => probe::member(request, sessions, dialect).await,
-        "redirect-session" => redirect_session::create(request, sessions, dialect).await,
+        REDIRECT_SESSION => redirect_session::create(request, sessions, dialect).await,
         _ => probe::home(request, sessions, dialect).await,
     }
 }
