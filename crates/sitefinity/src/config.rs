@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use logout_core::cookie::CookieSpec;
+use logout_core::cookie::{CookiePolicy, CookieSpec};
 use logout_core::credential::{Secret, SecretDigest};
 use logout_core::platform::{Platform, PlatformName, SetUpFault};
 use logout_core::receipt::Reach;
@@ -30,6 +30,21 @@ pub struct SitefinityConfig {
     /// Keys for machine-to-machine calls; a sign-out never revokes one.
     #[serde(rename = "access_key")]
     pub access_keys: Vec<AccessKey>,
+    /// An administrator of the real site, with whose credential sessions are ended by the user's name. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_administrator: Option<UpstreamAdministrator>,
+}
+
+/// What an administrator of the real site is known by there: one of both.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UpstreamAdministrator {
+    /// An access token.
+    #[serde(deserialize_with = "some_secret", skip_serializing)]
+    pub bearer_token: Option<Secret>,
+    /// The value of the site's session cookie.
+    #[serde(deserialize_with = "some_secret", skip_serializing)]
+    pub cookie_token: Option<Secret>,
 }
 
 /// The names of the cookies.
@@ -61,6 +76,10 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error
     String::deserialize(deserializer).map(Secret::new)
 }
 
+fn some_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    secret(deserializer).map(Some)
+}
+
 impl Default for SitefinityConfig {
     fn default() -> Self {
         Self {
@@ -69,6 +88,7 @@ impl Default for SitefinityConfig {
             service_path: "default".to_owned(),
             access_token_lifetime: 3600,
             access_keys: Vec::new(),
+            upstream_administrator: None,
         }
     }
 }
@@ -87,6 +107,8 @@ pub(crate) struct Dialect {
     pub(crate) prefix: String,
     /// The least that a sign-out reaches here.
     pub(crate) reach: Reach,
+    /// Whether a real site stands behind the platform.
+    pub(crate) has_upstream: bool,
     pub(crate) redirects: Arc<RedirectPolicy>,
     pub(crate) root: ApprovedUrl,
     /// Where the token service signs people in.
@@ -96,6 +118,7 @@ pub(crate) struct Dialect {
     pub(crate) extra_cookies: Vec<CookieSpec>,
     /// Never longer than a session may last at this platform.
     pub(crate) token_lifetime: Duration,
+    cookies: CookiePolicy,
     access_keys: Vec<(SecretDigest, Subject)>,
 }
 
@@ -111,6 +134,7 @@ impl Dialect {
             platform: platform.name.clone(),
             prefix: platform.prefix.clone(),
             reach: platform.reach,
+            has_upstream: platform.has_upstream,
             redirects: Arc::new(platform.redirect_policy()?),
             root: platform.root_landing()?,
             sign_in: ApprovedUrl::from_operator(&format!("{}{SIGN_IN_PATH}", platform.prefix))
@@ -119,6 +143,7 @@ impl Dialect {
             token_service_cookie: cookie(&config.cookie_names.token_service),
             extra_cookies: config.cookie_names.extra.iter().map(|name| cookie(name)).collect(),
             token_lifetime: Duration::from_secs(config.access_token_lifetime.into()).min(platform.absolute_timeout),
+            cookies: platform.cookies.clone(),
             access_keys: config.access_keys.iter().map(owner).collect(),
             config,
         })
@@ -130,6 +155,11 @@ impl Dialect {
     pub(crate) fn subject(&self, provider: Option<&str>, name: &str) -> Subject {
         let provider = provider.filter(|text| !text.is_empty()).unwrap_or(&self.config.default_provider);
         Subject::new(provider.to_ascii_lowercase(), name.to_ascii_lowercase())
+    }
+
+    /// The cookie of this name, with the attributes that all of them have here.
+    pub(crate) fn cookie(&self, name: &str) -> CookieSpec {
+        CookieSpec::new(name, &self.prefix, true, &self.cookies)
     }
 
     /// Whose access key this is.
@@ -164,6 +194,17 @@ fn check(config: &SitefinityConfig) -> Result<(), SetUpFault> {
     if config.access_keys.iter().any(|key| key.key.reveal().trim().is_empty()) {
         return Err(SetUpFault::new("access_key", "the key must not be empty"));
     }
+    if let Some(administrator) = &config.upstream_administrator {
+        let (UpstreamAdministrator { bearer_token: Some(secret), cookie_token: None }
+        | UpstreamAdministrator { bearer_token: None, cookie_token: Some(secret) }) = administrator
+        else {
+            return Err(SetUpFault::new("upstream_administrator", "needs either bearer_token or cookie_token"));
+        };
+        // What could not stand in a header would be left out, and the sign-out be an anonymous one.
+        if secret.reveal().is_empty() || !secret.reveal().bytes().all(|byte| byte.is_ascii_graphic() && byte != b';') {
+            return Err(SetUpFault::new("upstream_administrator", "the token must be visible ASCII, without semicolons"));
+        }
+    }
     Ok(())
 }
 
@@ -188,6 +229,12 @@ mod tests {
         SitefinityConfig { cookie_names: names, ..SitefinityConfig::default() }
     }
 
+    fn with_administrator(bearer_token: Option<&str>, cookie_token: Option<&str>) -> SitefinityConfig {
+        let administrator =
+            UpstreamAdministrator { bearer_token: bearer_token.map(Secret::new), cookie_token: cookie_token.map(Secret::new) };
+        SitefinityConfig { upstream_administrator: Some(administrator), ..Default::default() }
+    }
+
     fn key(text: &str) -> AccessKey {
         AccessKey { key: Secret::new(text), username: "alice".into(), provider: None }
     }
@@ -206,6 +253,11 @@ mod tests {
             (SitefinityConfig { service_path: "a/{b}".into(), ..Default::default() }, "service_path"),
             (SitefinityConfig { access_token_lifetime: 0, ..Default::default() }, "access_token_lifetime"),
             (SitefinityConfig { access_keys: vec![key("k"), key("")], ..Default::default() }, "access_key"),
+            (with_administrator(None, None), "upstream_administrator"),
+            (with_administrator(Some("a"), Some("b")), "upstream_administrator"),
+            (with_administrator(Some(""), None), "upstream_administrator"),
+            (with_administrator(None, Some("a; b=c")), "upstream_administrator"),
+            (with_administrator(Some("a\r\nb"), None), "upstream_administrator"),
         ] {
             assert_eq!(set_up(config.clone()).map_err(|fault| fault.key()).err(), Some(at), "{config:?}");
         }
@@ -221,6 +273,18 @@ mod tests {
         assert!(!format!("{dialect:?}").contains("canary"));
         assert_eq!(dialect.owner_of_access_key("canary"), Some(&Subject::new("Default", "alice")));
         assert!(dialect.owner_of_access_key("Canary").is_none() && dialect.owner_of_access_key("").is_none());
+    }
+
+    #[test]
+    fn an_administrators_credential_neither_prints_nor_serialises_itself() {
+        for key in ["bearer_token", "cookie_token"] {
+            let text = format!(r#"{{"upstream_administrator":{{"{key}":"canary"}}}}"#);
+            let config: SitefinityConfig = serde_json::from_str(&text).unwrap();
+            assert!(!serde_json::to_string(&config).unwrap().contains("canary"));
+            assert!(!format!("{:?}", set_up(config).unwrap()).contains("canary"));
+        }
+        assert!(!serde_json::to_string(&SitefinityConfig::default()).unwrap().contains("administrator"));
+        assert!(serde_json::from_str::<SitefinityConfig>(r#"{"upstream_administrator":{"bearer":"x"}}"#).is_err());
     }
 
     #[test]

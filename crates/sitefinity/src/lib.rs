@@ -4,15 +4,20 @@
 //! vendor, which was observed and which is our choice stands in `docs/vendors/sitefinity.md`.
 //!
 //! The rooms, the same in every adapter: `config` (keys and what follows from them), `request` (what a request asks for),
-//! `reply` (the vendor's words), `stand_in` (the other endpoints), `login` and `probe` (what serves them), `provider` (glue).
+//! `reply` (the vendor's words), `stand_in` (the other endpoints), `login` and `probe` (what serves them), `upstream` (how to
+//! speak to a real site), `provider` (glue). One more is this vendor's: `cookies` (values that are spread over several).
 
 mod config;
+mod cookies;
 mod login;
 mod probe;
 mod provider;
 mod reply;
 mod request;
 mod stand_in;
+mod upstream;
+#[cfg(test)]
+mod upstream_tests;
 
-pub use config::{AccessKey, CookieNames, SitefinityConfig};
+pub use config::{AccessKey, CookieNames, SitefinityConfig, UpstreamAdministrator};
 pub use provider::SitefinityProvider;

@@ -7,9 +7,13 @@ use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
 use logout_core::sign_out::Refusal;
+use logout_core::time::Timestamp;
+use logout_core::upstream::{
+    Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamLogout, UpstreamRequest, UpstreamSession,
+};
 
 use crate::config::{Dialect, SitefinityConfig};
-use crate::{reply, request, stand_in};
+use crate::{reply, request, stand_in, upstream};
 
 /// Speaks Sitefinity's sign-out for one platform.
 #[derive(Debug)]
@@ -17,6 +21,7 @@ pub struct SitefinityProvider {
     dialect: Dialect,
     endpoints: Vec<Endpoint>,
     login_endpoints: Vec<Endpoint>,
+    relayed_endpoints: Vec<Endpoint>,
 }
 
 impl SitefinityProvider {
@@ -31,6 +36,7 @@ impl SitefinityProvider {
         Ok(Self {
             endpoints: vec![sign_out.ignoring_case().with_optional_slash()],
             login_endpoints: stand_in::endpoints(&dialect),
+            relayed_endpoints: upstream::relayed_endpoints(),
             dialect,
         })
     }
@@ -47,7 +53,9 @@ impl LogoutProvider for SitefinityProvider {
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
-        let asked = request::read(request, &self.dialect);
+        let mut asked = request::read(request, &self.dialect);
+        let has_upstream = sessions.platform().has_upstream;
+        asked.sign_out.first_sight = has_upstream.then(|| self.presented(request)).filter(|session| !session.is_empty());
         match sessions.sign_out(asked.sign_out).await {
             Ok(done) => reply::signed_out(&done, asked.stays, request, &self.dialect),
             Err(refusal) => reply::refused(&refusal),
@@ -67,5 +75,43 @@ impl LoginProvider for SitefinityProvider {
 
     async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response {
         stand_in::serve(request, sessions, &self.dialect).await.unwrap_or_else(|refusal| reply::refused(&refusal).into())
+    }
+}
+
+impl UpstreamLogout for SitefinityProvider {
+    fn relayed_endpoints(&self) -> &[Endpoint] {
+        &self.relayed_endpoints
+    }
+
+    fn presented(&self, request: &Request) -> UpstreamSession {
+        upstream::presented(request, &self.dialect)
+    }
+
+    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
+        upstream::credentials(session, &self.dialect)
+    }
+
+    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
+        upstream::learn(request, answer, now, &self.dialect)
+    }
+
+    fn signs_out_by_name(&self) -> bool {
+        self.dialect.config.upstream_administrator.is_some()
+    }
+
+    fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
+        upstream::sign_out(to, &self.dialect)
+    }
+
+    fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
+        upstream::confirm(answer, &self.dialect)
+    }
+
+    fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
+        upstream::probe(to, &self.dialect)
+    }
+
+    fn alive(&self, answer: &UpstreamAnswer) -> Option<bool> {
+        upstream::alive(answer)
     }
 }

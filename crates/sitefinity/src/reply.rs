@@ -8,6 +8,7 @@ use logout_core::sign_out::Refusal;
 use serde_json::Value;
 
 use crate::config::Dialect;
+use crate::cookies;
 
 /// A sign-out that was done: 302 to the landing, or with `redirect=false` an empty 200.
 ///
@@ -19,7 +20,7 @@ pub(crate) fn signed_out(done: &SignedOut, stays: bool, request: &Request, diale
     };
     let mut answer = never_cached(answer);
     if done.caller_included() {
-        answer = clear_cookies(answer, done.reach(), request.is_secure(), dialect);
+        answer = clear_cookies(answer, done.reach(), request, dialect);
     }
     Reply::signed_out(done, answer)
 }
@@ -29,12 +30,19 @@ fn never_cached(answer: Response) -> Response {
     answer.header("cache-control", "no-cache, no-store").header("pragma", "no-cache")
 }
 
-fn clear_cookies(answer: Response, reach: Reach, secure: bool, dialect: &Dialect) -> Response {
+fn clear_cookies(answer: Response, reach: Reach, request: &Request, dialect: &Dialect) -> Response {
+    let secure = request.is_secure();
     let mut answer = answer.cookies(dialect.session_cookie.clear(secure));
     for cookie in &dialect.extra_cookies {
         answer = answer.cookies(cookie.clear(secure));
     }
-    if reach >= Reach::SignOn { answer.cookies(dialect.token_service_cookie.clear(secure)) } else { answer }
+    let mut spread = vec![dialect.session_cookie.name()];
+    if reach >= Reach::SignOn {
+        answer = answer.cookies(dialect.token_service_cookie.clear(secure));
+        spread.push(dialect.token_service_cookie.name());
+    }
+    let chunks = request.all_cookies().filter(|(name, _)| spread.iter().any(|whole| cookies::is_chunk(name, whole)));
+    chunks.fold(answer, |answer, (name, _)| answer.cookies(dialect.cookie(name).clear(secure)))
 }
 
 /// A request that did not become a sign-out. Statuses are our choice; `X-Authentication-Error: NeedAdminRights` was

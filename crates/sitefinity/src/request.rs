@@ -6,6 +6,7 @@ use logout_core::receipt::Reach;
 use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, SignOut, Target, Wanted};
 
 use crate::config::Dialect;
+use crate::cookies;
 
 /// The site's session, in its cookie.
 pub(crate) const SITE: &str = "site";
@@ -13,6 +14,8 @@ pub(crate) const SITE: &str = "site";
 pub(crate) const TOKEN_SERVICE: &str = "token-service";
 /// An OAuth2 access token.
 pub(crate) const ACCESS: &str = "access";
+/// An OAuth2 refresh token of a real site. No sign-out presents one; it is what a renewal is recognised by.
+pub(crate) const REFRESH: &str = "refresh";
 
 /// What a request asks for, and how it wants to be answered.
 #[derive(Clone, Debug)]
@@ -30,7 +33,9 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
     let username = query.first_ignoring_case("username").map(str::trim).filter(|name| !name.is_empty());
     let (target, reach) = match username {
         Some(name) => (Target::Subject(dialect.subject(query.first_ignoring_case("provider"), name)), Reach::Subject),
-        None if with_token_service => (Target::Caller, Reach::SignOn),
+        // A real site is always asked to sign out of its token service too, so the answer has to clear that cookie, and what
+        // is behind it counts.
+        None if with_token_service || dialect.has_upstream => (Target::Caller, Reach::SignOn),
         None => (Target::Caller, Reach::Session),
     };
     let wanted = match Wanted::from_values(query.all_ignoring_case("redirect_uri")) {
@@ -69,13 +74,20 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
 fn credentials(request: &Request, dialect: &Dialect, with_token_service: bool) -> Vec<Presented> {
     let digest = |purpose, secret: &str| Some(CredentialDigest::of(&dialect.platform, purpose, secret));
     let mut credentials = Vec::with_capacity(2);
-    credentials.extend(request.authorization("Bearer").map(|token| Presented::in_header(digest(ACCESS, token))));
-    credentials.extend(request.cookies(dialect.session_cookie.name()).map(|value| Presented::in_cookie(digest(SITE, value))));
+    credentials.extend(bearer(request).map(|token| Presented::in_header(digest(ACCESS, token))));
+    let sent: Vec<(&str, &str)> = request.all_cookies().collect();
+    let values = cookies::values(&sent, dialect.session_cookie.name());
+    credentials.extend(values.map(|value| Presented::in_cookie(digest(SITE, &value))));
     if with_token_service {
-        let values = request.cookies(dialect.token_service_cookie.name());
-        credentials.extend(values.map(|value| Presented::in_cookie(digest(TOKEN_SERVICE, value))));
+        let values = cookies::values(&sent, dialect.token_service_cookie.name());
+        credentials.extend(values.map(|value| Presented::in_cookie(digest(TOKEN_SERVICE, &value))));
     }
     credentials
+}
+
+/// The access token that a request presents.
+pub(crate) fn bearer(request: &Request) -> Option<&str> {
+    request.authorization("Bearer").filter(|token| !token.is_empty())
 }
 
 fn flag(value: Option<&str>) -> Option<bool> {
@@ -174,5 +186,17 @@ mod tests {
         platform.reach = Reach::SignOn;
         let dialect = Dialect::new(SitefinityConfig::default(), &platform).unwrap();
         assert_eq!(read(&request, &dialect).sign_out.credentials.len(), 4);
+    }
+
+    #[test]
+    fn in_front_of_a_real_site_the_token_service_always_counts() {
+        let mut platform = Platform::new("cms", "http://x.example".parse().unwrap());
+        platform.has_upstream = true;
+        let dialect = Dialect::new(SitefinityConfig::default(), &platform).unwrap();
+        let request = Request::new(Method::Get, "/Sitefinity/SignOut").with_header("cookie", ".AspNet.Cookies=a; idsrv=b");
+        for query in ["", "sts_signout=false", "sts_signout=true"] {
+            let asked = read(&request.clone().with_query(query), &dialect).sign_out;
+            assert_eq!((asked.reach, asked.credentials.len()), (Reach::SignOn, 2), "{query}");
+        }
     }
 }

@@ -8,30 +8,54 @@ use logout_core::sign_out::Refusal;
 use crate::config::{Dialect, SIGN_IN_PATH};
 use crate::{login, probe};
 
+/// The form login.
+pub(crate) const LOGIN_FORM: &str = "login-form";
+/// OAuth2's grants.
+pub(crate) const TOKEN: &str = "token";
+/// The token service's sign-in.
+pub(crate) const TOKEN_SERVICE: &str = "token-service";
+/// Who is signed in, by cookie.
+pub(crate) const LOGIN_STATUS_PATH: &str = "/rest-api/login-status";
+
 pub(crate) fn endpoints(dialect: &Dialect) -> Vec<Endpoint> {
-    let users = format!("/api/{}/users/current", dialect.config.service_path);
-    let mut endpoints = vec![
-        Endpoint::new("anti-forgery", &[Method::Get], "/sitefinity/anticsrf", &[]),
-        Endpoint::new("login-form", &[Method::Post], "/sitefinity/login-handler", &[]),
-        Endpoint::new("authorize", &[Method::Get], "/Sitefinity/oauth/authorize", &[]),
-        Endpoint::new("token", &[Method::Post], "/sitefinity/oauth/token", &[]),
-        Endpoint::new("token-service", &[Method::Get], SIGN_IN_PATH, &[]),
-        Endpoint::new("login-status", &[Method::Get], "/rest-api/login-status", &[]),
-        Endpoint::new("current-user", &[Method::Get], users, &[]),
-        Endpoint::new("current-user", &[Method::Get], "/sf/system/users/current", &[]),
-    ];
+    let mut endpoints = logins(&[Method::Get]);
+    endpoints.extend([
+        lenient("login-status", &[Method::Get], LOGIN_STATUS_PATH),
+        lenient("current-user", &[Method::Get], &current_user_path(dialect)),
+        lenient("current-user", &[Method::Get], "/sf/system/users/current"),
+    ]);
     if !dialect.prefix.is_empty() {
-        endpoints.push(Endpoint::new("home", &[Method::Get], "/", &[]));
+        endpoints.push(lenient("home", &[Method::Get], "/"));
     }
-    endpoints.into_iter().map(|endpoint| endpoint.ignoring_case().with_optional_slash()).collect()
+    endpoints
+}
+
+/// The logins, and what a login needs first. `asking` are the methods by which a client may ask for authorization.
+pub(crate) fn logins(asking: &[Method]) -> Vec<Endpoint> {
+    vec![
+        lenient("anti-forgery", &[Method::Get], "/sitefinity/anticsrf"),
+        lenient(LOGIN_FORM, &[Method::Post], "/sitefinity/login-handler"),
+        lenient("authorize", asking, "/Sitefinity/oauth/authorize"),
+        lenient(TOKEN, &[Method::Post], "/sitefinity/oauth/token"),
+        lenient(TOKEN_SERVICE, asking, SIGN_IN_PATH),
+    ]
+}
+
+/// Who is signed in, by cookie or token.
+pub(crate) fn current_user_path(dialect: &Dialect) -> String {
+    format!("/api/{}/users/current", dialect.config.service_path)
+}
+
+fn lenient(name: &'static str, methods: &[Method], path: &str) -> Endpoint {
+    Endpoint::new(name, methods, path, &[]).ignoring_case().with_optional_slash()
 }
 
 pub(crate) async fn serve(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
     match request.endpoint() {
         "anti-forgery" => login::anti_forgery(request, sessions),
-        "login-form" => login::login_form(request, sessions, dialect).await,
-        "token" => login::token(request, sessions, dialect).await,
-        "token-service" => login::token_service(request, sessions, dialect).await,
+        LOGIN_FORM => login::login_form(request, sessions, dialect).await,
+        TOKEN => login::token(request, sessions, dialect).await,
+        TOKEN_SERVICE => login::token_service(request, sessions, dialect).await,
         "login-status" => probe::login_status(request, sessions, dialect).await,
         "current-user" => probe::current_user(request, sessions, dialect).await,
         "home" => probe::home(request, sessions, dialect).await,
