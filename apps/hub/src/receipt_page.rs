@@ -89,10 +89,12 @@ impl Shown {
         let state = |wanted| move |delivery: &&Delivery| delivery.state == wanted;
         let deliveries = || report.deliveries.iter().flatten();
         let (told, settled) = report.progress();
+        let mut rows: Vec<Row> = report.rows().map(|(session, delivery)| Row::of(session, delivery)).collect();
+        rows.sort_by(|one, other| one.platform.cmp(&other.platform));
         Self {
             at: clock_time(report.receipt.at),
             asked: report.receipt.platform.as_ref().map(ToString::to_string),
-            rows: report.rows().map(|(session, delivery)| Row::of(session, delivery)).collect(),
+            rows,
             told,
             confirmed: deliveries().filter(state(DeliveryState::Confirmed)).count(),
             pending: told - settled,
@@ -107,7 +109,8 @@ impl Row {
         let platform = session.platform.to_string();
         let none = || "–".to_owned();
         let Some(delivery) = delivery else {
-            let (channel, state) = if session.upstream { ("told to the platform", "no longer known") } else { ("ended in the hub", "confirmed") };
+            let (channel, state) =
+                if session.upstream { ("told to the platform", "no longer known") } else { ("ended in the hub", "confirmed") };
             let mood = if session.upstream { "waits" } else { "good" };
             return Self { platform, channel, attempts: none(), answer: none(), state, mood, verified: "–" };
         };

@@ -10,6 +10,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use futures_util::future::join_all;
+use logout_core::Method;
 use logout_core::Vendor;
 use logout_core::authority::Ports;
 use logout_core::credential::{Secret, SecretDigest};
@@ -19,7 +20,6 @@ use logout_core::outbox::Outbox;
 use logout_core::session::Session;
 use logout_core::store::{SessionFilter, StoreUnavailable};
 use logout_core::upstream::{Addressee, Carrier, UpstreamLogout, UpstreamRequest, UpstreamSession};
-use logout_core::Method;
 use logout_relay::{CarrierSettings, HttpCarrier};
 use serde::Deserialize;
 use url::Url;
@@ -180,7 +180,8 @@ impl Console {
 
     async fn render(&self, index: &Index, receipts: &ReceiptPage) -> Result<String, Fault> {
         let ports = index.ports();
-        let listed = ports.store.sessions(&SessionFilter::default(), None, SESSIONS, ports.clock.now()).await?.items;
+        let mut listed = ports.store.sessions(&SessionFilter::default(), None, SESSIONS, ports.clock.now()).await?.items;
+        listed.sort_by(|one, other| one.platform.cmp(&other.platform));
         let sessions = join_all(listed.iter().map(|session| self.session_row(session, ports))).await;
         let page = ConsolePage {
             token: self.token.reveal(),
@@ -254,7 +255,8 @@ async fn sign_in(console: web::Data<Console>, request: HttpRequest, pressed: web
     }
     let device = request.headers().get(header::USER_AGENT).and_then(|name| name.to_str().ok()).unwrap_or_default();
     let password = console.password.reveal();
-    let logins = console.products.iter().map(|product| platforms::sign_in(product.vendor, &console.hub, &console.carrier, device, password));
+    let logins =
+        console.products.iter().map(|product| platforms::sign_in(product.vendor, &console.hub, &console.carrier, device, password));
     let mut answer = home();
     for cookie in join_all(logins).await.into_iter().flatten() {
         if let Ok(value) = header::HeaderValue::from_str(&cookie) {
