@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use logout_core::Method;
 use logout_core::upstream::{Carrier, CarrierFault, UpstreamAnswer, UpstreamRequest};
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, redirect};
 use url::Url;
 
@@ -148,7 +148,7 @@ impl HttpCarrier {
         if !body.is_empty() && is_gzip(&headers) {
             body = self.unzipped(&body)?;
             headers.remove(CONTENT_ENCODING);
-            headers.remove(reqwest::header::CONTENT_LENGTH);
+            headers.remove(CONTENT_LENGTH);
         }
         let headers = headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
         Ok(UpstreamAnswer { status: answer.status().as_u16(), headers, body })
@@ -171,9 +171,11 @@ impl HttpCarrier {
         let method = reqwest::Method::from_bytes(request.method.name().as_bytes()).ok()?;
         let mut outgoing = reqwest::Request::new(method, url);
         *outgoing.headers_mut() = headers;
-        if !request.body.is_empty() || matches!(request.method, Method::Post | Method::Put | Method::Patch) {
-            // Also where it is empty: some servers refuse a POST without a length (411).
+        if !request.body.is_empty() {
             *outgoing.body_mut() = Some(request.body.into());
+        } else if matches!(request.method, Method::Post | Method::Put | Method::Patch) {
+            // Some servers refuse a POST that does not say how long it is (411), and the client leaves that out where it is empty.
+            outgoing.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         Some(outgoing)
     }
@@ -269,7 +271,7 @@ mod tests {
             .with_header("content-length", "7")
             .with_header("cookie", "a=ü");
         let sent = carrier.outgoing(request.clone()).unwrap();
-        assert_eq!(sent.headers().len(), 2);
+        assert_eq!((sent.headers().len(), &sent.headers()["content-length"]), (3, &HeaderValue::from_static("0")));
         assert_eq!(sent.headers()["accept-encoding"], "identity");
         assert_eq!(sent.headers()["cookie"].as_bytes(), "a=ü".as_bytes());
         assert!(sent.headers()["cookie"].is_sensitive());
