@@ -1,4 +1,4 @@
-//! Durable stores of Logout Hub: what keeps sessions, tombstones and receipts over a restart.
+//! Durable stores of Logout Hub: what keeps sessions, tombstones, receipts and deliveries over a restart.
 //!
 //! | feature | store | for |
 //! |---|---|---|

@@ -91,7 +91,7 @@ fn victim() {
 fn all(store: &FjallStore) -> BTreeMap<SessionId, Delivery> {
     let (mut all, mut from) = (BTreeMap::new(), None);
     loop {
-        let page = block_on(store.deliveries(&DeliveryFilter::default(), from, 500)).unwrap();
+        let page = block_on(store.deliveries(&DeliveryFilter::default(), from, 500)).expect("the store answers");
         for delivery in page.items {
             let before = all.insert(delivery.session, delivery);
             assert_eq!(before, None, "listed twice");

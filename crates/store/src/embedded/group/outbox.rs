@@ -286,15 +286,18 @@ mod tests {
 
     #[test]
     fn housekeeping_leaves_a_delivery_alone_that_the_group_has_changed() {
-        let mut bench = Bench::new();
-        let lease = bench.leased();
-        bench.commit(|group| group.decide(settle(lease, Outcome::GivenUp).0).map(drop).unwrap());
-        bench.commit(|group| {
-            group.decide(retry().0).map(drop).unwrap();
-            group.tidy(session().id, NOW, Timestamp::from_millis(u64::MAX)).unwrap();
-        });
-        assert!(bench.engine.read(Table::Pending, session().id.as_bytes()).unwrap().is_some());
-        assert!(bench.engine.read(Table::Settled, session().id.as_bytes()).unwrap().is_none());
+        // Once it would be unsealed, once forgotten.
+        for until in [NOW, LATER] {
+            let mut bench = Bench::new();
+            let lease = bench.leased();
+            bench.commit(|group| group.decide(settle(lease, Outcome::GivenUp).0).map(drop).unwrap());
+            bench.commit(|group| {
+                group.decide(retry().0).map(drop).unwrap();
+                group.tidy(session().id, session().expires, until).unwrap();
+            });
+            assert!(bench.engine.read(Table::Pending, session().id.as_bytes()).unwrap().is_some());
+            assert!(bench.engine.read(Table::Settled, session().id.as_bytes()).unwrap().is_none());
+        }
     }
 
     #[test]
