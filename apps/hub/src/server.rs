@@ -16,6 +16,7 @@ use logout_identity::{
     AccountFault, JwtTokens, PasswordAccounts, ReceiptLandings, ReceiptSecrets, ReceiptSigner, SealKeys, SystemClock,
 };
 use logout_relay::{Backoff, Relay, RelaySettings};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
@@ -102,6 +103,7 @@ pub struct Hub {
     /// What its platforms share.
     pub ports: Ports,
     relay: Option<Relay>,
+    stopping: watch::Sender<bool>,
     scheme: &'static str,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     housekeeping: JoinHandle<()>,
@@ -134,6 +136,8 @@ impl Hub {
         let secrets = ReceiptSecrets::load(&*store).await?;
         let signer = Arc::new(ReceiptSigner::load(&*store, options.clock.now(), config.receipts.retention).await?);
         let upstreams = platforms.upstreams();
+        // Before anything happens that is counted.
+        admin::install_figures();
         let (seal, relay) = if upstreams.is_empty() {
             (None, None)
         } else {
@@ -178,7 +182,16 @@ impl Hub {
         let server = server.map_err(StartFault::Serve)?.run();
 
         let guard = web::Data::new(AdminGuard::new(&token, &check_token, admin_address));
-        let state = web::Data::new(AdminState { ports: ports.clone(), outbox, platforms: known, relay: relay.clone(), signer: signer.clone() });
+        let (stopping, stops) = watch::channel(false);
+        let state = web::Data::new(AdminState {
+            ports: ports.clone(),
+            outbox,
+            platforms: known,
+            relay: relay.clone(),
+            signer: signer.clone(),
+            issuer: public_url.as_str().trim_end_matches('/').to_owned(),
+            stopping: stops,
+        });
         let admin_server =
             HttpServer::new(move || App::new().app_data(guard.clone()).app_data(state.clone()).configure(admin::routes))
                 // Reverse proxies ask here before every request that they let through.
@@ -190,7 +203,7 @@ impl Hub {
         let servers = [server, admin].into_iter().map(|server| (server.handle(), tokio::task::spawn_local(server))).collect();
         let housekeeping =
             tokio::task::spawn_local(keep_house(ports.clone(), tokens, signer, config.receipts.retention, config.sessions.sweep_interval));
-        Ok(Self { address, admin_address, public_url, ports, relay, scheme: scheme(&config), servers, housekeeping })
+        Ok(Self { address, admin_address, public_url, ports, relay, stopping, scheme: scheme(&config), servers, housekeeping })
     }
 
     /// The address of the platforms, as a URL without a slash at its end.
@@ -201,6 +214,8 @@ impl Hub {
     /// Stops listening, lets requests in flight be answered (for `server.shutdown_timeout` at most), and returns.
     pub async fn stop(self) {
         self.housekeeping.abort();
+        // Whoever waits for a receipt is answered at once.
+        self.stopping.send_replace(true);
         let stopped = self.servers.iter().map(|(handle, _)| handle.stop(true));
         futures_util::future::join_all(stopped).await;
         for (_, server) in self.servers {
@@ -277,6 +292,7 @@ async fn keep_house(
     let mut failing = false;
     loop {
         tokio::time::sleep(interval).await;
+        admin::upkeep_figures();
         let now = ports.clock.now();
         let rotated = tokens.rotate(&*ports.store, now).await.and(signer.rotate(&*ports.store, now).await);
         let mut step = housekeeping.step().await;

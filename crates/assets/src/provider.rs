@@ -7,6 +7,7 @@ use logout_core::cors::Preflight;
 use logout_core::message::{Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
+use logout_core::session::Subject;
 use logout_core::sign_out::{Presented, Refusal};
 use logout_core::store::Found;
 use logout_core::time::Timestamp;
@@ -103,6 +104,10 @@ impl UpstreamLogout for AssetsProvider {
 
     fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
         upstream::learn(request, answer, now, self.dialect.config.profile)
+    }
+
+    fn subject(&self, _realm: Option<&str>, name: &str) -> Subject {
+        upstream::subject(name)
     }
 
     fn sign_out(&self, to: &Addressee) -> UpstreamRequest {

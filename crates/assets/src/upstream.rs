@@ -92,7 +92,7 @@ pub(crate) fn learn(request: &Request, answer: &UpstreamAnswer, now: Timestamp, 
 }
 
 /// One list of users for each server, compared without case.
-fn subject(name: &str) -> Subject {
+pub(crate) fn subject(name: &str) -> Subject {
     Subject::new("", name.to_lowercase())
 }
 

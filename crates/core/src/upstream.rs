@@ -285,6 +285,11 @@ pub trait UpstreamLogout: LogoutProvider {
     /// answer: a failed login, a form, an anti-forgery token.
     fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned>;
 
+    /// The subject that somebody means by this name, in the spelling that [`UpstreamLogout::learn`] tells the same one in.
+    fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
+        Subject::new(realm.unwrap_or_default(), name)
+    }
+
     /// Whether sessions can be ended with a credential of the operator's own, so that none of the session's is needed.
     fn signs_out_by_name(&self) -> bool {
         false

@@ -1,6 +1,7 @@
 //! The secret address of a receipt's public page.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::cipher::{AES_256, DecryptingKey, DecryptionContext, EncryptingKey, UnboundCipherKey};
 use aws_lc_rs::error::Unspecified;
@@ -31,10 +32,11 @@ const ID_BYTES: usize = 16;
 /// - Not authenticated, and it need not be: one made-up secret in 64 decrypts to something that looks like an id, but it is
 ///   one of 2¹²² that no receipt has.
 ///
-/// The key never changes, so a page can be found for as long as its receipt is kept.
+/// The key never changes, so a page can be found for as long as its receipt is kept. Cheap to clone.
+#[derive(Clone)]
 pub struct ReceiptSecrets {
-    encrypts: EncryptingKey,
-    decrypts: DecryptingKey,
+    encrypts: Arc<EncryptingKey>,
+    decrypts: Arc<DecryptingKey>,
 }
 
 impl ReceiptSecrets {
@@ -52,7 +54,7 @@ impl ReceiptSecrets {
 
     fn of(bytes: &[u8]) -> Result<Self, Unspecified> {
         let key = || UnboundCipherKey::new(&AES_256, bytes);
-        Ok(Self { encrypts: EncryptingKey::ecb(key()?)?, decrypts: DecryptingKey::ecb(key()?)? })
+        Ok(Self { encrypts: Arc::new(EncryptingKey::ecb(key()?)?), decrypts: Arc::new(DecryptingKey::ecb(key()?)?) })
     }
 
     /// The secret of this receipt: 22 characters of base64url. Always the same one.

@@ -6,6 +6,7 @@ use logout_core::SessionAuthority;
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
+use logout_core::session::Subject;
 use logout_core::sign_out::Refusal;
 use logout_core::time::Timestamp;
 use logout_core::upstream::{
@@ -93,6 +94,10 @@ impl UpstreamLogout for SitefinityProvider {
 
     fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
         upstream::learn(request, answer, now, &self.dialect)
+    }
+
+    fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
+        self.dialect.subject(realm, name)
     }
 
     fn signs_out_by_name(&self) -> bool {

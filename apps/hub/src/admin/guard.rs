@@ -1,39 +1,54 @@
-//! Who may use the admin API.
+//! Who may use the admin API, and who may ask for checks.
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web;
 use logout_core::credential::{Secret, SecretDigest};
 
 use super::problem::Problem;
 
-/// The admin token's digest and the names that the listener answers to.
+/// The header that a reverse proxy shows its token in: `Authorization` is the caller's own.
+pub(super) const CHECK_TOKEN: &str = "logout-check-token";
+
+/// The digests of the tokens and the names that the listener answers to.
 #[derive(Clone, Debug)]
 pub(crate) struct AdminGuard {
     token: SecretDigest,
+    check_token: SecretDigest,
     hosts: Vec<String>,
 }
 
 impl AdminGuard {
-    /// Takes `token`, and requests whose `Host` is this address or, on loopback, `localhost` with its port.
-    pub(crate) fn new(token: &Secret, address: std::net::SocketAddr) -> Self {
+    /// Takes `token`, and requests whose `Host` is this address or, on loopback, `localhost` with its port; for checks, which
+    /// proxies send under names of their own, either token and any `Host`.
+    pub(crate) fn new(token: &Secret, check_token: &Secret, address: std::net::SocketAddr) -> Self {
         let hosts = vec![address.to_string(), format!("localhost:{}", address.port())];
-        Self { token: SecretDigest::of(token.reveal()), hosts }
+        Self { token: SecretDigest::of(token.reveal()), check_token: SecretDigest::of(check_token.reveal()), hosts }
     }
 
     fn admits(&self, request: &ServiceRequest) -> bool {
-        let text = |name| request.headers().get(name).and_then(|value: &header::HeaderValue| value.to_str().ok()).unwrap_or_default();
-        let (scheme, token) = text(header::AUTHORIZATION).split_once(' ').unwrap_or_default();
+        let (scheme, token) = text(request.headers(), header::AUTHORIZATION.as_str()).split_once(' ').unwrap_or_default();
         scheme.eq_ignore_ascii_case("bearer") && SecretDigest::of(token.trim()).matches(&self.token)
+    }
+
+    /// Whether a request with these headers may ask for a check.
+    pub(super) fn admits_check(&self, headers: &HeaderMap) -> bool {
+        let presented = SecretDigest::of(text(headers, CHECK_TOKEN).trim());
+        // Both are compared whatever the first says.
+        presented.matches(&self.check_token) | presented.matches(&self.token)
     }
 
     fn knows_host(&self, request: &ServiceRequest) -> bool {
         let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
         host.is_some_and(|host| self.hosts.iter().any(|own| own.eq_ignore_ascii_case(host)))
     }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 pub(super) async fn check(
@@ -48,6 +63,10 @@ pub(super) async fn check(
     };
     match refusal {
         Some(problem) => Ok(request.into_response(problem.response()).map_into_right_body()),
-        None => next.call(request).await.map(ServiceResponse::map_into_left_body),
+        None => {
+            let mut answer = next.call(request).await?;
+            answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            Ok(answer.map_into_left_body())
+        }
     }
 }

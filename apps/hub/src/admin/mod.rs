@@ -1,122 +1,102 @@
-//! The admin listener: health, live sessions, receipts. JSON; errors are RFC 9457 problem documents.
+//! The admin listener: health, figures, the admin API and the check for reverse proxies. JSON; errors are RFC 9457 problem
+//! documents.
 //!
 //! Everything under `/api` takes the admin token, on loopback too, and a `Host` that is the listener's own: a web page that
-//! resolves a name of its own to this address must get nowhere.
+//! resolves a name of its own to this address must get nowhere. `/check` has a token of its own ([`check`]).
 
+mod address;
+mod body;
+mod check;
+mod deliveries;
+mod figures;
 mod guard;
+mod logouts;
+mod openapi;
 mod problem;
+mod receipts;
+mod sessions;
+mod state;
 mod views;
 
-use std::sync::Arc;
-
 use actix_web::{HttpResponse, web};
-use logout_core::authority::Ports;
-use logout_core::platform::PlatformName;
-use logout_core::receipt::{Reach, Reason, ReceiptId};
-use logout_core::session::{Person, SessionId};
-use logout_core::store::{EndTarget, SessionFilter};
-use serde::Deserialize;
 
+use address::Address;
+pub(crate) use figures::{install as install_figures, upkeep as upkeep_figures};
 pub(crate) use guard::AdminGuard;
 use problem::Problem;
-
-/// What the admin listener works on.
-#[derive(Clone, Debug)]
-pub(crate) struct AdminState {
-    /// What all platforms share.
-    pub(crate) ports: Ports,
-    /// What is to be told to upstreams.
-    pub(crate) outbox: Arc<dyn Outbox>,
-    /// The platforms.
-    pub(crate) platforms: Vec<KnownPlatform>,
-    /// Carries deliveries; absent where no platform has an upstream.
-    pub(crate) relay: Option<Relay>,
-    /// Signs receipts.
-    pub(crate) signer: Arc<ReceiptSigner>,
-}
+pub(crate) use state::AdminState;
 
 const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1_000;
 
 /// The routes of the admin listener.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    let scope = web::scope("/api").wrap(actix_web::middleware::from_fn(guard::check));
+    let scope = guarded().into_iter().fold(scope, |scope, address| scope.service(address.service()));
     config
         .app_data(web::QueryConfig::default().error_handler(|_, _| Problem::UNKNOWN_PARAMETER.into()))
-        .route("/healthz", web::get().to(healthy))
-        .route("/healthz", web::head().to(healthy))
-        .route("/readyz", web::get().to(ready))
-        .route("/readyz", web::head().to(ready))
-        .service(
-            web::scope("/api")
-                .wrap(actix_web::middleware::from_fn(guard::check))
-                .route("/sessions", web::get().to(sessions))
-                .route("/sessions/{id}", web::delete().to(end_session))
-                .route("/receipts", web::get().to(receipts))
-                .route("/receipts/{id}", web::get().to(receipt))
-                .default_service(web::to(|| async { Problem::NOT_FOUND.response() })),
-        )
-        .default_service(web::to(|| async { Problem::NOT_FOUND.response() }));
+        .app_data(web::PathConfig::default().error_handler(|_, _| Problem::NOT_FOUND.into()))
+        .service(scope.default_service(web::to(nothing_here)));
+    for address in open() {
+        config.service(address.service());
+    }
+    config.default_service(web::to(nothing_here));
+}
+
+/// What takes no admin token.
+fn open() -> Vec<Address> {
+    vec![
+        Address::new("/healthz").get(healthy),
+        Address::new("/readyz").get(ready),
+        Address::new("/metrics").get(figures::show),
+        Address::new("/openapi.json").get(openapi::show),
+        Address::new("/.well-known/jwks.json").get(receipts::keys),
+        Address::new("/check/{platform}{tail:.*}").any(check::check),
+    ]
+}
+
+/// What takes it; below `/api`.
+fn guarded() -> Vec<Address> {
+    vec![
+        Address::new("/sessions").get(sessions::list).post(sessions::register),
+        Address::new("/sessions/{id}").delete(sessions::end),
+        Address::new("/logouts").post(logouts::order),
+        Address::new("/receipts").get(receipts::list),
+        // Before the next one, which would take the ending for a part of the id.
+        Address::new("/receipts/{id}.jwt").get(receipts::token),
+        Address::new("/receipts/{id}").get(receipts::show),
+        Address::new("/deliveries").get(deliveries::list),
+        Address::new("/deliveries/{id}/retry").post(deliveries::retry),
+    ]
+}
+
+async fn nothing_here() -> Problem {
+    Problem::NOT_FOUND
 }
 
 async fn healthy() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "status": "ok" }))
 }
 
-async fn ready(ports: web::Data<Ports>) -> HttpResponse {
-    match ports.store.health().await {
-        Ok(()) => HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })),
-        Err(_) => Problem::UNAVAILABLE.response(),
-    }
+async fn ready(state: web::Data<AdminState>) -> Result<HttpResponse, Problem> {
+    state.ports.store.health().await?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })))
 }
 
 /// How much is listed at once: what was asked for, within bounds.
 fn limit(asked: Option<&str>) -> Result<usize, Problem> {
-    let limit = asked.map_or(Ok(PAGE), |text| text.parse().map_err(|_| Problem::malformed("limit")))?;
+    let limit = asked.map_or(Ok(PAGE), |text| text.parse().map_err(|_| Problem::field("limit", "must be a whole number")))?;
     Ok(limit.clamp(1, LARGEST_PAGE))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SessionQuery {
-    person: Option<Person>,
-    platform: Option<PlatformName>,
-    after: Option<String>,
-    limit: Option<String>,
+/// What a listing begins behind.
+fn cursor<T>(field: &'static str, asked: Option<&str>, parse: fn(&str) -> Option<T>) -> Result<Option<T>, Problem> {
+    asked.map(|text| parse(text).ok_or_else(|| Problem::field(field, "must be an id"))).transpose()
 }
 
-async fn sessions(ports: web::Data<Ports>, query: web::Query<SessionQuery>) -> Result<HttpResponse, Problem> {
-    let query = query.into_inner();
-    let after = query.after.as_deref().map(|text| SessionId::parse(text).ok_or(Problem::malformed("after"))).transpose()?;
-    let filter = SessionFilter { person: query.person, platform: query.platform, subject: None };
-    let limit = limit(query.limit.as_deref())?;
-    let page = ports.store.sessions(&filter, after, limit, ports.clock.now()).await?;
-    Ok(HttpResponse::Ok().json(views::sessions(&page)))
-}
-
-async fn end_session(ports: web::Data<Ports>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let Some(id) = SessionId::parse(&id) else { return Err(Problem::NOT_FOUND) };
-    let (receipt, ended) = ports.end(Reason::Administrator, Reach::Session, vec![EndTarget::Session(id)]).await?;
-    if ended.is_empty() {
-        return Err(Problem::NOT_FOUND);
-    }
-    Ok(HttpResponse::Accepted().json(serde_json::json!({ "receipt": receipt.to_string(), "ended": ended.len() })))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReceiptQuery {
-    before: Option<String>,
-    limit: Option<String>,
-}
-
-async fn receipts(ports: web::Data<Ports>, query: web::Query<ReceiptQuery>) -> Result<HttpResponse, Problem> {
-    let before = query.before.as_deref().map(|text| ReceiptId::parse(text).ok_or(Problem::malformed("before"))).transpose()?;
-    let page = ports.store.receipts(before, limit(query.limit.as_deref())?).await?;
-    Ok(HttpResponse::Ok().json(views::receipts(&page)))
-}
-
-async fn receipt(ports: web::Data<Ports>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let Some(id) = ReceiptId::parse(&id) else { return Err(Problem::NOT_FOUND) };
-    let receipt = ports.store.receipt(id).await?.ok_or(Problem::NOT_FOUND)?;
-    Ok(HttpResponse::Ok().json(views::receipt(&receipt)))
+/// All addresses and their methods, as the document describes them.
+#[cfg(test)]
+fn addresses() -> std::collections::BTreeMap<String, Vec<String>> {
+    let below = guarded().into_iter().map(|address| (format!("/api{}", address.path()), address.methods()));
+    open().into_iter().map(|address| (address.path().replace(":.*}", "}"), address.methods())).chain(below).collect()
 }

@@ -1,0 +1,235 @@
+//! Bodies: one JSON object, read member by member, so that what is wrong can be named.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt as _;
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+
+/// The largest body that is read.
+const LARGEST: usize = 64 * 1024;
+/// How long it may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest name of a person, subject, realm, client or cookie, in bytes.
+pub(super) const NAME: usize = 256;
+
+/// The members of a JSON object that are still to be read. Members that nobody reads are refused by [`Fields::finish`].
+#[derive(Debug)]
+pub(super) struct Fields {
+    path: &'static str,
+    members: Map<String, Value>,
+}
+
+impl Fields {
+    fn name(&self, field: &str) -> String {
+        format!("{}{field}", self.path)
+    }
+
+    /// That `field` breaks this rule.
+    pub(super) fn wrong(&self, field: &str, rule: &'static str) -> Problem {
+        Problem::field(self.name(field), rule)
+    }
+
+    /// The value of `field`; `null` is as good as nothing.
+    pub(super) fn take(&mut self, field: &str) -> Option<Value> {
+        self.members.remove(field).filter(|value| !value.is_null())
+    }
+
+    /// Whether `field` is given.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.members.get(field).is_some_and(|value| !value.is_null())
+    }
+
+    /// A text of at least one byte and at most `longest`, without control characters.
+    pub(super) fn text(&mut self, field: &'static str, longest: usize) -> Result<Option<String>, Problem> {
+        let Some(value) = self.take(field) else { return Ok(None) };
+        checked(value, longest).map(Some).map_err(|rule| self.wrong(field, rule))
+    }
+
+    /// The same, where it has to be given.
+    pub(super) fn required(&mut self, field: &'static str, longest: usize) -> Result<String, Problem> {
+        self.text(field, longest)?.ok_or_else(|| self.wrong(field, "must be given"))
+    }
+
+    /// A name, or an object that has its realm besides: `"alice"`, `{"realm": "Default", "name": "alice"}`. First the realm.
+    pub(super) fn subject(&mut self, field: &'static str, path: &'static str) -> Result<Option<(Option<String>, String)>, Problem> {
+        match self.take(field) {
+            None => Ok(None),
+            Some(Value::Object(members)) => {
+                let mut fields = Self { path, members };
+                let subject = (fields.text("realm", NAME)?, fields.required("name", NAME)?);
+                fields.finish()?;
+                Ok(Some(subject))
+            }
+            Some(value) => checked(value, NAME).map(|name| Some((None, name))).map_err(|rule| self.wrong(field, rule)),
+        }
+    }
+
+    /// Refuses what nobody has read.
+    pub(super) fn finish(&self) -> Result<(), Problem> {
+        match self.members.keys().next() {
+            Some(field) => Err(self.wrong(field, "there is no such member")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A text within bounds; else the rule that it breaks.
+pub(super) fn checked(value: Value, longest: usize) -> Result<String, &'static str> {
+    let Value::String(text) = value else { return Err("must be a text") };
+    if text.trim().is_empty() {
+        Err("must not be empty")
+    } else if text.len() > longest {
+        Err("is too long")
+    } else if text.chars().any(char::is_control) {
+        Err("must not contain control characters")
+    } else {
+        Ok(text)
+    }
+}
+
+impl FromRequest for Fields {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let is_json = media_type.split(';').next().is_some_and(|own| own.trim().eq_ignore_ascii_case("application/json"));
+        let mut payload = payload.take();
+        Box::pin(async move {
+            if !is_json {
+                return Err(Problem::NOT_JSON);
+            }
+            let collected = actix_web::rt::time::timeout(PATIENCE, collect(&mut payload)).await;
+            let body = collected.map_err(|_| Problem::BODY_TOO_SLOW)??;
+            match serde_json::from_slice(&body) {
+                Ok(Unique(Value::Object(members))) => Ok(Self { path: "", members }),
+                _ => Err(Problem::BODY_BROKEN),
+            }
+        })
+    }
+}
+
+async fn collect(payload: &mut Payload) -> Result<Vec<u8>, Problem> {
+    let mut body = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::BODY_BROKEN)?;
+        if body.len() + chunk.len() > LARGEST {
+            return Err(Problem::BODY_TOO_LARGE);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// JSON in which no object has two members of one name: of two, somebody else may read the other one.
+struct Unique(Value);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        UniqueVisitor.deserialize(from).map(Self)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct UniqueVisitor;
+
+impl<'de> DeserializeSeed<'de> for UniqueVisitor {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for UniqueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON without duplicate members")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(item) = items.next_element_seed(self)? {
+            all.push(item);
+        }
+        Ok(all.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut all = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(self)?;
+            if all.insert(name, value).is_some() {
+                return Err(A::Error::custom("a member is named twice"));
+            }
+        }
+        Ok(all.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(text: &str) -> Fields {
+        let Unique(Value::Object(members)) = serde_json::from_str(text).unwrap() else { panic!("{text}") };
+        Fields { path: "", members }
+    }
+
+    #[test]
+    fn a_member_that_is_named_twice_is_refused_at_every_depth() {
+        for text in [r#"{"a":1,"a":1}"#, r#"{"a":{"b":1,"b":2}}"#, r#"{"a":[{"b":1,"b":2}]}"#] {
+            assert!(serde_json::from_str::<Unique>(text).is_err(), "{text}");
+        }
+        let text = r#"{"a":[null,true,-1,2,2.5,"x",{}],"b":{"a":1}}"#;
+        assert_eq!(serde_json::from_str::<Unique>(text).unwrap().0, serde_json::from_str::<Value>(text).unwrap());
+    }
+
+    #[test]
+    fn texts_have_bounds_and_no_control_characters() {
+        let longest = "é".repeat(128);
+        assert_eq!(fields(&format!(r#"{{"a":"{longest}"}}"#)).text("a", NAME).unwrap().as_deref(), Some(longest.as_str()));
+        for text in
+            [format!(r#"{{"a":"{longest}x"}}"#), r#"{"a":""}"#.into(), r#"{"a":" "}"#.into(), r#"{"a":"x\n"}"#.into(), r#"{"a":1}"#.into()]
+        {
+            assert!(fields(&text).text("a", NAME).is_err(), "{text}");
+        }
+        assert_eq!(fields(r#"{"a":null}"#).text("a", NAME).unwrap(), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! Forward authentication: a reverse proxy asks whether a request's credentials have been signed out.
+//!
+//! `Cookie` and `Authorization` are the caller's own, so the proxy shows its token in a header of its own. Whatever is not a
+//! clear yes makes a proxy deny: that holds for 401, 403 and 503 alike.
+
+use std::borrow::Cow;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use logout_core::check::Checked;
+use logout_core::message::{Method, Request};
+
+use super::guard::{AdminGuard, CHECK_TOKEN};
+use super::problem::Problem;
+use super::{AdminState, figures};
+
+const ORIGINAL_URI: &str = "x-original-uri";
+
+pub(super) async fn check(
+    request: HttpRequest,
+    guard: web::Data<AdminGuard>,
+    state: web::Data<AdminState>,
+) -> Result<HttpResponse, Problem> {
+    if !guard.admits_check(request.headers()) {
+        return Err(Problem::CHECK_TOKEN);
+    }
+    let name = request.match_info().get("platform").unwrap_or_default();
+    let known = state.platform(name).ok_or(Problem::NOT_FOUND)?;
+    let platform = known.sessions.platform();
+    let checked = known.sessions.check(&*known.adapter, &presented(&request, &platform.prefix)).await;
+    figures::checked(&platform.name, checked);
+    match checked? {
+        Checked::Passes => Ok(HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish()),
+        Checked::Ended => Err(Problem::SIGNED_OUT),
+    }
+}
+
+/// The request that the proxy asks about, without its body.
+fn presented(request: &HttpRequest, prefix: &str) -> Request {
+    let path = original_path(request);
+    let below = path.strip_prefix(prefix).filter(|below| below.starts_with('/')).unwrap_or(&path);
+    let headers = request.headers().iter().filter(|(name, _)| name.as_str() != CHECK_TOKEN);
+    headers.fold(Request::new(Method::of(request.method().as_str()), below), |request, (name, value)| {
+        request.with_header(name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()))
+    })
+}
+
+/// The path that was asked for at the proxy, as it was sent: behind the platform's name, or in a header of the proxy's.
+fn original_path(request: &HttpRequest) -> Cow<'_, str> {
+    let behind_name = request.uri().path().strip_prefix("/check/").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
+    let told = request.headers().get(ORIGINAL_URI).and_then(|value| value.to_str().ok()).and_then(|uri| uri.split('?').next());
+    Cow::Borrowed(behind_name.or(told).unwrap_or("/"))
+}
