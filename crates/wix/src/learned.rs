@@ -174,15 +174,19 @@ impl Said {
         let named = text(&payload, "sub").or_else(|| of_instance("uid")).map(member);
         let client = text(&payload, CLIENT_CLAIM).or_else(|| of_instance("appDefId"));
         Self {
-            subject: named.or_else(|| of_instance("aid").map(|id| Subject::new(VISITOR, id.to_lowercase()))),
+            subject: named.or_else(|| of_instance("aid").map(|id| subject(Some(VISITOR), id))),
             client: client.and_then(|text| dialect.client(text).ok()),
         }
     }
 }
 
-/// One list of members for each site, compared without case.
+/// One list of members for each site, compared without case, and visitors beside it.
+pub(crate) fn subject(realm: Option<&str>, name: &str) -> Subject {
+    Subject::new(realm.filter(|realm| *realm == VISITOR).unwrap_or_default(), name.to_lowercase())
+}
+
 fn member(name: &str) -> Subject {
-    Subject::new("", name.to_lowercase())
+    subject(None, name)
 }
 
 /// Somebody whom no answer names: an id of our own, one for each session.

@@ -198,3 +198,14 @@ fn a_sign_out_link_is_learned_by_its_ticket() {
         assert!(learn(&request, &answer, NOW, &dialect()).is_none());
     }
 }
+
+#[test]
+fn a_subject_that_is_named_by_hand_is_the_one_that_a_login_tells() {
+    for (realm, name, own) in [
+        (None, "Alice@Example.com", Subject::new("", "alice@example.com")),
+        (Some("Default"), "alice@example.com", Subject::new("", "alice@example.com")),
+        (Some(VISITOR), "3E50", Subject::new(VISITOR, "3e50")),
+    ] {
+        assert_eq!(subject(realm, name), own);
+    }
+}

@@ -7,6 +7,7 @@ use logout_core::cors::Preflight;
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
+use logout_core::session::Subject;
 use logout_core::sign_out::Refusal;
 use logout_core::time::Timestamp;
 use logout_core::upstream::{
@@ -108,6 +109,10 @@ impl UpstreamLogout for WixProvider {
 
     fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
         upstream::learn(request, answer, now, &self.dialect)
+    }
+
+    fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
+        upstream::subject(realm, name)
     }
 
     fn sign_out(&self, to: &Addressee) -> UpstreamRequest {

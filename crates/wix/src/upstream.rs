@@ -17,7 +17,7 @@ use crate::body::Fields;
 use crate::config::Dialect;
 use crate::credentials::{ACCESS, MEMBER_COOKIE, REFRESH, SESSION_TOKEN, TICKET};
 use crate::grant::CODE;
-pub(crate) use crate::learned::learn;
+pub(crate) use crate::learned::{learn, subject};
 use crate::{paths, stand_in};
 
 /// What the vendor's SDK says it calls (observed): by this, a server knows that the answer is to be an envelope.
