@@ -132,6 +132,11 @@ impl Dialect {
         })
     }
 
+    /// Whether a cookie of this name holds a token.
+    pub(crate) fn holds_token(&self, name: &str) -> bool {
+        name.eq_ignore_ascii_case(self.cookie.name())
+    }
+
     /// The tokens that a request presents, in order, byte for byte. Observed: the server compares the cookie's name without
     /// case, and the value is base64 whose `+` and `/` nobody encodes.
     pub(crate) fn tokens<'a>(&'a self, request: &'a Request) -> impl Iterator<Item = &'a str> {
@@ -152,8 +157,9 @@ impl Dialect {
     }
 }
 
+/// The values of a cookie; an empty one is none.
 fn presented<'a>(request: &'a Request, cookie: &'a CookieSpec) -> impl Iterator<Item = &'a str> {
-    request.all_cookies().filter(|(name, _)| name.eq_ignore_ascii_case(cookie.name())).map(|(_, value)| value)
+    request.all_cookies().filter(|(name, value)| name.eq_ignore_ascii_case(cookie.name()) && !value.is_empty()).map(|(_, value)| value)
 }
 
 fn check_cookie_name(name: &str) -> Result<(), SetUpFault> {

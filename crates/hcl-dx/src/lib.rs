@@ -4,8 +4,9 @@
 //! documented by the vendor, which was observed and which is our choice stands in `docs/vendors/hcl-dx.md`.
 //!
 //! The rooms, the same in every adapter: `config` (keys and what follows from them), `request` (what a request asks for),
-//! `reply` (the vendor's words), `stand_in` (the other endpoints), `login` and `probe` (what serves them), `provider` (glue).
-//! Two more are this vendor's: `config_service` (its own properties and the addresses they make) and `token` (the LTPA token).
+//! `reply` (the vendor's words), `stand_in` (the other endpoints), `login` and `probe` (what serves them), `upstream` (how to
+//! speak to a real portal), `provider` (glue). Four more are this vendor's: `config_service` and `portal` (its own properties, and
+//! the addresses they make), `token` (the LTPA token) and `who` (user names, and the object that holds them).
 
 mod config;
 mod config_service;
@@ -17,6 +18,10 @@ mod reply;
 mod request;
 mod stand_in;
 mod token;
+mod upstream;
+#[cfg(test)]
+mod upstream_tests;
+mod who;
 
 pub use config::{ContentItem, HclDxConfig, LogoutWithoutSession};
 pub use config_service::{ConfigService, Setting};

@@ -9,10 +9,10 @@ use logout_core::ports::{Account, AccountsUnavailable};
 use logout_core::session::Subject;
 use logout_core::sign_out::Refusal;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::config::Dialect;
-use crate::{reply, token};
+use crate::{reply, token, who};
 
 #[derive(Serialize)]
 struct LoggedIn<'a> {
@@ -29,7 +29,7 @@ struct User<'a> {
 }
 
 /// The object that says who somebody is, after a login and from `auth/validate`.
-pub(crate) fn who(message: &'static str, name: &str) -> Response {
+pub(crate) fn signed_in(message: &'static str, name: &str) -> Response {
     reply::json(200, &LoggedIn { status_code: 200, message, data: User { uid: name } })
 }
 
@@ -51,12 +51,12 @@ pub(crate) async fn login(request: &Request, sessions: &SessionAuthority, dialec
     let ltpa = if dialect.config.track_logged_out_tokens { token::opaque() } else { token::telling(&session, sessions)? };
     session.credentials = vec![Credential { digest: dialect.digest(ltpa.reveal()), expires: session.expires, csrf_due: false }];
     sessions.open(session, false).await?;
-    Ok(who("Login Successful", &account.name).header("set-cookie", dialect.cookie.set(ltpa.reveal(), request.is_secure(), None)))
+    Ok(signed_in("Login Successful", &account.name).header("set-cookie", dialect.cookie.set(ltpa.reveal(), request.is_secure(), None)))
 }
 
 fn credentials(body: &[u8]) -> Result<(String, Secret), Refusal> {
     let malformed = |field, rule| Refusal::Malformed { field, rule };
-    let mut object: Map<String, Value> = serde_json::from_slice(body).map_err(|_| malformed("body", "must be a JSON object"))?;
+    let mut object = who::members(body).ok_or(malformed("body", "must be a JSON object"))?;
     let mut text = |field| match object.remove(field) {
         Some(Value::String(text)) => Ok(text),
         _ => Err(malformed(field, "must be a string")),
@@ -67,17 +67,12 @@ fn credentials(body: &[u8]) -> Result<(String, Secret), Refusal> {
 /// Observed: clients log in with a distinguished name. Where no account is called so, its first part is the name (our choice).
 async fn verify(sessions: &SessionAuthority, name: &str, password: &Secret) -> Result<Option<Account>, Refusal> {
     let known = sessions.accounts().verify(None, name, password).await.map_err(|AccountsUnavailable| Refusal::Unavailable)?;
-    match (known, first_of_distinguished(name)) {
-        (None, Some(name)) => sessions.accounts().verify(None, name, password).await.map_err(|AccountsUnavailable| Refusal::Unavailable),
+    match (known, who::first_of_distinguished(name)) {
+        (None, Some((name, _))) => {
+            sessions.accounts().verify(None, name, password).await.map_err(|AccountsUnavailable| Refusal::Unavailable)
+        }
         (known, _) => Ok(known),
     }
-}
-
-fn first_of_distinguished(name: &str) -> Option<&str> {
-    let (first, others) = name.split_once(',')?;
-    let (attribute, value) = first.split_once('=')?;
-    let names_user = ["cn", "uid"].iter().any(|known| attribute.trim().eq_ignore_ascii_case(known));
-    (names_user && others.contains('=') && !value.contains('\\')).then(|| value.trim())
 }
 
 #[cfg(test)]
@@ -102,21 +97,8 @@ mod tests {
         ] {
             assert!(matches!(credentials(body.as_bytes()), Err(Refusal::Malformed { field, .. }) if field == wrong), "{body}");
         }
+        let (name, password) = credentials(br#"{"username":"a","password":"x","username":"b","password":7}"#).unwrap();
+        assert_eq!((name.as_str(), password.reveal()), ("a", "x"), "of a member that is there twice the first counts");
         assert!(credentials(b"{\"username\":\"\xff\",\"password\":\"b\"}").is_err());
-    }
-
-    #[test]
-    fn the_first_part_of_a_distinguished_name_is_the_name() {
-        for (name, first) in [
-            ("uid=alice,o=defaultWIMFileBasedRealm", Some("alice")),
-            ("CN = alice , ou=people,dc=example", Some("alice")),
-            ("uid=alice", None),
-            ("uid=alice,example", None),
-            (r"uid=a\,b,o=x", None),
-            ("o=alice,c=x", None),
-            ("alice", None),
-        ] {
-            assert_eq!(first_of_distinguished(name), first, "{name}");
-        }
     }
 }

@@ -14,7 +14,7 @@ use crate::{login, reply, token};
 
 pub(crate) async fn validate(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
     let name = signed_in(request, sessions, dialect).await?.ok_or(Refusal::NotSignedIn)?;
-    Ok(login::who("The session is valid", &name))
+    Ok(login::signed_in("The session is valid", &name))
 }
 
 /// A content item: `dxrest` serves what is open to everybody and looks at no token, `dxmyrest` what the user may read.

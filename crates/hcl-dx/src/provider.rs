@@ -7,11 +7,16 @@ use logout_core::cors::Preflight;
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
+use logout_core::session::Subject;
 use logout_core::sign_out::Refusal;
+use logout_core::time::Timestamp;
+use logout_core::upstream::{
+    Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamLogout, UpstreamRequest, UpstreamSession,
+};
 
 use crate::config::{Dialect, HclDxConfig};
-use crate::request::{CORE_API, CORE_LOGOUT, PORTAL_LOGOUT};
-use crate::{reply, request, stand_in};
+use crate::request::{CORE_API, CORE_LOGOUT, CORE_LOGOUT_PATH, PORTAL_LOGOUT};
+use crate::{reply, request, stand_in, upstream, who};
 
 /// Speaks HCL Digital Experience's logout for one platform.
 #[derive(Debug)]
@@ -19,6 +24,7 @@ pub struct HclDxProvider {
     dialect: Dialect,
     endpoints: Vec<Endpoint>,
     login_endpoints: Vec<Endpoint>,
+    relayed_endpoints: Vec<Endpoint>,
 }
 
 impl HclDxProvider {
@@ -30,13 +36,15 @@ impl HclDxProvider {
         let dialect = Dialect::new(config, platform)?;
         let mut endpoints = vec![
             // Documented: POST only.
-            Endpoint::new(CORE_LOGOUT, &[Method::Post], format!("{CORE_API}/auth/logout"), &[]),
+            Endpoint::new(CORE_LOGOUT, &[Method::Post], format!("{CORE_API}{CORE_LOGOUT_PATH}"), &[]),
             Endpoint::new(PORTAL_LOGOUT, &[Method::Get], dialect.portal.logout_path.clone(), &[]).with_optional_slash(),
         ];
-        if dialect.portal.logs_out_on_public {
+        // The public home of a real portal is its own page, which the hub cannot answer.
+        if dialect.portal.logs_out_on_public && !platform.has_upstream {
             endpoints.push(stand_in::public_home(&dialect));
         }
-        Ok(Self { endpoints, login_endpoints: stand_in::endpoints(&dialect), dialect })
+        let relayed_endpoints = upstream::relayed_endpoints();
+        Ok(Self { endpoints, login_endpoints: stand_in::endpoints(&dialect), relayed_endpoints, dialect })
     }
 }
 
@@ -51,7 +59,9 @@ impl LogoutProvider for HclDxProvider {
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
-        let asked = request::read(request, &self.dialect);
+        let mut asked = request::read(request, &self.dialect);
+        let has_upstream = sessions.platform().has_upstream;
+        asked.sign_out.first_sight = has_upstream.then(|| self.presented(request)).filter(|session| !session.is_empty());
         match sessions.sign_out(asked.sign_out).await {
             Ok(done) => reply::signed_out(&done, asked.answer, request, &self.dialect),
             Err(refusal) => reply::refused(&refusal, request, &self.dialect),
@@ -83,5 +93,43 @@ impl LoginProvider for HclDxProvider {
         stand_in::serve(request, sessions, &self.dialect)
             .await
             .unwrap_or_else(|refusal| reply::refused(&refusal, request, &self.dialect).into())
+    }
+}
+
+impl UpstreamLogout for HclDxProvider {
+    fn relayed_endpoints(&self) -> &[Endpoint] {
+        &self.relayed_endpoints
+    }
+
+    fn presented(&self, request: &Request) -> UpstreamSession {
+        upstream::presented(request, &self.dialect)
+    }
+
+    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
+        upstream::credentials(session, &self.dialect)
+    }
+
+    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
+        upstream::learn(request, answer, now, &self.dialect)
+    }
+
+    fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
+        who::subject(realm, name)
+    }
+
+    fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
+        upstream::sign_out(to)
+    }
+
+    fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
+        upstream::confirm(answer)
+    }
+
+    fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
+        upstream::probe(to, &self.dialect)
+    }
+
+    fn alive(&self, answer: &UpstreamAnswer) -> Option<bool> {
+        upstream::alive(answer)
     }
 }

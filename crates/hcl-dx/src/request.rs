@@ -9,6 +9,9 @@ use crate::config::{Dialect, LogoutWithoutSession};
 /// Where the documented core API begins.
 pub(crate) const CORE_API: &str = "/dx/api/core/v1";
 
+/// The core API's logout, below where it begins.
+pub(crate) const CORE_LOGOUT_PATH: &str = "/auth/logout";
+
 /// The core API's logout.
 pub(crate) const CORE_LOGOUT: &str = "core-logout";
 /// The portal's logout address.

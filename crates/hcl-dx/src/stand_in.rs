@@ -6,21 +6,28 @@ use logout_core::provider::Endpoint;
 use logout_core::sign_out::Refusal;
 
 use crate::config::Dialect;
-use crate::request::{CORE_API, PUBLIC_HOME};
+use crate::request::{CORE_API, CORE_LOGOUT_PATH, PUBLIC_HOME};
 use crate::{login, probe};
+
+/// The login.
+pub(crate) const LOGIN: &str = "login";
+/// Its path below the core API.
+pub(crate) const LOGIN_PATH: &str = "/auth/login";
+/// The path of the probe below the core API.
+pub(crate) const VALIDATE_PATH: &str = "/auth/validate";
 
 const CONTENT: &[&str] = &["accessType", "contentId"];
 
 pub(crate) fn endpoints(dialect: &Dialect) -> Vec<Endpoint> {
     let core = |name, method, path: &str, parameters| Endpoint::new(name, &[method], format!("{CORE_API}{path}"), parameters);
     let mut endpoints = vec![
-        core("login", Method::Post, "/auth/login", &[]),
-        core("validate", Method::Post, "/auth/validate", &[]),
+        core(LOGIN, Method::Post, LOGIN_PATH, &[]),
+        core("validate", Method::Post, VALIDATE_PATH, &[]),
         core("content", Method::Get, "/{accessType}/webcontent/contents/{contentId}", CONTENT),
         // Whoever asks what may be called gets an answer, also from an origin that is told nothing else.
-        core("options", Method::Options, "/auth/login", &[]),
-        core("options", Method::Options, "/auth/logout", &[]),
-        core("options", Method::Options, "/auth/validate", &[]),
+        core("options", Method::Options, LOGIN_PATH, &[]),
+        core("options", Method::Options, CORE_LOGOUT_PATH, &[]),
+        core("options", Method::Options, VALIDATE_PATH, &[]),
         core("options", Method::Options, "/{accessType}/webcontent/contents/{contentId}", CONTENT),
         Endpoint::new("protected-home", &[Method::Get], dialect.portal.protected_path.clone(), &[]).with_optional_slash(),
     ];
@@ -37,7 +44,7 @@ pub(crate) fn public_home(dialect: &Dialect) -> Endpoint {
 
 pub(crate) async fn serve(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
     match request.endpoint() {
-        "login" => login::login(request, sessions, dialect).await,
+        LOGIN => login::login(request, sessions, dialect).await,
         "validate" => probe::validate(request, sessions, dialect).await,
         "content" => probe::content(request, sessions, dialect).await,
         "protected-home" => probe::protected_home(request, sessions, dialect).await,

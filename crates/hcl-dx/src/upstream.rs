@@ -1,0 +1,133 @@
+//! How to speak to a real portal, and how to read what it answers. Pure.
+//!
+//! On whose word each line stands: docs/vendors/hcl-dx.md, "In front of a real portal".
+
+use std::collections::BTreeMap;
+
+use logout_core::credential::{Secret, SecretDigest};
+use logout_core::message::{Method, Request};
+use logout_core::provider::Endpoint;
+use logout_core::session::Subject;
+use logout_core::time::Timestamp;
+use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
+use serde_json::Value;
+
+use crate::config::Dialect;
+use crate::request::{CORE_API, CORE_LOGOUT_PATH};
+use crate::token::LTPA;
+use crate::{stand_in, who};
+
+/// The realm of sessions whose user no answer has told.
+const UNKNOWN: &str = "(unknown)";
+
+/// The login, and the question of a browser whether a page of another origin may call it. Validation opens nothing.
+pub(crate) fn relayed_endpoints() -> Vec<Endpoint> {
+    let path = format!("{CORE_API}{}", stand_in::LOGIN_PATH);
+    vec![Endpoint::new(stand_in::LOGIN, &[Method::Post, Method::Options], path, &[])]
+}
+
+/// The tokens of a request, under the name that the portal sets them by; and the older token beside them, which the application
+/// server takes as well, but by which nobody is recognised here.
+pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession {
+    let named = |name: &str, value: &str| (name.to_owned(), Secret::new(value));
+    let mut cookies: Vec<(String, Secret)> = dialect.tokens(request).map(|token| named(dialect.cookie.name(), token)).collect();
+    let old = dialect.old_cookie.name();
+    if !cookies.is_empty() && !dialect.holds_token(old) {
+        let olds = request.all_cookies().filter(|(name, value)| name.eq_ignore_ascii_case(old) && !value.is_empty());
+        cookies.extend(olds.map(|(_, value)| named(old, value)));
+    }
+    UpstreamSession { cookies, ..UpstreamSession::default() }
+}
+
+pub(crate) fn credentials(session: &UpstreamSession, dialect: &Dialect) -> Vec<Presentable> {
+    let mut credentials: Vec<Presentable> = Vec::new();
+    for (_, token) in session.cookies.iter().filter(|(name, token)| dialect.holds_token(name) && !token.reveal().is_empty()) {
+        if credentials.iter().all(|known| known.secret.reveal() != token.reveal()) {
+            credentials.push(Presentable { purpose: LTPA, secret: token.clone(), csrf_due: false });
+        }
+    }
+    credentials
+}
+
+/// A login that went well: 200, with the token in its cookie. The user is whom the answer names, else whom the request does.
+///
+/// Without a lifetime of the cookie no expiry is known: how long a token lives is a setting of the application server.
+pub(crate) fn learn(request: &Request, answer: &UpstreamAnswer, now: Timestamp, dialect: &Dialect) -> Option<Learned> {
+    if request.endpoint() != stand_in::LOGIN || request.method() != Method::Post || answer.status != 200 {
+        return None;
+    }
+    let said = who::members(&answer.body);
+    if said.as_ref().is_some_and(|said| said.contains_key("error")) {
+        return None;
+    }
+    let set = answer.cookies_set(now);
+    // Of several of one name browsers keep the last.
+    let last = |wanted: &str| set.iter().rfind(|cookie| cookie.name.eq_ignore_ascii_case(wanted));
+    let token = last(dialect.cookie.name())?;
+    let mut cookies = vec![(dialect.cookie.name().to_owned(), token.value.clone())];
+    let old = dialect.old_cookie.name();
+    cookies.extend(last(old).filter(|_| !dialect.holds_token(old)).map(|cookie| (old.to_owned(), cookie.value.clone())));
+
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
+    let named = said.and_then(|said| text(said.get("data")?.get("UId")));
+    let named = named.or_else(|| text(who::members(request.body())?.get("username")));
+    let subject = named.map_or_else(|| unknown(&token.value), |name| who::subject(None, &name));
+    let session = UpstreamSession { cookies, ..UpstreamSession::default() };
+    Some(Learned { subject, session, expires: token.expires, renews: None })
+}
+
+/// Somebody whom nobody has named: a subject of its own, so that nobody ends with somebody else.
+fn unknown(token: &Secret) -> Subject {
+    let digest = SecretDigest::of(token.reveal());
+    Subject::new(UNKNOWN, digest.as_bytes()[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+/// Documented: POST without a body, and the cookie alone is enough.
+pub(crate) fn sign_out(to: &Addressee) -> UpstreamRequest {
+    call(CORE_LOGOUT_PATH, &to.session)
+}
+
+/// Documented: 200 with the object that says so and where to go; 401 for who is not signed in. Versions before the target was
+/// added say the same without it.
+pub(crate) fn confirm(answer: &UpstreamAnswer) -> Confirmation {
+    match answer.status {
+        200 => match who::members(&answer.body).filter(is_success) {
+            Some(said) => {
+                let landing = said.get("redirectUrl").and_then(Value::as_str).filter(|url| !url.is_empty());
+                Confirmation::Confirmed { landing: landing.map(str::to_owned) }
+            }
+            None => Confirmation::Refused,
+        },
+        401 if is_about_the_session(answer) => Confirmation::NotSignedIn,
+        _ => Confirmation::Refused,
+    }
+}
+
+/// Documented: who presents a live token is told so, and who does not gets 401.
+pub(crate) fn probe(to: &Addressee, dialect: &Dialect) -> Option<UpstreamRequest> {
+    (!credentials(&to.session, dialect).is_empty()).then(|| call(stand_in::VALIDATE_PATH, &to.session))
+}
+
+pub(crate) fn alive(answer: &UpstreamAnswer) -> Option<bool> {
+    match answer.status {
+        200 => who::members(&answer.body).filter(is_success).map(|_| true),
+        401 if is_about_the_session(answer) => Some(false),
+        _ => None,
+    }
+}
+
+fn call(path: &str, session: &UpstreamSession) -> UpstreamRequest {
+    UpstreamRequest::new(Method::Post, format!("{CORE_API}{path}")).with_header("accept", "application/json").with_cookies(session)
+}
+
+/// The object of a call that went well: its own status is 200 too, and it holds no error.
+fn is_success(said: &BTreeMap<String, Value>) -> bool {
+    said.get("statusCode").and_then(Value::as_u64) == Some(200) && !said.contains_key("error")
+}
+
+/// Whether a 401 is the portal's word on the session, and not that of somebody in front of it who wants a password first.
+fn is_about_the_session(answer: &UpstreamAnswer) -> bool {
+    let others = ["basic", "digest", "negotiate", "ntlm"];
+    let mut schemes = answer.headers_named("www-authenticate").filter_map(|value| value.split_whitespace().next());
+    schemes.all(|scheme| !others.iter().any(|other| scheme.trim_end_matches(',').eq_ignore_ascii_case(other)))
+}
