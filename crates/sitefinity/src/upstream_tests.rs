@@ -157,7 +157,8 @@ fn a_form_login_is_learned_with_its_cookies_and_the_name_in_the_form() {
     // The same subject as a sign-out by name means.
     let named = Request::new(Method::Get, "/").with_query("provider=ldap&username=ALICE");
     let dialect = Dialect::new(SitefinityConfig::default(), &platform(true)).unwrap();
-    assert_eq!(request::read(&named, &dialect).sign_out.target, Target::Subject(learned.subject));
+    assert_eq!(request::read(&named, &dialect).sign_out.target, Target::Subject(learned.subject.clone()));
+    assert_eq!(hub().subject(Some("Ldap"), "aLice"), learned.subject);
 }
 
 #[test]
