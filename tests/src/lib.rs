@@ -6,6 +6,7 @@
 pub mod browser;
 pub mod contract;
 pub mod curl;
+pub mod demo;
 pub mod disk;
 pub mod http;
 pub mod hub;
