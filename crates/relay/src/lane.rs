@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) seal: Arc<dyn Seal>,
     pub(crate) waiting: Waiting,
     pub(crate) changes: watch::Sender<u64>,
+    /// Whether to stop. In here, so that it lasts as long as the lanes do.
+    pub(crate) stop: watch::Sender<bool>,
 }
 
 /// One upstream.
@@ -83,7 +85,8 @@ impl Lane {
     }
 
     /// Carries what is due until `stop`, then lets what is under way finish within the configured limit.
-    pub(crate) async fn run(self: Arc<Self>, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn run(self: Arc<Self>, shared: Arc<Shared>) {
+        let mut stop = shared.stop.subscribe();
         figures::breaker(&self.platform, false);
         // Where this fails, the first stranger that needs the count has it taken.
         let _ = self.strangers.count(&*shared.outbox, &self.platform).await;

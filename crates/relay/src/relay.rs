@@ -38,7 +38,6 @@ pub struct Relay {
 struct Inner {
     shared: Arc<Shared>,
     lanes: BTreeMap<PlatformName, Arc<Lane>>,
-    stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -73,15 +72,15 @@ impl Relay {
             .map(|(platform, upstream)| (platform.clone(), Arc::new(Lane::new(platform, upstream, &settings))))
             .collect();
         let (changes, stop) = (watch::Sender::new(0), watch::Sender::new(false));
-        let shared = Arc::new(Shared { settings, outbox, clock, seal, waiting: Waiting::default(), changes });
-        let tasks = lanes.values().map(|lane| tokio::spawn(lane.clone().run(shared.clone(), stop.subscribe()))).collect();
-        Self { inner: Arc::new(Inner { shared, lanes, stop, tasks: Mutex::new(tasks) }) }
+        let shared = Arc::new(Shared { settings, outbox, clock, seal, waiting: Waiting::default(), changes, stop });
+        let tasks = lanes.values().map(|lane| tokio::spawn(lane.clone().run(shared.clone()))).collect();
+        Self { inner: Arc::new(Inner { shared, lanes, tasks: Mutex::new(tasks) }) }
     }
 
     /// Leases nothing more, lets what is under way finish within [`RelaySettings::stop_within`], and answers every sign-out that
     /// waits. What did not finish keeps its lease until that runs out, and is carried again then, by whoever is there.
     pub async fn stop(&self) {
-        self.inner.stop.send_replace(true);
+        self.inner.shared.stop.send_replace(true);
         let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         join_all(tasks).await;
     }
@@ -100,11 +99,10 @@ impl Relay {
     /// How the upstreams do, in the order of their platforms' names.
     pub fn upstreams(&self) -> Vec<UpstreamStatus> {
         let (now, at) = (Instant::now(), self.inner.shared.clock.now());
-        let status = |lane: &Arc<Lane>| UpstreamStatus {
-            platform: lane.platform.clone(),
-            breaker: lane.gate().breaker.state(now),
-            in_flight: lane.in_flight(),
-            paused_until: lane.shut_until(now).map(|until| at.plus(until.saturating_duration_since(now))),
+        let status = |lane: &Arc<Lane>| {
+            let breaker = lane.gate().breaker.state(now);
+            let paused_until = lane.shut_until(now).map(|until| at.plus(until.saturating_duration_since(now)));
+            UpstreamStatus { platform: lane.platform.clone(), breaker, in_flight: lane.in_flight(), paused_until }
         };
         self.inner.lanes.values().map(status).collect()
     }
@@ -200,7 +198,7 @@ impl Expectation for Awaited {
         let upstreams = || ended.iter().filter(|session| session.upstream);
         let mut open: HashSet<_> = upstreams().filter(|session| in_time(&session.platform)).map(|session| session.id).collect();
         let mut known = HashMap::new();
-        let mut stop = self.inner.stop.subscribe();
+        let mut stop = self.inner.shared.stop.subscribe();
         while !open.is_empty() && !*stop.borrow() {
             let heard = tokio::select! {
                 heard = timeout_at(deadline, self.listener.news.recv()) => heard,

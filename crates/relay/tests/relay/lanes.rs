@@ -10,7 +10,8 @@ use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock as _, Deliveries as _};
 use logout_core::receipt::ReceiptId;
 use logout_core::session::SessionId;
-use logout_core::testing::BreakableStore;
+use logout_core::store::MemoryStore;
+use logout_core::testing::{BreakableStore, ManualClock};
 use logout_core::upstream::{CarrierFault, Upstream};
 use logout_relay::{Backoff, BreakerState, Relay, RelaySettings};
 use tokio::sync::Semaphore;
@@ -160,7 +161,7 @@ async fn what_cannot_be_unsealed_is_given_up_with_an_error_and_nothing_is_sent()
     let carrier = Played::new(|_, _| async { signed_out() });
     let hub = Hub::start(brisk(), vec![]);
     let session = hub.end_one("unsealable").await;
-    let other_seal = logout_relay_seal();
+    let other_seal = foreign_seal();
     let relay = Relay::start(brisk(), hub.store.clone(), hub.clock.clone(), other_seal, of(vec![("unsealable", carrier.clone())]));
     let hub = Hub { relay, ..hub };
     let delivery = hub.settled(session).await;
@@ -170,7 +171,7 @@ async fn what_cannot_be_unsealed_is_given_up_with_an_error_and_nothing_is_sent()
 }
 
 /// A seal whose key is another one.
-fn logout_relay_seal() -> Arc<dyn logout_core::ports::Seal> {
+fn foreign_seal() -> Arc<dyn logout_core::ports::Seal> {
     #[derive(Debug)]
     struct Foreign;
     impl logout_core::ports::Seal for Foreign {
@@ -196,7 +197,7 @@ async fn the_operator_s_own_credential_does_without_what_was_sealed() {
     let upstream = Upstream { provider: Arc::new(Dialect { by_name: true }), carrier };
     let settings = RelaySettings { verify: true, ..brisk() };
     let upstreams = vec![(PlatformName::new("by-name"), upstream)];
-    let relay = Relay::start(settings, hub.store.clone(), hub.clock.clone(), logout_relay_seal(), upstreams);
+    let relay = Relay::start(settings, hub.store.clone(), hub.clock.clone(), foreign_seal(), upstreams);
     let delivery = Hub { relay, ..hub }.settled(session).await;
     assert_eq!((delivery.state, delivery.verified), (DeliveryState::Confirmed, Some(Verification::Unknown)));
 }
@@ -265,7 +266,14 @@ async fn two_relays_on_one_outbox_carry_each_delivery_and_settle_it_once() {
     let other = Hub::on(hub.store.clone(), hub.clock.clone(), brisk(), vec![("shared", upstream.carrier())]);
     let (_, ended) = hub.end("shared", 300).await;
     other.relay.wake(&ended);
-    assert_eq!(confirmed(&all_settled(&hub, "shared").await), 300);
+    let (mut ours, mut theirs) = (hub.relay.changes(), other.relay.changes());
+    while *ours.borrow() + *theirs.borrow() < 300 {
+        let changed = async {
+            tokio::select! { changed = ours.changed() => changed, changed = theirs.changed() => changed }
+        };
+        tokio::time::timeout(MINUTE, changed).await.unwrap().unwrap();
+    }
+    assert_eq!(confirmed(&all(&hub, "shared").await), 300);
     hub.relay.stop().await;
     other.relay.stop().await;
     assert_eq!(*hub.relay.changes().borrow() + *other.relay.changes().borrow(), 300);
@@ -278,25 +286,52 @@ async fn two_relays_on_one_outbox_carry_each_delivery_and_settle_it_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_relay_that_lost_its_lease_settles_nothing() {
-    let store = Arc::new(BreakableStore::default());
-    let clock = TokioClock::new();
     log::record();
-    // The first relay's confirmation cannot be written down, because the store is gone, until the lease has run out.
-    let slow = Played::new(|_, _| async { signed_out() });
-    let settings = RelaySettings { lease: 2 * MINUTE, ..brisk() };
-    let started = |carrier| Relay::start(settings.clone(), store.clone(), clock.clone(), Arc::new(Turned), of(vec![("fenced", carrier)]));
+    let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(ManualClock::default()));
+    let gate = Arc::new(Semaphore::new(0));
+    let opened = gate.clone();
+    let slow = Played::new(move |_, _| {
+        let gate = opened.clone();
+        async move {
+            gate.acquire().await.unwrap().forget();
+            answer(500, "")
+        }
+    });
+    let quick = Played::new(|_, _| async { signed_out() });
+    let started = |carrier| Relay::start(brisk(), store.clone(), clock.clone(), Arc::new(Turned), of(vec![("fenced", carrier)]));
     let ended = end(&*store, &*clock, ReceiptId::at(clock.now()), "fenced", "alice", 1).await;
-    let session = ended[0].id;
-    let leased = store.lease(&PlatformName::new("fenced"), 1, clock.now(), clock.now().plus(MINUTE)).await.unwrap();
-    let relay = started(slow.clone());
-    tokio::time::sleep(MINUTE / 2).await;
-    assert_eq!(slow.calls(), 0, "it is leased to somebody else");
-    let mut changes = relay.changes();
+    let first = started(slow.clone());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let second = started(quick.clone());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!((slow.calls(), quick.calls()), (1, 0), "while it is leased nobody else has it");
+    // The time of day jumps: for the store the lease is over.
+    clock.advance(2 * MINUTE);
+    let mut changes = second.changes();
     changes.changed().await.unwrap();
-    assert_eq!((slow.calls(), *relay.changes().borrow()), (1, 1));
-    let settlement = logout_core::delivery::Settlement { attempt: None, outcome: logout_core::delivery::Outcome::GivenUp };
-    assert!(!store.settle(session, leased[0].lease, settlement).await.unwrap());
-    assert_eq!(store.delivery(session).await.unwrap().unwrap().state, DeliveryState::Confirmed);
+    gate.add_permits(1);
+    first.stop().await;
+    assert_eq!((*first.changes().borrow(), *second.changes().borrow()), (0, 1));
+    let delivery = store.delivery(ended[0].id).await.unwrap().unwrap();
+    assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Confirmed, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_goes_on_when_every_clone_of_it_is_dropped() {
+    let hub = Hub::start(brisk(), vec![("orphan", Played::new(|_, _| async { signed_out() }))]);
+    let (store, clock, mut changes) = (hub.store.clone(), hub.clock.clone(), hub.relay.changes());
+    drop(hub);
+    end(&*store, &*clock, ReceiptId::at(clock.now()), "orphan", "alice", 1).await;
+    tokio::time::timeout(MINUTE, changes.changed()).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_that_breaks_off_is_made_again_after_its_lease() {
+    let carrier = Played::new(|_, nth| async move { if nth == 0 { panic!("an adapter's mistake") } else { signed_out() } });
+    let hub = Hub::start(brisk(), vec![("breaks-off", carrier)]);
+    let session = hub.end_one("breaks-off").await;
+    assert_eq!(hub.settled(session).await.state, DeliveryState::Confirmed);
+    assert!(log::of("breaks-off").iter().any(|line| line.starts_with("ERROR")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,1 +1,50 @@
-//!
+//! No credential reaches a log line or an error, whatever goes wrong.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use logout_core::credential::Secret;
+use logout_core::platform::PlatformName;
+use logout_core::ports::Deliveries as _;
+use logout_core::upstream::{Carrier, UpstreamSession};
+use logout_relay::{CarrierSettings, HttpCarrier, RelaySettings};
+
+use crate::support::hub::{Hub, brisk};
+use crate::support::log;
+use crate::support::scripted::{Certificate, Play, Scripted};
+
+#[tokio::test]
+async fn no_log_line_holds_a_credential_whatever_goes_wrong() {
+    let echo = |seen: &super::support::scripted::Seen| seen.header("cookie").concat();
+    let settings = RelaySettings { verify: true, give_up_after: Duration::from_millis(300), breaker_opens_after: 2, ..brisk() };
+    let timeout = Duration::from_millis(100);
+    for (nth, platform) in ["secret-echo", "secret-close", "secret-hang", "secret-header", "secret-out"].into_iter().enumerate() {
+        let upstream = Scripted::start(move |seen, _| match nth {
+            0 => Play::answer(500, &[("set-cookie", &echo(seen)), ("location", &echo(seen))], echo(seen)),
+            1 => Play::Close,
+            2 => Play::Hang,
+            3 => Play::Bytes(format!("{} canary\r\n\r\n", echo(seen)).into_bytes()),
+            _ if seen.is("GET /session") => Play::answer(200, &[], echo(seen)),
+            _ => Play::signed_out(),
+        })
+        .await;
+        let base = CarrierSettings { timeout, ..CarrierSettings::new(format!("http://{}", upstream.address).parse().unwrap()) };
+        let hub = Hub::start(settings.clone(), vec![(platform, Arc::new(HttpCarrier::new(base).unwrap()) as Arc<dyn Carrier>)]);
+        let session = hub.end_one(platform).await;
+        hub.settled(session).await;
+        let stranger = UpstreamSession { bearer: Some(Secret::new("canary")), ..UpstreamSession::default() };
+        hub.relay.first_sight(&PlatformName::new(platform), &stranger).await;
+        assert!(log::of(platform).iter().any(|line| line.starts_with("ERROR")), "{platform}: something was logged");
+        assert!(!format!("{:?}{:?}", hub.relay, hub.relay.upstreams()).contains("canary"));
+    }
+    let certificate = Certificate::new("127.0.0.1");
+    let tls = Scripted::start_tls(&certificate, |_, _| Play::signed_out()).await;
+    let base = CarrierSettings::new(format!("https://{}", tls.address).parse().unwrap());
+    let trusting = CarrierSettings { ca_file: Some(Certificate::new("other.example").file()), ..base };
+    let hub = Hub::start(settings, vec![("secret-tls", Arc::new(HttpCarrier::new(trusting).unwrap()) as Arc<dyn Carrier>)]);
+    let session = hub.end_one("secret-tls").await;
+    hub.settled(session).await;
+    let all = log::all();
+    assert!(all.len() > 20);
+    assert!(all.iter().all(|line| !line.contains("canary")), "{:?}", all.iter().find(|line| line.contains("canary")));
+}
