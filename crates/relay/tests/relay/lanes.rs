@@ -298,7 +298,15 @@ async fn a_relay_that_lost_its_lease_settles_nothing() {
         }
     });
     let quick = Played::new(|_, _| async { signed_out() });
-    let started = |carrier| Relay::start(brisk(), store.clone(), clock.clone(), Arc::new(Turned), of(vec![("fenced", carrier)]));
+    let started = |carrier| {
+        Relay::start(
+            RelaySettings { max_in_flight: 1, ..brisk() },
+            store.clone(),
+            clock.clone(),
+            Arc::new(Turned),
+            of(vec![("fenced", carrier)]),
+        )
+    };
     let ended = end(&*store, &*clock, ReceiptId::at(clock.now()), "fenced", "alice", 1).await;
     let first = started(slow.clone());
     tokio::time::sleep(Duration::from_secs(1)).await;

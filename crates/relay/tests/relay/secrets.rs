@@ -40,7 +40,8 @@ async fn no_log_line_holds_a_credential_whatever_goes_wrong() {
     let certificate = Certificate::new("127.0.0.1");
     let tls = Scripted::start_tls(&certificate, |_, _| Play::signed_out()).await;
     let base = CarrierSettings::new(format!("https://{}", tls.address).parse().unwrap());
-    let trusting = CarrierSettings { ca_file: Some(Certificate::new("other.example").file()), ..base };
+    let other = Certificate::new("127.0.0.1");
+    let trusting = CarrierSettings { ca_file: Some(other.file()), ..base };
     let hub = Hub::start(settings, vec![("secret-tls", Arc::new(HttpCarrier::new(trusting).unwrap()) as Arc<dyn Carrier>)]);
     let session = hub.end_one("secret-tls").await;
     hub.settled(session).await;
