@@ -7,6 +7,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -140,6 +142,31 @@ impl Browser {
     /// Every cookie in the jar, of whatever site and path.
     pub fn whole_jar(&self) -> Vec<JarCookie> {
         jar(&self.call("POST", "/goog/cdp/execute", &json!({ "cmd": "Storage.getCookies", "params": {} }))["cookies"])
+    }
+
+    /// Shows pages as on a screen of this size, in CSS pixels: a phone's, say.
+    pub fn resize(&self, width: u32, height: u32) {
+        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.call("POST", "/goog/cdp/execute", &json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": screen }));
+    }
+
+    /// The page as it is seen, as a PNG.
+    pub fn screenshot(&self) -> Vec<u8> {
+        STANDARD.decode(text(&self.call("GET", "/screenshot", &Value::Null))).unwrap()
+    }
+
+    /// Waits until the page, which may go on to another or load itself again meanwhile, says what `is_said` looks for.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub fn wait_for_text(&self, is_said: impl Fn(&str) -> bool) {
+        // In one call, since an element of a page that has just gone cannot be asked.
+        let text = || self.run("return document.body ? document.body.innerText : ''", &[]).as_str().unwrap_or_default().to_owned();
+        let deadline = Instant::now() + PATIENCE;
+        while !is_said(&text()) {
+            assert!(Instant::now() < deadline, "the browser at {} still says:\n{}", self.url(), text());
+            thread::sleep(LOOK);
+        }
     }
 
     /// Waits until the page's address is one that `is_there` accepts.

@@ -33,10 +33,15 @@ pub struct WixMember {
 
 /// Logs `alice` in as the SDK does: visitor, session token, code, tokens.
 pub fn wix_member(hub: &TestHub) -> WixMember {
+    wix_member_of(hub, "alice", Accounts::ALICE)
+}
+
+/// The same for the member with this name before the `@example.com`.
+pub fn wix_member_of(hub: &TestHub, name: &str, password: &str) -> WixMember {
     let visitor = wix_token(hub, &json!({ "clientId": WIX_APP, "grantType": "anonymous" }));
     let login = Request::post("/_api/iam/authentication/v2/login")
         .header("Authorization", &text(&visitor["access_token"]))
-        .json(&json!({ "loginId": { "email": "alice@example.com" }, "password": Accounts::ALICE }))
+        .json(&json!({ "loginId": { "email": format!("{name}@example.com") }, "password": password }))
         .send(hub.address())
         .json();
     let callback = "http://localhost:3000/callback";

@@ -28,7 +28,9 @@ pub enum Behaviour {
 impl Behaviour {
     /// An answer with this status line, further header lines (each with its line end) and body.
     pub fn answer(status: &str, headers: &str, body: &str) -> Self {
-        Self::Answer(format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).into_bytes())
+        Self::Answer(
+            format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).into_bytes(),
+        )
     }
 }
 
@@ -166,7 +168,8 @@ fn read_request(stream: &mut TcpStream) -> Option<String> {
     loop {
         if let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&received[..end]).to_ascii_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).map_or(0, |value| value.trim().parse().unwrap_or(0));
+            let length =
+                head.lines().find_map(|line| line.strip_prefix("content-length:")).map_or(0, |value| value.trim().parse().unwrap_or(0));
             if received.len() >= end + 4 + length {
                 return Some(String::from_utf8_lossy(&received).into_owned());
             }

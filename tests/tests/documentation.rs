@@ -147,7 +147,10 @@ fn the_tests_that_the_security_page_names_exist() {
     let mut named = 0;
     for test in cells.flat_map(quoted) {
         named += 1;
-        let exists = sources.contains(&format!("fn {test}(")) || sources.contains(&format!("::{test}\"")) || contracts.contains(test);
+        let exists = sources.contains(&format!("fn {test}("))
+            || sources.contains(&format!("fn {test}<"))
+            || sources.contains(&format!("::{test}\""))
+            || contracts.contains(test);
         assert!(exists, "there is no test {test}");
     }
     assert!(named > 20, "only {named} tests were found");
@@ -161,10 +164,15 @@ const SECTIONS: &[(&str, &str)] = &[
     ("`[store]`", "[store]\n{}"),
     ("`[sessions]`", "[sessions]\n{}"),
     ("`[receipts]`", "[receipts]\n{}"),
+    ("`[single_logout]`", "[single_logout]\n{}"),
     ("`[redirects]`", "[redirects]\n{}"),
     ("`[[account]]`", "[[account]]\nname = \"x\"\npassword_hash = \"HASH\"\n{}"),
     ("`cookies`", "[[platform]]\nname = \"p\"\nvendor = \"assets\"\n[platform.cookies]\n{}"),
     ("`[[platform]]`", "[[platform]]\nname = \"p\"\nvendor = \"assets\"\n{}"),
+    (
+        "Persons",
+        "[[platform]]\nname = \"p\"\nvendor = \"assets\"\nupstream = \"http://127.0.0.1/\"\n[platform.person]\nfrom = \"subject\"\n{}",
+    ),
     ("Sitefinity", "[[platform]]\nname = \"p\"\nvendor = \"sitefinity\"\n{}"),
     ("Sitefinity: `cookie_names`", "[[platform]]\nname = \"p\"\nvendor = \"sitefinity\"\n[platform.cookie_names]\n{}"),
     (
@@ -183,15 +191,22 @@ const SECTIONS: &[(&str, &str)] = &[
 ];
 
 /// Keys that every platform has, and that are not the vendor's.
-const COMMON: [&str; 11] = logout_hub::config::COMMON_KEYS;
+const COMMON: [&str; 14] = logout_hub::config::COMMON_KEYS;
 
 /// The whole meaning of a configuration, vendors' keys included.
 fn meaning(text: &str) -> Result<String, ConfigErrors> {
     let text = text.replace("HASH", hash());
     let config = Config::parse(&text, Path::new("/etc/hub.toml"), Vec::new(), &COMPILED)?;
     let mut said = format!(
-        "{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
-        config.server, config.admin, config.store, config.sessions, config.receipts, config.redirects, config.accounts
+        "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
+        config.single_logout,
+        config.server,
+        config.admin,
+        config.store,
+        config.sessions,
+        config.receipts,
+        config.redirects,
+        config.accounts
     );
     for platform in &config.platforms {
         said += &match platform.vendor {
@@ -201,7 +216,8 @@ fn meaning(text: &str) -> Result<String, ConfigErrors> {
             Vendor::Wix => format!("{:?}", platform.vendor_keys::<WixConfig>()?),
         };
         let common = (&platform.public_url, &platform.host, &platform.prefix, &platform.reach, &platform.redirects);
-        said += &format!("{common:?}{:?}{:?}{:?}", platform.cookies, platform.cors_origins, platform.require_same_site);
+        let upstream = (&platform.upstream, &platform.upstream_ca_file, &platform.person, &platform.idle_timeout);
+        said += &format!("{common:?}{upstream:?}{:?}{:?}{:?}", platform.cookies, platform.cors_origins, platform.require_same_site);
     }
     Ok(said)
 }

@@ -9,7 +9,7 @@ use logout_tests::tls::Certificate;
 use logout_tests::upstream::{Behaviour, ScriptedUpstream};
 use serde_json::json;
 
-use crate::front::{admin, deliveries, platform, receipt, wait_until};
+use crate::front::{SIGNED_OUT, admin, deliveries, platform, receipt, wait_until};
 
 /// More than the hub may wait and the machine may dawdle.
 const SOON: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ pub(crate) fn add(run: &mut Run) {
 
 /// What HCL DX says when it has signed somebody out.
 fn signed_out() -> Behaviour {
-    Behaviour::answer("200 OK", "content-type: application/json\r\n", "{}")
+    Behaviour::answer("200 OK", "content-type: application/json\r\n", SIGNED_OUT)
 }
 
 fn hub(upstream: &str, single_logout: &str) -> TestHub {
@@ -72,7 +72,12 @@ fn wrong_in_every_way() {
             hub.advance(Duration::from_secs(60));
             deliveries(&receipt(&hub, &answer))[0]["state"] == "confirmed"
         });
-        assert!(upstream.requests().iter().all(|request| request.starts_with("POST /") && request.contains("LtpaToken2=a-token-of-the-products")));
+        assert!(
+            upstream
+                .requests()
+                .iter()
+                .all(|request| request.starts_with("POST /") && request.contains("LtpaToken2=a-token-of-the-products"))
+        );
         let check = Request::get("/check/hcl-dx/x").header("Cookie", "LtpaToken2=a-token-of-the-products");
         let check = check.header("Logout-Check-Token", &hub.admin_token()).send(hub.admin_address());
         assert_eq!(check.status, 401);

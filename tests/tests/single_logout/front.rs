@@ -10,6 +10,9 @@ use serde_json::Value;
 
 pub(crate) const VENDORS: [&str; 4] = ["assets", "hcl-dx", "sitefinity", "wix"];
 
+/// What HCL DX says when it has signed somebody out.
+pub(crate) const SIGNED_OUT: &str = r#"{"redirectUrl":"/wps/portal","statusCode":200}"#;
+
 /// How long something that happens in the background may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked at.
@@ -29,10 +32,8 @@ pub(crate) struct Front {
 impl Front {
     /// With further lines for `[single_logout]`.
     pub(crate) fn start(single_logout: &str) -> Self {
-        let stand_ins: BTreeMap<_, _> = VENDORS
-            .into_iter()
-            .map(|vendor| (vendor, TestHub::start(vendor, &[more_keys(vendor)]).unwrap()))
-            .collect();
+        let stand_ins: BTreeMap<_, _> =
+            VENDORS.into_iter().map(|vendor| (vendor, TestHub::start(vendor, &[more_keys(vendor)]).unwrap())).collect();
         let tables: Vec<String> = stand_ins.iter().map(|(vendor, stand_in)| platform(vendor, &stand_in.base(), "")).collect();
         let hub = TestHub::with_platforms(&format!("[single_logout]\n{single_logout}\n{}", tables.concat())).unwrap();
         Self { hub, stand_ins }
@@ -90,7 +91,7 @@ pub(crate) fn login(at: &TestHub, vendor: &'static str, name: &str, password: &s
             let token = logins::text(&answer.json()["access_token"]);
             with(("Authorization", format!("Bearer {token}")), None)
         }
-        "wix" => with(("Authorization", logins::wix_member(at).access), None),
+        "wix" => with(("Authorization", logins::wix_member_of(at, name, password).access), None),
         other => panic!("{other}"),
     }
 }

@@ -8,7 +8,7 @@ use logout_tests::skip::Run;
 use logout_tests::upstream::{Behaviour, ScriptedUpstream};
 use serde_json::json;
 
-use crate::front::{Front, admin, login, platform, receipt};
+use crate::front::{Front, SIGNED_OUT, admin, login, platform, receipt};
 
 const SESSIONS: usize = 1_000;
 
@@ -18,7 +18,7 @@ pub(crate) fn add(run: &mut Run) {
 }
 
 fn thousand() {
-    let signed_out = Behaviour::answer("200 OK", "content-type: application/json\r\n", "{}");
+    let signed_out = Behaviour::answer("200 OK", "content-type: application/json\r\n", SIGNED_OUT);
     let upstream = ScriptedUpstream::start([], signed_out);
     let settings = "[single_logout]\nwait = \"0ms\"\nverify = false\nmax_in_flight = 8\n";
     let hub = TestHub::with_platforms(&format!("{settings}{}", platform("hcl-dx", &upstream.base(), ""))).unwrap();

@@ -21,7 +21,8 @@ pub(crate) fn add(run: &mut Run) {
 }
 
 fn documented() {
-    let content = "track_logged_out_tokens = false\n[[platform.content]]\nid = \"3f1c2a9e-0000-4000-8000-000000000002\"\ntitle = \"Members\"\n";
+    let content =
+        "track_logged_out_tokens = false\n[[platform.content]]\nid = \"3f1c2a9e-0000-4000-8000-000000000002\"\ntitle = \"Members\"\n";
     let product = TestHub::start("hcl-dx", &[content.to_owned()]).unwrap();
     let table = platform("hcl-dx", &product.base(), "").replace("name = \"hcl-dx\"", "name = \"portal\"");
     let hub = TestHub::with_platforms(&format!("[single_logout]\nwait = \"20s\"\n{table}")).unwrap();

@@ -11,7 +11,7 @@ use logout_tests::skip::Run;
 use logout_tests::upstream::{Behaviour, ScriptedUpstream};
 use serde_json::{Value, json};
 
-use crate::front::{platform, wait_until};
+use crate::front::{SIGNED_OUT, platform, wait_until};
 
 /// How often the hub dies.
 const ROUNDS: usize = 100;
@@ -85,7 +85,7 @@ fn killed_again_and_again() {
 }
 
 fn confirmed() -> Behaviour {
-    Behaviour::answer("200 OK", "content-type: application/json\r\n", "{}")
+    Behaviour::answer("200 OK", "content-type: application/json\r\n", SIGNED_OUT)
 }
 
 fn configure(folder: &Path, upstream: &str) {

@@ -29,7 +29,7 @@ fn opened_elsewhere() {
 
 fn garbage() {
     let front = Front::start("wait = \"20s\"");
-    let assets = Request::post("/services/logout").header("Cookie", "authToken=garbage").send(front.hub.address());
+    let assets = Request::post("/services/logout").header("Authorization", "Bearer garbage").send(front.hub.address());
     assert_eq!(assets.json()["errorcode"], 401, "{}", assets.text());
     let dx = Request::post("/dx/api/core/v1/auth/logout").header("Cookie", "LtpaToken2=garbage").send(front.hub.address());
     assert_eq!(dx.status, 401, "{}", dx.text());
@@ -59,7 +59,8 @@ fn while_down() {
 
 fn rate() {
     let upstream = ScriptedUpstream::start([], Behaviour::answer("401 Unauthorized", "", ""));
-    let hub = TestHub::with_platforms(&format!("[single_logout]\nfirst_sight_rate = 3\n{}", platform("hcl-dx", &upstream.base(), ""))).unwrap();
+    let hub =
+        TestHub::with_platforms(&format!("[single_logout]\nfirst_sight_rate = 3\n{}", platform("hcl-dx", &upstream.base(), ""))).unwrap();
     let statuses: Vec<_> = (0..40)
         .map(|number| {
             let request = Request::post("/dx/api/core/v1/auth/logout").header("Cookie", &format!("LtpaToken2=garbage{number}"));
