@@ -6,6 +6,7 @@
 
 mod browser;
 mod curl;
+mod demo;
 mod sitefinity;
 mod wix;
 
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     let mut run = Run::from_environment();
     browser::add(&mut run);
     curl::add(&mut run);
+    demo::add(&mut run);
     sitefinity::add(&mut run);
     wix::add(&mut run);
     run.finish()

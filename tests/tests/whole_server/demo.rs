@@ -9,6 +9,7 @@ use logout_tests::http::Request;
 use logout_tests::process;
 use logout_tests::server;
 use logout_tests::skip::{Need, Run};
+use url::Url;
 
 /// The cookie jars that the printed commands use.
 const JARS: [&str; 3] = ["dam.jar", "portal.jar", "cms.jar"];
@@ -23,6 +24,7 @@ pub(crate) fn add(run: &mut Run) {
     run.test("demo::only_loopback_is_served", &[], only_loopback);
     run.test("demo::sessions_survive_a_restart_and_are_signed_out_everywhere_after_it", &[], restart);
     run.test("demo::one_click_signs_in_at_four_products_and_any_one_link_ends_all_four_sessions", &[], one_click_one_link);
+    run.test("demo::a_sign_out_link_leads_to_a_page_when_nobody_is_signed_in", &[], links_of_nobody);
     run.test("demo::a_receipt_is_pending_while_a_product_is_stopped_and_confirmed_once_it_is_back", &[], stopped_and_started);
     run.test("demo::a_stopped_product_keeps_its_sessions_and_its_address", &[], stopped_and_unharmed);
     run.test("demo::a_receipt_names_platforms_and_states_and_nobody", &[], receipt_names_nobody);
@@ -43,7 +45,7 @@ fn printed_commands() {
     let folder = tempfile::tempdir().unwrap();
     let demo = Demo::start(folder.path());
     let lines = commands(&demo);
-    assert_eq!(lines.iter().filter(|line| line.contains("curl -i")).count(), 4, "{lines:#?}");
+    assert_eq!(lines.iter().filter(|line| line.contains("curl -i")).count(), 5, "{lines:#?}");
     // All of them in one shell, as somebody would paste them, with a mark behind each. Before a sign-out empties a jar, a copy
     // of it is put aside.
     let data = demo.server.greeting()["data"].as_str().unwrap().to_owned();
@@ -59,6 +61,7 @@ fn printed_commands() {
         format!("curl -s -b old-dam.jar {}/services/profile", product("dam")),
         format!("curl -s -b old-portal.jar -X POST -w ' %{{http_code}}' {}/dx/api/core/v1/auth/validate", product("portal")),
         format!("curl -s -b old-cms.jar {}/rest-api/login-status", product("cms")),
+        format!("curl -s -b '{data}/cms.jar' {}/rest-api/login-status", product("cms")),
         format!("curl -s -H \"Authorization: $TOKEN\" -w ' %{{http_code}}' {}/members/v1/members/my", product("shop")),
     ] {
         script += &format!("{replay}\necho; echo '<<<'\n");
@@ -87,14 +90,16 @@ fn printed_commands() {
         ("/services/logout", "200", "{\"logoutSuccess\":true}"),
         ("/auth/logout", "200", "You are successfully logged out"),
         ("/Sitefinity/SignOut?sts_signout=true", "302", "Set-Cookie: .AspNet.Cookies=;"),
+        ("/api/receipts/", "200", "\"confirmed\""),
         ("/authentication/v1/logout", "302", &format!("{}/", demo.server.base())),
     ] {
         let answer = answer(sign_out);
         let has = answer.to_lowercase().contains(&told.to_lowercase());
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && has, "{sign_out}: {answer}");
     }
-    let replayed = &outputs[lines.len()..lines.len() + 4];
-    for (told, replayed) in ["\"errorcode\":401", " 401", "\"IsLoggedIn\":false", " 401"].iter().zip(replayed) {
+    let replayed = &outputs[lines.len()..lines.len() + 5];
+    let signed_out = ["\"errorcode\":401", " 401", "\"IsLoggedIn\":false", "\"IsLoggedIn\":false", " 401"];
+    for (told, replayed) in signed_out.iter().zip(replayed) {
         assert!(replayed.contains(told), "an old credential, replayed: {replayed}");
     }
     assert!(!demo.page().contains("alice@example.com"), "{:#?}", rows(&demo.page()));
@@ -214,6 +219,23 @@ fn one_click_one_link() {
         }
         assert!(page.contains(&format!("Asked of {asked} ")) && !page.contains("http-equiv=\"refresh\""), "{page}");
         assert!(demo.page().contains("Nobody is signed in"));
+    }
+}
+
+fn links_of_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Demo::start(folder.path());
+    for (asked, sign_out) in SIGN_OUTS {
+        let mut url = Url::parse(&format!("{}{sign_out}", demo.server.base())).unwrap();
+        let mut answer;
+        loop {
+            let address = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap()).parse().unwrap();
+            answer = Request::get(&url[url::Position::BeforePath..url::Position::AfterQuery]).send(address);
+            let Some(location) = answer.header("location") else { break };
+            url = url.join(location).unwrap();
+        }
+        assert_eq!(answer.status, 200, "{asked} leads to {url}");
+        assert!(answer.text().contains("</h1>"), "{asked}: {}", answer.text());
     }
 }
 

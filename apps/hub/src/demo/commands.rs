@@ -12,14 +12,16 @@ pub(super) struct Places<'a> {
     pub(super) hub: &'a str,
     /// The product, which says who is signed in.
     pub(super) product: &'a str,
-    /// Where cookie jars are kept.
+    /// The hub's admin listener.
+    pub(super) admin: &'a str,
+    /// Where cookie jars are kept, and the admin token.
     pub(super) data: &'a Path,
 }
 
 /// A login, a look at who is signed in, and the documented sign-out, one shell command a line.
 pub(super) fn lines(vendor: Vendor, places: &Places<'_>, alice: &str) -> String {
-    let Places { hub, product, data } = places;
-    let jar = |name: &str| quoted(&data.join(name).display().to_string());
+    let Places { hub, product, admin, data } = places;
+    let file = |name: &str| quoted(&data.join(name).display().to_string());
     match vendor {
         Vendor::Assets => format!(
             r#"
@@ -28,7 +30,7 @@ CSRF=$(curl -s -c {jar} -d username=alice -d password={alice} {hub}/services/log
 curl -s -b {jar} {product}/services/profile
 curl -i -X POST -b {jar} -c {jar} -H "X-CSRF-TOKEN: $CSRF" {hub}/services/logout
 "#,
-            jar = jar("dam.jar"),
+            jar = file("dam.jar"),
         ),
         Vendor::HclDx => format!(
             r#"
@@ -37,7 +39,7 @@ curl -s -c {jar} -H 'Content-Type: application/json' -d '{{"username":"alice","p
 curl -s -b {jar} {product}/dx/api/core/v1/dxmyrest/webcontent/contents/{CONTENT}
 curl -i -X POST -b {jar} -c {jar} {hub}/dx/api/core/v1/auth/logout
 "#,
-            jar = jar("portal.jar"),
+            jar = file("portal.jar"),
         ),
         Vendor::Sitefinity => format!(
             r#"
@@ -45,8 +47,13 @@ curl -i -X POST -b {jar} -c {jar} {hub}/dx/api/core/v1/auth/logout
 SF=$(curl -s -H 'X-SF-ANTIFORGERY-REQUEST: true' {hub}/sitefinity/anticsrf | sed 's/.*"Value":"\([^"]*\)".*/\1/'); curl -s -o /dev/null -c {jar} -d username=alice -d password={alice} -d "sf_antiforgery=$SF" {hub}/sitefinity/login-handler
 curl -s -b {jar} {product}/rest-api/login-status
 curl -i -b {jar} -c {jar} '{hub}/Sitefinity/SignOut?sts_signout=true'
+# cms: sign in again, and have an administrator sign alice out everywhere
+curl -s -o /dev/null -c {jar} -d username=alice -d password={alice} -d "sf_antiforgery=$SF" {hub}/sitefinity/login-handler
+RECEIPT=$(curl -s -H "Authorization: Bearer $(cat {token})" -H 'Content-Type: application/json' -d '{{"person":"alice@example.com"}}' {admin}/api/logouts | sed 's/.*"receipt":"\([^"]*\)".*/\1/')
+curl -i -H "Authorization: Bearer $(cat {token})" "{admin}/api/receipts/$RECEIPT?wait=5s"
 "#,
-            jar = jar("cms.jar"),
+            jar = file("cms.jar"),
+            token = file("admin.token"),
         ),
         Vendor::Wix => wix(hub, product, alice),
     }

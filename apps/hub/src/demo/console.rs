@@ -4,14 +4,11 @@
 //! sign-outs are the vendors' own links.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use futures_util::future::join_all;
-use logout_core::Method;
-use logout_core::Vendor;
 use logout_core::authority::Ports;
 use logout_core::credential::{Secret, SecretDigest};
 use logout_core::delivery::DeliveryState;
@@ -19,21 +16,18 @@ use logout_core::message::PAGE_SECURITY_POLICY;
 use logout_core::outbox::Outbox;
 use logout_core::session::Session;
 use logout_core::store::{SessionFilter, StoreUnavailable};
-use logout_core::upstream::{Addressee, Carrier, UpstreamLogout, UpstreamRequest, UpstreamSession};
-use logout_relay::{CarrierSettings, HttpCarrier};
+use logout_relay::HttpCarrier;
 use serde::Deserialize;
 use url::Url;
 
-use crate::config::{Config, ConfigErrors};
 use crate::front::{Front, WayBack};
 use crate::index::{Index, PlatformCard, clock_time};
 use crate::receipt_page::{self, ReceiptPage};
 use crate::report::Report;
 use crate::server::StartFault;
-use crate::vendors;
 
-use super::layout::Seat;
 use super::platforms;
+use super::products::{Product, client};
 use super::stand_ins::{Desk, Order};
 
 /// How many sessions the page lists.
@@ -51,16 +45,6 @@ pub(super) struct Console {
     password: Secret,
     products: Vec<Product>,
     desk: Desk,
-}
-
-/// A stand-in, as the page sees it from outside.
-#[derive(Debug)]
-pub(super) struct Product {
-    vendor: Vendor,
-    name: &'static str,
-    url: String,
-    adapter: Arc<dyn UpstreamLogout>,
-    carrier: HttpCarrier,
 }
 
 #[derive(Template)]
@@ -105,25 +89,6 @@ struct Pressed {
     token: String,
 }
 
-fn client(address: SocketAddr) -> Result<HttpCarrier, StartFault> {
-    let base = Url::parse(&format!("http://{address}/")).map_err(|_| StartFault::PublicUrl(address))?;
-    HttpCarrier::new(CarrierSettings::new(base)).map_err(|fault| StartFault::Serve(std::io::Error::other(fault)))
-}
-
-/// The stand-ins at these seats, as the configuration of the hub speaks to them.
-pub(super) fn products(config: &Config, seats: &[Seat]) -> Result<Vec<Product>, StartFault> {
-    let product = |seat: &Seat| {
-        let own = config.platforms.iter().find(|platform| platform.name == seat.name);
-        let platform = own.ok_or(StartFault::PublicUrl(seat.address))?;
-        let url = Url::parse(&format!("http://{}/", config.server.listen)).map_err(|_| StartFault::PublicUrl(config.server.listen))?;
-        let common = platform.platform(&url, &config.sessions, &config.redirects);
-        let adapter = vendors::adapter(platform, &common).map_err(ConfigErrors::from)?.upstream;
-        let (url, carrier) = (format!("http://{}", seat.address), client(seat.address)?);
-        Ok(Product { vendor: seat.vendor, name: seat.name, url, adapter, carrier })
-    };
-    seats.iter().map(product).collect()
-}
-
 impl Console {
     pub(super) fn new(hub: SocketAddr, products: Vec<Product>, desk: Desk, password: &str) -> Result<Self, StartFault> {
         let (token, password) = (Secret::random(), Secret::new(password));
@@ -133,6 +98,8 @@ impl Console {
     /// The page's routes, to stand before the hub's own index.
     pub(super) fn front(self) -> Front {
         let console = web::Data::new(self);
+        let pages = console.products.iter().flat_map(|product| platforms::pages(product.vendor).iter().map(|path| (*path, &product.url)));
+        let pages: Vec<(&str, String)> = pages.map(|(path, url)| (path, format!("{url}{path}"))).collect();
         let way_back = web::Data::new(WayBack { address: "/", text: "Back to the demo" });
         Front::new(move |config| {
             config
@@ -143,6 +110,9 @@ impl Console {
                 .route("/demo/sign-in", web::post().to(sign_in))
                 .route("/demo/stand-ins/{name}/start", web::post().to(start))
                 .route("/demo/stand-ins/{name}/stop", web::post().to(stop));
+            for (path, at_product) in &pages {
+                config.service(web::redirect(*path, at_product.clone()));
+            }
         })
     }
 
@@ -154,7 +124,12 @@ impl Console {
     }
 
     async fn session_row(&self, session: &Session, ports: &Ports) -> SessionRow {
-        let (state, mood) = match self.is_alive(session, ports).await {
+        let product = self.products.iter().find(|product| product.name == session.platform.as_str());
+        let alive = match product {
+            Some(product) => product.is_alive(session, ports).await,
+            None => None,
+        };
+        let (state, mood) = match alive {
             Some(true) => ("alive", "good"),
             Some(false) => ("over", "bad"),
             None => ("not known", "waits"),
@@ -169,23 +144,16 @@ impl Console {
         }
     }
 
-    /// What the product itself says of a session, by the vendor's probe; `None` when it says nothing.
-    async fn is_alive(&self, session: &Session, ports: &Ports) -> Option<bool> {
-        let product = self.products.iter().find(|product| product.name == session.platform.as_str())?;
-        let plain = ports.seal.as_ref()?.open(session.id, session.sealed.as_ref()?).ok()?;
-        let addressee = Addressee { subject: Some(session.subject.clone()), session: UpstreamSession::from_bytes(&plain) };
-        let answer = product.carrier.send(product.adapter.probe(&addressee)?).await.ok()?;
-        product.adapter.alive(&answer)
-    }
-
     async fn render(&self, index: &Index, receipts: &ReceiptPage) -> Result<String, Fault> {
         let ports = index.ports();
         let mut listed = ports.store.sessions(&SessionFilter::default(), None, SESSIONS, ports.clock.now()).await?.items;
         listed.sort_by(|one, other| one.platform.cmp(&other.platform));
         let sessions = join_all(listed.iter().map(|session| self.session_row(session, ports))).await;
+        let mut cards = join_all(self.products.iter().map(card)).await;
+        cards.sort_by_key(|card| card.name);
         let page = ConsolePage {
             token: self.token.reveal(),
-            cards: join_all(self.products.iter().map(Product::card)).await,
+            cards,
             sessions,
             receipts: receipt_rows(receipts).await?,
             platforms: index.platforms(),
@@ -194,13 +162,9 @@ impl Console {
     }
 }
 
-impl Product {
-    async fn card(&self) -> Card<'_> {
-        // Any answer will do; it is a connection that tells a stand-in which runs from one that was stopped.
-        let runs = self.carrier.send(UpstreamRequest::new(Method::Head, "/")).await.is_ok();
-        let (product, sign_out) = (platforms::product(self.vendor), platforms::sign_out(self.vendor));
-        Card { name: self.name, product, url: &self.url, sign_out, runs }
-    }
+async fn card(product: &Product) -> Card<'_> {
+    let Product { vendor, name, url, .. } = product;
+    Card { name, product: platforms::product(*vendor), url, sign_out: platforms::sign_out(*vendor), runs: product.runs().await }
 }
 
 async fn receipt_rows(page: &ReceiptPage) -> Result<Vec<ReceiptRow>, StoreUnavailable> {

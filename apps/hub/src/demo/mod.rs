@@ -4,6 +4,7 @@ mod commands;
 mod console;
 mod layout;
 mod platforms;
+mod products;
 mod stand_ins;
 
 use std::collections::BTreeMap;
@@ -109,7 +110,7 @@ impl Demo {
 impl Running {
     async fn start(layout: Layout, people: &People) -> Result<Self, StartFault> {
         let Layout { listener, config, seats } = layout;
-        let products = console::products(&config, &seats)?;
+        let products = products::of_seats(&config, &seats)?;
         let stand_ins = StandIns::start(seats).await?;
         let hub = listener.local_addr().map_err(StartFault::Serve)?;
         let console = Console::new(hub, products, stand_ins.desk(), &people.alice)?;
@@ -129,7 +130,7 @@ fn greeting(hub: &Hub, named: &[Named], data: &Path, people: &People) -> String 
     let stand_ins = named.iter().map(|one| (one.name, one.url.as_str())).collect();
     let first = Greeting { addresses: Addresses::of(hub), data, passwords: people, stand_ins };
     let mut text = serde_json::to_string(&first).unwrap_or_default();
-    let base = hub.listening();
+    let (base, admin) = (hub.listening(), format!("http://{}", hub.admin_address));
     let _ = write!(
         text,
         "\n\n# Logout Hub at {base}/ in front of {} platforms, each a stand-in on a port of its own; everything kept in {}\n\
@@ -141,7 +142,7 @@ fn greeting(hub: &Hub, named: &[Named], data: &Path, people: &People) -> String 
         people.admin,
     );
     for one in named {
-        let places = Places { hub: &base, product: &one.url, data };
+        let places = Places { hub: &base, product: &one.url, admin: &admin, data };
         text.push_str(&commands::lines(one.vendor, &places, &people.alice));
     }
     text

@@ -47,6 +47,14 @@ pub(super) const fn sign_out(vendor: Vendor) -> &'static str {
     }
 }
 
+/// Pages of the product that a sign-out leads to where nobody was signed in. The hub does not serve them.
+pub(super) const fn pages(vendor: Vendor) -> &'static [&'static str] {
+    match vendor {
+        Vendor::HclDx => &["/wps/portal", "/wps/myportal"],
+        Vendor::Assets | Vendor::Sitefinity | Vendor::Wix => &[],
+    }
+}
+
 /// The tables within the vendor's `[[platform]]`, at the stand-in as in front of it.
 pub(super) fn sub_tables(vendor: Vendor, hub: SocketAddr) -> String {
     match vendor {

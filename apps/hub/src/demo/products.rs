@@ -1,0 +1,63 @@
+//! The products of the demo, seen from outside: where they are, and what they say when they are asked.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use logout_core::authority::Ports;
+use logout_core::session::Session;
+use logout_core::upstream::{Addressee, Carrier, UpstreamLogout, UpstreamRequest, UpstreamSession};
+use logout_core::{Method, Vendor};
+use logout_relay::{CarrierSettings, HttpCarrier};
+use url::Url;
+
+use crate::config::{Config, ConfigErrors};
+use crate::server::StartFault;
+use crate::vendors;
+
+use super::layout::Seat;
+
+/// A stand-in, as the page sees it from outside.
+#[derive(Debug)]
+pub(super) struct Product {
+    pub(super) vendor: Vendor,
+    pub(super) name: &'static str,
+    pub(super) url: String,
+    adapter: Arc<dyn UpstreamLogout>,
+    carrier: HttpCarrier,
+}
+
+/// The stand-ins at these seats, as the configuration of the hub speaks to them.
+pub(super) fn of_seats(config: &Config, seats: &[Seat]) -> Result<Vec<Product>, StartFault> {
+    let product = |seat: &Seat| {
+        let own = config.platforms.iter().find(|platform| platform.name == seat.name);
+        let platform = own.ok_or(StartFault::PublicUrl(seat.address))?;
+        let url = Url::parse(&format!("http://{}/", config.server.listen)).map_err(|_| StartFault::PublicUrl(config.server.listen))?;
+        let common = platform.platform(&url, &config.sessions, &config.redirects);
+        let adapter = vendors::adapter(platform, &common).map_err(ConfigErrors::from)?.upstream;
+        let (url, carrier) = (format!("http://{}", seat.address), client(seat.address)?);
+        Ok(Product { vendor: seat.vendor, name: seat.name, url, adapter, carrier })
+    };
+    seats.iter().map(product).collect()
+}
+
+/// A way to send requests to an address of the demo.
+pub(super) fn client(address: SocketAddr) -> Result<HttpCarrier, StartFault> {
+    let base = Url::parse(&format!("http://{address}/")).map_err(|_| StartFault::PublicUrl(address))?;
+    HttpCarrier::new(CarrierSettings::new(base)).map_err(|fault| StartFault::Serve(std::io::Error::other(fault)))
+}
+
+impl Product {
+    /// What the product itself says of a session, by the vendor's probe; `None` when it says nothing.
+    pub(super) async fn is_alive(&self, session: &Session, ports: &Ports) -> Option<bool> {
+        let plain = ports.seal.as_ref()?.open(session.id, session.sealed.as_ref()?).ok()?;
+        let addressee = Addressee { subject: Some(session.subject.clone()), session: UpstreamSession::from_bytes(&plain) };
+        let answer = self.carrier.send(self.adapter.probe(&addressee)?).await.ok()?;
+        self.adapter.alive(&answer)
+    }
+
+    /// Whether anybody listens there.
+    pub(super) async fn runs(&self) -> bool {
+        // Any answer will do; it is a connection that tells a stand-in which runs from one that was stopped.
+        self.carrier.send(UpstreamRequest::new(Method::Head, "/")).await.is_ok()
+    }
+}
