@@ -1,6 +1,8 @@
-//! The load: a fixed number of connections, each sending its next request when the last is answered.
+//! The load: a fixed number of connections, each sending its next request when the last is answered; or requests at a fixed rate.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -49,6 +51,56 @@ pub(crate) async fn load(address: SocketAddr, requests: Arc<Vec<Vec<u8>>>, conne
     #[expect(clippy::cast_precision_loss, reason = "a rate")]
     let rate = latencies.len() as f64 / seconds;
     Ok(Turn { rate, latencies })
+}
+
+/// Sends the requests of each list once, `rate` a second over all, evenly in time and whatever becomes of those before. Each list has
+/// connections of its own, as many as it needs. Says what each list showed.
+pub(crate) async fn at_a_rate(address: SocketAddr, lists: Vec<Vec<Vec<u8>>>, rate: u32) -> std::io::Result<Vec<Turn>> {
+    let started = Instant::now();
+    let between = Duration::from_secs(1) * u32::try_from(lists.len().max(1)).unwrap_or(u32::MAX) / rate.max(1);
+    let lists: Vec<_> = lists.into_iter().map(|list| tokio::task::spawn_local(one_list(address, list, started, between))).collect();
+    let mut turns = Vec::with_capacity(lists.len());
+    for list in lists {
+        let mut latencies = list.await??;
+        latencies.sort_unstable();
+        #[expect(clippy::cast_precision_loss, reason = "a rate")]
+        let rate = latencies.len() as f64 / started.elapsed().as_secs_f64();
+        turns.push(Turn { rate, latencies });
+    }
+    Ok(turns)
+}
+
+async fn one_list(address: SocketAddr, list: Vec<Vec<u8>>, started: Instant, between: Duration) -> std::io::Result<Vec<u64>> {
+    let idle = Rc::new(RefCell::new(Vec::new()));
+    let mut tasks = Vec::with_capacity(list.len());
+    for (count, request) in (0_u32..).zip(list) {
+        let due = started + between * count;
+        if due > Instant::now() {
+            tokio::time::sleep_until(due.into()).await;
+        }
+        tasks.push(tokio::task::spawn_local(one_request(address, request, idle.clone())));
+    }
+    let mut latencies = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        latencies.push(task.await??);
+    }
+    Ok(latencies)
+}
+
+/// Over a connection that is idle, or else over a new one.
+async fn one_request(address: SocketAddr, request: Vec<u8>, idle: Rc<RefCell<Vec<TcpStream>>>) -> std::io::Result<u64> {
+    let sent = Instant::now();
+    let known = idle.borrow_mut().pop();
+    let mut stream = match known {
+        Some(stream) => stream,
+        None => TcpStream::connect(address).await?,
+    };
+    stream.set_nodelay(true)?;
+    stream.write_all(&request).await?;
+    read_answer(&mut stream, &mut vec![0; 8 * 1024]).await?;
+    let nanos = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    idle.borrow_mut().push(stream);
+    Ok(nanos)
 }
 
 async fn one_connection(mut stream: TcpStream, requests: Arc<Vec<Vec<u8>>>, next: Arc<AtomicUsize>) -> std::io::Result<Vec<u64>> {

@@ -7,18 +7,25 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line")]
 
 mod client;
+mod dialect;
+mod process;
 mod report;
+mod single_logout;
 mod subject;
 
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use single_logout::fan_out::FanOut;
+use single_logout::hub::HubSubject;
+use single_logout::storm::Storm;
+use single_logout::upstream::Upstreams;
 
 /// As in the hub's binary, so that both servers have what it has.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measures sign-outs against a bare actix-web app.
+/// Measures sign-outs against a bare actix-web app, or single logout.
 #[derive(Debug, Parser)]
 struct Cli {
     #[command(subcommand)]
@@ -29,9 +36,19 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Role {
+    /// A person's four sessions ended by one sign-out, with an instance behind each platform.
+    FanOut(FanOut),
+    /// Be a hub that is measured (started by the benchmark itself).
+    #[command(hide = true)]
+    SingleLogoutHub(HubSubject),
+    /// Sign-outs at four platforms while one of the instances behind them is dead.
+    Storm(Storm),
     /// Be a server that is measured (started by the benchmark itself).
     #[command(hide = true)]
     Subject(subject::Subject),
+    /// Be the instances behind the platforms (started by the benchmark itself).
+    #[command(hide = true)]
+    Upstreams(Upstreams),
 }
 
 /// What is measured.
@@ -63,7 +80,11 @@ struct Plan {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.role {
+        Some(Role::FanOut(fan_out)) => fan_out.run(),
+        Some(Role::SingleLogoutHub(hub)) => hub.run(),
+        Some(Role::Storm(storm)) => storm.run(),
         Some(Role::Subject(subject)) => subject.run(),
+        Some(Role::Upstreams(upstreams)) => upstreams.run(),
         None => report::run(&cli.plan),
     };
     match outcome {

@@ -1,9 +1,6 @@
 //! Starts both servers, loads them in turns, and prints what came out.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,59 +9,7 @@ use tokio::task::LocalSet;
 
 use crate::Plan;
 use crate::client::{Turn, load};
-
-type Fault = Box<dyn std::error::Error>;
-
-/// A server in a process of its own.
-struct Server {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start(kind: &str, store: &str, sessions: usize, workers: usize, folder: &Path) -> Result<Self, Fault> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["subject", kind, "--store", store, "--sessions", &sessions.to_string(), "--workers", &workers.to_string(), "--folder"])
-            .arg(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let input = child.stdin.take();
-        let output = child.stdout.take().ok_or("no output")?;
-        let mut server = Self { child, input, output: BufReader::new(output), address: ([127, 0, 0, 1], 0).into() };
-        server.address = server.line()?.parse()?;
-        Ok(server)
-    }
-
-    fn line(&mut self) -> Result<String, Fault> {
-        let mut line = String::new();
-        self.output.read_line(&mut line)?;
-        Ok(line.trim().to_owned())
-    }
-
-    fn live_sessions(&mut self) -> Result<usize, Fault> {
-        self.input.as_mut().ok_or("no input")?.write_all(b"\n")?;
-        Ok(self.line()?.parse()?)
-    }
-
-    /// CPU time that the process has used so far.
-    fn cpu(&self) -> Result<Duration, Fault> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: u64 = fields.get(11..13).ok_or("no CPU time")?.iter().map(|field| field.parse::<u64>().unwrap_or(0)).sum();
-        // A tick is 10 ms on every Linux that actix runs on.
-        Ok(Duration::from_millis(ticks * 10))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.input.take());
-        let _ = self.child.wait();
-    }
-}
+use crate::process::{Fault, Server};
 
 /// What several turns of one server showed.
 #[derive(Default)]
@@ -76,9 +21,7 @@ struct Side {
 
 impl Side {
     fn median(&self, figure: impl Fn(&Turn) -> f64) -> f64 {
-        let mut figures: Vec<f64> = self.turns.iter().map(figure).collect();
-        figures.sort_by(f64::total_cmp);
-        figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+        median(self.turns.iter().map(figure))
     }
 
     fn rate(&self) -> f64 {
@@ -93,6 +36,13 @@ impl Side {
     fn cpu_micros(&self) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / self.answers.max(1) as f64
     }
+}
+
+/// The middle one, the upper of two; not a number where there are none.
+pub(crate) fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 pub(crate) fn run(plan: &Plan) -> Result<(), Fault> {
@@ -129,8 +79,8 @@ async fn measure(plan: &Plan, vendor: &str, store: &str, connections: usize) -> 
     // One turn more than is measured: the first warms both up.
     let sessions = plan.requests * (plan.turns + 1);
     let folder = plan.data.as_ref().map_or_else(TempDir::new, TempDir::new_in)?;
-    let mut hub_server = Server::start(vendor, store, sessions, plan.workers, folder.path())?;
-    let bare_server = Server::start("bare", store, 0, plan.workers, folder.path())?;
+    let mut hub_server = subject(vendor, store, sessions, plan.workers, folder.path())?;
+    let bare_server = subject("bare", store, 0, plan.workers, folder.path())?;
     let requests = std::fs::read_to_string(folder.path().join("requests.txt"))?;
     let requests: Vec<Vec<u8>> = requests.lines().map(|line| line.replace('~', "\r\n").into_bytes()).collect();
     let (mut bare, mut hub) = (Side::default(), Side::default());
@@ -138,7 +88,7 @@ async fn measure(plan: &Plan, vendor: &str, store: &str, connections: usize) -> 
         let part = Arc::new(part.to_vec());
         for (server, side) in [(&bare_server, &mut bare), (&hub_server, &mut hub)] {
             let before = server.cpu()?;
-            let outcome = load(server.address, part.clone(), connections).await?;
+            let outcome = load(server.address()?, part.clone(), connections).await?;
             if turn > 0 {
                 side.cpu += server.cpu()?.saturating_sub(before);
                 side.answers += outcome.latencies.len();
@@ -146,9 +96,16 @@ async fn measure(plan: &Plan, vendor: &str, store: &str, connections: usize) -> 
             }
         }
     }
-    let live = hub_server.live_sessions()?;
+    let live: usize = hub_server.ask("live")?.parse()?;
     if live != 0 {
         return Err(format!("{vendor} on {store}: {live} of {sessions} sessions were not ended").into());
     }
     Ok((bare, hub))
+}
+
+fn subject(kind: &str, store: &str, sessions: usize, workers: usize, folder: &Path) -> Result<Server, Fault> {
+    let figures = [("--store", store.to_owned()), ("--sessions", sessions.to_string()), ("--workers", workers.to_string())];
+    let figures = figures.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
+    let arguments = ["subject".to_owned(), kind.to_owned()].into_iter().chain(figures);
+    Server::start(arguments.chain(["--folder".to_owned(), folder.display().to_string()]))
 }

@@ -1,6 +1,6 @@
 //! The servers that are measured: the hub with sessions loaded straight into its store, or the bare app.
 
-use std::io::{BufRead as _, BufWriter, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
+use logout_core::authority::Ports;
 use logout_core::credential::{Credential, CredentialDigest};
 use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock as _, TokenClaims};
@@ -16,12 +17,13 @@ use logout_core::store::SessionFilter;
 use logout_hub::config::Config;
 use logout_hub::{COMPILED, Hub, Options, SystemClock};
 
-/// The Wix application that the sessions belong to.
-const CLIENT: &str = "12345678-1234-1234-1234-123456789012";
-/// How many sessions are opened at once while loading.
-const LOADING: usize = 512;
+use crate::dialect::{CLIENT, sign_out};
+use crate::process::{Fault, announce, answer};
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+/// How many sessions are opened at once while loading.
+pub(crate) const LOADING: usize = 512;
+
+type Outcome = Result<(), Fault>;
 
 /// Which server to be.
 #[derive(Args, Debug)]
@@ -50,19 +52,18 @@ impl Subject {
     }
 
     async fn bare(&self) -> Outcome {
-        let answer = || async {
+        let page = || async {
             HttpResponse::Found()
                 .insert_header(("location", "/"))
                 .insert_header(("set-cookie", "session=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"))
                 .finish()
         };
-        let server = HttpServer::new(move || App::new().default_service(web::to(answer))).workers(self.workers).bind(("127.0.0.1", 0))?;
+        let server = HttpServer::new(move || App::new().default_service(web::to(page))).workers(self.workers).bind(("127.0.0.1", 0))?;
         let address = server.addrs()[0];
         let server = server.disable_signals().run();
         actix_web::rt::spawn(server);
-        println!("{address}");
-        std::io::stdout().flush()?;
-        until_input_ends(|| async { 0 }).await
+        announce(&[address])?;
+        answer(|_| async { Ok("0".to_owned()) }).await
     }
 
     async fn hub(&self) -> Outcome {
@@ -70,23 +71,11 @@ impl Subject {
         let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store: None };
         let hub = Hub::start(config, options).await?;
         self.load(&hub).await?;
-        println!("{}", hub.address);
-        std::io::stdout().flush()?;
+        announce(&[hub.address])?;
         let ports = hub.ports.clone();
-        until_input_ends(move || {
+        answer(move |_| {
             let ports = ports.clone();
-            async move {
-                let (mut live, mut after) = (0, None);
-                loop {
-                    let page = ports.store.sessions(&SessionFilter::default(), after, 10_000, SystemClock.now()).await;
-                    let Ok(page) = page else { return usize::MAX };
-                    live += page.items.len();
-                    after = page.next;
-                    if after.is_none() {
-                        return live;
-                    }
-                }
-            }
+            async move { Ok(live_sessions(&ports).await?.to_string()) }
         })
         .await
     }
@@ -124,7 +113,7 @@ impl Subject {
         Ok(())
     }
 
-    fn session(&self, hub: &Hub, index: usize) -> Result<(Session, String), Box<dyn std::error::Error>> {
+    fn session(&self, hub: &Hub, index: usize) -> Result<(Session, String), Fault> {
         let platform = PlatformName::new("bench");
         let now = SystemClock.now();
         let expires = now.plus(Duration::from_secs(12 * 60 * 60));
@@ -141,36 +130,13 @@ impl Subject {
             };
             hub.ports.tokens.mint(&claims).map(|token| token.reveal().to_owned())
         };
-        let (purpose, secret, request) = match self.kind.as_str() {
-            "sitefinity" => {
-                let secret = format!("{index:043}");
-                let request =
-                    format!("GET /Sitefinity/SignOut?sts_signout=true HTTP/1.1\r\nHost: bench\r\nCookie: .AspNet.Cookies={secret}\r\n\r\n");
-                ("site", secret, request)
-            }
-            "assets" => {
-                let secret = token("authToken", &[("reqCsrf", "false")])?;
-                let request =
-                    format!("POST /services/logout HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\nAuthorization: Bearer {secret}\r\n\r\n");
-                ("authToken", secret, request)
-            }
-            "wix" => {
-                let secret = format!("OauthNG.JWS.{}", token("access", &[("client_id", CLIENT)])?);
-                let request = format!(
-                    "GET /_api/iam/authentication/v1/logout?postLogoutRedirectUri=https%3A%2F%2Fapp.example%2Fbye&clientId={CLIENT} HTTP/1.1\r\n\
-                     Host: bench\r\nAuthorization: {secret}\r\n\r\n"
-                );
-                ("access", secret, request)
-            }
-            "hcl-dx" => {
-                let secret = format!("{index:043}=");
-                let request = format!(
-                    "POST /dx/api/core/v1/auth/logout HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\nCookie: LtpaToken2={secret}\r\n\r\n"
-                );
-                ("ltpa", secret, request)
-            }
-            other => return Err(format!("no such vendor: {other}").into()),
+        let secret = match self.kind.as_str() {
+            "assets" => token("authToken", &[("reqCsrf", "false")])?,
+            "wix" => format!("OauthNG.JWS.{}", token("access", &[("client_id", CLIENT)])?),
+            "hcl-dx" => format!("{index:043}="),
+            _ => format!("{index:043}"),
         };
+        let (purpose, request) = sign_out(&self.kind, &secret)?;
         let session = Session {
             id: SessionId::at(now),
             sign_on: (self.kind == "sitefinity").then(SignOnId::random),
@@ -192,16 +158,15 @@ impl Subject {
     }
 }
 
-async fn until_input_ends<F: Future<Output = usize>>(count: impl Fn() -> F) -> Outcome {
+/// How many sessions are live.
+pub(crate) async fn live_sessions(ports: &Ports) -> Result<usize, Fault> {
+    let (mut live, mut after) = (0, None);
     loop {
-        let line = actix_web::rt::task::spawn_blocking(|| {
-            let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line).map(|length| length > 0)
-        });
-        if !line.await?? {
-            return Ok(());
+        let page = ports.store.sessions(&SessionFilter::default(), after, 10_000, SystemClock.now()).await?;
+        live += page.items.len();
+        after = page.next;
+        if after.is_none() {
+            return Ok(live);
         }
-        println!("{}", count().await);
-        std::io::stdout().flush()?;
     }
 }

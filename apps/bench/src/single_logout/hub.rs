@@ -1,0 +1,253 @@
+//! A hub in front of real instances, or of none, with sessions loaded straight into its durable store.
+
+use std::collections::BTreeMap;
+use std::io::{BufWriter, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use futures_util::stream::{self, StreamExt as _};
+use logout_core::credential::{Credential, CredentialDigest, Secret};
+use logout_core::delivery::{DeliveryState, Verification};
+use logout_core::outbox::{DeliveryFilter, Store};
+use logout_core::platform::PlatformName;
+use logout_core::ports::{Clock as _, TokenClaims};
+use logout_core::session::{Device, Person, Session, SessionId, Subject};
+use logout_core::time::Timestamp;
+use logout_core::upstream::UpstreamSession;
+use logout_hub::config::Config;
+use logout_hub::{COMPILED, Hub, Options, SystemClock};
+use logout_store::FjallStore;
+use serde::{Deserialize, Serialize};
+
+use super::confirmations::Confirmations;
+use super::upstream::LANDING;
+use crate::dialect::{CLIENT, VENDORS, sign_out};
+use crate::process::{Fault, announce, answer};
+use crate::subject::{LOADING, live_sessions};
+
+/// Which hub to be.
+#[derive(Args, Debug)]
+pub(crate) struct HubSubject {
+    /// How many persons to load.
+    #[arg(long)]
+    persons: usize,
+    /// A session at each platform for every person, instead of one session, at the platforms in turn.
+    #[arg(long)]
+    everywhere: bool,
+    /// The platforms' reach.
+    #[arg(long)]
+    reach: String,
+    /// Where the upstreams are, in the order of the vendors; stand-ins without.
+    #[arg(long, value_delimiter = ',')]
+    upstreams: Vec<SocketAddr>,
+    /// How long a sign-out waits for confirmations.
+    #[arg(long, default_value = "0ms")]
+    wait: String,
+    /// Whether the old credential is presented once more after a confirmation.
+    #[arg(long)]
+    verify: bool,
+    /// How many deliveries are under way to one upstream at most.
+    #[arg(long)]
+    in_flight: usize,
+    /// Worker threads.
+    #[arg(long)]
+    workers: usize,
+    /// A folder for the store, the keys, the tokens and the list of requests.
+    #[arg(long)]
+    folder: PathBuf,
+}
+
+/// What the outbox holds for one platform.
+#[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Tally {
+    pub(crate) confirmed: usize,
+    pub(crate) given_up: usize,
+    pub(crate) pending: usize,
+    /// Of the confirmed ones: the probe said that the credential opens nothing any more.
+    pub(crate) dead: usize,
+    /// Of the confirmed ones: nobody asked a probe.
+    pub(crate) unverified: usize,
+    /// Tries in all.
+    pub(crate) attempts: u64,
+}
+
+impl HubSubject {
+    /// Serves until standard input ends. Answers `live` with the number of live sessions, `confirmed N MS` with the number of
+    /// confirmations since it was last asked for `seconds`, once those are N or MS have passed, `seconds` with how long each of
+    /// them took, and `tally` with what the outbox holds.
+    pub(crate) fn run(&self) -> Result<(), Fault> {
+        actix_web::rt::System::new().block_on(self.serve())
+    }
+
+    async fn serve(&self) -> Result<(), Fault> {
+        let confirmations = Confirmations::install()?;
+        let store: Arc<dyn Store> = Arc::new(FjallStore::open(&self.folder.join("store"))?);
+        let config = Config::parse(&self.configuration(), &self.folder.join("bench.toml"), Vec::new(), &COMPILED)?;
+        let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store: Some(store.clone()) };
+        let hub = Hub::start(config, options).await?;
+        self.load(&hub).await?;
+        announce(&[hub.address])?;
+        let replies = |question: String| {
+            let (store, confirmations, ports) = (store.clone(), confirmations.clone(), hub.ports.clone());
+            async move {
+                let words: Vec<&str> = question.split(' ').collect();
+                match words.as_slice() {
+                    ["live"] => Ok(live_sessions(&ports).await?.to_string()),
+                    ["confirmed", count, limit] => {
+                        let limit = Duration::from_millis(limit.parse()?);
+                        Ok(confirmations.reach(count.parse()?, limit).await.to_string())
+                    }
+                    ["seconds"] => Ok(serde_json::to_string(&confirmations.take())?),
+                    ["tally"] => Ok(serde_json::to_string(&tally(&*store).await?)?),
+                    _ => Err(format!("no such question: {question}").into()),
+                }
+            }
+        };
+        answer(replies).await?;
+        hub.stop().await;
+        Ok(())
+    }
+
+    fn configuration(&self) -> String {
+        let mut text = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\nworkers = {}\n[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"fjall:store\"\n\
+             [sessions]\nsweep_interval = \"1h\"\n[redirects]\nallow = [\"{LANDING}\"]\n\
+             [single_logout]\nwait = \"{}\"\nverify = {}\nmax_in_flight = {}\n",
+            self.workers, self.wait, self.verify, self.in_flight
+        );
+        for (index, vendor) in VENDORS.iter().enumerate() {
+            text += &format!("[[platform]]\nname = \"{vendor}\"\nvendor = \"{vendor}\"\nreach = \"{}\"\n", self.reach);
+            if let Some(upstream) = self.upstreams.get(index) {
+                text += &format!("upstream = \"http://{upstream}\"\n");
+            }
+            if *vendor == "wix" {
+                text += &format!("[[platform.app]]\nclient_id = \"{CLIENT}\"\nredirect_domains = [\"app.example\"]\n");
+            }
+        }
+        text
+    }
+
+    /// Opens the sessions, many at a time, and writes one request per session into `requests.txt`, each on a line, with its
+    /// line breaks escaped: a person's after the other's, and of each in the order of the vendors.
+    async fn load(&self, hub: &Hub) -> Result<(), Fault> {
+        let mut requests = BufWriter::new(std::fs::File::create(self.folder.join("requests.txt"))?);
+        let mut sessions = Vec::new();
+        for person in 0..self.persons {
+            let own = person % VENDORS.len();
+            for vendor in VENDORS.iter().enumerate().filter(|(index, _)| self.everywhere || *index == own).map(|(_, vendor)| vendor) {
+                let (session, request) = self.session(hub, vendor, person)?;
+                requests.write_all(request.replace("\r\n", "~").as_bytes())?;
+                requests.write_all(b"\n")?;
+                sessions.push(session);
+            }
+        }
+        requests.flush()?;
+        let now = SystemClock.now();
+        let mut opening = stream::iter(sessions).map(|session| hub.ports.store.open(session, false, now)).buffer_unordered(LOADING);
+        while let Some(outcome) = opening.next().await {
+            outcome?;
+        }
+        Ok(())
+    }
+
+    fn session(&self, hub: &Hub, vendor: &str, person: usize) -> Result<(Session, String), Fault> {
+        let (platform, now) = (PlatformName::new(vendor), SystemClock.now());
+        let expires = now.plus(Duration::from_secs(12 * 60 * 60));
+        let name = format!("user{person}");
+        let has_upstream = !self.upstreams.is_empty();
+        let secret =
+            if has_upstream { upstream_secret(vendor, person) } else { stand_in_secret(hub, vendor, person, &name, now, expires)? };
+        let (purpose, request) = sign_out(vendor, &secret)?;
+        let id = SessionId::at(now);
+        let known_by = || UpstreamSession {
+            cookies: cookie(vendor).map(|name| (name.to_owned(), Secret::new(&secret))).into_iter().collect(),
+            bearer: cookie(vendor).is_none().then(|| Secret::new(&secret)),
+            ..UpstreamSession::default()
+        };
+        let sealed = has_upstream.then(|| Ok::<_, Fault>(hub.ports.seal.as_ref().ok_or("no key")?.seal(id, &known_by().to_bytes())));
+        let session = Session {
+            id,
+            sign_on: None,
+            subject: Subject::new("default", &name),
+            person: Some(Person::new(format!("{name}@example.com"))),
+            client: None,
+            administrator: false,
+            credentials: vec![Credential { digest: CredentialDigest::of(&platform, purpose, &secret), expires, csrf_due: false }],
+            csrf: None,
+            opened: now,
+            seen: now,
+            idle_timeout: (!has_upstream).then_some(Duration::from_secs(30 * 60)),
+            expires,
+            device: Device { address: Some([127, 0, 0, 1].into()), user_agent: Some("Mozilla/5.0 (X11; Linux x86_64) bench".to_owned()) },
+            sealed: sealed.transpose()?,
+            platform,
+        };
+        Ok((session, request))
+    }
+}
+
+/// The cookie that a session of this vendor is known by; none where that is a token.
+fn cookie(vendor: &str) -> Option<&'static str> {
+    match vendor {
+        "sitefinity" => Some(".AspNet.Cookies"),
+        "hcl-dx" => Some("LtpaToken2"),
+        _ => None,
+    }
+}
+
+/// As long as such things are; ends in the person's number, by which the upstream knows it again.
+fn upstream_secret(vendor: &str, person: usize) -> String {
+    let filler = "Qm".repeat(120);
+    let prefix = if vendor == "wix" { "OauthNG.JWS." } else { "" };
+    format!("{prefix}eyJhbGciOiJIUzI1NiJ9.{filler}.{person:043}")
+}
+
+/// What a stand-in itself gives out.
+fn stand_in_secret(hub: &Hub, vendor: &str, person: usize, name: &str, now: Timestamp, expires: Timestamp) -> Result<String, Fault> {
+    let token = |audience: &str, said: &[(&str, &str)]| {
+        let claims = TokenClaims {
+            iss: vendor.to_owned(),
+            aud: audience.to_owned(),
+            sub: name.to_owned(),
+            jti: format!("{person:043}"),
+            iat: now.as_secs(),
+            exp: expires.as_secs(),
+            vendor: said.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        };
+        hub.ports.tokens.mint(&claims).map(|token| token.reveal().to_owned())
+    };
+    Ok(match vendor {
+        "assets" => token("authToken", &[("reqCsrf", "false")])?,
+        "wix" => format!("OauthNG.JWS.{}", token("access", &[("client_id", CLIENT)])?),
+        _ => format!("{person:043}"),
+    })
+}
+
+/// Reads the whole outbox, settled deliveries included.
+async fn tally(store: &dyn Store) -> Result<BTreeMap<String, Tally>, Fault> {
+    let (mut tallies, mut after) = (BTreeMap::<String, Tally>::new(), None);
+    loop {
+        let page = store.deliveries(&DeliveryFilter::default(), after, 10_000).await?;
+        for delivery in page.items {
+            let tally = tallies.entry(delivery.platform.to_string()).or_default();
+            tally.attempts += u64::from(delivery.attempts);
+            match delivery.state {
+                DeliveryState::Confirmed => tally.confirmed += 1,
+                DeliveryState::GivenUp => tally.given_up += 1,
+                DeliveryState::Pending => tally.pending += 1,
+            }
+            match delivery.verified {
+                Some(Verification::Dead) => tally.dead += 1,
+                None => tally.unverified += usize::from(delivery.state == DeliveryState::Confirmed),
+                Some(Verification::Outlived | Verification::Unknown) => {}
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(tallies);
+        }
+    }
+}

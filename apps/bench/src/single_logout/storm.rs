@@ -1,0 +1,217 @@
+//! Many sign-outs at four platforms at once, while one of the instances is dead.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::task::LocalSet;
+
+use super::pair::{Common, Kind, Pair};
+use crate::client::{Turn, at_a_rate};
+use crate::dialect::VENDORS;
+use crate::process::Fault;
+use crate::report::median;
+
+/// What is measured of the storm.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Storm {
+    /// Sign-outs in one turn, a quarter of them at each platform.
+    #[arg(long, default_value_t = 10_000)]
+    requests: usize,
+    /// Turns of each case, one after the other; each with a hub of its own.
+    #[arg(long, default_value_t = 3)]
+    turns: usize,
+    /// Sign-outs a second, a quarter of them at each platform, whatever becomes of those before.
+    #[arg(long, default_value_t = 1_500)]
+    rate: u32,
+    /// Sign-outs at each living platform beforehand, so that nothing is done for the first time.
+    #[arg(long, default_value_t = 250)]
+    warm_up: usize,
+    /// Whose instance is dead.
+    #[arg(long, default_value = "hcl-dx")]
+    dead: String,
+    /// What `single_logout.wait` is.
+    #[arg(long, value_delimiter = ',', default_value = "0ms,500ms")]
+    waits: Vec<String>,
+    /// Worker threads of each server.
+    #[arg(long, default_value_t = 2)]
+    workers: usize,
+    /// How many deliveries are under way to one upstream at most.
+    #[arg(long, default_value_t = 16)]
+    in_flight: usize,
+    /// How long the deliveries of one turn may take until all that can be are confirmed, in seconds.
+    #[arg(long, default_value_t = 120)]
+    patience: u64,
+    /// Where fjall keeps its files; a folder of the system's for temporary files by default, which may be in memory.
+    #[arg(long)]
+    data: Option<PathBuf>,
+}
+
+/// What the fourth instance is like.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fourth {
+    /// It takes connections and never answers.
+    Hanging,
+    /// Its platform has no sign-outs at all.
+    Idle,
+    /// It answers like the others.
+    Living,
+    /// It takes no connections.
+    Refusing,
+}
+
+impl Fourth {
+    /// Those without a dead one first: the others are compared to them.
+    const ALL: [Self; 4] = [Self::Living, Self::Idle, Self::Hanging, Self::Refusing];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hanging => "hanging",
+            Self::Idle => "idle",
+            Self::Living => "living",
+            Self::Refusing => "refusing",
+        }
+    }
+
+    const fn is_dead(self) -> bool {
+        matches!(self, Self::Hanging | Self::Refusing)
+    }
+}
+
+/// What a living platform showed in the turns of one case: 99 of 100 stayed below, in milliseconds.
+#[derive(Default)]
+struct Living {
+    replies: Vec<f64>,
+    deliveries: Vec<f64>,
+}
+
+type Case = BTreeMap<&'static str, Living>;
+
+impl Storm {
+    pub(crate) fn run(&self) -> Result<(), Fault> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        LocalSet::new().block_on(&runtime, self.measure())
+    }
+
+    async fn measure(&self) -> Result<(), Fault> {
+        println!(
+            "{} turns of {} sign-outs each, {} a second, a quarter at each platform, {} worker(s) a server; medians over the turns of the p99",
+            self.turns, self.requests, self.rate, self.workers
+        );
+        println!(
+            "{:<6} {:<9} {:<11} | {:>8} {:>9} {:>9} | {:>11} {:>9} {:>9}",
+            "wait", self.dead, "platform", "reply ms", "/ living", "/ idle", "delivery ms", "/ living", "/ idle"
+        );
+        for wait in &self.waits {
+            let mut cases: Vec<Case> = Fourth::ALL.iter().map(|_| Case::new()).collect();
+            for _ in 0..self.turns {
+                for (fourth, case) in Fourth::ALL.iter().zip(&mut cases) {
+                    self.turn(wait, *fourth, case)
+                        .await
+                        .map_err(|fault| format!("wait {wait}, {} {}: {fault}", self.dead, fourth.as_str()))?;
+                }
+            }
+            self.print(wait, &cases);
+        }
+        Ok(())
+    }
+
+    async fn turn(&self, wait: &str, fourth: Fourth, case: &mut Case) -> Result<(), Fault> {
+        // Nobody takes connections where nobody listens any more; those that nobody accepts hang.
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let address = listener.local_addr()?;
+        let _hangs = (fourth == Fourth::Hanging).then_some(listener);
+        let mut pair = self.start(wait, fourth.is_dead().then_some((self.dead.as_str(), address)))?;
+        let each = self.requests / VENDORS.len();
+        let living = |vendor: &&&str| **vendor != self.dead.as_str();
+        let requests = |vendor: &str, from: usize, count: usize, all: &[Vec<u8>]| -> Vec<Vec<u8>> {
+            let place = VENDORS.iter().position(|known| *known == vendor).unwrap_or_default();
+            all.chunks(VENDORS.len()).skip(from).take(count).filter_map(|person| person.get(place).cloned()).collect()
+        };
+
+        let first = VENDORS.iter().filter(living).map(|vendor| requests(vendor, 0, self.warm_up, &pair.requests)).collect();
+        at_a_rate(pair.hub.address()?, first, self.rate).await?;
+        pair.confirmed(self.warm_up * (VENDORS.len() - 1), Duration::from_secs(self.patience))?;
+        pair.seconds()?;
+
+        let asked: Vec<&str> = VENDORS.iter().filter(|vendor| living(vendor) || fourth != Fourth::Idle).copied().collect();
+        let storm = asked.iter().map(|vendor| requests(vendor, self.warm_up, each, &pair.requests)).collect();
+        let rate = self.rate / u32::try_from(VENDORS.len())? * u32::try_from(asked.len())?;
+        let turns = at_a_rate(pair.hub.address()?, storm, rate).await?;
+        let answering = if fourth == Fourth::Living { VENDORS.len() } else { VENDORS.len() - 1 };
+        pair.confirmed(each * answering, Duration::from_secs(self.patience))?;
+        let seconds = pair.seconds()?;
+        self.check(&mut pair, fourth, each)?;
+
+        for (vendor, turn) in asked.iter().zip(turns).filter(|(vendor, _)| **vendor != self.dead) {
+            let mut nanos: Vec<u64> = Vec::new();
+            for seconds in seconds.get(*vendor).into_iter().flatten() {
+                nanos.push(u64::try_from(Duration::from_secs_f64(*seconds).as_nanos())?);
+            }
+            if nanos.len() != each || turn.latencies.len() != each {
+                return Err(
+                    format!("{vendor}: {} confirmations and {} answers instead of {each}", nanos.len(), turn.latencies.len()).into()
+                );
+            }
+            nanos.sort_unstable();
+            let figures = case.entry(*vendor).or_default();
+            figures.replies.push(p99(&turn));
+            figures.deliveries.push(p99(&Turn { rate: 0.0, latencies: nanos }));
+        }
+        Ok(())
+    }
+
+    fn start(&self, wait: &str, moved: Option<(&str, SocketAddr)>) -> Result<Pair, Fault> {
+        let persons = self.requests / VENDORS.len() + self.warm_up;
+        let common = Common { persons, workers: self.workers, in_flight: self.in_flight, data: self.data.clone() };
+        let kind = Kind { name: String::new(), reach: "session", everywhere: true, wait: Some(wait.to_owned()), verify: true };
+        Pair::start(&kind, &common, moved)
+    }
+
+    /// Fails unless what was signed out is over and told, and of the dead instance's sessions none is forgotten.
+    fn check(&self, pair: &mut Pair, fourth: Fourth, each: usize) -> Result<(), Fault> {
+        for vendor in VENDORS.iter().filter(|vendor| **vendor != self.dead) {
+            pair.check_told(vendor, each + self.warm_up, true)?;
+        }
+        let (live, tally) = (pair.live()?, pair.tally()?);
+        let of_fourth = tally.get(self.dead.as_str()).map_or((0, 0, 0), |tally| (tally.confirmed, tally.pending, tally.given_up));
+        let expected = match fourth {
+            Fourth::Hanging | Fourth::Refusing => (self.warm_up, (0, each, 0)),
+            Fourth::Idle => (self.warm_up + each, (0, 0, 0)),
+            Fourth::Living => (self.warm_up, (each, 0, 0)),
+        };
+        if (live, of_fourth) == expected { Ok(()) } else { Err(format!("{live} live, {of_fourth:?} instead of {expected:?}").into()) }
+    }
+
+    fn print(&self, wait: &str, cases: &[Case]) {
+        let figure = |case: usize, vendor: &str, pick: fn(&Living) -> &Vec<f64>| {
+            let figures = cases.get(case).and_then(|case| case.get(vendor)).map(pick);
+            median(figures.into_iter().flatten().copied())
+        };
+        for (index, fourth) in Fourth::ALL.iter().enumerate() {
+            for vendor in VENDORS.iter().filter(|vendor| **vendor != self.dead) {
+                let beside = |pick: fn(&Living) -> &Vec<f64>| {
+                    let value = figure(index, vendor, pick);
+                    (value, value / figure(0, vendor, pick), value / figure(1, vendor, pick))
+                };
+                let (replies, deliveries) = (beside(|living| &living.replies), beside(|living| &living.deliveries));
+                println!(
+                    "{wait:<6} {:<9} {vendor:<11} | {:>8.2} {:>9.2} {:>9.2} | {:>11.2} {:>9.2} {:>9.2}",
+                    fourth.as_str(),
+                    replies.0,
+                    replies.1,
+                    replies.2,
+                    deliveries.0,
+                    deliveries.1,
+                    deliveries.2,
+                );
+            }
+        }
+    }
+}
+
+fn p99(turn: &Turn) -> f64 {
+    turn.percentile(0.99).as_secs_f64() * 1e3
+}
