@@ -323,6 +323,18 @@ fn ports_of(world: &World) -> Ports {
 }
 
 #[test]
+fn a_store_that_fails_claims_nothing_and_tells_nobody() {
+    let world = world();
+    register(&world, "alice", "a");
+    world.store.set_broken(true);
+    let refused = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("a")))).unwrap_err();
+    assert_eq!((refused, world.deliveries.woken.load(Ordering::SeqCst)), (Refusal::Unavailable, 0));
+    world.store.set_broken(false);
+    let done = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("a")))).unwrap();
+    assert_eq!((done.ended().len(), world.deliveries.woken.load(Ordering::SeqCst)), (1, 1));
+}
+
+#[test]
 fn the_check_refuses_what_has_ended_and_passes_the_rest() {
     let world = world();
     register(&world, "alice", "live");

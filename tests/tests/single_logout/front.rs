@@ -32,9 +32,15 @@ pub(crate) struct Front {
 impl Front {
     /// With further lines for `[single_logout]`.
     pub(crate) fn start(single_logout: &str) -> Self {
+        Self::with(single_logout, "person")
+    }
+
+    /// The same, with this reach at every platform.
+    pub(crate) fn with(single_logout: &str, reach: &str) -> Self {
         let stand_ins: BTreeMap<_, _> =
             VENDORS.into_iter().map(|vendor| (vendor, TestHub::start(vendor, &[more_keys(vendor)]).unwrap())).collect();
-        let tables: Vec<String> = stand_ins.iter().map(|(vendor, stand_in)| platform(vendor, &stand_in.base(), "")).collect();
+        let tables = stand_ins.iter().map(|(vendor, stand_in)| platform(vendor, &stand_in.base(), ""));
+        let tables: Vec<String> = tables.map(|table| table.replace("reach = \"person\"", &format!("reach = \"{reach}\""))).collect();
         let hub = TestHub::with_platforms(&format!("[single_logout]\n{single_logout}\n{}", tables.concat())).unwrap();
         Self { hub, stand_ins }
     }

@@ -12,6 +12,7 @@ mod many;
 mod nginx;
 mod restarts;
 mod strangers;
+mod ways;
 
 use std::process::ExitCode;
 
@@ -25,5 +26,6 @@ fn main() -> ExitCode {
     nginx::add(&mut run);
     restarts::add(&mut run);
     strangers::add(&mut run);
+    ways::add(&mut run);
     run.finish()
 }

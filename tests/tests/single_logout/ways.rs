@@ -1,0 +1,100 @@
+//! Other ways for a session to end, and other ways to tell its product.
+
+use std::time::Duration;
+
+use logout_tests::http::Request;
+use logout_tests::hub::{Accounts, TestHub};
+use logout_tests::skip::Run;
+use serde_json::json;
+
+use crate::front::{Front, admin, deliveries, login, platform, receipt, wait_until};
+
+pub(crate) fn add(run: &mut Run) {
+    run.test("ways::a_session_that_expires_is_ended_at_its_product_too", &[], expiry);
+    run.test("ways::traffic_that_passes_the_check_keeps_a_session_from_lying_idle", &[], idle);
+    run.test("ways::sitefinity_is_told_by_name_where_an_administrator_is_configured", &[], by_name);
+    run.test("ways::the_product_s_landing_is_taken_where_it_came_in_time_and_is_allowed", &[], landing);
+    run.test("ways::at_reach_subject_and_session_others_of_the_person_live_on", &[], narrower);
+}
+
+/// A hub in front of `product`, which looks for expired sessions all the time.
+fn sweeping(product: &TestHub, more: &str) -> TestHub {
+    let settings = "[single_logout]\nwait = \"0ms\"\n[sessions]\nabsolute_timeout = \"1h\"\nsweep_interval = \"20ms\"\n";
+    TestHub::with_platforms(&format!("{settings}{}", platform("hcl-dx", &product.base(), more))).unwrap()
+}
+
+fn live_sessions(hub: &TestHub) -> usize {
+    admin(hub, Request::get("/api/sessions")).json()["sessions"].as_array().unwrap().len()
+}
+
+fn expiry() {
+    let product = TestHub::start("hcl-dx", &[]).unwrap();
+    let hub = sweeping(&product, "");
+    let session = login(&hub, "hcl-dx", "alice", Accounts::ALICE);
+    hub.advance(Duration::from_secs(59 * 60));
+    assert_eq!(live_sessions(&hub), 1);
+    hub.advance(Duration::from_secs(2 * 60));
+    wait_until("the product is told", || !session.is_alive(&product));
+    let receipts = admin(&hub, Request::get("/api/receipts")).json();
+    assert_eq!(receipts["receipts"][0]["reason"], "expiry", "{receipts}");
+}
+
+fn idle() {
+    let product = TestHub::start("hcl-dx", &[]).unwrap();
+    let hub = sweeping(&product, "idle_timeout = \"10m\"");
+    let (used, unused) = (login(&hub, "hcl-dx", "alice", Accounts::ALICE), login(&hub, "hcl-dx", "bob", Accounts::BOB));
+    let token = std::fs::read_to_string(hub.folder().join("check.token")).unwrap();
+    let check = |cookie: &str| {
+        let request = Request::get("/check/hcl-dx/wps/myportal").header("Cookie", cookie);
+        request.header("Logout-Check-Token", token.trim()).send(hub.admin_address()).status
+    };
+    for _ in 0..3 {
+        hub.advance(Duration::from_secs(5 * 60));
+        assert_eq!(check(&used.header.1), 204);
+    }
+    wait_until("the unused one is ended", || !unused.is_alive(&product));
+    assert!(used.is_alive(&product));
+    assert_eq!((check(&used.header.1), check(&unused.header.1)), (204, 401));
+}
+
+fn by_name() {
+    let product = TestHub::start("sitefinity", &[]).unwrap();
+    let administrator = login(&product, "sitefinity", "admin", Accounts::ADMIN);
+    let token = administrator.header.1.strip_prefix("Bearer ").unwrap();
+    let more = format!("[platform.upstream_administrator]\nbearer_token = \"{token}\"");
+    let settings = "[single_logout]\nwait = \"20s\"\nverify = false\n";
+    let hub = TestHub::with_platforms(&format!("{settings}{}", platform("sitefinity", &product.base(), &more))).unwrap();
+    let elsewhere = login(&product, "sitefinity", "alice", Accounts::ALICE);
+    let bob = login(&product, "sitefinity", "bob", Accounts::BOB);
+    // What is registered opens nothing at the product: only the name can have reached it.
+    let stale = json!({ "platform": "sitefinity", "subject": { "name": "alice" }, "bearer": "stale" });
+    let registered = admin(&hub, Request::post("/api/sessions").json(&stale));
+    assert_eq!(registered.status, 201, "{}", registered.text());
+    let answer = Request::get("/Sitefinity/SignOut?redirect=false").header("Authorization", "Bearer stale").send(hub.address());
+    assert_eq!(deliveries(&receipt(&hub, &answer))[0]["state"], "confirmed");
+    assert!(!elsewhere.is_alive(&product) && bob.is_alive(&product) && administrator.is_alive(&product));
+}
+
+fn landing() {
+    for (configured, sent) in [("https://www.example.com/goodbye", true), ("https://evil.example/", false)] {
+        let redirect = format!("config_service = {{ \"redirect.logout\" = true, \"redirect.logout.url\" = \"{configured}\" }}");
+        let product = TestHub::start("hcl-dx", &[redirect]).unwrap();
+        let settings = "[single_logout]\nwait = \"20s\"\n";
+        let allow = "redirects = [\"https://www.example.com\"]";
+        let hub = TestHub::with_platforms(&format!("{settings}{}", platform("hcl-dx", &product.base(), allow))).unwrap();
+        let answer = login(&hub, "hcl-dx", "alice", Accounts::ALICE).sign_out().send(hub.address());
+        assert_eq!(answer.json()["redirectUrl"] == configured, sent, "{}", answer.text());
+        assert_eq!(deliveries(&receipt(&hub, &answer))[0]["state"], "confirmed");
+    }
+}
+
+fn narrower() {
+    for (reach, others_of_subject) in [("session", true), ("subject", false)] {
+        let front = Front::with("wait = \"20s\"", reach);
+        let (first, second, other) = (front.login("hcl-dx"), front.login("hcl-dx"), front.login("assets"));
+        let answer = first.sign_out().send(front.hub.address());
+        assert_eq!(receipt(&front.hub, &answer)["reach"], reach);
+        assert!(!front.is_alive(&first) && front.is_alive(&other), "{reach}");
+        assert_eq!(front.is_alive(&second), others_of_subject, "{reach}");
+    }
+}
