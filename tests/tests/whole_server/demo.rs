@@ -1,6 +1,7 @@
 //! The demo, by its own instructions.
 
 use std::collections::BTreeSet;
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub(crate) fn add(run: &mut Run) {
     run.test("demo::the_page_lists_platforms_endpoints_and_who_is_signed_in", &[], page);
     run.test("demo::only_loopback_is_served", &[], only_loopback);
     run.test("demo::sessions_survive_a_restart_and_are_signed_out_everywhere_after_it", &[], restart);
+    run.test("demo::a_port_that_somebody_else_has_by_now_is_replaced_and_sessions_are_told_of_there", &[], taken_port);
     run.test("demo::one_click_signs_in_at_four_products_and_any_one_link_ends_all_four_sessions", &[], one_click_one_link);
     run.test("demo::a_sign_out_link_leads_to_a_page_when_nobody_is_signed_in", &[], links_of_nobody);
     run.test("demo::a_receipt_is_pending_while_a_product_is_stopped_and_confirmed_once_it_is_back", &[], stopped_and_started);
@@ -194,6 +196,23 @@ fn restart() {
     // What the hub must give back to the products was sealed by the first, and is opened by the second.
     let mut jar = live.clone();
     let receipt = second.sign_out("/Sitefinity/SignOut?sts_signout=true", &mut jar);
+    second.wait_for(&receipt, |page| page.contains("4 of 4 confirmed"));
+    assert_eq!(second.alive(&live), [""; 0]);
+}
+
+fn taken_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Demo::start(folder.path());
+    let live = first.sign_in();
+    let place = first.product("cms");
+    first.server.signal("TERM");
+    assert_eq!(first.server.wait(Duration::from_secs(20)).code(), Some(0));
+
+    let _somebody_else = TcpListener::bind(place).unwrap();
+    let second = Demo::start(folder.path());
+    assert_ne!(second.product("cms"), place);
+    assert_eq!(second.alive(&live), ALL);
+    let receipt = second.sign_out("/logout", &mut live.clone());
     second.wait_for(&receipt, |page| page.contains("4 of 4 confirmed"));
     assert_eq!(second.alive(&live), [""; 0]);
 }
