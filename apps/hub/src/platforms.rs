@@ -9,7 +9,7 @@ use logout_core::cors::OriginList;
 use logout_core::login_relay::LoginRelay;
 use logout_core::platform::{Platform, PlatformName};
 use logout_core::ports::{PersonBySubject, Persons};
-use logout_core::upstream::{Upstream, UpstreamLogout};
+use logout_core::provider::{Upstream, UpstreamLogout};
 use logout_identity::{ClaimAlgorithm, PersonByClaim};
 use logout_relay::{CarrierSettings, HttpCarrier};
 use url::Url;

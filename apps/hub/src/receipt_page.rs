@@ -160,7 +160,8 @@ fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
 
 #[cfg(test)]
 mod tests {
-    use logout_core::delivery::{Attempt, Outcome, Sealed, Settlement};
+    use logout_core::credential::Sealed;
+    use logout_core::delivery::{Attempt, Outcome, Settlement};
     use logout_core::platform::PlatformName;
     use logout_core::receipt::{Reach, Reason, Receipt, ReceiptId};
     use logout_core::session::{SessionId, Subject};

@@ -6,14 +6,12 @@ use logout_core::SessionAuthority;
 use logout_core::cors::Preflight;
 use logout_core::message::{Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
-use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, UpstreamLogout, Vendor};
 use logout_core::session::Subject;
 use logout_core::sign_out::{Presented, Refusal};
 use logout_core::store::Found;
 use logout_core::time::Timestamp;
-use logout_core::upstream::{
-    Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamLogout, UpstreamRequest, UpstreamSession,
-};
+use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 
 use crate::config::{AssetsConfig, Dialect};
 use crate::{reply, request, stand_in, upstream};

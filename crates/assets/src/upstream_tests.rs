@@ -6,13 +6,13 @@ use logout_core::credential::CredentialDigest;
 use logout_core::message::Response;
 use logout_core::platform::Platform;
 use logout_core::ports::ReceiptPages;
-use logout_core::provider::LogoutProvider as _;
+use logout_core::provider::{LogoutProvider as _, UpstreamLogout as _};
 use logout_core::receipt::ReceiptId;
 use logout_core::redirect::ApprovedUrl;
 use logout_core::registration::Registration;
 use logout_core::session::Device;
 use logout_core::testing::{BreakableStore, ListedAccounts, ManualClock, RememberedTokens, StandIn};
-use logout_core::upstream::{Addressee, UpstreamLogout as _};
+use logout_core::upstream::Addressee;
 use serde_json::json;
 
 use super::*;

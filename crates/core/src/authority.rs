@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::credential::{Credential, CredentialDigest};
-use crate::delivery::Sealed;
+use crate::credential::{Credential, CredentialDigest, Sealed};
 use crate::platform::Platform;
 use crate::ports::{Account, Accounts, Clock, Deliveries, FirstSight, NoDeliveries, Persons, ReceiptPages, Seal, Tokens, Told};
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};

@@ -2,9 +2,9 @@
 
 use crate::authority::SessionAuthority;
 use crate::message::Request;
+use crate::provider::UpstreamLogout;
 use crate::registration::digests;
 use crate::store::{Found, StoreUnavailable};
-use crate::upstream::UpstreamLogout;
 
 /// What a request's credentials are to a reverse proxy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

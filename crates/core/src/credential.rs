@@ -133,6 +133,23 @@ pub struct Credential {
     pub csrf_due: bool,
 }
 
+/// What an upstream must be given back, encrypted. Opaque to stores: nothing can be read out of it without the key.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Sealed(Vec<u8>);
+
+impl Sealed {
+    /// Wraps what a [`crate::ports::Seal`] made.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// Its bytes, as a store keeps them.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

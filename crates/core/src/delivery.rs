@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::credential::Sealed;
 use crate::platform_name::PlatformName;
 use crate::receipt::ReceiptId;
 use crate::session::{Session, SessionId, Subject};
@@ -10,23 +11,6 @@ use crate::upstream::CarrierFault;
 
 /// How many attempts a delivery remembers; of more, the first and the latest ones.
 const REMEMBERED: usize = 10;
-
-/// What an upstream must be given back, encrypted. Opaque to stores: nothing can be read out of it without the key.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct Sealed(Vec<u8>);
-
-impl Sealed {
-    /// Wraps what a [`crate::ports::Seal`] made.
-    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(bytes.into())
-    }
-
-    /// Its bytes, as a store keeps them.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
 
 /// How far a delivery has come.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]

@@ -38,7 +38,6 @@ pub mod upstream;
 
 pub use authority::{SessionAuthority, SignedOut};
 pub use message::{Method, Request, Response};
-pub use provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
+pub use provider::{Endpoint, LoginProvider, LogoutProvider, UpstreamLogout, Vendor};
 pub use reply::Reply;
 pub use sign_out::{Refusal, SignOut};
-pub use upstream::UpstreamLogout;

@@ -4,8 +4,9 @@ use url::Url;
 
 use crate::authority::SessionAuthority;
 use crate::message::Request;
+use crate::provider::Upstream;
 use crate::registration::{Registration, RegistrationFault};
-use crate::upstream::{CarrierFault, Upstream, UpstreamAnswer, UpstreamRequest};
+use crate::upstream::{CarrierFault, UpstreamAnswer, UpstreamRequest};
 
 /// Headers that belong to one connection, not to the message (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [&str; 9] = [

@@ -6,8 +6,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::credential::Secret;
-use crate::delivery::Sealed;
+use crate::credential::{Sealed, Secret};
 use crate::platform_name::PlatformName;
 use crate::receipt::{EndedSession, ReceiptId};
 use crate::redirect::ApprovedUrl;

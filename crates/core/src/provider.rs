@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Debug};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,10 @@ use crate::authority::SessionAuthority;
 use crate::cors::Preflight;
 use crate::message::{Method, Request, Response, percent_decode};
 use crate::reply::Reply;
+use crate::session::Subject;
 use crate::sign_out::Refusal;
+use crate::time::Timestamp;
+use crate::upstream::{Addressee, Carrier, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 
 /// Whose product a platform is an instance of.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -178,6 +182,54 @@ pub trait LoginProvider: LogoutProvider {
 
     /// Answers a request to one of [`LoginProvider::login_endpoints`].
     async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response;
+}
+
+/// Speaks to real instances of the vendor's product. Pure: nothing in here opens a connection.
+pub trait UpstreamLogout: LogoutProvider {
+    /// The login endpoints that the hub stands in front of, and whatever a login needs first.
+    fn relayed_endpoints(&self) -> &[Endpoint];
+
+    /// What a request presents: the cookies and tokens that a session of this product may be known by, and the CSRF token
+    /// that came along.
+    fn presented(&self, request: &Request) -> UpstreamSession;
+
+    /// The credentials in `session`, in the words that the sign-out reads them by.
+    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable>;
+
+    /// The session that an answer to one of [`UpstreamLogout::relayed_endpoints`] opens or renews; `None` for any other
+    /// answer: a failed login, a form, an anti-forgery token.
+    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned>;
+
+    /// The subject that somebody means by this name, in the spelling that [`UpstreamLogout::learn`] tells the same one in.
+    fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
+        Subject::new(realm.unwrap_or_default(), name)
+    }
+
+    /// Whether sessions can be ended with a credential of the operator's own, so that none of the session's is needed.
+    fn signs_out_by_name(&self) -> bool {
+        false
+    }
+
+    /// The vendor's own sign-out call for one session.
+    fn sign_out(&self, to: &Addressee) -> UpstreamRequest;
+
+    /// What the answer to [`UpstreamLogout::sign_out`] means, by status *and* body.
+    fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation;
+
+    /// A harmless call that tells whether the session still lives; `None` where the vendor has none for this credential.
+    fn probe(&self, to: &Addressee) -> Option<UpstreamRequest>;
+
+    /// Whether the session lives, by the answer to [`UpstreamLogout::probe`]; `None` when the answer does not say.
+    fn alive(&self, answer: &UpstreamAnswer) -> Option<bool>;
+}
+
+/// A real instance of a product, as one platform of ours knows it.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Speaks its language.
+    pub provider: Arc<dyn UpstreamLogout>,
+    /// Goes there.
+    pub carrier: Arc<dyn Carrier>,
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use crate::authority::SessionAuthority;
 use crate::credential::{Credential, CredentialDigest, SecretDigest};
+use crate::provider::UpstreamLogout;
 use crate::session::{Device, Person, Session, SessionId, Subject};
 use crate::store::{Found, Opened, StoreUnavailable};
 use crate::time::Timestamp;
-use crate::upstream::{Presentable, UpstreamLogout, UpstreamSession};
+use crate::upstream::{Presentable, UpstreamSession};
 
 /// A session at an upstream.
 #[derive(Clone, Debug)]

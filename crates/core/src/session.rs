@@ -8,8 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::credential::{Credential, SecretDigest, random_bytes};
-use crate::delivery::Sealed;
+use crate::credential::{Credential, Sealed, SecretDigest, random_bytes};
 use crate::platform_name::PlatformName;
 use crate::time::Timestamp;
 

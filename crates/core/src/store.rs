@@ -10,8 +10,7 @@ use async_trait::async_trait;
 
 pub use memory::MemoryStore;
 
-use crate::credential::{Credential, CredentialDigest};
-use crate::delivery::Sealed;
+use crate::credential::{Credential, CredentialDigest, Sealed};
 use crate::platform_name::PlatformName;
 use crate::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use crate::session::{Person, Session, SessionId, SignOnId, Subject};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::authority::{Ports, SessionAuthority};
-use crate::credential::{Credential, CredentialDigest, Secret, SecretDigest};
-use crate::delivery::{Delivery, Leased, Sealed, Settlement};
+use crate::credential::{Credential, CredentialDigest, Sealed, Secret, SecretDigest};
+use crate::delivery::{Delivery, Leased, Settlement};
 use crate::message::{Request, Response};
 use crate::outbox::{DeliveryFilter, Outbox};
 use crate::platform::{Platform, PlatformName};

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use futures_executor::block_on;
 use logout_core::authority::Ports;
 use logout_core::check::Checked;
-use logout_core::credential::Secret;
-use logout_core::delivery::Sealed;
+use logout_core::credential::{Sealed, Secret};
 use logout_core::login_relay::{LoginRelay, RelayFault};
 use logout_core::message::{Method, Request, Response};
 use logout_core::outbox::Outbox as _;
 use logout_core::platform::{Platform, PlatformName};
 use logout_core::ports::{Deliveries, Expectation, FirstSight, PersonBySubject, ReceiptPages, Seal, SealFault, Told};
+use logout_core::provider::Upstream;
 use logout_core::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use logout_core::redirect::{ApprovedUrl, RedirectPolicy};
 use logout_core::registration::{Registration, RegistrationFault};
@@ -22,7 +22,7 @@ use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, P
 use logout_core::store::{Found, SessionStore};
 use logout_core::testing::{BreakableStore, ListedAccounts, ManualClock, RememberedTokens};
 use logout_core::upstream::{
-    Addressee, Carrier, CarrierFault, Confirmation, Learned, Presentable, Upstream, UpstreamAnswer, UpstreamRequest, UpstreamSession,
+    Addressee, Carrier, CarrierFault, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession,
 };
 use logout_core::{Endpoint, LogoutProvider, Refusal, Reply, SessionAuthority, SignOut, UpstreamLogout, Vendor};
 

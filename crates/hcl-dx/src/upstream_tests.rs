@@ -14,7 +14,8 @@ use logout_core::session::Subject;
 use logout_core::store::MemoryStore;
 use logout_core::testing::{ListedAccounts, ManualClock, RememberedTokens, StandIn};
 use logout_core::time::Timestamp;
-use logout_core::upstream::{Addressee, Confirmation, Learned, UpstreamAnswer, UpstreamLogout as _, UpstreamRequest, UpstreamSession};
+use logout_core::provider::UpstreamLogout as _;
+use logout_core::upstream::{Addressee, Confirmation, Learned, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 use logout_core::{LogoutProvider as _, Method, Request, Response};
 use serde_json::Value;
 

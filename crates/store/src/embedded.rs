@@ -21,8 +21,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use logout_core::credential::{Credential, CredentialDigest};
-use logout_core::delivery::Sealed;
+use logout_core::credential::{Credential, CredentialDigest, Sealed};
 use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
 use logout_core::session::{Session, SessionId};
 use logout_core::store::{EndOrder, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};

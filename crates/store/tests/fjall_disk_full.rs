@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures_executor::block_on;
-use logout_core::delivery::{Outcome, Sealed, Settlement};
+use logout_core::credential::Sealed;
+use logout_core::delivery::{Outcome, Settlement};
 use logout_core::outbox::Outbox as _;
 use logout_core::session::Session;
 use logout_core::store::{EndTarget, Opened, SessionStore as _, StoreUnavailable};

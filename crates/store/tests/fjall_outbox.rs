@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use futures_executor::block_on;
 use futures_util::future::{join, join3};
-use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Leased, Outcome, Sealed, Settlement, Verification};
+use logout_core::credential::Sealed;
+use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Leased, Outcome, Settlement, Verification};
 use logout_core::outbox::{DeliveryFilter, Outbox as _};
 use logout_core::session::{Session, SessionId};
 use logout_core::store::{EndTarget, Found, Opened, SessionStore as _};

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_executor::block_on;
-use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Leased, Outcome, Sealed, Settlement};
+use logout_core::credential::Sealed;
+use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Leased, Outcome, Settlement};
 use logout_core::outbox::{DeliveryFilter, Outbox as _};
 use logout_core::session::{Session, SessionId};
 use logout_core::store::{EndTarget, Opened, SessionStore as _};

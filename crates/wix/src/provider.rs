@@ -6,13 +6,11 @@ use logout_core::SessionAuthority;
 use logout_core::cors::Preflight;
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
-use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, UpstreamLogout, Vendor};
 use logout_core::session::Subject;
 use logout_core::sign_out::Refusal;
 use logout_core::time::Timestamp;
-use logout_core::upstream::{
-    Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamLogout, UpstreamRequest, UpstreamSession,
-};
+use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 
 use crate::config::{Dialect, WixConfig};
 use crate::{credentials, paths, reply, request, stand_in, upstream};

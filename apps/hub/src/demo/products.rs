@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use logout_core::authority::Ports;
 use logout_core::session::Session;
-use logout_core::upstream::{Addressee, Carrier, UpstreamLogout, UpstreamRequest, UpstreamSession};
+use logout_core::provider::UpstreamLogout;
+use logout_core::upstream::{Addressee, Carrier, UpstreamRequest, UpstreamSession};
 use logout_core::{Method, Vendor};
 use logout_relay::{CarrierSettings, HttpCarrier};
 use url::Url;

@@ -21,8 +21,8 @@ use std::time::Duration;
 
 pub use futures_executor::block_on;
 
-use crate::credential::{Credential, CredentialDigest, random_bytes};
-use crate::delivery::{Attempt, AttemptAnswer, DeliveryState, Leased, Outcome, Sealed, Settlement, Verification};
+use crate::credential::{Credential, CredentialDigest, Sealed, random_bytes};
+use crate::delivery::{Attempt, AttemptAnswer, DeliveryState, Leased, Outcome, Settlement, Verification};
 use crate::outbox::{DeliveryFilter, Store};
 use crate::platform::PlatformName;
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 
 use super::memory_outbox::MemoryOutbox;
 use super::{EndOrder, EndTarget, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
-use crate::credential::{Credential, CredentialDigest};
-use crate::delivery::{Delivery, Leased, Sealed, Settlement};
+use crate::credential::{Credential, CredentialDigest, Sealed};
+use crate::delivery::{Delivery, Leased, Settlement};
 use crate::outbox::{DeliveryFilter, Outbox};
 use crate::platform_name::PlatformName;
 use crate::receipt::{EndedSession, Receipt, ReceiptId};

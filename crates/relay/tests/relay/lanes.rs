@@ -8,11 +8,12 @@ use logout_core::delivery::{AttemptAnswer, Delivery, DeliveryState, Verification
 use logout_core::outbox::{DeliveryFilter, Outbox as _};
 use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock as _, Deliveries as _};
+use logout_core::provider::Upstream;
 use logout_core::receipt::ReceiptId;
 use logout_core::session::SessionId;
 use logout_core::store::MemoryStore;
 use logout_core::testing::{BreakableStore, ManualClock};
-use logout_core::upstream::{CarrierFault, Upstream};
+use logout_core::upstream::CarrierFault;
 use logout_relay::{Backoff, BreakerState, Relay, RelaySettings};
 use tokio::sync::Semaphore;
 
@@ -175,11 +176,11 @@ fn foreign_seal() -> Arc<dyn logout_core::ports::Seal> {
     #[derive(Debug)]
     struct Foreign;
     impl logout_core::ports::Seal for Foreign {
-        fn seal(&self, session: SessionId, plain: &[u8]) -> logout_core::delivery::Sealed {
+        fn seal(&self, session: SessionId, plain: &[u8]) -> logout_core::credential::Sealed {
             Turned.seal(session, plain)
         }
 
-        fn open(&self, _: SessionId, _: &logout_core::delivery::Sealed) -> Result<Vec<u8>, logout_core::ports::SealFault> {
+        fn open(&self, _: SessionId, _: &logout_core::credential::Sealed) -> Result<Vec<u8>, logout_core::ports::SealFault> {
             Err(logout_core::ports::SealFault)
         }
     }

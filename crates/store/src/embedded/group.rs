@@ -6,8 +6,7 @@ use std::collections::HashSet;
 use std::ops::Bound;
 
 use fjall::{OwnedWriteBatch, PersistMode, Slice};
-use logout_core::credential::{Credential, CredentialDigest};
-use logout_core::delivery::Sealed;
+use logout_core::credential::{Credential, CredentialDigest, Sealed};
 use logout_core::receipt::EndedSession;
 use logout_core::session::{Session, SessionId, SignOnId};
 use logout_core::store::{EndOrder, EndTarget, Opened};

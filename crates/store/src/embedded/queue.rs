@@ -3,8 +3,8 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use logout_core::credential::{Credential, CredentialDigest};
-use logout_core::delivery::{Sealed, Settlement};
+use logout_core::credential::{Credential, CredentialDigest, Sealed};
+use logout_core::delivery::Settlement;
 use logout_core::platform::PlatformName;
 use logout_core::session::{Session, SessionId};
 use logout_core::store::{EndOrder, Opened, StoreUnavailable};

@@ -8,8 +8,7 @@ mod delivery;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use logout_core::credential::{Credential, CredentialDigest, SecretDigest};
-use logout_core::delivery::Sealed;
+use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use logout_core::session::{ClientId, Device, Person, Session, SessionId, SignOnId, Subject};

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use logout_core::credential::Secret;
-use logout_core::delivery::{Delivery, DeliveryState, Sealed};
+use logout_core::credential::{Sealed, Secret};
+use logout_core::delivery::{Delivery, DeliveryState};
 use logout_core::outbox::Outbox;
 use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock, Deliveries, Seal, SealFault};
+use logout_core::provider::Upstream;
 use logout_core::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use logout_core::session::{Device, Session, SessionId, Subject};
 use logout_core::store::{EndOrder, EndTarget, MemoryStore, Opened, SessionStore};
 use logout_core::time::Timestamp;
-use logout_core::upstream::{Carrier, Upstream, UpstreamSession};
+use logout_core::upstream::{Carrier, UpstreamSession};
 use logout_relay::{Backoff, Relay, RelaySettings};
 use tokio::time::Instant;
 

@@ -173,7 +173,8 @@ impl Group<'_> {
 mod tests {
     use std::thread;
 
-    use logout_core::delivery::{Outcome, Sealed};
+    use logout_core::credential::Sealed;
+    use logout_core::delivery::Outcome;
     use logout_core::receipt::{Reach, Reason, ReceiptId};
     use logout_core::store::{EndTarget, Opened};
     use tokio::sync::oneshot::{Receiver, channel};

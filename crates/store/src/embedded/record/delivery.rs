@@ -1,6 +1,7 @@
 //! What lies on disk of a delivery.
 
-use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Sealed, Verification};
+use logout_core::credential::Sealed;
+use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Verification};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::ReceiptId;
 use logout_core::session::{SessionId, Subject};
