@@ -1,4 +1,4 @@
-//! The command line: what can be asked for, and the commands that need no server.
+//! The command line: what can be asked for, and the commands that need no server. Those that ask one are [`crate::client`]'s.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use logout_core::credential::Secret;
 
+use crate::client::{DeliveriesArgs, ReceiptsArgs, SessionsArgs};
 use crate::config::{Compiled, Config, ConfigErrors, environment, without_newline};
 
 /// The exit status when the configuration, or what was typed, is wrong; that of clap's own errors too.
@@ -39,6 +40,12 @@ pub enum Command {
     PrintConfig(ConfigArgs),
     /// Read a password from standard input, or ask for it on a terminal, and print its argon2id hash.
     HashPassword,
+    /// Live sessions of a running hub.
+    Sessions(SessionsArgs),
+    /// Sign-outs of a running hub, and what has become of them.
+    Receipts(ReceiptsArgs),
+    /// What a running hub has to tell upstreams.
+    Deliveries(DeliveriesArgs),
 }
 
 /// The options of `demo`.
@@ -173,6 +180,13 @@ mod tests {
             assert!(Cli::try_parse_from(["logout-hub", command]).is_err(), "{command}");
         }
         assert!(Cli::try_parse_from(["logout-hub", "hash-password"]).is_ok());
+        let asking = ["sessions list --person p", "sessions end x", "receipts list", "receipts show x --wait 5s", "deliveries retry x"];
+        for command in asking {
+            for line in [format!("logout-hub {command} --token-file t"), format!("logout-hub {command}")] {
+                assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+            }
+        }
+        assert!(Cli::try_parse_from(["logout-hub", "receipts", "show", "x", "--wait", "long"]).is_err());
         assert!(Cli::try_parse_from(["logout-hub", "serve", "--config", "hub.toml", "--listen", "nowhere"]).is_err());
     }
 

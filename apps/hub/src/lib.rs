@@ -1,10 +1,11 @@
 //! One sign-out for every platform you run.
 //!
-//! The hub binary's parts, as a library so that tests can reach them: the command line ([`cli`]), the configuration
+//! The hub binary's parts, as a library so that tests can reach them: the command line ([`cli`], [`client`]), the configuration
 //! ([`config`]), and the server that is built from them ([`server::Hub`]).
 
 mod admin;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod demo;
 mod front;
@@ -15,12 +16,14 @@ mod receipt_page;
 mod report;
 pub mod serve;
 pub mod server;
+mod start_fault;
 mod stores;
 mod tls;
 mod vendors;
 
 pub use logout_identity::SystemClock;
-pub use server::{Hub, Options, StartFault};
+pub use server::{Hub, Options};
+pub use start_fault::StartFault;
 
 /// What this build has in it.
 pub const COMPILED: config::Compiled<'static> = config::Compiled { vendors: vendors::COMPILED, stores: stores::COMPILED };

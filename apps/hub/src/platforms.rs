@@ -15,7 +15,7 @@ use logout_relay::{CarrierSettings, HttpCarrier};
 use url::Url;
 
 use crate::config::{Config, ConfigError, ConfigErrors, PersonConfig, PersonSource, PlatformConfig};
-use crate::server::StartFault;
+use crate::start_fault::StartFault;
 use crate::vendors::{self, Adapter};
 
 /// Paths that the hub keeps for itself on every host.

@@ -10,7 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::ServeArgs;
 use crate::config::LogFormat;
-use crate::server::{Hub, Options, StartFault};
+use crate::server::{Hub, Options};
+use crate::start_fault::StartFault;
 use crate::{COMPILED, logging};
 
 /// Serves a configuration until SIGTERM or ctrl-c. Status 0 after that, 2 for a wrong configuration, 1 when it cannot start.

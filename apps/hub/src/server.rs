@@ -12,71 +12,23 @@ use logout_core::housekeeping::Housekeeping;
 use logout_core::outbox::{Outbox, Store};
 use logout_core::ports::{Clock, Deliveries, NoDeliveries, ReceiptPages, Seal};
 use logout_core::store::{MemoryStore, SessionStore};
-use logout_identity::{
-    AccountFault, JwtTokens, PasswordAccounts, ReceiptLandings, ReceiptSecrets, ReceiptSigner, SealKeys, SystemClock,
-};
+use logout_identity::{JwtTokens, PasswordAccounts, ReceiptLandings, ReceiptSecrets, ReceiptSigner, SealKeys, SystemClock};
 use logout_relay::{Backoff, Relay, RelaySettings};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::admin::{self, AdminGuard, AdminState};
-use crate::config::{AccountConfig, Config, ConfigErrors, SingleLogoutConfig, admin_token};
+use crate::config::{AccountConfig, Config, SingleLogoutConfig, admin_token};
 use crate::front::Front;
 use crate::index::Index;
 use crate::platforms::Platforms;
 use crate::receipt_page::ReceiptPage;
-use crate::stores::{self, StoreFault};
+use crate::start_fault::StartFault;
+use crate::stores;
 use crate::tls;
 /// How many records one step of housekeeping looks at.
 const SWEEP_STEP: usize = 10_000;
-
-/// The hub could not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartFault {
-    /// The accounts do not fit together.
-    #[error("{0}")]
-    Accounts(#[from] AccountFault),
-    /// The admin token cannot be read or made.
-    #[error("admin token: {0}")]
-    AdminToken(std::io::Error),
-    /// The configuration does not fit together.
-    #[error("{0}")]
-    Config(#[from] ConfigErrors),
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {problem}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why not.
-        problem: std::io::Error,
-    },
-    /// Two platforms claim one address, or one claims an address of the hub's.
-    #[error("{0}")]
-    Mount(#[from] logout_actix::MountFault),
-    /// An entry of `server.trusted_proxies` is neither an address nor a network.
-    #[error("server.trusted_proxies: {0:?} is neither an address nor a network")]
-    Proxy(String),
-    /// No URL can be made of the address.
-    #[error("server.public_url must be given: no URL can be made of {0}")]
-    PublicUrl(SocketAddr),
-    /// The keys that upstreams' credentials are sealed with cannot be read or made.
-    #[error("server.seal_key_file: {0}")]
-    SealKeys(#[from] logout_identity::SealKeyFault),
-    /// The server could not be started.
-    #[error("cannot serve: {0}")]
-    Serve(std::io::Error),
-    /// The store does not open.
-    #[error("{0}")]
-    Store(#[from] StoreFault),
-    /// The store opened, but does not answer.
-    #[error("the store does not answer")]
-    StoreUnavailable(#[from] logout_core::store::StoreUnavailable),
-    /// The certificate or its key cannot be used.
-    #[error("tls: {0}")]
-    Tls(#[from] tls::TlsFault),
-}
 
 /// How a hub is run beyond its configuration.
 #[derive(Debug)]
@@ -192,12 +144,11 @@ impl Hub {
             issuer: public_url.as_str().trim_end_matches('/').to_owned(),
             stopping: stops,
         });
-        let admin_server =
-            HttpServer::new(move || App::new().app_data(guard.clone()).app_data(state.clone()).configure(admin::routes))
-                // Reverse proxies ask here before every request that they let through.
-                .workers(config.server.workers.map_or_else(default_workers, NonZeroUsize::get))
-                .shutdown_timeout(grace.as_secs())
-                .disable_signals();
+        let admin_server = HttpServer::new(move || App::new().app_data(guard.clone()).app_data(state.clone()).configure(admin::routes))
+            // Reverse proxies ask here before every request that they let through.
+            .workers(config.server.workers.map_or_else(default_workers, NonZeroUsize::get))
+            .shutdown_timeout(grace.as_secs())
+            .disable_signals();
         let admin = admin_server.listen(admin).map_err(StartFault::Serve)?.run();
 
         let servers = [server, admin].into_iter().map(|server| (server.handle(), tokio::task::spawn_local(server))).collect();
@@ -281,13 +232,7 @@ fn relay_settings(config: &SingleLogoutConfig) -> RelaySettings {
     }
 }
 
-async fn keep_house(
-    ports: Ports,
-    tokens: Arc<JwtTokens>,
-    signer: Arc<ReceiptSigner>,
-    receipts_kept: Duration,
-    interval: Duration,
-) {
+async fn keep_house(ports: Ports, tokens: Arc<JwtTokens>, signer: Arc<ReceiptSigner>, receipts_kept: Duration, interval: Duration) {
     let mut housekeeping = Housekeeping::new(ports.clone(), receipts_kept, SWEEP_STEP);
     let mut failing = false;
     loop {

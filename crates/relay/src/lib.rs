@@ -30,6 +30,7 @@ mod allowance;
 mod attempt;
 pub mod breaker;
 pub mod carrier;
+mod courier;
 pub mod figures;
 mod lane;
 mod relay;

@@ -34,7 +34,8 @@ pub use platform::{COMMON_KEYS, PlatformConfig};
 pub use secrets::admin_token;
 pub(crate) use secrets::without_newline;
 pub use sections::{
-    AdminConfig, LogFormat, ReceiptsConfig, RedirectsConfig, ServerConfig, SessionsConfig, SingleLogoutConfig, StoreConfig, StoreUrl, TlsConfig,
+    AdminConfig, LogFormat, ReceiptsConfig, RedirectsConfig, ServerConfig, SessionsConfig, SingleLogoutConfig, StoreConfig, StoreUrl,
+    TlsConfig,
 };
 
 use document::{Document, Node};

@@ -55,7 +55,9 @@ impl PersonConfig {
         let of_claim = [self.claim.is_some(), self.algorithm.is_some(), self.key_file.is_some()];
         let beside = [self.cookie.is_some(), self.issuer.is_some(), self.audience.is_some()];
         match self.from {
-            PersonSource::Claim if of_claim.contains(&false) => Err("`claim`, `algorithm` and `key_file` must be given with from = \"claim\""),
+            PersonSource::Claim if of_claim.contains(&false) => {
+                Err("`claim`, `algorithm` and `key_file` must be given with from = \"claim\"")
+            }
             PersonSource::Claim if self.domain.is_some() => Err("`domain` goes with from = \"subject\""),
             PersonSource::Subject if of_claim.iter().chain(&beside).any(|given| *given) => {
                 Err("`claim`, `algorithm`, `key_file`, `cookie`, `issuer` and `audience` go with from = \"claim\"")

@@ -17,8 +17,8 @@ use url::Url;
 
 use super::document::{Document, Node, platforms};
 use super::error::{ConfigError, Fault};
-use super::secrets::{of_file, read_file};
 use super::person::PersonConfig;
+use super::secrets::{of_file, read_file};
 use super::{Compiled, RedirectsConfig, SessionsConfig, values};
 
 /// The keys of a `[[platform]]` that are not the vendor's.
@@ -121,9 +121,8 @@ impl PlatformConfig {
         let label = label(node);
         let keys: CommonKeys = document.read(&label, &part(node, |key| COMMON_KEYS.contains(&key)), &[])?;
         let at = |key: &str| node.get_ref().get(key).map_or_else(|| node.span(), |value| value.span());
-        let invalid = |key: &str, reason: &str| {
-            document.error(at(key), Fault::Invalid { key: format!("{label}.{key}"), reason: reason.to_owned() })
-        };
+        let invalid =
+            |key: &str, reason: &str| document.error(at(key), Fault::Invalid { key: format!("{label}.{key}"), reason: reason.to_owned() });
         if keys.upstream.is_none() {
             for (key, given) in [("person", keys.person.is_some()), ("upstream_ca_file", keys.upstream_ca_file.is_some())] {
                 if given {

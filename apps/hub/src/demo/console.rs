@@ -24,7 +24,7 @@ use crate::front::{Front, WayBack};
 use crate::index::{Index, PlatformCard, clock_time};
 use crate::receipt_page::{self, ReceiptPage};
 use crate::report::Report;
-use crate::server::StartFault;
+use crate::start_fault::StartFault;
 
 use super::platforms;
 use super::products::{Product, client};

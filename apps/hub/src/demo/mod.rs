@@ -21,7 +21,8 @@ use serde::Serialize;
 use crate::cli::DemoArgs;
 use crate::config::ConfigErrors;
 use crate::serve::{Addresses, failed, until_told_to_stop};
-use crate::server::{Hub, Options, StartFault};
+use crate::server::{Hub, Options};
+use crate::start_fault::StartFault;
 
 use commands::Places;
 use console::Console;

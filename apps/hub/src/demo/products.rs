@@ -4,15 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use logout_core::authority::Ports;
-use logout_core::session::Session;
 use logout_core::provider::UpstreamLogout;
+use logout_core::session::Session;
 use logout_core::upstream::{Addressee, Carrier, UpstreamRequest, UpstreamSession};
 use logout_core::{Method, Vendor};
 use logout_relay::{CarrierSettings, HttpCarrier};
 use url::Url;
 
 use crate::config::{Config, ConfigErrors};
-use crate::server::StartFault;
+use crate::start_fault::StartFault;
 use crate::vendors;
 
 use super::layout::Seat;

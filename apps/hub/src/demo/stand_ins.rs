@@ -9,7 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::server::{Hub, Options, StartFault};
+use crate::server::{Hub, Options};
+use crate::start_fault::StartFault;
 use crate::stores;
 
 use super::layout::Seat;
