@@ -1,10 +1,11 @@
-//! The admin listener: who gets in, and what it ends.
-#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+//! Who gets in, under which names, and what is said of what cannot be understood.
 
 use std::time::Duration;
 
-use logout_tests::http::{Answer, Request};
+use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
+
+use crate::{admin, assert_is_problem, assert_names_field};
 
 /// Everything that takes a token.
 const GUARDED: &[(&str, &str)] = &[
@@ -14,19 +15,15 @@ const GUARDED: &[(&str, &str)] = &[
     ("GET", "/api/receipts/018f0000-0000-7000-8000-000000000000"),
     ("GET", "/api/nothing"),
     ("POST", "/api/sessions"),
+    ("POST", "/api/logouts"),
+    ("GET", "/api/deliveries"),
+    ("POST", "/api/deliveries/018f0000-0000-7000-8000-000000000000/retry"),
+    ("GET", "/api/receipts/018f0000-0000-7000-8000-000000000000.jwt"),
+    ("PUT", "/api/sessions"),
 ];
 
 fn hub() -> TestHub {
     TestHub::start("assets", &[]).unwrap()
-}
-
-fn with_token(hub: &TestHub, method: &str, target: &str) -> Request {
-    Request::new(method, target).header("Authorization", &format!("Bearer {}", hub.admin_token()))
-}
-
-fn assert_is_problem(answer: &Answer, status: u16) {
-    assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/problem+json")), "{}", answer.text());
-    assert_eq!(answer.json()["status"], status);
 }
 
 /// Logs alice in and returns the value of her cookie.
@@ -53,7 +50,7 @@ fn without_the_token_the_admin_api_says_nothing() {
             assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{target}");
         }
     }
-    assert_eq!(with_token(&hub, "GET", "/api/sessions").send(hub.admin_address()).status, 200);
+    assert_eq!(admin(&hub, Request::get("/api/sessions")).status, 200);
 }
 
 #[test]
@@ -69,7 +66,7 @@ fn the_admin_api_answers_under_its_own_names_only() {
         ("localhost".to_owned(), 421),
         (String::new(), 421),
     ] {
-        let answer = with_token(&hub, "GET", "/api/sessions").header("Host", &host).send(hub.admin_address());
+        let answer = admin(&hub, Request::get("/api/sessions").header("Host", &host));
         assert_eq!(answer.status, status, "{host}");
     }
 }
@@ -84,7 +81,8 @@ fn health_takes_no_token_and_the_platforms_are_not_served_there() {
         assert_eq!((head.status, head.text().as_str()), (200, ""), "{target}");
     }
     assert_is_problem(&Request::get("/services/profile").send(hub.admin_address()), 404);
-    assert_eq!(with_token(&hub, "GET", "/api/sessions").send(hub.address()).status, 404);
+    let token = format!("Bearer {}", hub.admin_token());
+    assert_eq!(Request::get("/api/sessions").header("Authorization", &token).send(hub.address()).status, 404);
 }
 
 #[test]
@@ -94,19 +92,19 @@ fn an_administrator_ends_one_session_and_finds_its_receipt() {
     // Ids sort by time: the first one listed will be hers.
     hub.advance(Duration::from_secs(1));
     let other = login(&hub);
-    let listed = with_token(&hub, "GET", "/api/sessions?platform=assets").send(hub.admin_address());
+    let listed = admin(&hub, Request::get("/api/sessions?platform=assets"));
     let sessions = listed.json()["sessions"].as_array().unwrap().clone();
     assert_eq!(sessions.len(), 2);
     let id = sessions[0]["id"].as_str().unwrap().to_owned();
 
-    let answer = with_token(&hub, "DELETE", &format!("/api/sessions/{id}")).send(hub.admin_address());
+    let answer = admin(&hub, Request::new("DELETE", &format!("/api/sessions/{id}")));
     assert_eq!((answer.status, answer.json()["ended"].as_u64()), (202, Some(1)));
     assert_eq!((is_alive(&hub, &ended), is_alive(&hub, &other)), (false, true));
 
     let receipt = answer.json()["receipt"].as_str().unwrap().to_owned();
-    let receipt = with_token(&hub, "GET", &format!("/api/receipts/{receipt}")).send(hub.admin_address()).json();
+    let receipt = admin(&hub, Request::get(&format!("/api/receipts/{receipt}"))).json();
     assert_eq!((receipt["reason"].as_str(), receipt["sessions"][0]["id"].as_str()), (Some("administrator"), Some(id.as_str())));
-    assert_is_problem(&with_token(&hub, "DELETE", &format!("/api/sessions/{id}")).send(hub.admin_address()), 404);
+    assert_is_problem(&admin(&hub, Request::new("DELETE", &format!("/api/sessions/{id}"))), 404);
 }
 
 #[test]
@@ -115,14 +113,46 @@ fn what_cannot_be_understood_is_said_by_name() {
     for (target, field) in [
         ("/api/sessions?after=x", "after"),
         ("/api/sessions?limit=-1", "limit"),
+        ("/api/deliveries?after=x", "after"),
+        ("/api/deliveries?state=done", "state"),
+        ("/api/receipts/018f0000-0000-7000-8000-000000000000?wait=long", "wait"),
         ("/api/receipts?before=x", "before"),
         ("/api/receipts?limit=99999999999999999999", "limit"),
     ] {
-        let answer = with_token(&hub, "GET", target).send(hub.admin_address());
-        assert_is_problem(&answer, 422);
-        assert_eq!(answer.json()["field"], field);
+        assert_names_field(&admin(&hub, Request::get(target)), field);
     }
-    for target in ["/api/sessions?peson=x", "/api/receipts?limit=1&limit=2"] {
-        assert_is_problem(&with_token(&hub, "GET", target).send(hub.admin_address()), 422);
+    for target in ["/api/sessions?peson=x", "/api/receipts?limit=1&limit=2", "/api/deliveries?states=pending"] {
+        assert_is_problem(&admin(&hub, Request::get(target)), 422);
+    }
+}
+
+#[test]
+fn bodies_are_one_json_object_of_bounded_size() {
+    let hub = hub();
+    for target in ["/api/sessions", "/api/logouts"] {
+        let post = || Request::post(target);
+        for media_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""] {
+            assert_is_problem(&admin(&hub, post().header("Content-Type", media_type).body("{}")), 415);
+        }
+        assert_is_problem(&admin(&hub, post().body("{}")), 415);
+        let json = || post().header("Content-Type", "application/json; charset=utf-8");
+        for body in [
+            "",
+            "{",
+            "[]",
+            "null",
+            "\"x\"",
+            "{} {}",
+            "{\"person\":\"a\",\"person\":\"b\"}",
+            "{\"subject\":{\"name\":\"a\",\"name\":\"b\"}}",
+        ] {
+            assert_is_problem(&admin(&hub, json().body(body)), 400);
+        }
+        let large = format!("{{\"person\":\"{}\"}}", "x".repeat(64 * 1024));
+        assert_is_problem(&admin(&hub, json().body(large)), 413);
+        assert_names_field(
+            &admin(&hub, json().body("{\"constructor\":1}")),
+            if target == "/api/logouts" { "constructor" } else { "platform" },
+        );
     }
 }

@@ -1,0 +1,161 @@
+//! Receipts: what they say, how they are waited for, how they are proven.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use logout_tests::http::Request;
+use logout_tests::hub::TestHub;
+use logout_tests::upstream::{Behaviour, ScriptedUpstream};
+use serde_json::{Value, json};
+
+use crate::{PATIENCE, admin, assert_is_problem, fronts, platform, register, text, wait_until};
+
+/// What a portal says to a sign-out.
+pub(crate) fn signed_out() -> Behaviour {
+    Behaviour::answer("200 OK", "content-type: application/json\r\n", "{\"statusCode\":200}")
+}
+
+/// A portal that refuses connections at first, with one session of alice's that has just been ended there: pending after one try.
+pub(crate) fn pending() -> (TestHub, ScriptedUpstream, String, String) {
+    let upstream = ScriptedUpstream::start([], Behaviour::Slam);
+    let table = platform("portal", "hcl-dx", &upstream.base(), "");
+    let head = "[single_logout]\nwait = \"0ms\"\nverify = false\nfirst_retry = \"1h\"\nlast_retry = \"1h\"\n";
+    let hub = TestHub::with_platforms(&format!("{head}{table}")).unwrap();
+    let session = text(&register(&hub, "alice", "canary")["id"]);
+    let answer = admin(&hub, Request::new("DELETE", &format!("/api/sessions/{session}")));
+    assert_eq!(answer.json()["deliveries"], 1, "{}", answer.text());
+    let receipt = text(&answer.json()["receipt"]);
+    wait_until("the delivery was tried once", || read(&hub, &receipt)["sessions"][0]["delivery"]["attempts"] == 1);
+    (hub, upstream, session, receipt)
+}
+
+fn read(hub: &TestHub, receipt: &str) -> Value {
+    admin(hub, Request::get(&format!("/api/receipts/{receipt}"))).json()
+}
+
+#[test]
+fn a_receipt_says_who_when_why_and_what_has_become_of_each_session() {
+    let (hub, _upstream, session, id) = pending();
+    let receipt = read(&hub, &id);
+    assert_eq!((&receipt["id"], &receipt["at"]), (&json!(id), &json!("2026-09-21T14:13:20Z")));
+    assert_eq!(receipt["progress"], json!({ "deliveries": 1, "settled": 0 }));
+    let ended = &receipt["sessions"][0];
+    for (member, value) in
+        [("id", json!(session)), ("subject", json!("alice")), ("channel", json!("upstream")), ("reason", json!("administrator"))]
+    {
+        assert_eq!(ended[member], value, "{member}");
+    }
+    let delivery = &ended["delivery"];
+    assert_eq!((&delivery["state"], &delivery["verified"]), (&json!("pending"), &Value::Null));
+    assert_eq!(delivery["history"], json!([{ "at": "2026-09-21T14:13:20Z", "status": null, "fault": "broken" }]));
+    assert!(text(&delivery["due"]) > text(&delivery["created"]), "{delivery}");
+    assert!(!receipt.to_string().contains("canary"));
+    let list = admin(&hub, Request::get("/api/receipts")).json();
+    assert_eq!(list, json!({ "receipts": [receipt], "next": null }));
+}
+
+#[test]
+fn a_session_that_the_hub_itself_opened_has_no_delivery() {
+    let hub = TestHub::start("assets", &[]).unwrap();
+    let form = [("username", "alice"), ("password", logout_tests::hub::Accounts::ALICE)];
+    let cookie = Request::post("/services/login").form(&form).send(hub.address()).cookie("authToken").unwrap().to_owned();
+    let logout = Request::get("/logout").header("Cookie", &format!("authToken={cookie}")).send(hub.address());
+    let receipt = read(&hub, logout.header("logout-receipt").unwrap());
+    assert_eq!((&receipt["reason"], &receipt["platform"]), (&json!("user"), &json!("assets")), "{receipt}");
+    assert_eq!(receipt["progress"], json!({ "deliveries": 0, "settled": 0 }));
+    let ended = &receipt["sessions"][0];
+    assert_eq!((&ended["channel"], &ended["delivery"], &ended["reason"]), (&json!("hub"), &Value::Null, &json!("user")));
+}
+
+#[test]
+fn a_pending_receipt_is_waited_for_as_long_as_was_asked_and_no_longer() {
+    let (hub, _upstream, _, id) = pending();
+    for millis in [0, 300] {
+        let begun = Instant::now();
+        let answer = admin(&hub, Request::get(&format!("/api/receipts/{id}?wait={millis}ms")));
+        let took = begun.elapsed();
+        assert_eq!((answer.status, &answer.json()["progress"]["settled"]), (200, &json!(0)));
+        assert!(took >= Duration::from_millis(millis) && took < PATIENCE, "{millis}: {took:?}");
+    }
+}
+
+#[test]
+fn a_receipt_that_is_waited_for_comes_as_soon_as_it_is_settled() {
+    let (hub, upstream, session, id) = pending();
+    let (address, token) = (hub.admin_address(), format!("Bearer {}", hub.admin_token()));
+    let target = format!("/api/receipts/{id}?wait=60s");
+    let waiting = thread::spawn(move || Request::get(&target).header("Authorization", &token).send(address));
+    upstream.now(signed_out());
+    let begun = Instant::now();
+    assert_eq!(admin(&hub, Request::post(&format!("/api/deliveries/{session}/retry"))).status, 202);
+    let receipt = waiting.join().unwrap().json();
+    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+    assert_eq!(receipt["progress"], json!({ "deliveries": 1, "settled": 1 }), "{receipt}");
+    let delivery = &receipt["sessions"][0]["delivery"];
+    assert_eq!(
+        (&delivery["state"], &delivery["attempts"], &delivery["history"][1]["status"]),
+        (&json!("confirmed"), &json!(2), &json!(200))
+    );
+}
+
+#[test]
+fn whoever_waits_for_a_receipt_does_not_hold_up_a_stop() {
+    let (mut hub, _upstream, _, id) = pending();
+    let (address, token) = (hub.admin_address(), format!("Bearer {}", hub.admin_token()));
+    let waiting =
+        thread::spawn(move || Request::get(&format!("/api/receipts/{id}?wait=60s")).header("Authorization", &token).try_send(address));
+    // Answered on connections that were opened after the one that waits.
+    for _ in 0..3 {
+        assert_eq!(admin(&hub, Request::get("/api/receipts")).status, 200);
+    }
+    let begun = Instant::now();
+    hub.pause();
+    let took = begun.elapsed();
+    // `shutdown_timeout` would cut it off after eight seconds.
+    assert!(took < Duration::from_secs(6), "{took:?}");
+    if let Ok(answer) = waiting.join().unwrap() {
+        assert_eq!((answer.status, &answer.json()["progress"]["settled"]), (200, &json!(0)));
+    }
+}
+
+#[test]
+fn a_receipt_that_nobody_has_written_is_not_waited_for() {
+    let hub = fronts();
+    let begun = Instant::now();
+    for id in ["018f0000-0000-7000-8000-000000000000", "x", "018f0000-0000-7000-8000-000000000000.jwt"] {
+        assert_is_problem(&admin(&hub, Request::get(&format!("/api/receipts/{id}?wait=60s"))), 404);
+    }
+    assert!(begun.elapsed() < PATIENCE);
+}
+
+#[test]
+fn a_receipt_can_be_had_as_a_token_that_the_published_keys_prove() {
+    let (hub, _upstream, _, id) = pending();
+    let by_header = admin(&hub, Request::get(&format!("/api/receipts/{id}")).header("Accept", "application/json;q=0.1, application/JWT"));
+    let by_name = admin(&hub, Request::get(&format!("/api/receipts/{id}.jwt")));
+    let published = Request::get("/.well-known/jwks.json").send(hub.admin_address());
+    let keys: JwkSet = serde_json::from_slice(&published.body).unwrap();
+    for answer in [by_header, by_name] {
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/jwt")));
+        let token = answer.text();
+        let key = keys.find(&decode_header(&token).unwrap().kid.unwrap()).expect("the key is published");
+        let mut rules = Validation::new(Algorithm::EdDSA);
+        rules.required_spec_claims.clear();
+        rules.validate_exp = false;
+        rules.set_issuer(&[hub.base()]);
+        let claims = decode::<Value>(&token, &DecodingKey::from_jwk(key).unwrap(), &rules).unwrap().claims;
+        assert_eq!((&claims["jti"], &claims["iat"]), (&json!(id), &json!(1_790_000_000)));
+        assert_eq!(claims["receipt"], read(&hub, &id));
+        // A token that says anything else is none of the hub's.
+        let (head, rest) = token.split_once('.').unwrap();
+        let (payload, signature) = rest.split_once('.').unwrap();
+        let forged = format!("{head}.{}{}.{signature}", &payload[..payload.len() - 1], if payload.ends_with('A') { 'B' } else { 'A' });
+        assert!(decode::<Value>(&forged, &DecodingKey::from_jwk(key).unwrap(), &rules).is_err());
+    }
+    for accept in ["*/*", "application/json", "text/html, application/*"] {
+        let answer = admin(&hub, Request::get(&format!("/api/receipts/{id}")).header("Accept", accept));
+        assert_eq!((answer.json()["id"].as_str(), answer.header("vary")), (Some(id.as_str()), Some("Accept")), "{accept}");
+    }
+}
