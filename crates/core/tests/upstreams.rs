@@ -1,4 +1,5 @@
 //! The flow where a real instance stands behind a platform: registration, login relay, first sight, waiting, check.
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
