@@ -1,6 +1,6 @@
 //! Who gets in, under which names, and what is said of what cannot be understood.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
@@ -155,4 +155,13 @@ fn bodies_are_one_json_object_of_bounded_size() {
             if target == "/api/logouts" { "constructor" } else { "platform" },
         );
     }
+}
+
+#[test]
+fn a_body_that_does_not_arrive_is_not_waited_for_for_ever() {
+    let hub = hub();
+    let began = Instant::now();
+    let request = Request::post("/api/logouts").header("Content-Type", "application/json").header("Content-Length", "100").body("{");
+    assert_is_problem(&admin(&hub, request), 408);
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }

@@ -101,6 +101,27 @@ fn a_receipt_that_is_waited_for_comes_as_soon_as_it_is_settled() {
 }
 
 #[test]
+fn a_receipt_is_settled_when_its_last_delivery_is() {
+    let upstream = ScriptedUpstream::start([], Behaviour::Slam);
+    let head = "[single_logout]\nwait = \"0ms\"\nverify = false\nfirst_retry = \"1h\"\nlast_retry = \"1h\"\n";
+    let hub = TestHub::with_platforms(&format!("{head}{}", platform("portal", "hcl-dx", &upstream.base(), ""))).unwrap();
+    let sessions = ["a", "b", "c"].map(|cookie| text(&register(&hub, "alice", cookie)["id"]));
+    let order = admin(&hub, Request::post("/api/logouts").json(&json!({ "platform": "portal" }))).json();
+    assert_eq!((&order["ended"], &order["deliveries"]), (&json!(3), &json!(3)));
+    let receipt = text(&order["receipt"]);
+    let tried = |receipt: &Value| receipt["sessions"].as_array().unwrap().iter().all(|session| session["delivery"]["attempts"] == 1);
+    wait_until("each was tried once", || tried(&read(&hub, &receipt)));
+    upstream.now(signed_out());
+    for (number, session) in sessions.iter().enumerate() {
+        assert_eq!(admin(&hub, Request::post(&format!("/api/deliveries/{session}/retry"))).status, 202);
+        wait_until("it is confirmed", || read(&hub, &receipt)["progress"]["settled"] == number + 1);
+        let wait = if number == 2 { "60s" } else { "50ms" };
+        let waited = admin(&hub, Request::get(&format!("/api/receipts/{receipt}?wait={wait}"))).json();
+        assert_eq!(waited["progress"], json!({ "deliveries": 3, "settled": number + 1 }));
+    }
+}
+
+#[test]
 fn whoever_waits_for_a_receipt_does_not_hold_up_a_stop() {
     let (mut hub, _upstream, _, id) = pending();
     let (address, token) = (hub.admin_address(), format!("Bearer {}", hub.admin_token()));
@@ -124,7 +145,7 @@ fn whoever_waits_for_a_receipt_does_not_hold_up_a_stop() {
 fn a_receipt_that_nobody_has_written_is_not_waited_for() {
     let hub = fronts();
     let begun = Instant::now();
-    for id in ["018f0000-0000-7000-8000-000000000000", "x", "018f0000-0000-7000-8000-000000000000.jwt"] {
+    for id in ["018f0000-0000-7000-8000-000000000000", "x", "%FF", "%2e%2e", "018f0000-0000-7000-8000-000000000000.jwt"] {
         assert_is_problem(&admin(&hub, Request::get(&format!("/api/receipts/{id}?wait=60s"))), 404);
     }
     assert!(begun.elapsed() < PATIENCE);

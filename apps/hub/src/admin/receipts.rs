@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use logout_core::delivery::DeliveryState;
 use logout_core::receipt::ReceiptId;
 use logout_core::store::StoreUnavailable;
 use serde::Deserialize;
@@ -102,24 +103,37 @@ async fn awaited(state: &AdminState, id: &str, query: &ShowQuery) -> Result<Repo
 }
 
 async fn settled(state: &AdminState, id: ReceiptId, wait: Duration) -> Result<Option<Report>, StoreUnavailable> {
+    let read = || Report::read(&*state.ports.store, &*state.outbox, id);
     let deadline = Instant::now() + wait;
     let mut stopping = state.stopping.clone();
     // Listens before it looks, so that nothing is missed in between.
     let mut changes = state.relay.as_ref().map(|relay| relay.changes());
-    loop {
-        let report = Report::read(&*state.ports.store, &*state.outbox, id).await?;
-        let is_open = report.as_ref().is_some_and(|report| !report.is_settled());
-        if !is_open || Instant::now() >= deadline || *stopping.borrow() {
-            return Ok(report);
+    let Some(mut report) = read().await? else { return Ok(None) };
+    while !report.is_settled() {
+        if Instant::now() >= deadline || *stopping.borrow() {
+            return if wait.is_zero() { Ok(Some(report)) } else { read().await };
         }
         let look = Instant::now() + LOOK_EVERY;
         tokio::select! {
             () = change(&mut changes) => sleep_until(deadline.min(Instant::now() + LOOK_SOON)).await,
             () = sleep_until(deadline.min(look)) => {}
-            // One more look, and no more waiting.
-            _ = stopping.wait_for(|stops| *stops) => return Report::read(&*state.ports.store, &*state.outbox, id).await,
+            _ = stopping.wait_for(|stops| *stops) => {}
+        }
+        catch_up(state, &mut report).await?;
+    }
+    Ok(Some(report))
+}
+
+/// Reads again what was pending, up to the first delivery that still is: while that is so the whole is not settled, and the
+/// rest of a receipt with thousands of them need not be looked at.
+async fn catch_up(state: &AdminState, report: &mut Report) -> Result<(), StoreUnavailable> {
+    for delivery in report.deliveries.iter_mut().flatten().filter(|delivery| delivery.state == DeliveryState::Pending) {
+        match state.outbox.delivery(delivery.session).await? {
+            Some(fresh) if fresh.state != DeliveryState::Pending => *delivery = fresh,
+            _ => break,
         }
     }
+    Ok(())
 }
 
 /// Ends at the next settlement; never, where there is nobody who would tell.
