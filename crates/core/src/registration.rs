@@ -42,7 +42,8 @@ pub enum RegistrationFault {
 }
 
 impl SessionAuthority {
-    /// Registers a session that was opened at this platform's upstream. One that is registered already keeps its id.
+    /// Registers a session that was opened at this platform's upstream. One that is registered already keeps its id, and is known
+    /// by the further credentials from then on.
     ///
     /// # Errors
     /// [`RegistrationFault`]; nothing was registered.
@@ -59,12 +60,20 @@ impl SessionAuthority {
             }
             session.expires = expires;
         }
+        let mut live = Vec::new();
         for presentable in &credentials {
             match self.look_up(&self.digest(presentable.purpose, presentable.secret.reveal())).await? {
-                Found::Live(known, _) => return Ok(known.id),
+                Found::Live(known, _) => live.push((presentable, known)),
                 Found::Ended => return Err(RegistrationFault::Ended),
                 Found::Unknown => {}
             }
+        }
+        if let Some((before, known)) = live.first() {
+            // What contradicts the session that is known, or belongs to two of them, adds nothing to it.
+            if known.subject != session.subject || live.iter().any(|(_, other)| other.id != known.id) {
+                return Ok(known.id);
+            }
+            return self.renew(provider, before, &registration.session, registration.expires).await?.ok_or(RegistrationFault::Ended);
         }
         self.describe(&mut session, &registration.session, &credentials);
         session.person = registration.person.or_else(|| self.person_behind(&session.subject, &registration.session));

@@ -78,6 +78,30 @@ fn registering_the_same_credential_again_gives_the_same_session() {
 }
 
 #[test]
+fn a_further_credential_of_a_known_session_ends_with_it() {
+    let hub = fronts();
+    let dam = |subject: &str, cookie: &str, bearer: &str| {
+        post(&hub, &json!({ "platform": "dam", "subject": subject, "cookies": { "authToken": cookie }, "bearer": bearer }))
+    };
+    let first = post(&hub, &json!({ "platform": "dam", "subject": "alice", "cookies": { "authToken": "one" } }));
+    let id = text(&first.json()["id"]);
+    let again = dam("alice", "one", "two");
+    assert_eq!((first.status, again.status, text(&again.json()["id"])), (201, 200, id.clone()));
+    // Who it is said to be of does not fit the session, so nothing is added to that.
+    assert_eq!(dam("bob", "one", "three").status, 200);
+    let check = |bearer: &str| {
+        let request = Request::get("/check/dam").header("Authorization", &format!("Bearer {bearer}"));
+        request.header("Logout-Check-Token", &hub.admin_token()).send(hub.admin_address()).status
+    };
+    assert_eq!(admin(&hub, Request::new("DELETE", &format!("/api/sessions/{id}"))).status, 202);
+    assert_eq!((check("two"), check("three")), (401, 204));
+    // One that has ended is enough to refuse the rest.
+    assert_eq!(post(&hub, &json!({ "platform": "dam", "subject": "alice", "bearer": "four" })).status, 201);
+    assert_is_problem(&dam("alice", "one", "four"), 409);
+    assert_is_problem(&dam("alice", "five", "two"), 409);
+}
+
+#[test]
 fn a_credential_that_was_signed_out_is_not_registered_again() {
     let hub = fronts();
     let id = text(&register(&hub, "alice", "one")["id"]);
