@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+/// For how long a connection may lie idle that is used again. actix-web closes it after five seconds.
+const IDLE: Duration = Duration::from_secs(3);
+
 /// What one turn showed.
 #[derive(Clone, Debug)]
 pub(crate) struct Turn {
@@ -71,7 +74,7 @@ pub(crate) async fn at_a_rate(address: SocketAddr, lists: Vec<Vec<Vec<u8>>>, rat
 }
 
 async fn one_list(address: SocketAddr, list: Vec<Vec<u8>>, started: Instant, between: Duration) -> std::io::Result<Vec<u64>> {
-    let idle = Rc::new(RefCell::new(Vec::new()));
+    let idle = Idle::default();
     let mut tasks = Vec::with_capacity(list.len());
     for (count, request) in (0_u32..).zip(list) {
         let due = started + between * count;
@@ -87,19 +90,22 @@ async fn one_list(address: SocketAddr, list: Vec<Vec<u8>>, started: Instant, bet
     Ok(latencies)
 }
 
+/// Connections that wait for a request, and since when.
+type Idle = Rc<RefCell<Vec<(TcpStream, Instant)>>>;
+
 /// Over a connection that is idle, or else over a new one.
-async fn one_request(address: SocketAddr, request: Vec<u8>, idle: Rc<RefCell<Vec<TcpStream>>>) -> std::io::Result<u64> {
+async fn one_request(address: SocketAddr, request: Vec<u8>, idle: Idle) -> std::io::Result<u64> {
     let sent = Instant::now();
-    let known = idle.borrow_mut().pop();
-    let mut stream = match known {
-        Some(stream) => stream,
-        None => TcpStream::connect(address).await?,
+    let latest = idle.borrow_mut().pop();
+    let mut stream = match latest {
+        Some((stream, since)) if since.elapsed() < IDLE => stream,
+        _ => TcpStream::connect(address).await?,
     };
     stream.set_nodelay(true)?;
     stream.write_all(&request).await?;
     read_answer(&mut stream, &mut vec![0; 8 * 1024]).await?;
     let nanos = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
-    idle.borrow_mut().push(stream);
+    idle.borrow_mut().push((stream, Instant::now()));
     Ok(nanos)
 }
 

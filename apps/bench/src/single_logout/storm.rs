@@ -87,7 +87,13 @@ struct Living {
     deliveries: Vec<f64>,
 }
 
-type Case = BTreeMap<&'static str, Living>;
+/// What the turns of one case showed.
+#[derive(Default)]
+struct Case {
+    living: BTreeMap<&'static str, Living>,
+    /// Processor time of the hub for each sign-out, its delivery included, in microseconds.
+    cpu: Vec<f64>,
+}
 
 impl Storm {
     pub(crate) fn run(&self) -> Result<(), Fault> {
@@ -97,17 +103,22 @@ impl Storm {
 
     async fn measure(&self) -> Result<(), Fault> {
         println!(
-            "{} turns of {} sign-outs each, {} a second, a quarter at each platform, {} worker(s) a server; medians over the turns of the p99",
+            "{} turns of {} sign-outs each, {} a second, a quarter at each platform, {} worker(s) a server; medians over the turns: of the p99, of its ratio within a turn, of the hub's processor time a sign-out",
             self.turns, self.requests, self.rate, self.workers
         );
         println!(
-            "{:<6} {:<9} {:<11} | {:>8} {:>9} {:>9} | {:>11} {:>9} {:>9}",
-            "wait", self.dead, "platform", "reply ms", "/ living", "/ idle", "delivery ms", "/ living", "/ idle"
+            "{:<6} {:<9} {:<11} | {:>8} {:>9} {:>9} | {:>11} {:>9} {:>9} | {:>8}",
+            "wait", self.dead, "platform", "reply ms", "/ living", "/ idle", "delivery ms", "/ living", "/ idle", "hub µs"
         );
         for wait in &self.waits {
-            let mut cases: Vec<Case> = Fourth::ALL.iter().map(|_| Case::new()).collect();
-            for _ in 0..self.turns {
-                for (fourth, case) in Fourth::ALL.iter().zip(&mut cases) {
+            let mut cases: Vec<Case> = Fourth::ALL.iter().map(|_| Case::default()).collect();
+            for turn in 0..self.turns {
+                let mut order: Vec<_> = Fourth::ALL.iter().zip(&mut cases).collect();
+                // There and back again, so that whatever gets slower with time is nobody's disadvantage.
+                if turn % 2 == 1 {
+                    order.reverse();
+                }
+                for (fourth, case) in order {
                     self.turn(wait, *fourth, case)
                         .await
                         .map_err(|fault| format!("wait {wait}, {} {}: {fault}", self.dead, fourth.as_str()))?;
@@ -139,9 +150,12 @@ impl Storm {
         let asked: Vec<&str> = VENDORS.iter().filter(|vendor| living(vendor) || fourth != Fourth::Idle).copied().collect();
         let storm = asked.iter().map(|vendor| requests(vendor, self.warm_up, each, &pair.requests)).collect();
         let rate = self.rate / u32::try_from(VENDORS.len())? * u32::try_from(asked.len())?;
+        let before = pair.hub.cpu()?;
         let turns = at_a_rate(pair.hub.address()?, storm, rate).await?;
         let answering = if fourth == Fourth::Living { VENDORS.len() } else { VENDORS.len() - 1 };
         pair.confirmed(each * answering, Duration::from_secs(self.patience))?;
+        let used = pair.hub.cpu()?.saturating_sub(before);
+        case.cpu.push(used.as_secs_f64() * 1e6 / f64::from(u32::try_from(each * asked.len())?));
         let seconds = pair.seconds()?;
         self.check(&mut pair, fourth, each)?;
 
@@ -156,7 +170,7 @@ impl Storm {
                 );
             }
             nanos.sort_unstable();
-            let figures = case.entry(*vendor).or_default();
+            let figures = case.living.entry(*vendor).or_default();
             figures.replies.push(p99(&turn));
             figures.deliveries.push(p99(&Turn { rate: 0.0, latencies: nanos }));
         }
@@ -186,19 +200,18 @@ impl Storm {
     }
 
     fn print(&self, wait: &str, cases: &[Case]) {
-        let figure = |case: usize, vendor: &str, pick: fn(&Living) -> &Vec<f64>| {
-            let figures = cases.get(case).and_then(|case| case.get(vendor)).map(pick);
-            median(figures.into_iter().flatten().copied())
-        };
-        for (index, fourth) in Fourth::ALL.iter().enumerate() {
+        for (fourth, case) in Fourth::ALL.iter().zip(cases) {
             for vendor in VENDORS.iter().filter(|vendor| **vendor != self.dead) {
-                let beside = |pick: fn(&Living) -> &Vec<f64>| {
-                    let value = figure(index, vendor, pick);
-                    (value, value / figure(0, vendor, pick), value / figure(1, vendor, pick))
+                let turns = |case: &Case, pick: Pick| case.living.get(vendor).map(pick).cloned().unwrap_or_default();
+                // Turn by turn: what other work there is changes from minute to minute.
+                let beside = |other: usize, pick: Pick| {
+                    let others = cases.get(other).map(|case| turns(case, pick)).unwrap_or_default();
+                    median(turns(case, pick).into_iter().zip(others).map(|(value, other)| value / other))
                 };
-                let (replies, deliveries) = (beside(|living| &living.replies), beside(|living| &living.deliveries));
+                let figures = |pick: Pick| (median(turns(case, pick).into_iter()), beside(0, pick), beside(1, pick));
+                let (replies, deliveries) = (figures(|living| &living.replies), figures(|living| &living.deliveries));
                 println!(
-                    "{wait:<6} {:<9} {vendor:<11} | {:>8.2} {:>9.2} {:>9.2} | {:>11.2} {:>9.2} {:>9.2}",
+                    "{wait:<6} {:<9} {vendor:<11} | {:>8.2} {:>9.2} {:>9.2} | {:>11.0} {:>9.2} {:>9.2} | {:>8.0}",
                     fourth.as_str(),
                     replies.0,
                     replies.1,
@@ -206,11 +219,15 @@ impl Storm {
                     deliveries.0,
                     deliveries.1,
                     deliveries.2,
+                    median(case.cpu.iter().copied()),
                 );
             }
         }
     }
 }
+
+/// One of the figures of a living platform.
+type Pick = fn(&Living) -> &Vec<f64>;
 
 fn p99(turn: &Turn) -> f64 {
     turn.percentile(0.99).as_secs_f64() * 1e3
