@@ -32,10 +32,17 @@ use crate::time::Timestamp;
 use crate::upstream::CarrierFault;
 
 /// Makes every case a test named after its rule. `$fresh` is called once per test and returns `(Arc<store>, guard)`.
+/// Behind `@named` it makes none, and brings a list of their names and functions for a harness of one's own.
 #[macro_export]
 macro_rules! outbox_conformance {
     ($fresh:expr) => {
-        $crate::outbox_conformance! { @cases $fresh;
+        $crate::outbox_conformance! { @list @cases $fresh; }
+    };
+    (@named $fresh:expr) => {
+        $crate::outbox_conformance! { @list @pairs $fresh; }
+    };
+    (@list $($then:tt)*) => {
+        $crate::outbox_conformance! { $($then)*
             ending_a_session_with_an_upstream_leaves_one_delivery
             ending_a_session_without_one_leaves_none
             a_delivery_carries_what_was_sealed_last
@@ -55,6 +62,14 @@ macro_rules! outbox_conformance {
             a_person_s_thousand_sessions_become_a_thousand_deliveries_in_one_order
             of_many_who_lease_at_once_each_delivery_goes_to_one
         }
+    };
+    (@pairs $fresh:expr; $($case:ident)+) => {
+        vec![$(
+            (stringify!($case), (|| {
+                let (store, _guard) = $fresh();
+                $crate::conformance::outbox::block_on($crate::conformance::outbox::$case(store));
+            }) as fn()),
+        )+]
     };
     (@cases $fresh:expr; $($case:ident)+) => {
         $(
@@ -397,7 +412,7 @@ mod tests {
     #[test]
     fn every_case_is_in_the_list_that_the_macro_runs() {
         let source = include_str!("outbox.rs");
-        let (_, list) = source.split_once("@cases $fresh;\n").unwrap();
+        let (_, list) = source.split_once("$($then)*\n").unwrap();
         let (list, _) = list.split_once('}').unwrap();
         let mut listed: Vec<_> = list.split_whitespace().collect();
         let mut written: Vec<_> =

@@ -36,10 +36,17 @@ use crate::time::Timestamp;
 pub type Store = Arc<dyn SessionStore>;
 
 /// Makes every case a test named after its rule. `$fresh` is called once per test and returns `(Arc<dyn SessionStore>, guard)`.
+/// Behind `@named` it makes none, and brings a list of their names and functions for a harness of one's own.
 #[macro_export]
 macro_rules! store_conformance {
     ($fresh:expr) => {
-        $crate::store_conformance! { @cases $fresh;
+        $crate::store_conformance! { @list @cases $fresh; }
+    };
+    (@named $fresh:expr) => {
+        $crate::store_conformance! { @list @pairs $fresh; }
+    };
+    (@list $($then:tt)*) => {
+        $crate::store_conformance! { $($then)*
             a_credential_nobody_opened_is_unknown
             a_credential_opens_its_session_until_it_expires
             a_credential_opens_nothing_once_its_session_is_over
@@ -82,6 +89,14 @@ macro_rules! store_conformance {
             it_does_what_the_reference_does_over_thousands_of_random_steps
             it_is_healthy
         }
+    };
+    (@pairs $fresh:expr; $($case:ident)+) => {
+        vec![$(
+            (stringify!($case), (|| {
+                let (store, _guard) = $fresh();
+                $crate::conformance::store::block_on($crate::conformance::store::$case(store));
+            }) as fn()),
+        )+]
     };
     (@cases $fresh:expr; $($case:ident)+) => {
         $(
@@ -987,7 +1002,7 @@ mod tests {
     #[test]
     fn every_case_is_in_the_list_that_the_macro_runs() {
         let source = include_str!("store.rs");
-        let (_, list) = source.split_once("@cases $fresh;\n").unwrap();
+        let (_, list) = source.split_once("$($then)*\n").unwrap();
         let (list, _) = list.split_once('}').unwrap();
         let listed: Vec<_> = list.split_whitespace().collect();
         let written: Vec<_> =
