@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use logout_core::credential::{CredentialDigest, Secret};
 use logout_core::platform::Platform;
+use logout_core::provider::UpstreamLogout as _;
 use logout_core::session::Subject;
 use logout_core::sign_out::Target;
 use logout_core::testing::StandIn;
 use logout_core::time::Timestamp;
-use logout_core::provider::UpstreamLogout as _;
 use logout_core::upstream::{Addressee, Confirmation, Learned, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 use logout_core::{Method, Request, Response};
 
