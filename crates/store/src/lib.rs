@@ -3,11 +3,16 @@
 //! | feature | store | for |
 //! |---|---|---|
 //! | `fjall` (default) | [`FjallStore`] | one node; embedded, needs nothing but a directory |
+//! | `redis` | [`RedisStore`] | several nodes on one Redis or Valkey server, behind sentinels, or a cluster |
 //!
 //! Every store passes the shared suite `logout_core::conformance`.
 
 #[cfg(feature = "fjall")]
 mod embedded;
+#[cfg(feature = "redis")]
+mod redis;
 
 #[cfg(feature = "fjall")]
 pub use embedded::{FjallStore, OpenFault};
+#[cfg(feature = "redis")]
+pub use self::redis::{AddressFault, RedisConnectFault, RedisStore};

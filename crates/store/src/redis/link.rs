@@ -1,0 +1,243 @@
+//! The connection: made again by itself, given up in time, and silent about what it carries.
+//!
+//! The driver has a connection that reconnects by itself, but not one that asks the sentinels anew, or that leaves a server
+//! which has become somebody's replica; with this one, a single server and a master behind sentinels are the same thing.
+
+use std::pin::Pin;
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use redis::aio::{ConnectionLike as _, MultiplexedConnection};
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{Route, SingleNodeRoutingInfo, Slot, SlotAddr};
+use redis::{AsyncConnectionConfig, Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
+use tokio::time::{Instant, timeout};
+
+use super::address::{Acknowledged, Address, Servers, client_of};
+use super::record::RecordFault;
+use super::script::Script;
+
+/// How long a connection may take to come about.
+const CONNECTING: Duration = Duration::from_secs(1);
+/// How long an answer may take, besides what is waited for replicas.
+const ANSWERING: Duration = Duration::from_secs(2);
+/// Connections where writes wait for replicas: each wait holds up what was sent after it on the same one.
+const WAITING_LANES: usize = 16;
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("{0}")]
+    Record(#[from] RecordFault),
+    #[error("{}", without_secrets(.0))]
+    Redis(#[from] RedisError),
+    #[error("no answer in time")]
+    Silence,
+    #[error("too few replicas, or no synced file, acknowledged a write in time")]
+    Unacknowledged,
+    #[error("an answer of another shape than expected")]
+    Shape,
+}
+
+/// What a fault of the driver says that cannot be somebody's credential: servers repeat arguments in some messages.
+fn without_secrets(error: &RedisError) -> String {
+    match error.code() {
+        Some(code) => format!("the server answered {code}"),
+        None if error.is_io_error() => format!("connection: {error}"),
+        None => error.category().to_owned(),
+    }
+}
+
+/// Several connections that are used in turn.
+pub(super) struct Link {
+    lanes: Vec<Lane>,
+    turn: AtomicUsize,
+    acknowledged: Acknowledged,
+    /// Whether the last answer was a failure, so that an outage is told once.
+    down: AtomicBool,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("lanes", &self.lanes.len()).finish_non_exhaustive()
+    }
+}
+
+struct Lane {
+    servers: Servers,
+    patience: Duration,
+    current: RwLock<(u64, Option<Connection>)>,
+    /// Held while a connection is made; when that failed last.
+    connecting: tokio::sync::Mutex<Option<(Instant, RedisError)>>,
+}
+
+#[derive(Clone)]
+enum Connection {
+    Cluster(ClusterConnection),
+    One(MultiplexedConnection),
+}
+
+impl Link {
+    pub(super) fn new(address: &Address) -> Self {
+        let acknowledged = address.options.acknowledged;
+        let patience = ANSWERING + if acknowledged.is_wanted() { acknowledged.patience } else { Duration::ZERO };
+        let lane = || Lane {
+            servers: address.servers.clone(),
+            patience,
+            current: RwLock::new((0, None)),
+            connecting: tokio::sync::Mutex::new(None),
+        };
+        let count = if acknowledged.is_wanted() { WAITING_LANES } else { 1 };
+        Self { lanes: (0..count).map(|_| lane()).collect(), turn: AtomicUsize::new(0), acknowledged, down: AtomicBool::new(false) }
+    }
+
+    /// Runs a script on the bucket `base`; where `writes`, waits for what the URL says a write must wait for.
+    pub(super) async fn run(&self, script: &Script, base: &[u8], arguments: &[&[u8]], writes: bool) -> Result<Value, Fault> {
+        let mut answer = self.send(script.by_digest(base, arguments), base, writes).await;
+        if matches!(&answer, Err(Fault::Redis(error)) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)) {
+            answer = self.send(script.in_full(base, arguments), base, writes).await;
+        }
+        answer
+    }
+
+    /// Sends one command whose keys lie in the slot of `key`.
+    pub(super) async fn send(&self, command: Cmd, key: &[u8], writes: bool) -> Result<Value, Fault> {
+        let mut commands = Pipeline::new();
+        commands.add_command(command);
+        let waits = if writes { self.add_waits(&mut commands) } else { 0 };
+        let mut answers = self.exchange(&commands, 1 + waits, key).await?.into_iter();
+        let answer = answers.next().ok_or(Fault::Shape)?.extract_error()?;
+        for acknowledgement in answers {
+            let enough = match acknowledgement.extract_error()? {
+                Value::Int(replicas) => replicas >= i64::from(self.acknowledged.replicas),
+                Value::Array(counts) => match counts[..] {
+                    [Value::Int(local), Value::Int(replicas)] => local >= 1 && replicas >= i64::from(self.acknowledged.replicas),
+                    _ => return Err(Fault::Shape),
+                },
+                _ => return Err(Fault::Shape),
+            };
+            if !enough {
+                return Err(Fault::Unacknowledged);
+            }
+        }
+        Ok(answer)
+    }
+
+    fn add_waits(&self, commands: &mut Pipeline) -> usize {
+        let Acknowledged { replicas, aof, patience } = self.acknowledged;
+        let patience = patience.as_millis() as u64;
+        if aof {
+            commands.cmd("WAITAOF").arg(1).arg(replicas).arg(patience);
+        } else if replicas > 0 {
+            commands.cmd("WAIT").arg(replicas).arg(patience);
+        }
+        usize::from(self.acknowledged.is_wanted())
+    }
+
+    async fn exchange(&self, commands: &Pipeline, count: usize, key: &[u8]) -> Result<Vec<Value>, Fault> {
+        let lane = &self.lanes[self.turn.fetch_add(1, Ordering::Relaxed) % self.lanes.len()];
+        // Boxed, because the driver's futures are large, and nest deeper here than the compiler likes to follow.
+        let exchange: Pin<Box<dyn Future<Output = _> + Send + '_>> = Box::pin(lane.exchange(commands, count, key));
+        exchange.await
+    }
+
+    /// Tells the log of the beginning and the end of an outage, once each.
+    pub(super) fn note<T>(&self, result: &Result<T, Fault>) {
+        match result {
+            Err(fault) if !self.down.swap(true, Ordering::Relaxed) => log::error!("the session store does not answer: {fault}"),
+            Err(fault) => log::debug!("the session store still does not answer: {fault}"),
+            Ok(_) if self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed) => {
+                log::info!("the session store answers again");
+            }
+            Ok(_) => {}
+        }
+    }
+}
+
+impl Lane {
+    async fn exchange(&self, commands: &Pipeline, count: usize, key: &[u8]) -> Result<Vec<Value>, Fault> {
+        let (generation, connection) = self.connection().await?;
+        let exchange = async {
+            match connection {
+                Connection::One(mut one) => one.req_packed_commands(commands, 0, count).await,
+                Connection::Cluster(mut cluster) => {
+                    let route = Route::with_slot(Slot::for_key(key), SlotAddr::Master);
+                    cluster.route_pipeline(commands.clone(), 0, count, SingleNodeRoutingInfo::SpecificNode(route)).await
+                }
+            }
+        };
+        let answers = timeout(self.patience, exchange).await.map_err(|_| Fault::Silence).and_then(|answers| Ok(answers?));
+        let leave = match &answers {
+            Ok(answers) => answers.iter().any(|answer| matches!(answer, Value::ServerError(error) if is_no_master(error.kind()))),
+            Err(Fault::Redis(error)) => error.is_unrecoverable_error() || error.is_timeout() || error.is_io_error(),
+            Err(_) => true,
+        };
+        if leave {
+            self.forget(generation);
+        }
+        answers
+    }
+
+    fn current(&self) -> (u64, Option<Connection>) {
+        // A panic cannot leave half a connection in here.
+        self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn forget(&self, generation: u64) {
+        let mut current = self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // A cluster's connection finds its way by itself; made anew it would forget which nodes there are.
+        if current.0 == generation && !matches!(current.1, Some(Connection::Cluster(_))) {
+            current.1 = None;
+        }
+    }
+
+    async fn connection(&self) -> Result<(u64, Connection), Fault> {
+        if let (generation, Some(connection)) = self.current() {
+            return Ok((generation, connection));
+        }
+        let asked = Instant::now();
+        let mut failed = self.connecting.lock().await;
+        if let (generation, Some(connection)) = self.current() {
+            return Ok((generation, connection));
+        }
+        // Whoever waited for an attempt that failed has their answer; a queue of attempts would keep the last one for minutes.
+        if let Some((at, error)) = &*failed
+            && *at >= asked
+        {
+            return Err(error.clone().into());
+        }
+        match timeout(2 * CONNECTING, self.connect()).await.unwrap_or_else(|_| Err((ErrorKind::Io, "no connection in time").into())) {
+            Ok(connection) => {
+                *failed = None;
+                let mut current = self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+                *current = (current.0 + 1, Some(connection.clone()));
+                Ok((current.0, connection))
+            }
+            Err(error) => {
+                *failed = Some((Instant::now(), error.clone()));
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Connection, RedisError> {
+        if let Servers::Cluster(nodes) = &self.servers {
+            let client = ClusterClient::builder(nodes.clone())
+                .connection_timeout(CONNECTING)
+                .response_timeout(self.patience)
+                .overall_response_timeout(Some(self.patience))
+                .retries(3)
+                .build()?;
+            return client.get_async_connection().await.map(Connection::Cluster);
+        }
+        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECTING)).set_response_timeout(Some(self.patience));
+        client_of(&self.servers).await?.get_multiplexed_async_connection_with_config(&config).await.map(Connection::One)
+    }
+}
+
+/// Whether the server says that it is not the master any more.
+fn is_no_master(kind: Option<ServerErrorKind>) -> bool {
+    matches!(kind, Some(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
+}

@@ -1,0 +1,53 @@
+-- What every script begins with. KEYS[1] is the bucket: the beginning of every key that a script touches, so that all of
+-- them lie in one hash slot. No script writes before it has read everything that could be unreadable: a script that fails
+-- halfway is not undone.
+local base = KEYS[1]
+local SESSION = '>BI8BI8I8Bc16BI4c0I4c0I4c0BI4c0'
+local DELIVERY_HEAD = '>BI8B'
+
+-- The session of this record; the same fields, in the same order, as record.rs writes them.
+local function read(record)
+    local s = {}
+    local version
+    version, s.expires, s.may_idle, s.idle, s.seen, s.has_sign_on, s.sign_on, s.has_person, s.person, s.subject, s.body,
+        s.has_sealed, s.sealed, s.rest = struct.unpack(SESSION, record)
+    if version ~= 1 then
+        error('a session record of an unknown version')
+    end
+    s.credentials = string.sub(record, s.rest)
+    return s
+end
+
+local function ends_by(s)
+    if s.may_idle == 0 then
+        return s.expires
+    end
+    return math.min(s.seen + s.idle, s.expires)
+end
+
+local function session_key(id)
+    return base .. 's:' .. id
+end
+
+local function credential_key(digest)
+    return base .. 'c:' .. digest
+end
+
+local function delivery_key(id)
+    return base .. 'd:' .. id
+end
+
+-- Calls `each` with digest, expiry and the 41 bytes of every credential.
+local function each_credential(credentials, each)
+    for at = 1, #credentials, 41 do
+        local digest, expires = struct.unpack('>c32I8', credentials, at)
+        each(digest, expires, string.sub(credentials, at, at + 40))
+    end
+end
+
+-- Makes a key live `ttl` milliseconds from now at least.
+local function keep(key, ttl)
+    if redis.call('PTTL', key) < tonumber(ttl) then
+        redis.call('PEXPIRE', key, ttl)
+    end
+end

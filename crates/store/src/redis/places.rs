@@ -1,0 +1,206 @@
+//! What lies in which bucket, and the pointers and hints that lead there.
+//!
+//! A single server has one bucket, and needs neither. In a cluster, a person's sessions lie in a bucket that follows from the
+//! person, those of somebody unknown in one that follows from the subject. A **pointer** says where a credential or a session
+//! lies: it is written before what it points to, so that one without the other reads as unknown. A **hint** says where
+//! sessions of a subject or of a sign-on may lie; the bucket itself knows whether they do.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use logout_core::credential::CredentialDigest;
+use logout_core::platform::PlatformName;
+use logout_core::session::{Person, Session, SessionId, SignOnId, Subject};
+use logout_core::time::Timestamp;
+use redis::Value;
+
+use super::address::Address;
+use super::bucket::{Bucket, array, bytes, optional};
+use super::link::{Fault, Link};
+use super::record::{exact, subject_key};
+use super::script;
+
+/// Ten years: as good as for ever, and within what the server can count.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// All buckets of one store.
+#[derive(Debug)]
+pub(super) struct Places {
+    pub(super) link: Link,
+    prefix: String,
+    count: u16,
+    /// Up to when this process's housekeeping has forgotten tombstones and one-time values. The server drops them by itself,
+    /// a margin later; between the two they count as forgotten here.
+    forgotten: AtomicU64,
+}
+
+/// How long a key lives that is needed until `until`, in milliseconds, as the server takes it. A span, not an instant: the
+/// server's clock may say something else than the caller's.
+pub(super) fn life(until: Timestamp, now: Timestamp, margin: Duration) -> Vec<u8> {
+    (until.since(now).min(LONGEST) + margin).as_millis().to_string().into_bytes()
+}
+
+/// FNV-1a. It decides where things lie, so it never changes.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+impl Places {
+    pub(super) fn new(address: &Address) -> Self {
+        Self {
+            link: Link::new(address),
+            prefix: address.options.prefix.clone(),
+            count: address.options.buckets,
+            forgotten: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn count(&self) -> u16 {
+        self.count
+    }
+
+    pub(super) fn are_many(&self) -> bool {
+        self.count > 1
+    }
+
+    pub(super) fn all(&self) -> Vec<u16> {
+        (0..self.count).collect()
+    }
+
+    pub(super) fn bucket(&self, place: u16) -> Bucket<'_> {
+        Bucket { link: &self.link, base: format!("{}{{{place}}}", self.prefix).into_bytes() }
+    }
+
+    /// What every bucket answers, asked at once.
+    pub(super) async fn everywhere<'a, T, F: Future<Output = Result<T, Fault>>>(
+        &'a self,
+        ask: impl Fn(Bucket<'a>) -> F,
+    ) -> Result<Vec<T>, Fault> {
+        try_join_all((0..self.count).map(|place| ask(self.bucket(place)))).await
+    }
+
+    pub(super) fn forgotten(&self) -> Timestamp {
+        Timestamp::from_millis(self.forgotten.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn forget_until(&self, now: Timestamp) {
+        self.forgotten.fetch_max(exact(now), Ordering::Relaxed);
+    }
+
+    pub(super) fn of_bytes(&self, bytes: &[u8]) -> u16 {
+        u16::try_from(hash(bytes) % u64::from(self.count)).unwrap_or_default()
+    }
+
+    pub(super) fn of_person(&self, person: &Person) -> u16 {
+        self.of_bytes(person.as_str().as_bytes())
+    }
+
+    pub(super) fn of_session(&self, session: &Session) -> u16 {
+        match &session.person {
+            Some(person) => self.of_person(person),
+            None => self.of_bytes(&subject_key(&session.platform, &session.subject)),
+        }
+    }
+
+    /// The bucket of a session that only its id is known of; `None` where there is no such session.
+    pub(super) async fn of_id(&self, session: SessionId) -> Result<Option<u16>, Fault> {
+        if !self.are_many() {
+            return Ok(Some(0));
+        }
+        self.pointer(&self.session_pointer(session)).await
+    }
+
+    fn outside(&self, kind: &str, name: &[u8]) -> Vec<u8> {
+        [self.prefix.as_bytes(), kind.as_bytes(), name].concat()
+    }
+
+    pub(super) fn credential_pointer(&self, digest: &CredentialDigest) -> Vec<u8> {
+        self.outside("c:", digest.as_bytes())
+    }
+
+    pub(super) fn session_pointer(&self, session: SessionId) -> Vec<u8> {
+        self.outside("s:", session.as_bytes())
+    }
+
+    pub(super) fn sign_on_hint(&self, sign_on: &SignOnId) -> Vec<u8> {
+        self.outside("o:", sign_on.as_bytes())
+    }
+
+    pub(super) fn subject_hint(&self, platform: &PlatformName, subject: &Subject) -> Vec<u8> {
+        self.outside("u:", &subject_key(platform, subject))
+    }
+
+    fn place(&self, text: &[u8]) -> Result<u16, Fault> {
+        let place = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+        place.filter(|place| *place < self.count).ok_or(Fault::Shape)
+    }
+
+    pub(super) async fn pointer(&self, key: &[u8]) -> Result<Option<u16>, Fault> {
+        let mut command = redis::cmd("GET");
+        command.arg(key);
+        optional(self.link.send(command, key, false).await?)?.map(|text| self.place(&text)).transpose()
+    }
+
+    pub(super) async fn point(&self, key: &[u8], place: u16, life: &[u8]) -> Result<(), Fault> {
+        let mut command = redis::cmd("SET");
+        command.arg(key).arg(place).arg("PX").arg(life);
+        self.link.send(command, key, true).await.map(drop)
+    }
+
+    /// The buckets that a hint names, in order.
+    pub(super) async fn hinted(&self, key: &[u8]) -> Result<Vec<u16>, Fault> {
+        if !self.are_many() {
+            return Ok(vec![0]);
+        }
+        let mut command = redis::cmd("ZRANGE");
+        command.arg(key).arg(0).arg(-1);
+        let mut places = array(self.link.send(command, key, false).await?)?
+            .into_iter()
+            .map(|value: Value| self.place(&bytes(value)?))
+            .collect::<Result<Vec<_>, _>>()?;
+        places.sort_unstable();
+        Ok(places)
+    }
+
+    pub(super) async fn hint(&self, key: &[u8], place: u16, life: &[u8]) -> Result<(), Fault> {
+        let place = place.to_string();
+        self.link.run(&script::HINT, key, &[place.as_bytes(), life], true).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_things_lie_never_changes() {
+        let places = |url: &str| Places::new(&Address::parse(url).unwrap());
+        let of = |places: &Places, name: &str| places.of_person(&Person::new(name));
+        assert_eq!(of(&places("redis://h"), "alice@example.com"), 0);
+        let cluster = places("redis+cluster://h");
+        // The reference vector of FNV-1a.
+        assert_eq!(hash(b"foobar"), 0x8594_4171_f739_67e8);
+        assert_eq!(of(&cluster, "alice@example.com"), 6);
+        assert_eq!(cluster.bucket(7).base, b"logout:{7}");
+    }
+
+    #[test]
+    fn persons_are_spread_over_all_buckets() {
+        let places = Places::new(&Address::parse("redis+cluster://h").unwrap());
+        let mut counts = [0; 64];
+        for number in 0..6_400 {
+            counts[usize::from(places.of_person(&Person::new(format!("user{number}@example.com"))))] += 1;
+        }
+        assert!(counts.iter().all(|count| (40..200).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn a_key_lives_a_span_and_not_until_an_instant() {
+        let (now, until) = (Timestamp::from_millis(1_000), Timestamp::from_millis(61_000));
+        assert_eq!(life(until, now, Duration::from_secs(1)), b"61000");
+        assert_eq!(life(now, until, Duration::from_secs(1)), b"1000");
+        assert_eq!(life(Timestamp::from_millis(u64::MAX), now, Duration::ZERO), b"315360000000");
+    }
+}

@@ -1,0 +1,198 @@
+//! What lies in the server of a delivery. `lua/end.lua` writes it first, `lua/lease.lua` counts its leases.
+
+use logout_core::credential::Sealed;
+use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Verification};
+use logout_core::receipt::ReceiptId;
+use logout_core::session::SessionId;
+use logout_core::time::Timestamp;
+use logout_core::upstream::CarrierFault;
+use serde::{Deserialize, Serialize};
+
+use super::reader::Reader;
+use super::{RecordFault, exact, put_text, read_subject, subject_key};
+
+const DELIVERY: u8 = 1;
+const DAMAGED: RecordFault = RecordFault("delivery");
+
+/// A delivery and how often it was leased.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::redis) struct Row {
+    pub(in crate::redis) delivery: Delivery,
+    pub(in crate::redis) lease: u64,
+}
+
+/// What became of it; absent until somebody tried.
+#[derive(Debug, Default, Deserialize, Serialize)]
+struct Story<'a> {
+    attempts: u32,
+    #[serde(borrow)]
+    history: Vec<Tried<'a>>,
+    verified: Option<&'a str>,
+}
+
+/// With neither a status nor a fault, nothing could be sent.
+#[derive(Debug, Deserialize, Serialize)]
+struct Tried<'a> {
+    at: u64,
+    status: Option<u16>,
+    fault: Option<&'a str>,
+}
+
+/// What housekeeping is to do with a delivery.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::redis) enum Fate {
+    Forget,
+    Keep,
+    Unseal,
+}
+
+impl Row {
+    /// Without the session's id, which is in the key.
+    pub(in crate::redis) fn to_bytes(&self) -> Result<Vec<u8>, RecordFault> {
+        let delivery = &self.delivery;
+        let mut bytes = vec![DELIVERY];
+        bytes.extend_from_slice(&self.lease.to_be_bytes());
+        bytes.push(match delivery.state {
+            DeliveryState::Pending => 0,
+            DeliveryState::Confirmed => 1,
+            DeliveryState::GivenUp => 2,
+        });
+        for at in [delivery.due, delivery.created, delivery.expires] {
+            bytes.extend_from_slice(&exact(at).to_be_bytes());
+        }
+        bytes.extend_from_slice(delivery.receipt.as_bytes());
+        put_text(&mut bytes, &subject_key(&delivery.platform, &delivery.subject));
+        bytes.push(u8::from(delivery.sealed.is_some()));
+        put_text(&mut bytes, delivery.sealed.as_ref().map_or(&[], Sealed::as_bytes));
+        let story = Story {
+            attempts: delivery.attempts,
+            history: delivery.history.iter().map(Tried::of).collect(),
+            verified: delivery.verified.map(Verification::as_str),
+        };
+        postcard::to_extend(&story, bytes).map_err(|_| DAMAGED)
+    }
+
+    pub(in crate::redis) fn read(session: SessionId, bytes: &[u8]) -> Result<Self, RecordFault> {
+        let mut reader = Reader::of("delivery", DELIVERY, bytes)?;
+        let lease = reader.number()?;
+        let state = match reader.byte()? {
+            0 => DeliveryState::Pending,
+            1 => DeliveryState::Confirmed,
+            2 => DeliveryState::GivenUp,
+            _ => return Err(DAMAGED),
+        };
+        let (due, created, expires) = (reader.instant()?, reader.instant()?, reader.instant()?);
+        let receipt = ReceiptId::from_bytes(reader.array()?);
+        let (platform, subject) = read_subject(&mut reader.inner()?)?;
+        let has_sealed = reader.flag()?;
+        let sealed = Sealed::new(reader.text()?);
+        let story: Story<'_> =
+            if reader.is_empty() { Story::default() } else { postcard::from_bytes(reader.rest()).map_err(|_| DAMAGED)? };
+        Ok(Self {
+            lease,
+            delivery: Delivery {
+                session,
+                platform,
+                subject,
+                receipt,
+                sealed: has_sealed.then_some(sealed),
+                expires,
+                created,
+                due,
+                state,
+                attempts: story.attempts,
+                history: story.history.iter().map(Tried::to_attempt).collect::<Option<_>>().ok_or(DAMAGED)?,
+                verified: story.verified.map(|word| Verification::parse(word).ok_or(DAMAGED)).transpose()?,
+            },
+        })
+    }
+
+    pub(in crate::redis) fn fate(&self, now: Timestamp, until: Timestamp) -> Fate {
+        let delivery = &self.delivery;
+        if delivery.state != DeliveryState::Pending && delivery.created < until {
+            Fate::Forget
+        } else if delivery.state == DeliveryState::GivenUp && delivery.sealed.is_some() && delivery.expires <= now {
+            Fate::Unseal
+        } else {
+            Fate::Keep
+        }
+    }
+}
+
+impl Tried<'_> {
+    fn of(attempt: &Attempt) -> Self {
+        let (status, fault) = match attempt.answer {
+            AttemptAnswer::Fault(fault) => (None, Some(fault.as_str())),
+            AttemptAnswer::Status(status) => (Some(status), None),
+            AttemptAnswer::Unsealable => (None, None),
+        };
+        Self { at: attempt.at.as_millis(), status, fault }
+    }
+
+    fn to_attempt(&self) -> Option<Attempt> {
+        let answer = match (self.status, self.fault) {
+            (None, Some(word)) => AttemptAnswer::Fault(CarrierFault::parse(word)?),
+            (Some(status), None) => AttemptAnswer::Status(status),
+            (None, None) => AttemptAnswer::Unsealable,
+            (Some(_), Some(_)) => return None,
+        };
+        Some(Attempt { at: Timestamp::from_millis(self.at), answer })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redis::record::tests::full_session;
+
+    fn row() -> Row {
+        let delivery = Delivery::of(&full_session(), ReceiptId::from_bytes([9; 16]), Timestamp::from_millis(300)).unwrap();
+        let at = Timestamp::from_millis;
+        let attempt = |number, answer| Attempt { at: at(number), answer };
+        let history = vec![
+            attempt(301, AttemptAnswer::Fault(CarrierFault::NoConnection)),
+            attempt(302, AttemptAnswer::Status(503)),
+            attempt(303, AttemptAnswer::Unsealable),
+        ];
+        Row { delivery: Delivery { expires: at(500), attempts: 3, history, ..delivery }, lease: 4 }
+    }
+
+    #[test]
+    fn a_delivery_comes_back_as_it_was_written() {
+        let tried = row();
+        let confirmed =
+            Delivery { state: DeliveryState::Confirmed, sealed: None, verified: Some(Verification::Outlived), ..tried.delivery.clone() };
+        for row in [tried.clone(), Row { delivery: confirmed, lease: u64::MAX }] {
+            let bytes = row.to_bytes().unwrap();
+            assert_eq!(Row::read(row.delivery.session, &bytes), Ok(row.clone()));
+        }
+    }
+
+    #[test]
+    fn a_delivery_that_is_damaged_is_a_fault_and_never_a_panic() {
+        let row = row();
+        let mut bytes = row.to_bytes().unwrap();
+        for length in 0..bytes.len() {
+            // Cut right before its story it is one that nobody tried yet.
+            let cut = Row::read(row.delivery.session, &bytes[..length]);
+            assert!(cut == Err(DAMAGED) || cut.is_ok_and(|cut| cut.delivery.history.is_empty()), "cut to {length}");
+        }
+        bytes[0] = 77;
+        assert_eq!(Row::read(row.delivery.session, &bytes), Err(DAMAGED));
+    }
+
+    #[test]
+    fn housekeeping_forgets_what_is_old_and_unseals_what_was_given_up_and_has_expired() {
+        let at = Timestamp::from_millis;
+        let with = |state| Row { delivery: Delivery { state, ..row().delivery }, lease: 1 };
+        for (state, now, until, fate) in [
+            (DeliveryState::GivenUp, 499, 300, Fate::Keep),
+            (DeliveryState::GivenUp, 500, 300, Fate::Unseal),
+            (DeliveryState::GivenUp, 500, 301, Fate::Forget),
+            (DeliveryState::Confirmed, 500, 301, Fate::Forget),
+            (DeliveryState::Pending, 500, 301, Fate::Keep),
+        ] {
+            assert_eq!(with(state).fate(at(now), at(until)), fate, "{state:?}");
+        }
+    }
+}
