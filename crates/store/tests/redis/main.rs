@@ -2,7 +2,10 @@
 //!
 //! Needs `redis-server`; without it, its tests are listed as ignored, unless `LOGOUT_HUB_REQUIRE` names `redis`.
 
+mod faults;
 mod server;
+#[path = "../sessions/mod.rs"]
+mod sessions;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,8 +28,12 @@ fn connect(url: &str) -> Arc<RedisStore> {
     Arc::new(RedisStore::connect(url).expect("the store opens"))
 }
 
+fn shared_server() -> &'static str {
+    SHARED.get().expect("the server runs")
+}
+
 fn shared(query: &str) -> Arc<RedisStore> {
-    connect(&fresh_url(SHARED.get().expect("the server runs"), query))
+    connect(&fresh_url(shared_server(), query))
 }
 
 fn single() -> (Arc<dyn SessionStore>, ()) {
@@ -65,6 +72,7 @@ fn main() -> ExitCode {
     trials.extend(named("single_outbox", logout_core::outbox_conformance!(@named single_outbox)));
     trials.extend(named("spread", logout_core::store_conformance!(@named spread)));
     trials.extend(named("spread_outbox", logout_core::outbox_conformance!(@named spread_outbox)));
+    trials.extend(faults::trials());
     let (there, required) = (server::is_there("redis-server"), std::env::var("LOGOUT_HUB_REQUIRE").unwrap_or_default());
     let required = required.split(',').any(|name| name.trim() == "redis");
     if !there && required {

@@ -67,7 +67,8 @@ local entries = {}
 -- The same order once more, because its answer got lost: what it ended then is what it ended.
 local before = redis.call('GET', receipt_key)
 if before and from == '' then
-    local position = 1 + 4 + struct.unpack('>I4', before)
+    local _, length = struct.unpack('>BI4', before)
+    local position = 6 + length
     while position <= #before do
         local entry
         entry, position = struct.unpack('>I4c0', before, position)
