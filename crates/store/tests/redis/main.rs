@@ -2,6 +2,7 @@
 //!
 //! Needs `redis-server`; without it, its tests are listed as ignored, unless `LOGOUT_HUB_REQUIRE` names `redis`.
 
+mod cluster;
 mod faults;
 mod server;
 #[path = "../sessions/mod.rs"]
@@ -73,10 +74,12 @@ fn main() -> ExitCode {
     trials.extend(named("spread", logout_core::store_conformance!(@named spread)));
     trials.extend(named("spread_outbox", logout_core::outbox_conformance!(@named spread_outbox)));
     trials.extend(faults::trials());
-    let (there, required) = (server::is_there("redis-server"), std::env::var("LOGOUT_HUB_REQUIRE").unwrap_or_default());
+    trials.extend(cluster::trials());
+    let there = ["redis-server", "redis-cli"].into_iter().all(server::is_there);
+    let required = std::env::var("LOGOUT_HUB_REQUIRE").unwrap_or_default();
     let required = required.split(',').any(|name| name.trim() == "redis");
     if !there && required {
-        eprintln!("LOGOUT_HUB_REQUIRE names redis, but redis-server cannot be started");
+        eprintln!("LOGOUT_HUB_REQUIRE names redis, but redis-server or redis-cli cannot be started");
         return ExitCode::FAILURE;
     }
     if !there || arguments.list {
@@ -89,5 +92,12 @@ fn main() -> ExitCode {
     }
     let server = Server::start(&["--appendonly", "no"]);
     SHARED.set(server.url()).expect("set once");
+    // Held until the tests are over. Six more processes are worth starting only for tests that are asked for.
+    let _cluster = trials.iter().any(|trial| is_asked_for(&arguments, trial)).then(cluster::start);
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Whether a test of the cluster will run.
+fn is_asked_for(arguments: &Arguments, trial: &Trial) -> bool {
+    trial.name().starts_with("cluster") && !arguments.is_filtered_out(trial)
 }

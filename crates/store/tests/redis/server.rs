@@ -17,10 +17,16 @@ pub(crate) struct Server {
     settings: Vec<String>,
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, nor on the one 10,000 above it, where the nodes of a cluster talk to each other.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
+    for _ in 0..1_000 {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        if port.checked_add(10_000).is_some_and(|above| TcpListener::bind(("127.0.0.1", above)).is_ok()) {
+            return port;
+        }
+    }
+    panic!("no two free ports");
 }
 
 /// Whether a program can be started.
