@@ -11,6 +11,8 @@ use crate::config::StoreUrl;
 pub(crate) const COMPILED: &[&str] = &[
     #[cfg(feature = "store-fjall")]
     "fjall",
+    #[cfg(feature = "store-redis")]
+    "redis",
 ];
 
 /// A store could not be opened.
@@ -32,6 +34,11 @@ pub(crate) fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreFault> {
         #[cfg(feature = "store-fjall")]
         StoreUrl::Fjall(path) => {
             let store = logout_store::FjallStore::open(path).map_err(|problem| fault(problem.to_string()))?;
+            Ok(Arc::new(store))
+        }
+        #[cfg(feature = "store-redis")]
+        StoreUrl::Redis(url) => {
+            let store = logout_store::RedisStore::connect(url.reveal()).map_err(|problem| fault(problem.to_string()))?;
             Ok(Arc::new(store))
         }
         _ => Err(fault("this kind of store is not part of this build".to_owned())),

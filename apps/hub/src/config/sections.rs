@@ -204,7 +204,7 @@ pub struct RedirectsConfig {
 /// `[store]`: where sessions live.
 #[derive(Clone, Debug, Serialize)]
 pub struct StoreConfig {
-    /// `memory:`, `fjall:PATH`, `redis://…` or `postgres://…`. Default: `fjall:hub-data`, below the configuration's folder.
+    /// `memory:`, `fjall:PATH`, `redis://…` (also `redis+sentinel://…`, `redis+cluster://…`) or `postgres://…`. Default: `fjall:hub-data`, below the configuration's folder.
     pub url: StoreUrl,
 }
 
@@ -231,7 +231,7 @@ pub enum StoreUrl {
     Memory,
     /// A PostgreSQL database. The URL may hold a password.
     Postgres(Secret),
-    /// A Redis or Valkey server. The URL may hold a password.
+    /// A Redis or Valkey server, a master behind sentinels, or a cluster. The URL may hold a password.
     Redis(Secret),
 }
 
@@ -251,7 +251,11 @@ pub(super) enum StoreFault {
 impl StoreUrl {
     pub(super) fn parse(text: &str, resolve: impl FnOnce(&Path) -> PathBuf) -> Result<Self, StoreFault> {
         let (scheme, rest) = text.split_once(':').ok_or(StoreFault::Scheme)?;
-        let server = || Url::parse(text).ok().filter(Url::has_host).map(|_| Secret::new(text)).ok_or(StoreFault::Url);
+        let server = |text: &str| Url::parse(text).ok().filter(Url::has_host).ok_or(StoreFault::Url);
+        let redis = || {
+            let (first, _, last) = around_more_hosts(text);
+            server(&[first, last].concat()).map(|_| Self::Redis(Secret::new(text)))
+        };
         match scheme {
             "memory" if rest.is_empty() => Ok(Self::Memory),
             "memory" => Err(StoreFault::Surplus),
@@ -259,8 +263,8 @@ impl StoreUrl {
                 "" => Err(StoreFault::Path),
                 path => Ok(Self::Fjall(resolve(Path::new(path)))),
             },
-            "redis" | "rediss" => server().map(Self::Redis),
-            "postgres" | "postgresql" => server().map(Self::Postgres),
+            "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" | "redis+cluster" | "rediss+cluster" => redis(),
+            "postgres" | "postgresql" => server(text).map(|_| Self::Postgres(Secret::new(text))),
             _ => Err(StoreFault::Scheme),
         }
     }
@@ -293,16 +297,28 @@ impl Serialize for StoreUrl {
     }
 }
 
+/// A URL up to its first host, the other hosts behind commas, which a URL cannot have, and what follows them.
+fn around_more_hosts(text: &str) -> (&str, &str, &str) {
+    let authority = text.find("://").map_or(text.len(), |at| at + 3);
+    let end = text[authority..].find(['/', '?', '#']).map_or(text.len(), |at| authority + at);
+    // A password may hold a comma; it ends at the last @.
+    let hosts = text[authority..end].rfind('@').map_or(authority, |at| authority + at + 1);
+    let comma = text[hosts..end].find(',').map_or(end, |at| hosts + at);
+    (&text[..comma], &text[comma..end], &text[end..])
+}
+
 /// A server's URL without its password; its query goes too, because drivers take passwords there.
 fn without_secrets(text: &str) -> String {
-    let Ok(mut url) = Url::parse(text) else { return "***".to_owned() };
+    let (first, more, last) = around_more_hosts(text);
+    let Ok(mut url) = Url::parse(&[first, last].concat()) else { return "***".to_owned() };
     if url.password().is_some() && url.set_password(Some("***")).is_err() {
         return "***".to_owned();
     }
     if url.query().is_some() {
         url.set_query(Some("***"));
     }
-    url.into()
+    let (first, _, last) = around_more_hosts(url.as_str());
+    [first, more, last].concat()
 }
 
 #[cfg(test)]
@@ -321,6 +337,8 @@ mod tests {
             ("fjall:/var/lib/hub", "fjall:/var/lib/hub"),
             ("fjall:///var/lib/hub", "fjall:/var/lib/hub"),
             ("redis://cache.example:6379/1", "redis://cache.example:6379/1"),
+            ("redis+cluster://one:7000,two:7001,three", "redis+cluster://one:7000,two:7001,three"),
+            ("rediss+sentinel://:secret@one:26379,two:26379/main/2", "rediss+sentinel://:***@one:26379,two:26379/main/2"),
         ] {
             assert_eq!(shown(text).as_deref(), Ok(url), "{text}");
         }
@@ -335,6 +353,7 @@ mod tests {
             ("fjall:", StoreFault::Path),
             ("memory:x", StoreFault::Surplus),
             ("redis:", StoreFault::Url),
+            ("redis+pigeon://h", StoreFault::Scheme),
             ("postgres:///db", StoreFault::Url),
         ] {
             assert_eq!(shown(text), Err(fault), "{text}");
@@ -343,7 +362,9 @@ mod tests {
 
     #[test]
     fn the_password_of_a_server_is_not_shown() {
-        for text in ["redis://:canary@h:1/0", "postgres://u:canary@h/db", "postgres://h/db?password=canary"] {
+        for text in
+            ["redis://:canary@h:1/0", "postgres://u:canary@h/db", "postgres://h/db?password=canary", "redis+cluster://:canary,canary@h,i"]
+        {
             let url = StoreUrl::parse(text, Path::to_path_buf).unwrap();
             assert!(!format!("{url} {url:?}").contains("canary"), "{url}");
         }
