@@ -60,6 +60,14 @@ impl LoginRelay {
     /// [`RelayFault`]; nothing of the answer may reach the client then.
     pub async fn login(&self, request: &Request) -> Result<UpstreamAnswer, RelayFault> {
         let answer = self.upstream.carrier.send(self.outgoing(request)).await?;
+        if answer.status < 200 {
+            // The carrier swallows interim answers, so this would be a change of protocol, which no login asks for.
+            return Err(CarrierFault::Broken.into());
+        }
+        if answer.header("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+            log::warn!(platform = self.sessions.platform().name.as_str();
+                "an answer to a login came encoded, though that was not asked for: what session it opens is not known");
+        }
         if let Some(learned) = self.upstream.provider.learn(request, &answer, self.sessions.now()) {
             let provider = &*self.upstream.provider;
             let renewed = match &learned.renews {
@@ -97,8 +105,7 @@ impl LoginRelay {
         let joint = if query.is_empty() { "" } else { "?" };
         let mut outgoing = UpstreamRequest::new(request.method(), format!("{}{joint}{query}", request.path()));
         outgoing.body = request.body().to_vec();
-        let connection: Vec<String> =
-            request.headers_named("connection").flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect();
+        let connection = named_by_connection(request.headers().map(|(name, value)| (name, value.as_bytes())));
         for (name, value) in request.headers() {
             let dropped = HOP_BY_HOP.contains(&name)
                 || connection.iter().any(|named| named == name)
@@ -119,7 +126,9 @@ impl LoginRelay {
 
     fn incoming(&self, mut answer: UpstreamAnswer) -> UpstreamAnswer {
         // The carrier has put the body together, so how it was cut up on the way does not hold any more.
-        answer.headers.retain(|(name, _)| !HOP_BY_HOP.contains(&name.as_str()) && name != "content-length");
+        let connection = named_by_connection(answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())));
+        let dropped = |name: &str| HOP_BY_HOP.contains(&name) || name == "content-length" || connection.iter().any(|named| named == name);
+        answer.headers.retain(|(name, _)| !dropped(name));
         for (name, value) in &mut answer.headers {
             let mapped = match (name.as_str(), std::str::from_utf8(value)) {
                 ("location" | "content-location", Ok(text)) => self.mapped_location(text),
@@ -133,11 +142,13 @@ impl LoginRelay {
         answer
     }
 
-    /// An absolute address of the upstream as one of the platform; `None` for any other.
+    /// An absolute address of the upstream as one of the platform; `None` for any other. The scheme does not count: behind a
+    /// hub that clients reach by https, a product says `https` of its own address too, and `//host` names none at all.
     fn mapped_location(&self, text: &str) -> Option<String> {
-        let url = Url::parse(text).ok()?;
+        let url = if text.starts_with("//") { self.base.join(text) } else { Url::parse(text) }.ok()?;
         let below = self.base.path().trim_end_matches('/');
-        if url.origin() != self.base.origin() {
+        let is_upstream = matches!(url.scheme(), "http" | "https") && url.host() == self.base.host() && url.port() == self.base.port();
+        if !is_upstream {
             return None;
         }
         let path = url.path().strip_prefix(below).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
@@ -169,6 +180,12 @@ impl LoginRelay {
         let own = if domain.is_empty() { String::new() } else { format!("; Domain={domain}") };
         changed.then(|| kept.join(";") + &own)
     }
+}
+
+/// The headers that `Connection` says belong to the connection too.
+fn named_by_connection<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<String> {
+    let values = headers.filter(|(name, _)| *name == "connection").filter_map(|(_, value)| std::str::from_utf8(value).ok());
+    values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect()
 }
 
 fn authority(url: &Url) -> String {

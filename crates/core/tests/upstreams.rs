@@ -351,6 +351,29 @@ fn the_check_refuses_what_has_ended_and_passes_the_rest() {
     assert!(check("sid=live").is_err());
 }
 
+#[test]
+fn an_ended_cookie_gets_by_the_check_in_no_spelling_that_a_product_might_read() {
+    let world = world();
+    register(&world, "alice", "live");
+    register(&world, "alice", "dead+/=");
+    block_on(world.sessions.sign_out(asked(&world.sessions, known_by("dead+/=")))).unwrap();
+    let check = |cookies: &str| block_on(world.sessions.check(&Simple, &Request::new(Method::Get, "/x").with_header("cookie", cookies)));
+    for ended in [
+        "sid=\"dead+/=\"",
+        "a=1; sid = \"dead+/=\" ;b=2",
+        "a=1, sid=dead+/=",
+        "a=1,sid=\"dead+/=\",b=2",
+        "sid=%64ead%2B%2F%3d",
+        "s%69d=dead+/=",
+        "a=%20, sid=\"%64ead+/=\"",
+    ] {
+        assert_eq!(check(ended), Ok(Checked::Ended), "{ended}");
+    }
+    for passes in ["sid=\"live\"", "sid=live; theme=%7B%22a%22%3A1%7D", "other=\"dead+/=\"", "sid=\"", "sid=%", "sid=%ff", "=,%,;\""] {
+        assert_eq!(check(passes), Ok(Checked::Passes), "{passes}");
+    }
+}
+
 /// Answers once, and keeps what it was sent.
 #[derive(Debug)]
 struct Recorder {
@@ -384,7 +407,8 @@ fn a_relayed_login_is_registered_and_its_answer_mapped() {
         header("set-cookie", "theme=dark; Domain=other.example"),
         header("location", "https://cms.internal:8443/base/home?a=1#b"),
         header("x-odd", "kept as it is"),
-        header("connection", "close"),
+        header("connection", "close, X-Hop"),
+        header("x-hop", "1"),
         header("transfer-encoding", "chunked"),
     ];
     let (relay, carrier) = relay(&world, Ok(UpstreamAnswer { status: 302, headers, body: b"hello alice".to_vec() }));
@@ -419,6 +443,37 @@ fn a_relayed_login_is_registered_and_its_answer_mapped() {
         ["content-type: text/plain", "x-forwarded-for: 192.0.2.7", "x-forwarded-host: cms.example", "x-forwarded-proto: https"]
     );
     assert!(matches!(block_on(world.sessions.look_up(&world.sessions.digest("session", "s1"))), Ok(Found::Live(..))));
+}
+
+#[test]
+fn a_location_below_the_upstream_s_address_becomes_the_platform_s_and_any_other_is_left_alone() {
+    let world = world();
+    for (told, arrives) in [
+        ("https://cms.internal:8443/base", "https://cms.example"),
+        ("https://CMS.internal:8443/base/home?a=1#b", "https://cms.example/home?a=1#b"),
+        ("http://cms.internal:8443/base/home", "https://cms.example/home"),
+        ("//cms.internal:8443/base/home", "https://cms.example/home"),
+        ("/base/home", "/base/home"),
+        ("home", "home"),
+        ("https://cms.internal/base/home", "https://cms.internal/base/home"),
+        ("https://cms.internal.evil.example:8443/base/", "https://cms.internal.evil.example:8443/base/"),
+        ("ftp://cms.internal:8443/base/", "ftp://cms.internal:8443/base/"),
+        ("//other.example/base", "//other.example/base"),
+    ] {
+        let answer = UpstreamAnswer { status: 302, headers: vec![header("location", told)], body: Vec::new() };
+        let (relay, _) = relay(&world, Ok(answer));
+        let answer = block_on(relay.login(&Request::new(Method::Post, "/login"))).unwrap();
+        assert_eq!(answer.header("location"), Some(arrives), "{told}");
+    }
+}
+
+#[test]
+fn a_login_that_is_answered_by_another_protocol_is_not_relayed() {
+    let world = world();
+    let answer = UpstreamAnswer { status: 101, headers: vec![header("upgrade", "h2c")], body: Vec::new() };
+    let (relay, _) = relay(&world, Ok(answer));
+    let fault = block_on(relay.login(&Request::new(Method::Post, "/login"))).unwrap_err();
+    assert_eq!(fault, RelayFault::Upstream(CarrierFault::Broken));
 }
 
 #[test]
