@@ -4,6 +4,7 @@
 
 mod cluster;
 mod faults;
+mod sentinel;
 mod server;
 #[path = "../sessions/mod.rs"]
 mod sessions;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
     trials.extend(named("spread_outbox", logout_core::outbox_conformance!(@named spread_outbox)));
     trials.extend(faults::trials());
     trials.extend(cluster::trials());
+    trials.extend(sentinel::trials());
     let there = ["redis-server", "redis-cli"].into_iter().all(server::is_there);
     let required = std::env::var("LOGOUT_HUB_REQUIRE").unwrap_or_default();
     let required = required.split(',').any(|name| name.trim() == "redis");

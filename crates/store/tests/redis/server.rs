@@ -54,6 +54,18 @@ pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// What whoever listens on a port of this machine answers to one line.
+pub(crate) fn ask(port: u16, line: &str) -> String {
+    let mut answer = vec![0; 64 * 1024];
+    let read = TcpStream::connect(("127.0.0.1", port)).and_then(|mut socket| {
+        socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+        socket.write_all(format!("{line}\r\n").as_bytes())?;
+        socket.read(&mut answer)
+    });
+    answer.truncate(read.unwrap_or_default());
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
 impl Server {
     /// With settings as they stand on its command line.
     pub(crate) fn start(settings: &[&str]) -> Self {
@@ -74,14 +86,7 @@ impl Server {
 
     /// What the server answers to one line.
     pub(crate) fn ask(&self, line: &str) -> String {
-        let mut answer = vec![0; 64 * 1024];
-        let read = TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut socket| {
-            socket.set_read_timeout(Some(Duration::from_secs(5)))?;
-            socket.write_all(format!("{line}\r\n").as_bytes())?;
-            socket.read(&mut answer)
-        });
-        answer.truncate(read.unwrap_or_default());
-        String::from_utf8_lossy(&answer).into_owned()
+        ask(self.port, line)
     }
 
     pub(crate) fn url(&self) -> String {
