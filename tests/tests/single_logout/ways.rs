@@ -5,6 +5,7 @@ use std::time::Duration;
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::skip::Run;
+use logout_tests::upstream::{Behaviour, ScriptedUpstream};
 use serde_json::json;
 
 use crate::front::{Front, admin, deliveries, login, platform, receipt, wait_until};
@@ -15,6 +16,7 @@ pub(crate) fn add(run: &mut Run) {
     run.test("ways::sitefinity_is_told_by_name_where_an_administrator_is_configured", &[], by_name);
     run.test("ways::the_product_s_landing_is_taken_where_it_came_in_time_and_is_allowed", &[], landing);
     run.test("ways::at_reach_subject_and_session_others_of_the_person_live_on", &[], narrower);
+    run.test("ways::who_may_read_a_relayed_login_is_for_the_product_to_say", &[], preflight);
 }
 
 /// A hub in front of `product`, which looks for expired sessions all the time.
@@ -97,4 +99,20 @@ fn narrower() {
         assert!(!front.is_alive(&first) && front.is_alive(&other), "{reach}");
         assert_eq!(front.is_alive(&second), others_of_subject, "{reach}");
     }
+}
+
+fn preflight() {
+    let allowed = "access-control-allow-origin: https://app.example\r\naccess-control-allow-headers: x-of-the-product\r\n";
+    let upstream = ScriptedUpstream::start([], Behaviour::answer("204 No Content", allowed, ""));
+    let hub = TestHub::with_platforms(&platform("hcl-dx", &upstream.base(), "cors_origins = [\"https://other.example\"]")).unwrap();
+    let asked = |path: &str| {
+        let request = Request::new("OPTIONS", path).header("Origin", "https://app.example");
+        request.header("Access-Control-Request-Method", "POST").send(hub.address())
+    };
+    let answer = asked("/dx/api/core/v1/auth/login");
+    assert_eq!(answer.header("access-control-allow-headers"), Some("x-of-the-product"), "{}", answer.status);
+    assert!(upstream.wait_for(1)[0].starts_with("OPTIONS /dx/api/core/v1/auth/login "));
+    // Of a sign-out the hub itself is asked, and by this origin in vain.
+    assert_eq!(asked("/dx/api/core/v1/auth/logout").header("access-control-allow-origin"), None);
+    assert_eq!(upstream.requests().len(), 1);
 }
