@@ -3,16 +3,21 @@
 //! | feature | store | for |
 //! |---|---|---|
 //! | `fjall` (default) | [`FjallStore`] | one node; embedded, needs nothing but a directory |
+//! | `postgres` | [`PostgresStore`] | several nodes on one PostgreSQL database |
 //! | `redis` | [`RedisStore`] | several nodes on one Redis or Valkey server, behind sentinels, or a cluster |
 //!
 //! Every store passes the shared suite `logout_core::conformance`.
 
 #[cfg(feature = "fjall")]
 mod embedded;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 
-#[cfg(feature = "fjall")]
-pub use embedded::{FjallStore, OpenFault};
 #[cfg(feature = "redis")]
 pub use self::redis::{AddressFault, RedisConnectFault, RedisStore};
+#[cfg(feature = "fjall")]
+pub use embedded::{FjallStore, OpenFault};
+#[cfg(feature = "postgres")]
+pub use postgres::{ConnectFault, PostgresStore};

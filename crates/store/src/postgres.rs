@@ -1,0 +1,378 @@
+//! Sessions in a PostgreSQL database, shared by any number of hubs.
+//!
+//! Follow one sign-out: [`PostgresStore`] puts the order into `batch`, which hands everything that waits to `ending`; that makes one
+//! statement of it, the `link` carries it, and the function of `schema_1.sql` decides it. Looking up a credential goes the same
+//! way through `finding`. Everything else is a statement of its own.
+
+mod batch;
+mod ending;
+mod finding;
+mod link;
+mod outbox;
+mod row;
+mod schema;
+mod statements;
+mod sweep;
+mod tls;
+mod touches;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use logout_core::credential::{Credential, CredentialDigest, Sealed};
+use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
+use logout_core::session::{Session, SessionId};
+use logout_core::store::{EndOrder, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
+use logout_core::time::Timestamp;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+use tokio_postgres::Row;
+
+use batch::Batches;
+use ending::{End, Endings};
+use finding::{Find, Findings};
+use link::{Failure, Link, Params, params};
+use touches::Touches;
+
+/// How many statements that end sessions are under way at once, and how many orders one may have. While one is being synced the
+/// next is made.
+const ENDING: (usize, usize) = (2, 256);
+
+/// The same for those that look credentials up.
+const FINDING: (usize, usize) = (2, 256);
+
+/// How late a touch may be written.
+const TOUCHING: Duration = Duration::from_secs(1);
+
+/// The database cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectFault {
+    /// The URL cannot be understood. It is not repeated, because it may hold a password.
+    #[error("the URL of the database is not understood")]
+    Url,
+    /// The server does not answer, or not as it should.
+    #[error("no connection to the database: {reason}")]
+    NoAnswer {
+        /// In the words of the server or the system.
+        reason: String,
+    },
+    /// TLS is asked for, and this system knows no authority to trust.
+    #[error("no certificate authorities were found to check the database's certificate by")]
+    NoAuthorities,
+    /// The tables cannot be read or made.
+    #[error("the tables cannot be made ready: {reason}")]
+    Schema {
+        /// In the words of the server.
+        reason: String,
+    },
+    /// The threads of the store cannot be started.
+    #[error("the threads of the store cannot be started")]
+    Threads(#[source] std::io::Error),
+    /// The tables are those of another version of this program.
+    #[error("the tables are of version {found}, and this program knows version {known}")]
+    Version {
+        /// What the database has; zero when it has none.
+        found: i32,
+        /// What it should have.
+        known: i32,
+    },
+}
+
+/// Keeps everything in one PostgreSQL database (14 or later) that any number of hubs share.
+///
+/// - **Durability.** What was answered was committed before, with `synchronous_commit = on`: it survives the death of the server, and
+///   of its machine, as far as its disk keeps what it has synced; with synchronous standbys configured, it is on those too. Only the `options` of the
+///   URL can say otherwise (`?options=-c%20synchronous_commit%3Doff`). Touches are collected for up to a second, and those are lost when
+///   the hub dies.
+/// - **Ending.** What waits at the same time goes in one statement, of which two are under way at most. Each session is credited to one
+///   order, over all hubs.
+/// - **Failure.** Callers get [`StoreUnavailable`] when there is no answer in four seconds, also from a server that hangs; a statement whose
+///   outcome is not known is never reported as done, and may have been. The next call tries again: nothing has to be restarted.
+/// - **Ending a whole platform** reads every session there is, and may take two minutes.
+/// - **TLS** is used when the URL says `sslmode=require`, and then the server's certificate and name are checked.
+/// - **Connections.** Twelve at most. Poolers that give every transaction another connection are not supported.
+///
+/// It brings threads of its own, so it can be used from any executor: callers come from executors that end before the store does, and
+/// a connection must not end with the executor that happened to open it.
+pub struct PostgresStore {
+    shared: Arc<Shared>,
+    runtime: Option<Runtime>,
+}
+
+struct Shared {
+    link: Arc<Link>,
+    touches: Arc<Touches>,
+    endings: Arc<Batches<End, Endings>>,
+    findings: Arc<Batches<Find, Findings>>,
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").finish_non_exhaustive()
+    }
+}
+
+impl PostgresStore {
+    /// Connects, and brings the tables to this program's version. Of hubs that start at once, one changes them and the others
+    /// wait. Blocks until it is done.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or its tables are newer than this program or cannot be changed.
+    pub fn connect(url: &str) -> Result<Self, ConnectFault> {
+        Self::start(url, Tables::Changed)
+    }
+
+    /// Connects to tables that are ready, and changes none. Blocks until it is done.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or its tables are not of this program's version.
+    pub fn connect_unchanged(url: &str) -> Result<Self, ConnectFault> {
+        Self::start(url, Tables::AsTheyAre)
+    }
+
+    fn start(url: &str, tables: Tables) -> Result<Self, ConnectFault> {
+        let link = Arc::new(Link::new(url)?);
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("store-postgres").enable_all().build();
+        let runtime = runtime.map_err(ConnectFault::Threads)?;
+        let touches = Arc::new(Touches::default());
+        let store = Self {
+            shared: Arc::new(Shared {
+                endings: Batches::new(Arc::new(Endings { link: link.clone(), touches: touches.clone() }), ENDING.0, ENDING.1),
+                findings: Batches::new(Arc::new(Findings::new(link.clone())), FINDING.0, FINDING.1),
+                link,
+                touches,
+            }),
+            runtime: Some(runtime),
+        };
+        // The caller may be inside an executor of its own, which must not be entered twice: a plain channel brings the answer.
+        let (done, outcome) = mpsc::sync_channel(1);
+        let shared = store.shared.clone();
+        store.runtime().spawn(async move {
+            let _ = done.send(tables.prepare(&shared.link).await);
+            loop {
+                tokio::time::sleep(TOUCHING).await;
+                shared.touches.flush(&shared.link).await;
+            }
+        });
+        outcome.recv().unwrap_or_else(|_| Err(ConnectFault::NoAnswer { reason: "its thread has ended".to_owned() }))?;
+        Ok(store)
+    }
+
+    #[expect(clippy::expect_used, reason = "it is there until the store is dropped")]
+    fn runtime(&self) -> &tokio::runtime::Handle {
+        self.runtime.as_ref().expect("not dropped").handle()
+    }
+
+    /// Carries out one statement on the store's own threads, whoever waits for it and however long.
+    async fn rows(&self, statement: impl Into<Cow<'static, str>>, params: Params) -> Result<Vec<Row>, StoreUnavailable> {
+        let (link, statement) = (self.shared.link.clone(), statement.into());
+        let rows = self.runtime().spawn(async move { link.rows(&statement, &params).await });
+        Ok(rows.await.map_err(|_| StoreUnavailable)??)
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Waiting for its threads is not allowed where the caller is inside an executor.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Tables {
+    AsTheyAre,
+    Changed,
+}
+
+impl Tables {
+    async fn prepare(self, link: &Link) -> Result<(), ConnectFault> {
+        let client = link.connection().await?;
+        match self {
+            Self::AsTheyAre => schema::check(&client).await,
+            Self::Changed => schema::migrate(&client).await,
+        }
+    }
+}
+
+/// A limit as the database takes it, with room for one more.
+fn rows_of(limit: usize) -> i64 {
+    i64::try_from(limit).map_or(i64::MAX - 1, |limit| limit.min(i64::MAX - 1))
+}
+
+/// A page out of one item more than it has room for, if there are that many.
+fn page<T, C>(mut items: Vec<T>, limit: usize, id: impl Fn(&T) -> C) -> Page<T, C> {
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(id);
+    Page { items, next }
+}
+
+#[async_trait]
+impl SessionStore for PostgresStore {
+    async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, StoreUnavailable> {
+        let ends = row::millis(session.ends_by(session.seen));
+        let digests: Vec<Vec<u8>> = session.credentials.iter().map(|credential| credential.digest.as_bytes().to_vec()).collect();
+        let expiries: Vec<i64> = session.credentials.iter().map(|credential| row::millis(credential.expires)).collect();
+        let dues: Vec<bool> = session.credentials.iter().map(|credential| credential.csrf_due).collect();
+        let params = params![
+            row::uuid(session.id.as_bytes()),
+            row::text(session.platform.as_str()),
+            row::text(&session.subject.realm),
+            row::text(&session.subject.name),
+            row::subject_key(&session.subject),
+            session.person.as_ref().map(|person| row::text(person.as_str())),
+            session.person.as_ref().map(row::person_key),
+            session.client.as_ref().map(|client| row::text(client.as_str())),
+            session.sign_on.map(|id| row::uuid(id.as_bytes())),
+            session.administrator,
+            session.csrf.map(|digest| digest.as_bytes().to_vec()),
+            row::millis(session.opened),
+            row::millis(session.seen),
+            session.idle_timeout.map(row::span),
+            row::millis(session.expires),
+            ends,
+            session.device.address,
+            session.device.user_agent.as_deref().map(row::text),
+            session.sealed.map(|sealed| sealed.as_bytes().to_vec()),
+            digests,
+            expiries,
+            dues,
+            joins,
+            row::millis(now),
+        ];
+        let verdict = self.rows(statements::OPEN, params).await?;
+        match verdict.first().map(|row| row.try_get(0)).transpose().map_err(Failure::from)? {
+            Some(0) => Ok(Opened::Opened),
+            Some(1) => Ok(Opened::CredentialEnded),
+            Some(2) => Ok(Opened::SignOnEnded),
+            Some(i32::MIN..=-1 | 3..) | None => Err(StoreUnavailable),
+        }
+    }
+
+    async fn find(&self, credential: &CredentialDigest, now: Timestamp) -> Result<Found, StoreUnavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.findings.push(Find { credential: *credential, now, reply }, self.runtime())?;
+        answer.await.map_err(|_| StoreUnavailable)
+    }
+
+    async fn attach(
+        &self,
+        session: SessionId,
+        credential: Credential,
+        sealed: Option<Sealed>,
+        now: Timestamp,
+    ) -> Result<bool, StoreUnavailable> {
+        let params = params![
+            row::uuid(session.as_bytes()),
+            credential.digest.as_bytes().to_vec(),
+            row::millis(credential.expires),
+            credential.csrf_due,
+            sealed.map(|sealed| sealed.as_bytes().to_vec()),
+            row::millis(now),
+        ];
+        Ok(!self.rows(statements::ATTACH, params).await?.is_empty())
+    }
+
+    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreUnavailable> {
+        self.shared.touches.note(session, now);
+        Ok(())
+    }
+
+    async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.endings.push(End { order, reply }, self.runtime())?;
+        answer.await.map_err(|_| StoreUnavailable)
+    }
+
+    async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {
+        let statement = "INSERT INTO logout_once (key, value, expires) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING RETURNING 1";
+        Ok(!self.rows(statement, params![key.as_bytes().to_vec(), value, row::millis(expires)]).await?.is_empty())
+    }
+
+    async fn take_once(&self, key: &CredentialDigest, now: Timestamp) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        let statement = "DELETE FROM logout_once WHERE key = $1 RETURNING value, expires";
+        let rows = self.rows(statement, params![key.as_bytes().to_vec()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let expires = row::instant(row.try_get(1).map_err(Failure::from)?);
+        let value = row.try_get(0).map_err(Failure::from)?;
+        Ok((expires > now).then_some(value))
+    }
+
+    async fn sessions(
+        &self,
+        filter: &SessionFilter,
+        after: Option<SessionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page<Session, SessionId>, StoreUnavailable> {
+        // What is not asked for is left out of the statement, so that an index can serve the rest.
+        let mut condition = String::from("s.ends > $1");
+        let mut params = params![row::millis(now), rows_of(limit) + 1];
+        let mut require = |columns: &str, value: Box<dyn tokio_postgres::types::ToSql + Send + Sync>| {
+            params.push(value);
+            condition.push_str(&format!(" AND {columns} ${}", params.len()));
+        };
+        if let Some(after) = after {
+            require("s.id >", Box::new(row::uuid(after.as_bytes())));
+        }
+        if let Some(person) = &filter.person {
+            require("s.person_key =", Box::new(row::person_key(person)));
+            require("s.person =", Box::new(row::text(person.as_str())));
+        }
+        if let Some(subject) = &filter.subject {
+            require("s.subject_key =", Box::new(row::subject_key(subject)));
+            require("s.realm =", Box::new(row::text(&subject.realm)));
+            require("s.name =", Box::new(row::text(&subject.name)));
+        }
+        if let Some(platform) = &filter.platform {
+            require("s.platform =", Box::new(row::text(platform.as_str())));
+        }
+        let statement = format!("SELECT {} FROM logout_sessions s WHERE {condition} ORDER BY s.id LIMIT $2", row::SESSION);
+        let rows = self.rows(statement, params).await?;
+        let items = rows.iter().map(|found| row::session(found, 0)).collect::<Result<Vec<_>, _>>()?;
+        Ok(page(items, limit, |session| session.id))
+    }
+
+    async fn receipt(&self, id: ReceiptId) -> Result<Option<Receipt>, StoreUnavailable> {
+        let statement = format!("SELECT {} FROM logout_receipts WHERE id = $1", row::RECEIPT);
+        let rows = self.rows(statement, params![row::uuid(id.as_bytes())]).await?;
+        Ok(rows.first().map(row::receipt).transpose()?)
+    }
+
+    async fn receipts(&self, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable> {
+        let statement = format!("SELECT {} FROM logout_receipts WHERE id < $1 ORDER BY id DESC LIMIT $2", row::RECEIPT);
+        let before = before.map_or(uuid::Uuid::max(), |id| row::uuid(id.as_bytes()));
+        let rows = self.rows(statement, params![before, rows_of(limit) + 1]).await?;
+        let items = rows.iter().map(row::receipt).collect::<Result<Vec<_>, _>>()?;
+        Ok(page(items, limit, |receipt| receipt.id))
+    }
+
+    async fn sweep(
+        &self,
+        from: Option<Vec<u8>>,
+        limit: usize,
+        now: Timestamp,
+        receipts_until: Timestamp,
+    ) -> Result<Swept, StoreUnavailable> {
+        sweep::step(self, from, limit, now, receipts_until).await
+    }
+
+    async fn agree(&self, name: &str, candidate: Vec<u8>) -> Result<Vec<u8>, StoreUnavailable> {
+        let rows = self.rows(statements::AGREE, params![row::text(name), candidate]).await?;
+        Ok(rows.first().ok_or(StoreUnavailable)?.try_get(0).map_err(Failure::from)?)
+    }
+
+    async fn health(&self) -> Result<(), StoreUnavailable> {
+        // A standby answers too, but cannot write.
+        let rows = self.rows("SHOW transaction_read_only", params![]).await?;
+        let read_only: &str = rows.first().ok_or(StoreUnavailable)?.try_get(0).map_err(Failure::from)?;
+        if read_only == "off" { Ok(()) } else { Err(StoreUnavailable) }
+    }
+}
