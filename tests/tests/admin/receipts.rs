@@ -180,3 +180,18 @@ fn a_receipt_can_be_had_as_a_token_that_the_published_keys_prove() {
         assert_eq!((answer.json()["id"].as_str(), answer.header("vary")), (Some(id.as_str()), Some("Accept")), "{accept}");
     }
 }
+
+#[test]
+fn a_receipt_is_forgotten_when_its_configured_time_is_over() {
+    let settings = "[single_logout]\nwait = \"0ms\"\n[receipts]\nretention = \"1h\"\n[sessions]\nsweep_interval = \"20ms\"\n";
+    let upstream = ScriptedUpstream::start([], signed_out());
+    let hub = TestHub::with_platforms(&format!("{settings}{}", platform("portal", "hcl-dx", &upstream.base(), ""))).unwrap();
+    let session = text(&register(&hub, "alice", "canary")["id"]);
+    let id = text(&admin(&hub, Request::new("DELETE", &format!("/api/sessions/{session}"))).json()["receipt"]);
+    let status = |what: &str| admin(&hub, Request::get(&format!("/api/receipts/{id}{what}"))).status;
+    assert_eq!(status("?wait=30s"), 200);
+    hub.advance(Duration::from_secs(59 * 60));
+    assert_eq!((status(""), status(".jwt")), (200, 200));
+    hub.advance(Duration::from_secs(2 * 60));
+    wait_until("the receipt is forgotten", || status("") == 404 && status(".jwt") == 404);
+}

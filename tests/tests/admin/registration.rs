@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use logout_core::ports::Clock as _;
 use logout_core::testing::ManualClock;
 use logout_tests::http::Request;
@@ -64,6 +65,22 @@ fn without_a_person_the_platform_s_rule_says_who_it_is_and_without_an_expiry_its
     assert_eq!(listed(&hub, "").len(), 1);
     hub.advance(Duration::from_secs(1));
     assert_eq!(listed(&hub, "").len(), 0);
+}
+
+#[test]
+fn a_platform_may_have_the_person_said_by_a_claim_of_a_token_that_its_key_has_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let key_file = folder.path().join("key");
+    std::fs::write(&key_file, "a secret of thirty-two bytes or more").unwrap();
+    let rule = format!("from = \"claim\", claim = \"email\", lowercase = true, algorithm = \"HS256\", key_file = {key_file:?}");
+    let hub = TestHub::with_platforms(&platform("shop", "wix", &nobody(), &format!("person = {{ {rule} }}"))).unwrap();
+    let claims = json!({ "email": "Alice@Corp.example", "exp": 4_102_444_800_u64 });
+    for (key, person) in [("a secret of thirty-two bytes or more", json!("alice@corp.example")), ("somebody else's secret", json!(null))] {
+        let key = EncodingKey::from_secret(key.as_bytes());
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();
+        let answer = post(&hub, &json!({ "platform": "shop", "subject": "alice", "bearer": token }));
+        assert_eq!((answer.status, &answer.json()["person"]), (201, &person), "{}", answer.text());
+    }
 }
 
 #[test]
