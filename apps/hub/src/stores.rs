@@ -11,6 +11,8 @@ use crate::config::StoreUrl;
 pub(crate) const COMPILED: &[&str] = &[
     #[cfg(feature = "store-fjall")]
     "fjall",
+    #[cfg(feature = "store-postgres")]
+    "postgres",
     #[cfg(feature = "store-redis")]
     "redis",
 ];
@@ -34,6 +36,11 @@ pub(crate) fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreFault> {
         #[cfg(feature = "store-fjall")]
         StoreUrl::Fjall(path) => {
             let store = logout_store::FjallStore::open(path).map_err(|problem| fault(problem.to_string()))?;
+            Ok(Arc::new(store))
+        }
+        #[cfg(feature = "store-postgres")]
+        StoreUrl::Postgres(url) => {
+            let store = logout_store::PostgresStore::connect(url.reveal()).map_err(|problem| fault(problem.to_string()))?;
             Ok(Arc::new(store))
         }
         #[cfg(feature = "store-redis")]
