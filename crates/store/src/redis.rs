@@ -29,7 +29,9 @@
 
 mod address;
 mod bucket;
+mod housekeeping;
 mod link;
+mod listing;
 mod outbox;
 mod places;
 mod record;

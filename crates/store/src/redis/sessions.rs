@@ -1,21 +1,20 @@
 //! Sessions over all buckets: what lies where, and what one step in one bucket cannot do.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, Sealed};
-use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
+use logout_core::receipt::EndedSession;
 use logout_core::session::{Session, SessionId};
-use logout_core::store::{EndOrder, EndTarget, Found, Opened, Page, SessionFilter, Swept};
+use logout_core::store::{EndOrder, EndTarget, Found, Opened};
 use logout_core::time::Timestamp;
 use redis::Value;
 
-use super::bucket::{Range, array, beyond, bytes, id_of, millis, number};
+use super::bucket::{array, bytes, id_of, millis, number};
 use super::link::Fault;
 use super::places::{Places, life};
-use super::record::{self, Fate, Row};
+use super::record;
 use super::script;
 
 /// How much longer than its own life the key of a credential, a tombstone or a one-time value is kept. The server counts from
@@ -25,8 +24,6 @@ const MARGIN: Duration = Duration::from_secs(60 * 60);
 const SESSION_MARGIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How many sessions one step of a walk over all of them looks at.
 const WALK_STEP: usize = 2_000;
-/// How many records are read at once, at most.
-const CHUNK: usize = 500;
 
 impl Places {
     pub(super) async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, Fault> {
@@ -222,238 +219,11 @@ impl Places {
         Ok((expires > now.max(self.forgotten())).then(|| value.to_vec()))
     }
 
-    pub(super) async fn sessions(
-        &self,
-        filter: &SessionFilter,
-        after: Option<SessionId>,
-        limit: usize,
-        now: Timestamp,
-    ) -> Result<Page<Session, SessionId>, Fault> {
-        let (index, places) = match filter {
-            SessionFilter { person: Some(person), .. } => ([b"p:", person.as_str().as_bytes()].concat(), vec![self.of_person(person)]),
-            SessionFilter { platform: Some(platform), subject: Some(subject), .. } => {
-                let key = record::subject_key(platform, subject);
-                ([b"u:".as_slice(), &key].concat(), self.hinted(&self.subject_hint(platform, subject)).await?)
-            }
-            _ => (b"S".to_vec(), self.all()),
-        };
-        let mut items = Vec::new();
-        for place in places {
-            let mut here = 0;
-            let keep = |id, record: &[u8]| {
-                if record.is_empty() {
-                    return Ok(ControlFlow::Continue(()));
-                }
-                let session = record::read_session(SessionId::from_bytes(id), record)?;
-                if !session.is_expired(now) && filter.matches(&session) {
-                    items.push(session);
-                    here += 1;
-                }
-                Ok(if here > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-            };
-            self.walk(place, index.clone(), "s:", after.map(|id| *id.as_bytes()), keep).await?;
-        }
-        items.sort_by_key(|session| session.id);
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next = items.last().filter(|_| more).map(|session| session.id);
-        Ok(Page { items, next })
-    }
-
-    /// Shows `each` record of an index to somebody until they have seen enough.
-    pub(super) async fn walk(
-        &self,
-        place: u16,
-        index: Vec<u8>,
-        records: &'static str,
-        after: Option<[u8; 16]>,
-        mut each: impl FnMut([u8; 16], &[u8]) -> Result<ControlFlow<()>, Fault>,
-    ) -> Result<(), Fault> {
-        let mut range = Range { index, from: beyond(after.as_ref(), "-"), until: b"+".to_vec(), newest_first: false, records };
-        loop {
-            let found = self.bucket(place).page(&range, CHUNK).await?;
-            for (id, record) in &found.items {
-                if each(*id, record)?.is_break() {
-                    return Ok(());
-                }
-            }
-            match found.items.last() {
-                Some((last, _)) if found.more => range.from = beyond(Some(last), "-"),
-                _ => return Ok(()),
-            }
-        }
-    }
-
-    pub(super) async fn receipt(&self, id: ReceiptId) -> Result<Option<Receipt>, Fault> {
-        let mut whole: Option<Receipt> = None;
-        let name = &[b"r:", id.as_bytes().as_slice()].concat();
-        for part in self.everywhere(|bucket| async move { bucket.record(name).await }).await?.into_iter().flatten() {
-            merge(&mut whole, record::read_receipt(id, &part)?);
-        }
-        Ok(whole)
-    }
-
-    pub(super) async fn receipts(&self, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, Fault> {
-        let range = &Range {
-            index: b"R".to_vec(),
-            from: b"-".to_vec(),
-            until: beyond(before.as_ref().map(ReceiptId::as_bytes), "+"),
-            newest_first: true,
-            records: "r:",
-        };
-        let mut found: BTreeMap<ReceiptId, Option<Receipt>> = BTreeMap::new();
-        let count = limit.saturating_add(1).min(1 << 20);
-        for records in self.everywhere(|bucket| async move { bucket.page(range, count).await }).await? {
-            for (id, part) in records.items.into_iter().filter(|(_, part)| !part.is_empty()) {
-                let id = ReceiptId::from_bytes(id);
-                merge(found.entry(id).or_default(), record::read_receipt(id, &part)?);
-            }
-        }
-        let more = found.len() > limit;
-        let items: Vec<_> = found.into_values().rev().flatten().take(limit).collect();
-        let next = items.last().filter(|_| more).map(|receipt| receipt.id);
-        Ok(Page { items, next })
-    }
-
-    pub(super) async fn sweep(
-        &self,
-        from: Option<Vec<u8>>,
-        limit: usize,
-        now: Timestamp,
-        receipts_until: Timestamp,
-    ) -> Result<Swept, Fault> {
-        self.forget_until(now);
-        let mut cursor = from.as_deref().and_then(Cursor::read).unwrap_or_default();
-        let mut swept = Swept::default();
-        let mut left = limit.max(1);
-        while left > 0 && cursor.place < self.count() {
-            let step = left.min(CHUNK);
-            let bucket = self.bucket(cursor.place);
-            let (index, until, records): (&[u8], _, _) = match cursor.phase {
-                Phase::Receipts => (b"R", beyond(Some(ReceiptId::first_at(receipts_until).as_bytes()), "+"), "r:"),
-                Phase::Deliveries => (b"D", b"+".to_vec(), "d:"),
-                Phase::Sessions => (b"S", b"+".to_vec(), "s:"),
-            };
-            let range = Range { index: index.to_vec(), from: beyond(cursor.after.as_ref(), "-"), until, newest_first: false, records };
-            let found = bucket.page(&range, step).await?;
-            let mut gone: Vec<&[u8]> = Vec::new();
-            for (id, record) in &found.items {
-                match cursor.phase {
-                    Phase::Receipts => gone.push(id),
-                    Phase::Deliveries | Phase::Sessions if record.is_empty() => gone.push(id),
-                    Phase::Deliveries => {
-                        let mut row = Row::read(SessionId::from_bytes(*id), record)?;
-                        match row.fate(now, receipts_until) {
-                            Fate::Keep => {}
-                            // Somebody who changed it in between has a reason; the next walk looks again.
-                            Fate::Forget => drop(bucket.forget(&row, record).await?),
-                            Fate::Unseal => {
-                                row.delivery.sealed = None;
-                                bucket.change(&row, record, None, None).await?;
-                            }
-                        }
-                    }
-                    Phase::Sessions => {
-                        let session = record::read_session(SessionId::from_bytes(*id), record)?;
-                        if session.is_expired(now) {
-                            swept.expired.push(session.id);
-                        }
-                    }
-                }
-            }
-            if !gone.is_empty() {
-                let mut arguments = vec![index, records.as_bytes()];
-                arguments.append(&mut gone);
-                match cursor.phase {
-                    Phase::Sessions => bucket.write(&script::UNLIST, &arguments[2..]).await?,
-                    Phase::Deliveries | Phase::Receipts => bucket.write(&script::FORGET, &arguments).await?,
-                };
-            }
-            left -= found.items.len().min(left);
-            cursor.advance(found.items.last().map(|(id, _)| *id).filter(|_| found.more));
-        }
-        swept.next = (cursor.place < self.count()).then(|| cursor.to_bytes());
-        Ok(swept)
-    }
-
     pub(super) async fn agree(&self, name: &str, candidate: Vec<u8>) -> Result<Vec<u8>, Fault> {
         bytes(self.bucket(0).write(&script::AGREE, &[name.as_bytes(), &candidate]).await?)
     }
 
     pub(super) async fn health(&self) -> Result<(), Fault> {
         self.everywhere(|bucket| async move { bucket.probe().await }).await.map(drop)
-    }
-}
-
-/// What several buckets know of one receipt.
-fn merge(whole: &mut Option<Receipt>, mut part: Receipt) {
-    match whole {
-        Some(whole) => whole.sessions.append(&mut part.sessions),
-        None => *whole = Some(part),
-    }
-}
-
-/// Where housekeeping goes on.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-struct Cursor {
-    place: u16,
-    phase: Phase,
-    after: Option<[u8; 16]>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum Phase {
-    #[default]
-    Receipts,
-    Deliveries,
-    Sessions,
-}
-
-impl Cursor {
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (head, after) = bytes.split_first_chunk::<3>()?;
-        let phase = [Phase::Receipts, Phase::Deliveries, Phase::Sessions].into_iter().find(|phase| *phase as u8 == head[2])?;
-        let after = if after.is_empty() { None } else { Some(after.try_into().ok()?) };
-        Some(Self { place: u16::from_be_bytes([head[0], head[1]]), phase, after })
-    }
-
-    fn to_bytes(self) -> Vec<u8> {
-        let mut bytes = self.place.to_be_bytes().to_vec();
-        bytes.push(self.phase as u8);
-        bytes.extend_from_slice(self.after.as_ref().map_or(&[], <[u8; 16]>::as_slice));
-        bytes
-    }
-
-    /// Behind `last`, or, where that was the end of an index, at the next one.
-    fn advance(&mut self, last: Option<[u8; 16]>) {
-        self.after = last;
-        if last.is_none() {
-            self.phase = match self.phase {
-                Phase::Receipts => Phase::Deliveries,
-                Phase::Deliveries => Phase::Sessions,
-                Phase::Sessions => {
-                    self.place += 1;
-                    Phase::Receipts
-                }
-            };
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_comes_back_as_it_was_given_out_and_reads_nothing_else() {
-        for phase in [Phase::Receipts, Phase::Deliveries, Phase::Sessions] {
-            for after in [None, Some([7; 16])] {
-                let cursor = Cursor { place: 300, phase, after };
-                assert_eq!(Cursor::read(&cursor.to_bytes()), Some(cursor));
-            }
-        }
-        for strange in [&[][..], &[0, 0], &[0, 0, 9], &[0, 0, 1, 5]] {
-            assert_eq!(Cursor::read(strange), None);
-        }
     }
 }

@@ -95,7 +95,7 @@ fn main() -> ExitCode {
     let server = Server::start(&["--appendonly", "no"]);
     SHARED.set(server.url()).expect("set once");
     // Held until the tests are over. Six more processes are worth starting only for tests that are asked for.
-    let _cluster = trials.iter().any(|trial| is_asked_for(&arguments, trial)).then(cluster::start);
+    let _cluster = trials.iter().any(|trial| is_asked_for(&arguments, trial)).then(cluster::start_shared);
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
