@@ -3,8 +3,6 @@
 //! `Cookie` and `Authorization` are the caller's own, so the proxy shows its token in a header of its own. Whatever is not a
 //! clear yes makes a proxy deny: that holds for 401, 403 and 503 alike.
 
-use std::borrow::Cow;
-
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use logout_core::check::Checked;
@@ -14,7 +12,8 @@ use super::guard::{AdminGuard, CHECK_TOKEN};
 use super::problem::Problem;
 use super::{AdminState, figures};
 
-const ORIGINAL_URI: &str = "x-original-uri";
+/// Headers in which proxies say what was asked for, where they cannot put it into the address: nginx and ingresses; Traefik.
+const ORIGINAL_URIS: [&str; 2] = ["x-original-uri", "x-forwarded-uri"];
 
 pub(super) async fn check(
     request: HttpRequest,
@@ -27,7 +26,13 @@ pub(super) async fn check(
     let name = request.match_info().get("platform").unwrap_or_default();
     let known = state.platform(name).ok_or(Problem::NOT_FOUND)?;
     let platform = known.sessions.platform();
-    let checked = known.sessions.check(&*known.adapter, &presented(&request, &platform.prefix)).await;
+    let mut checked = Ok(Checked::Passes);
+    for path in original_paths(&request) {
+        checked = known.sessions.check(&*known.adapter, &presented(&request, path, &platform.prefix)).await;
+        if checked != Ok(Checked::Passes) {
+            break;
+        }
+    }
     figures::checked(&platform.name, checked);
     match checked? {
         Checked::Passes => Ok(HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish()),
@@ -36,18 +41,24 @@ pub(super) async fn check(
 }
 
 /// The request that the proxy asks about, without its body.
-fn presented(request: &HttpRequest, prefix: &str) -> Request {
-    let path = original_path(request);
-    let below = path.strip_prefix(prefix).filter(|below| below.starts_with('/')).unwrap_or(&path);
+fn presented(request: &HttpRequest, path: &str, prefix: &str) -> Request {
+    let below = path.strip_prefix(prefix).filter(|below| below.starts_with('/')).unwrap_or(path);
     let headers = request.headers().iter().filter(|(name, _)| name.as_str() != CHECK_TOKEN);
     headers.fold(Request::new(Method::of(request.method().as_str()), below), |request, (name, value)| {
         request.with_header(name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()))
     })
 }
 
-/// The path that was asked for at the proxy, as it was sent: behind the platform's name, or in a header of the proxy's.
-fn original_path(request: &HttpRequest) -> Cow<'_, str> {
-    let behind_name = request.uri().path().strip_prefix("/check/").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
-    let told = request.headers().get(ORIGINAL_URI).and_then(|value| value.to_str().ok()).and_then(|uri| uri.split('?').next());
-    Cow::Borrowed(behind_name.or(told).unwrap_or("/"))
+/// The path that was asked for at the proxy, as it was sent: behind the platform's name, or in a header. Which of several headers
+/// is the proxy's and which came from the client is not known here, so all count.
+fn original_paths(request: &HttpRequest) -> Vec<&str> {
+    if let Some(behind_name) = request.uri().path().strip_prefix("/check/").and_then(|rest| rest.find('/').map(|at| &rest[at..])) {
+        return vec![behind_name];
+    }
+    let told = ORIGINAL_URIS.iter().flat_map(|name| request.headers().get_all(*name)).filter_map(|value| value.to_str().ok());
+    let mut paths: Vec<&str> = told.filter_map(|uri| uri.split('?').next()).collect();
+    if paths.is_empty() {
+        paths.push("/");
+    }
+    paths
 }
