@@ -179,12 +179,15 @@ impl Options {
     }
 }
 
-/// A client of the one server, or of whichever the sentinels say is the master now.
-pub(super) async fn client_of(servers: &Servers) -> redis::RedisResult<Client> {
+/// A client of the one server, or of whichever the sentinels say is the master now. Each `turn` asks another sentinel first,
+/// so that one which is gone without a trace costs one attempt and not all of them.
+pub(super) async fn client_of(servers: &Servers, turn: usize) -> redis::RedisResult<Client> {
     match servers {
         Servers::One(server) => Client::open((**server).clone()),
         Servers::Sentinels { sentinels, master, settings, tls } => {
-            let addresses: Vec<ConnectionAddr> = sentinels.iter().map(|node| node.addr().clone()).collect();
+            let mut addresses: Vec<ConnectionAddr> = sentinels.iter().map(|node| node.addr().clone()).collect();
+            let first = turn % addresses.len();
+            addresses.rotate_left(first);
             let mut builder =
                 SentinelClientBuilder::new(addresses, master, SentinelServerType::Master)?.set_client_to_redis_db(settings.db());
             if let Some(username) = settings.username() {

@@ -71,6 +71,7 @@ struct Lane {
     current: RwLock<(u64, Option<Connection>)>,
     /// Held while a connection is made; when that failed last.
     connecting: tokio::sync::Mutex<Option<(Instant, RedisError)>>,
+    attempts: AtomicUsize,
 }
 
 #[derive(Clone)]
@@ -88,6 +89,7 @@ impl Link {
             patience,
             current: RwLock::new((0, None)),
             connecting: tokio::sync::Mutex::new(None),
+            attempts: AtomicUsize::new(0),
         };
         let count = if acknowledged.is_wanted() { WAITING_LANES } else { 1 };
         Self { lanes: (0..count).map(|_| lane()).collect(), turn: AtomicUsize::new(0), acknowledged, down: AtomicBool::new(false) }
@@ -233,11 +235,49 @@ impl Lane {
             return client.get_async_connection().await.map(Connection::Cluster);
         }
         let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECTING)).set_response_timeout(Some(self.patience));
-        client_of(&self.servers).await?.get_multiplexed_async_connection_with_config(&config).await.map(Connection::One)
+        client_of(&self.servers, self.attempts.fetch_add(1, Ordering::Relaxed))
+            .await?
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+            .map(Connection::One)
     }
 }
 
 /// Whether the server says that it is not the master any more.
 fn is_no_master(kind: Option<ServerErrorKind>) -> bool {
     matches!(kind, Some(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_a_fault_repeats_nothing_that_a_server_repeated() {
+        let faults = [
+            RedisError::from((ErrorKind::AuthenticationFailed, "refused", "canary".to_owned())),
+            RedisError::from((ErrorKind::Server(ServerErrorKind::ResponseError), "unknown command", "with args canary".to_owned())),
+            RedisError::from((ErrorKind::Extension, "strange", "canary".to_owned())),
+        ];
+        for fault in faults {
+            let told = Fault::Redis(fault).to_string();
+            assert!(!told.is_empty() && !told.contains("canary"), "{told}");
+        }
+    }
+
+    /// Somebody listens there, who never says anything.
+    #[test]
+    fn callers_that_wait_for_the_same_attempt_fail_with_it() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let link = Link::new(&Address::parse(&format!("redis://{}", silent.local_addr().unwrap())).unwrap());
+        let begun = std::time::Instant::now();
+        runtime.block_on(async {
+            let asks = (0..200).map(|_| link.send(redis::cmd("PING"), b"x", false));
+            for answer in futures_util::future::join_all(asks).await {
+                assert!(matches!(answer, Err(Fault::Redis(_))), "{answer:?}");
+            }
+        });
+        assert!(begun.elapsed() < 3 * CONNECTING);
+    }
 }

@@ -149,6 +149,13 @@ impl Places {
         self.link.send(command, key, true).await.map(drop)
     }
 
+    /// Points where nothing pointed yet; whether that was so.
+    pub(super) async fn point_first(&self, key: &[u8], place: u16, life: &[u8]) -> Result<bool, Fault> {
+        let mut command = redis::cmd("SET");
+        command.arg(key).arg(place).arg("NX").arg("PX").arg(life);
+        Ok(!matches!(self.link.send(command, key, true).await?, Value::Nil))
+    }
+
     /// The buckets that a hint names, in order.
     pub(super) async fn hinted(&self, key: &[u8]) -> Result<Vec<u16>, Fault> {
         if !self.are_many() {

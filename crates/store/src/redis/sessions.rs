@@ -125,14 +125,18 @@ impl Places {
     ) -> Result<bool, Fault> {
         let Some(place) = self.of_id(session).await? else { return Ok(false) };
         let life = life(credential.expires, now, MARGIN);
-        if self.are_many() {
-            self.point(&self.credential_pointer(&credential.digest), place, &life).await?;
-        }
+        let pointer = self.credential_pointer(&credential.digest);
+        let pointed = !self.are_many() || self.point_first(&pointer, place, &life).await?;
         let flag: &[u8] = if sealed.is_some() { b"1" } else { b"0" };
         let sealed = sealed.as_ref().map_or(&[][..], Sealed::as_bytes);
         let credential = record::credential(&credential);
         let arguments: [&[u8]; 6] = [session.as_bytes(), &millis(now), &credential, &life, flag, sealed];
-        Ok(number(Some(self.bucket(place).write(&script::ATTACH, &arguments).await?))? == 1)
+        let attached = number(Some(self.bucket(place).write(&script::ATTACH, &arguments).await?))? == 1;
+        if attached && !pointed {
+            // Only now: what was refused must not take a credential away from the session that has it.
+            self.point(&pointer, place, &life).await?;
+        }
+        Ok(attached)
     }
 
     pub(super) async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), Fault> {
