@@ -98,6 +98,9 @@ CREATE TABLE logout_agreed (
 -- A function, because each of its statements sees what was committed before it began: sessions are locked first, so that
 -- whoever opens another one under the same login has either finished, and is seen by the second statement, or waits and
 -- finds the login ended. One statement alone would miss the former.
+--
+-- OFFSET 0 keeps each list on the outside of its loop: an empty one then costs nothing, where a planner that knows nothing of
+-- their lengths may well read all sessions first.
 CREATE FUNCTION logout_end_1(
     receipts uuid[], ats bigint[], reasons text[], asked text[], reaches text[],
     one_of int[], one uuid[],
@@ -119,13 +122,20 @@ BEGIN
         WHERE s.id IN (
             SELECT unnest(one)
             UNION SELECT unnest(expired)
-            UNION SELECT p.id FROM unnest(sign_on_ids) t(sign_on) JOIN logout_sessions p ON p.sign_on = t.sign_on
-            UNION SELECT p.id FROM unnest(person_keys, person_names) t(key, person)
-                JOIN logout_sessions p ON p.person_key = t.key AND p.person = t.person
+            UNION SELECT p.id FROM unnest(sign_on_ids) t(sign_on) CROSS JOIN LATERAL (
+                SELECT s.id FROM logout_sessions s WHERE s.sign_on = t.sign_on OFFSET 0
+            ) p
+            UNION SELECT p.id FROM unnest(person_keys, person_names) t(key, person) CROSS JOIN LATERAL (
+                SELECT s.id FROM logout_sessions s WHERE s.person_key = t.key AND s.person = t.person OFFSET 0
+            ) p
             UNION SELECT p.id FROM unnest(subject_keys, subject_platforms, subject_realms, subject_names) t(key, platform, realm, name)
-                JOIN logout_sessions p
-                ON p.subject_key = t.key AND p.platform = t.platform AND p.realm = t.realm AND p.name = t.name
-            UNION SELECT p.id FROM unnest(platform_names) t(platform) JOIN logout_sessions p ON p.platform = t.platform
+            CROSS JOIN LATERAL (
+                SELECT s.id FROM logout_sessions s
+                WHERE s.subject_key = t.key AND s.platform = t.platform AND s.realm = t.realm AND s.name = t.name OFFSET 0
+            ) p
+            UNION SELECT p.id FROM unnest(platform_names) t(platform) CROSS JOIN LATERAL (
+                SELECT s.id FROM logout_sessions s WHERE s.platform = t.platform OFFSET 0
+            ) p
         )
         ORDER BY s.id
         FOR UPDATE OF s;
@@ -134,18 +144,28 @@ BEGIN
     WITH meant AS (
         SELECT t.ord, t.id FROM unnest(one_of, one) t(ord, id)
         UNION ALL
-        SELECT t.ord, p.id FROM unnest(expired_of, expired) t(ord, id) JOIN logout_sessions p ON p.id = t.id AND p.ends <= ats[t.ord]
+        SELECT t.ord, p.id FROM unnest(expired_of, expired) t(ord, id) CROSS JOIN LATERAL (
+            SELECT s.id FROM logout_sessions s WHERE s.id = t.id AND s.ends <= ats[t.ord] OFFSET 0
+        ) p
         UNION ALL
-        SELECT t.ord, p.id FROM unnest(sign_on_of, sign_on_ids) t(ord, sign_on) JOIN logout_sessions p ON p.sign_on = t.sign_on
+        SELECT t.ord, p.id FROM unnest(sign_on_of, sign_on_ids) t(ord, sign_on) CROSS JOIN LATERAL (
+            SELECT s.id FROM logout_sessions s WHERE s.sign_on = t.sign_on OFFSET 0
+        ) p
         UNION ALL
-        SELECT t.ord, p.id FROM unnest(person_of, person_keys, person_names) t(ord, key, person)
-            JOIN logout_sessions p ON p.person_key = t.key AND p.person = t.person
+        SELECT t.ord, p.id FROM unnest(person_of, person_keys, person_names) t(ord, key, person) CROSS JOIN LATERAL (
+            SELECT s.id FROM logout_sessions s WHERE s.person_key = t.key AND s.person = t.person OFFSET 0
+        ) p
         UNION ALL
         SELECT t.ord, p.id
         FROM unnest(subject_of, subject_keys, subject_platforms, subject_realms, subject_names) t(ord, key, platform, realm, name)
-            JOIN logout_sessions p ON p.subject_key = t.key AND p.platform = t.platform AND p.realm = t.realm AND p.name = t.name
+        CROSS JOIN LATERAL (
+            SELECT s.id FROM logout_sessions s
+            WHERE s.subject_key = t.key AND s.platform = t.platform AND s.realm = t.realm AND s.name = t.name OFFSET 0
+        ) p
         UNION ALL
-        SELECT t.ord, p.id FROM unnest(platform_of, platform_names) t(ord, platform) JOIN logout_sessions p ON p.platform = t.platform
+        SELECT t.ord, p.id FROM unnest(platform_of, platform_names) t(ord, platform) CROSS JOIN LATERAL (
+            SELECT s.id FROM logout_sessions s WHERE s.platform = t.platform OFFSET 0
+        ) p
     ), credited AS MATERIALIZED (
         SELECT DISTINCT ON (m.id) m.id, m.ord FROM meant m ORDER BY m.id, m.ord
     ), ended AS (
