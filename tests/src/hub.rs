@@ -92,6 +92,23 @@ impl TestHub {
         Self::with_server(&certificate.server_line(), tables)
     }
 
+    /// A hub with these platform tables on a store that others share. The first to start makes what they have to agree on.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub fn on_store(url: &str, tables: &str) -> Result<Self, String> {
+        Self::with_server("", &format!("[store]\nurl = \"{url}\"\n{tables}"))
+    }
+
+    /// Takes over the key that `other` seals with, and starts anew.
+    ///
+    /// # Panics
+    /// When the key cannot be copied, or the hub does not start.
+    pub fn share_seal_of(&mut self, other: &Self) {
+        std::fs::copy(other.folder().join("seal.key"), self.folder().join("seal.key")).expect("the key is copied");
+        self.restart().expect("the hub starts again");
+    }
+
     fn with_server(server: &str, tables: &str) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|fault| fault.to_string())?;
         let head = "[admin]\nlisten = \"127.0.0.1:0\"\n\

@@ -30,6 +30,10 @@ pub enum Need {
     Nginx,
     /// Node.js with the packages of `tests/clients`.
     Node,
+    /// PostgreSQL's server programs.
+    Postgres,
+    /// redis-server.
+    Redis,
     /// A small disk to fill: the right to mount one.
     SmallDisk,
     /// strace, and the right to trace.
@@ -37,7 +41,8 @@ pub enum Need {
 }
 
 impl Need {
-    const ALL: [Self; 6] = [Self::Chromium, Self::Curl, Self::Nginx, Self::Node, Self::SmallDisk, Self::Strace];
+    const ALL: [Self; 8] =
+        [Self::Chromium, Self::Curl, Self::Nginx, Self::Node, Self::Postgres, Self::Redis, Self::SmallDisk, Self::Strace];
 
     /// Its name in `LOGOUT_HUB_REQUIRE`.
     pub fn name(self) -> &'static str {
@@ -46,6 +51,8 @@ impl Need {
             Self::Curl => "curl",
             Self::Nginx => "nginx",
             Self::Node => "node",
+            Self::Postgres => "postgres",
+            Self::Redis => "redis",
             Self::SmallDisk => "small-disk",
             Self::Strace => "strace",
         }
@@ -58,18 +65,29 @@ impl Need {
             Self::Curl => &["curl"],
             Self::Nginx => &["nginx"],
             Self::Node => &["node"],
+            // Debian keeps them out of the path; whoever starts one knows where.
+            Self::Postgres => &[],
+            Self::Redis => &["redis-server"],
             Self::SmallDisk => &["mount", "umount"],
             Self::Strace => &["strace"],
         };
         let absent = programs.iter().find(|program| process::find(program).is_none());
         let reason = absent.map(|program| format!("{program} is not installed"));
         reason.or_else(|| match self {
-            Self::Chromium | Self::Curl | Self::Nginx => None,
+            Self::Chromium | Self::Curl | Self::Nginx | Self::Redis => None,
+            Self::Postgres => postgres_missing(),
             Self::Node => packages_missing(&clients()),
             Self::SmallDisk => SmallDisk::mount().err(),
             Self::Strace => not_traceable(),
         })
     }
+}
+
+/// Why there is no PostgreSQL server to start; `None` when there is one.
+fn postgres_missing() -> Option<String> {
+    let in_debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let there = process::find("initdb").is_some() || in_debian.into_iter().any(|version| version.path().join("bin/initdb").is_file());
+    (!there).then(|| "initdb of PostgreSQL is not installed".to_owned())
 }
 
 /// Why programs may not be traced here; `None` when they may.
