@@ -48,6 +48,9 @@ const FINDING: (usize, usize) = (2, 256);
 /// How late a touch may be written.
 const TOUCHING: Duration = Duration::from_secs(1);
 
+/// How long it may take to change the tables, or to wait for another hub that does.
+const PREPARING: Duration = Duration::from_secs(1_800);
+
 /// The database cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -153,7 +156,8 @@ impl PostgresStore {
         let (done, outcome) = mpsc::sync_channel(1);
         let shared = store.shared.clone();
         store.runtime().spawn(async move {
-            let _ = done.send(tables.prepare(&shared.link).await);
+            let late = || Err(ConnectFault::NoAnswer { reason: "no answer in time".to_owned() });
+            let _ = done.send(tokio::time::timeout(PREPARING, tables.prepare(&shared.link)).await.unwrap_or_else(|_| late()));
             loop {
                 tokio::time::sleep(TOUCHING).await;
                 shared.touches.flush(&shared.link).await;

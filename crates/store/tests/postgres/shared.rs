@@ -17,6 +17,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
         ("what_one_hub_opens_another_knows_and_what_one_ends_is_dead_at_the_other", what_one_hub_opens_another_knows),
         ("of_orders_of_two_hubs_for_one_session_exactly_one_is_credited", exactly_one_hub_is_credited),
         ("wide_and_narrow_orders_of_two_hubs_do_not_wait_for_each_other_in_a_circle", no_circles),
+        ("joining_a_login_at_one_hub_while_another_ends_the_person_leaves_nothing_alive", joining_while_the_person_ends),
         ("hubs_that_start_at_once_make_the_tables_once", tables_are_made_once),
         ("tables_of_another_version_are_refused", other_versions_are_refused),
         ("a_url_that_is_not_understood_is_not_repeated", urls_are_not_repeated),
@@ -104,6 +105,33 @@ fn no_circles() {
         assert_eq!(ended, 60);
         // The server notices a circle after a second, and not before.
         assert!(began.elapsed() < Duration::from_secs(1), "round {round} took {:?}", began.elapsed());
+    }
+}
+
+fn joining_while_the_person_ends() {
+    let (one, other) = two_hubs();
+    for round in 0..40 {
+        let first = session(round * 10);
+        let joining: Vec<_> =
+            (1..7).map(|number| Session { sign_on: first.sign_on, ..session_of(round * 10 + number, round * 10) }).collect();
+        assert_eq!(block_on(one.open(first.clone(), false, NOW)), Ok(Opened::Opened));
+        let start = Barrier::new(7);
+        std::thread::scope(|scope| {
+            let (start, one, other) = (&start, &one, &other);
+            for session in &joining {
+                scope.spawn(move || {
+                    start.wait();
+                    block_on(one.open(session.clone(), true, NOW)).expect("the store answers");
+                });
+            }
+            start.wait();
+            let person = first.person.clone().expect("has one");
+            let ended = block_on(other.end(order(round, EndTarget::Person(person)))).expect("the store answers");
+            assert!(!ended.is_empty());
+        });
+        let filter = SessionFilter { person: first.person.clone(), ..SessionFilter::default() };
+        let page = block_on(one.sessions(&filter, None, 10, NOW)).expect("the store answers");
+        assert!(page.items.is_empty(), "round {round}: {} are alive", page.items.len());
     }
 }
 
