@@ -61,7 +61,7 @@ use places::Places;
 ///   cluster that holds for everything of one person, and for one subject that no person is known of. An order that
 ///   concerns several is carried out bucket by bucket: when it fails halfway, what has ended so far has ended, and the receipt of
 ///   that id lists it. A sign-on that several persons share is joined, and ended, bucket by bucket too. Ending a platform takes steps
-///   of 2,000 sessions everywhere.
+///   of 1,000 sessions everywhere.
 /// - **Durability.** As the server is configured: what it has answered but not yet synced or replicated is lost with it. The
 ///   URL can make writes wait: `?wait_replicas=1&wait_ms=500`, or `?wait_aof=1` (servers from 7.2). Too few acknowledgements are
 ///   [`StoreUnavailable`]; the order may have been carried out.

@@ -23,7 +23,7 @@ const MARGIN: Duration = Duration::from_secs(60 * 60);
 /// How much longer a session's: housekeeping must still find it, so that its end has a receipt and its upstream is told.
 const SESSION_MARGIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How many sessions one step of a walk over all of them looks at.
-const WALK_STEP: usize = 2_000;
+const WALK_STEP: usize = 1_000;
 
 impl Places {
     pub(super) async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, Fault> {

@@ -65,8 +65,9 @@ if walks then
 end
 local entries = {}
 -- The same order once more, because its answer got lost: what it ended then is what it ended.
-local before = redis.call('GET', receipt_key)
-if before and from == '' then
+-- Not in later steps of a walk, whose receipt may be long.
+local before = from == '' and redis.call('GET', receipt_key)
+if before then
     local _, length = struct.unpack('>BI4', before)
     local position = 6 + length
     while position <= #before do
@@ -107,7 +108,7 @@ for _, s in ipairs(order) do
     written[#written + 1] = struct.pack('>I4c0', #entry, entry)
 end
 if #written > 0 then
-    if before then
+    if redis.call('EXISTS', receipt_key) == 1 then
         redis.call('APPEND', receipt_key, table.concat(written))
     else
         redis.call('SET', receipt_key, head .. table.concat(written))
