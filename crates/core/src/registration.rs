@@ -1,5 +1,7 @@
 //! Sessions that the hub did not open: what is known of them when they are registered.
 
+use std::time::Duration;
+
 use crate::authority::SessionAuthority;
 use crate::credential::{Credential, CredentialDigest, SecretDigest};
 use crate::provider::UpstreamLogout;
@@ -7,6 +9,12 @@ use crate::session::{Device, Person, Session, SessionId, Subject};
 use crate::store::{Found, Opened, StoreUnavailable};
 use crate::time::Timestamp;
 use crate::upstream::{Presentable, UpstreamSession};
+
+/// What a claim on a credential is kept under while its session is being opened.
+const CLAIM: &str = "registration";
+
+/// For how long; what is claimed and never opened can be registered again after that.
+const CLAIMED: Duration = Duration::from_secs(10);
 
 /// A session at an upstream.
 #[derive(Clone, Debug)]
@@ -27,6 +35,9 @@ pub struct Registration {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistrationFault {
+    /// Somebody else is registering it at this moment.
+    #[error("it is being registered by somebody else")]
+    Busy,
     /// One of its credentials has been ended here; what ended stays so.
     #[error("the credential has been signed out")]
     Ended,
@@ -75,6 +86,7 @@ impl SessionAuthority {
             }
             return self.renew(provider, before, &registration.session, registration.expires).await?.ok_or(RegistrationFault::Ended);
         }
+        self.claim(&credentials, now).await?;
         self.describe(&mut session, &registration.session, &credentials);
         session.person = registration.person.or_else(|| self.person_behind(&session.subject, &registration.session));
         let id = session.id;
@@ -82,6 +94,19 @@ impl SessionAuthority {
             Opened::CredentialEnded => Err(RegistrationFault::Ended),
             Opened::Opened | Opened::SignOnEnded => Ok(id),
         }
+    }
+
+    /// Of those who register the same credential at once, lets one go on: looking it up and opening its session are two steps.
+    async fn claim(&self, credentials: &[Presentable], now: Timestamp) -> Result<(), RegistrationFault> {
+        for presentable in credentials {
+            let name = format!("{} {}", presentable.purpose, presentable.secret.reveal());
+            let claimed = self.put_once(self.digest(CLAIM, &name), Vec::new(), now.plus(CLAIMED)).await?;
+            // Whoever was first has opened it by now, is about to, or has just signed it out.
+            if !claimed {
+                return Err(RegistrationFault::Busy);
+            }
+        }
+        Ok(())
     }
 
     /// Gives the session that `before` was a credential of what its upstream knows it by from now on, besides what is not

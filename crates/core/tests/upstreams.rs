@@ -231,6 +231,29 @@ fn a_registered_session_is_found_by_its_credential_and_becomes_a_delivery_when_i
 }
 
 #[test]
+fn a_credential_that_many_register_at_once_becomes_one_session() {
+    let world = world();
+    let together = std::sync::Barrier::new(16);
+    let registered: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..16)
+            .map(|_| {
+                scope.spawn(|| {
+                    together.wait();
+                    block_on(world.sessions.register(&Simple, registration("alice", "same")))
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let page = block_on(world.store.sessions(&Default::default(), None, 99, world.sessions.now())).unwrap();
+    assert_eq!(page.items.len(), 1);
+    for outcome in registered {
+        assert!(outcome == Ok(page.items[0].id) || outcome == Err(RegistrationFault::Busy), "{outcome:?}");
+    }
+    assert_eq!(register(&world, "alice", "same"), page.items[0].id);
+}
+
+#[test]
 fn what_cannot_be_registered_is_refused_and_leaves_nothing() {
     let world = world();
     let fault = |registration| block_on(world.sessions.register(&Simple, registration)).unwrap_err();

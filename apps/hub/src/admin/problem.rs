@@ -26,6 +26,7 @@ impl Problem {
     pub(super) const BODY_TOO_LARGE: Self = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than is read");
     pub(super) const BODY_TOO_SLOW: Self = Self::new(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time");
     pub(super) const CHECK_TOKEN: Self = Self::new(StatusCode::FORBIDDEN, "The check token is missing or wrong");
+    pub(super) const BUSY: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, "The session is being registered by somebody else; ask again");
     pub(super) const ENDED: Self = Self::new(StatusCode::CONFLICT, "The credential has been signed out, and what ended stays so");
     pub(super) const MISDIRECTED: Self = Self::new(StatusCode::MISDIRECTED_REQUEST, "The Host is not this listener's");
     pub(super) const NOT_FOUND: Self = Self::new(StatusCode::NOT_FOUND, "There is nothing here");

@@ -130,6 +130,7 @@ pub(super) async fn register(state: web::Data<AdminState>, mut fields: Fields) -
     let session = registration.session.clone();
     let is_known = live(known, &session).await?.is_some();
     known.sessions.register(&*known.adapter, registration).await.map_err(|fault| match fault {
+        RegistrationFault::Busy => Problem::BUSY,
         RegistrationFault::Ended => Problem::ENDED,
         RegistrationFault::Expired => Problem::field("expires", "lies in the past"),
         RegistrationFault::NoCredential => Problem::field(credential_field, "has no credential that this platform knows"),
