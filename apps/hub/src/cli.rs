@@ -30,7 +30,7 @@ pub struct Cli {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve one stand-in of every vendor with sample accounts, without a configuration.
+    /// Serve a hub in front of a stand-in of every vendor, with sample accounts and without a configuration.
     Demo(DemoArgs),
     /// Serve the platforms of a configuration.
     Serve(ServeArgs),
@@ -38,6 +38,8 @@ pub enum Command {
     CheckConfig(ConfigArgs),
     /// Print the effective configuration, with defaults and the environment's overrides, secrets masked.
     PrintConfig(ConfigArgs),
+    /// Make the tables of the configured store, or bring them up to date.
+    Migrate(ConfigArgs),
     /// Read a password from standard input, or ask for it on a terminal, and print its argon2id hash.
     HashPassword,
     /// Live sessions of a running hub.
@@ -112,6 +114,20 @@ pub fn check_config<E: Display>(args: &ConfigArgs, compiled: &Compiled<'_>, buil
 /// error. `build` as for [`check_config`].
 pub fn print_config<E: Display>(args: &ConfigArgs, compiled: &Compiled<'_>, build: impl FnOnce(&Config) -> Result<(), E>) -> ExitCode {
     finish(checked(args, compiled, build).and_then(|config| config.to_toml().map_err(|error| error.to_string())))
+}
+
+/// `migrate`: status 0 and one line on standard output when the tables are ready, 2 when the configuration is wrong, 1 when
+/// `open` cannot make them so.
+pub fn migrate<E: Display>(args: &ConfigArgs, compiled: &Compiled<'_>, open: impl FnOnce(&Config) -> Result<(), E>) -> ExitCode {
+    let mut config = match args.load(compiled) {
+        Ok(config) => config,
+        Err(errors) => return finish(Err(errors.to_string())),
+    };
+    config.store.migrate = true;
+    match open(&config) {
+        Ok(()) => finish(Ok(format!("ok: {} is ready\n", config.store.url))),
+        Err(fault) => crate::serve::failed(1, &fault),
+    }
 }
 
 /// `hash-password`: status 0 and one argon2id string on standard output, or 2 and the reason on standard error. The

@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => cli::check_config(&args, &COMPILED, server::check),
         Command::PrintConfig(args) => cli::print_config(&args, &COMPILED, server::check),
+        Command::Migrate(args) => cli::migrate(&args, &COMPILED, server::open_store),
         Command::HashPassword => cli::hash_password(),
         Command::Sessions(args) => client::sessions(&args),
         Command::Receipts(args) => client::receipts(&args),

@@ -82,7 +82,7 @@ impl Hub {
         let check_token = admin_token(&config.admin.check_token_file).map_err(StartFault::AdminToken)?;
 
         let platforms = Platforms::set_up(&config, &public_url)?;
-        let store = options.store.map_or_else(|| stores::open(&config.store.url), Ok)?;
+        let store = options.store.map_or_else(|| stores::open(&config.store), Ok)?;
         let tokens = Arc::new(JwtTokens::load(&*store, &*options.clock).await?);
         let accounts = Arc::new(PasswordAccounts::new(config.accounts.iter().map(AccountConfig::to_account).collect())?);
         let secrets = ReceiptSecrets::load(&*store).await?;
@@ -197,6 +197,14 @@ fn public_url(config: &Config, address: SocketAddr) -> Result<Url, StartFault> {
     let scheme = scheme(config);
     let own = || Url::parse(&format!("{scheme}://{address}/")).map_err(|_| StartFault::PublicUrl(address));
     config.server.public_url.clone().map_or_else(own, Ok)
+}
+
+/// Opens the configured store and closes it again, which makes its tables ready.
+///
+/// # Errors
+/// The store cannot be opened.
+pub fn open_store(config: &Config) -> Result<(), StartFault> {
+    Ok(stores::open(&config.store).map(drop)?)
 }
 
 /// Whether a configuration that was read can be served: the vendors' own keys are right, and no two platforms overlap.

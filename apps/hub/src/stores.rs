@@ -5,7 +5,7 @@ use std::sync::Arc;
 use logout_core::outbox::Store;
 use logout_core::store::MemoryStore;
 
-use crate::config::StoreUrl;
+use crate::config::{StoreConfig, StoreUrl};
 
 /// The kinds of stores that this build opens, besides memory.
 pub(crate) const COMPILED: &[&str] = &[
@@ -29,9 +29,9 @@ pub struct StoreFault {
 ///
 /// # Errors
 /// The store cannot be opened, or is not compiled in.
-pub(crate) fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreFault> {
-    let fault = |problem: String| StoreFault { url: url.to_string(), problem };
-    match url {
+pub(crate) fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreFault> {
+    let fault = |problem: String| StoreFault { url: config.url.to_string(), problem };
+    match &config.url {
         StoreUrl::Memory => Ok(Arc::new(MemoryStore::new())),
         #[cfg(feature = "store-fjall")]
         StoreUrl::Fjall(path) => {
@@ -40,8 +40,9 @@ pub(crate) fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreFault> {
         }
         #[cfg(feature = "store-postgres")]
         StoreUrl::Postgres(url) => {
-            let store = logout_store::PostgresStore::connect(url.reveal()).map_err(|problem| fault(problem.to_string()))?;
-            Ok(Arc::new(store))
+            let connect =
+                if config.migrate { logout_store::PostgresStore::connect } else { logout_store::PostgresStore::connect_unchanged };
+            Ok(Arc::new(connect(url.reveal()).map_err(|problem| fault(problem.to_string()))?))
         }
         #[cfg(feature = "store-redis")]
         StoreUrl::Redis(url) => {

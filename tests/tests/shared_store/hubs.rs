@@ -133,3 +133,19 @@ pub(crate) fn while_the_engine_is_down_nothing_is_claimed_and_then_all_goes_on<E
         assert!(!session.is_alive(&other), "{}", session.vendor);
     }
 }
+
+pub(crate) fn migrated_by_command() {
+    let engine = <crate::postgres::Server as Engine>::start();
+    let by_hand = format!("migrate = false\n{}", stand_ins());
+    let refused = TestHub::on_store(&Engine::url(&engine), &by_hand).expect_err("there are no tables");
+    assert!(!refused.is_empty());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hub.toml"), format!("[store]\nurl = \"{}\"\nmigrate = false\n", Engine::url(&engine))).unwrap();
+    for _ in 0..2 {
+        let migrated = logout_tests::server::run(&["migrate", "--config", "hub.toml"], folder.path());
+        assert!(migrated.status.success() && migrated.stdout.starts_with(b"ok: "), "{}", migrated.stderr);
+    }
+    let hub = TestHub::on_store(&Engine::url(&engine), &by_hand).unwrap();
+    let session = alice(&hub, "assets");
+    assert!(session.is_alive(&hub));
+}

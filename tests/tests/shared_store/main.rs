@@ -82,5 +82,6 @@ fn main() -> ExitCode {
         two_hubs_tell_each_product_and_settle_once
         while_the_engine_is_down_nothing_is_claimed_and_then_all_goes_on
     }
+    run.test("postgres::tables_are_made_by_the_command_alone_where_that_is_wanted", &[Need::Postgres], hubs::migrated_by_command);
     run.finish()
 }

@@ -184,12 +184,12 @@ impl Reader {
                     let fault = Fault::NotCompiled { name: url.kind().to_owned(), feature: format!("store-{}", url.kind()) };
                     self.errors.push(self.document.error(span, fault));
                 }
-                StoreConfig { url }
+                StoreConfig { url, migrate: keys.migrate }
             }
             Err(fault) => {
                 let fault = Fault::Invalid { key: "store.url".to_owned(), reason: fault.to_string() };
                 self.errors.push(self.document.error(span, fault));
-                StoreConfig { url: StoreUrl::Memory }
+                StoreConfig { url: StoreUrl::Memory, migrate: keys.migrate }
             }
         }
     }

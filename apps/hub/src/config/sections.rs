@@ -204,8 +204,11 @@ pub struct RedirectsConfig {
 /// `[store]`: where sessions live.
 #[derive(Clone, Debug, Serialize)]
 pub struct StoreConfig {
-    /// `memory:`, `fjall:PATH`, `redis://…` (also `redis+sentinel://…`, `redis+cluster://…`) or `postgres://…`. Default: `fjall:hub-data`, below the configuration's folder.
+    /// `memory:`, `fjall:PATH`, `redis://…` (also `redis+sentinel://…`, `redis+cluster://…`) or `postgres://…`. Default:
+    /// `fjall:hub-data`, below the configuration's folder.
     pub url: StoreUrl,
+    /// Whether tables are made, and brought up to date, at the start; otherwise `logout-hub migrate` does it. Default: true.
+    pub migrate: bool,
 }
 
 /// `[store]` as it is written.
@@ -213,11 +216,12 @@ pub struct StoreConfig {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct StoreKeys {
     pub(super) url: String,
+    pub(super) migrate: bool,
 }
 
 impl Default for StoreKeys {
     fn default() -> Self {
-        Self { url: "fjall:hub-data".to_owned() }
+        Self { url: "fjall:hub-data".to_owned(), migrate: true }
     }
 }
 

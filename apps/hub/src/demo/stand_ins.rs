@@ -60,7 +60,7 @@ impl StandIns {
     pub(super) async fn start(seats: Vec<Seat>) -> Result<Self, StartFault> {
         let mut all = Vec::with_capacity(seats.len());
         for seat in seats {
-            let store = stores::open(&seat.config.store.url)?;
+            let store = stores::open(&seat.config.store)?;
             let mut stand_in = StandIn { address: seat.address, config: seat.config, store, running: None };
             stand_in.start(seat.listener).await?;
             all.push(stand_in);
