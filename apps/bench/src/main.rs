@@ -57,7 +57,7 @@ struct Plan {
     /// Connections that are kept busy at once.
     #[arg(long, value_delimiter = ',', default_value = "64,256")]
     connections: Vec<usize>,
-    /// Stores to measure.
+    /// Stores to measure: `memory`, `fjall`, or the URL of an empty PostgreSQL database or Redis server.
     #[arg(long, value_delimiter = ',', default_value = "memory,fjall")]
     stores: Vec<String>,
     /// Vendors to measure.

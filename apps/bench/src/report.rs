@@ -49,15 +49,17 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Fault> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     println!("{} turns of {} sign-outs each, {} worker(s); medians over the turns", plan.turns, plan.requests, plan.workers);
     println!(
-        "{:<11} {:<7} {:>5} | {:>9} {:>7} {:>7} {:>7} | {:>9} {:>7} {:>7} {:>7} | {:>6} {:>6}",
+        "{:<11} {:<8} {:>5} | {:>9} {:>7} {:>7} {:>7} | {:>9} {:>7} {:>7} {:>7} | {:>6} {:>6}",
         "vendor", "store", "conns", "bare/s", "p50 ms", "p99 ms", "cpu µs", "hub/s", "p50 ms", "p99 ms", "cpu µs", "rate", "p99"
     );
     for store in &plan.stores {
         for vendor in &plan.vendors {
             for connections in &plan.connections {
+                // Of a URL no more than its scheme: the rest may hold a password.
+                let name = store.split(':').next().unwrap_or_default();
                 let (bare, hub) = LocalSet::new().block_on(&runtime, measure(plan, vendor, store, *connections))?;
                 println!(
-                    "{vendor:<11} {store:<7} {connections:>5} | {:>9.0} {:>7.2} {:>7.2} {:>7.1} | {:>9.0} {:>7.2} {:>7.2} {:>7.1} | {:>6.2} {:>6.1}",
+                    "{vendor:<11} {name:<8} {connections:>5} | {:>9.0} {:>7.2} {:>7.2} {:>7.1} | {:>9.0} {:>7.2} {:>7.2} {:>7.1} | {:>6.2} {:>6.1}",
                     bare.rate(),
                     bare.millis(0.5),
                     bare.millis(0.99),
@@ -98,7 +100,8 @@ async fn measure(plan: &Plan, vendor: &str, store: &str, connections: usize) -> 
     }
     let live: usize = hub_server.ask("live")?.parse()?;
     if live != 0 {
-        return Err(format!("{vendor} on {store}: {live} of {sessions} sessions were not ended").into());
+        let name = store.split(':').next().unwrap_or_default();
+        return Err(format!("{vendor} on {name}: {live} of {sessions} sessions were not ended").into());
     }
     Ok((bare, hub))
 }

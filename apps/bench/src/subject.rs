@@ -85,7 +85,11 @@ impl Subject {
             "wix" => format!("vendor = \"wix\"\n[[platform.app]]\nclient_id = \"{CLIENT}\"\nredirect_domains = [\"app.example\"]\n"),
             other => format!("vendor = \"{other}\"\n"),
         };
-        let store = if self.store == "memory" { "memory:".to_owned() } else { format!("{}:store", self.store) };
+        let store = match self.store.as_str() {
+            "memory" => "memory:".to_owned(),
+            shared if shared.contains("://") => shared.to_owned(),
+            embedded => format!("{embedded}:store"),
+        };
         format!(
             "[server]\nlisten = \"127.0.0.1:0\"\nworkers = {}\n[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{store}\"\n\
              [sessions]\nsweep_interval = \"1h\"\n[[platform]]\nname = \"bench\"\n{vendor}",
