@@ -196,7 +196,7 @@ fn configuration() {
         format!("[[account]]\nname = \"x\"\npassword_hash = \"{WRONG_PASSWORD}\"\n"),
         format!("[[platform]]\nname = \"cms\"\nvendor = \"sitefinity\"\n[[platform.access_key]]\nkey = [\"{ACCESS_KEY}\"]\nusername = \"alice\"\n"),
         format!("[store]\nurl = \"postgres://hub:{WRONG_PASSWORD}@/\"\n"),
-        format!("[store]\nurl = \"redis://:{WRONG_PASSWORD}@h/\"\n"),
+        format!("[store]\nurl = \"redis://:{WRONG_PASSWORD}@/\"\n"),
     ]
     .iter()
     .enumerate()
@@ -207,5 +207,14 @@ fn configuration() {
             assert!(!ended.status.success(), "{number} is accepted");
             assert!(!ended.stderr.contains("canary") && !ended.stderr.is_empty(), "{}", ended.stderr);
         }
+    }
+    // Right as far as anybody can tell, but nobody listens there.
+    for scheme in ["postgres", "redis"] {
+        let url = format!("{scheme}://hub:{WRONG_PASSWORD}@127.0.0.1:1/0");
+        let listeners = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n";
+        std::fs::write(folder.path().join("hub.toml"), format!("{listeners}[store]\nurl = \"{url}\"\n")).unwrap();
+        let ended = server::run(&["serve", "--config", "hub.toml"], folder.path());
+        assert!(!ended.status.success(), "{scheme}");
+        assert!(!ended.stderr.contains("canary") && !ended.stderr.is_empty(), "{}", ended.stderr);
     }
 }
