@@ -1,15 +1,18 @@
 //! The one flow of a sign-out, and the sessions of a platform as its adapter sees them.
 
+mod first_sight;
+mod landing;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::credential::{Credential, CredentialDigest, Sealed};
 use crate::platform::Platform;
-use crate::ports::{Account, Accounts, Clock, Deliveries, FirstSight, NoDeliveries, Persons, ReceiptPages, Seal, Tokens, Told};
+use crate::ports::{Account, Accounts, Clock, Deliveries, NoDeliveries, Persons, ReceiptPages, Seal, Tokens};
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
-use crate::redirect::{ApprovedUrl, RedirectFault};
-use crate::session::{ClientId, Device, Person, Session, SessionId, Subject};
-use crate::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Refusal, SignOut, Target, Wanted};
+use crate::redirect::ApprovedUrl;
+use crate::session::{Device, Person, Session, SessionId, Subject};
+use crate::sign_out::{Absent, Choice, CsrfProof, Refusal, SignOut, Target};
 use crate::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, SessionStore, StoreUnavailable};
 use crate::time::Timestamp;
 use crate::upstream::UpstreamSession;
@@ -176,7 +179,7 @@ impl SessionAuthority {
         check_client(&asked, &callers)?;
         let names_other = self.check_right(&asked.target, &callers)?;
         check_csrf(asked.csrf, &callers)?;
-        let mut landing = landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &callers)?;
+        let mut landing = landing::landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &callers)?;
 
         let reach = asked.reach.max(self.platform.reach);
         let targets = self.targets(&asked.target, reach, &callers).await?;
@@ -202,61 +205,6 @@ impl SessionAuthority {
         log::debug!(platform = self.platform.name.as_str(), receipt:% = receipt, ended = ended.len(); "signed out");
         let landing = if ended.is_empty() { landing } else { self.receipt_page(&asked, receipt).or(landing) };
         Ok(SignedOut { receipt, ended, landing, caller_included: !names_other, reach })
-    }
-
-    /// Carries the sign-out of a session that the hub never saw to the upstream, and answers from what that says. Only when the
-    /// upstream cannot be reached is anything written: then the session is registered and ended like any other.
-    async fn sign_out_stranger(&self, asked: &SignOut, session: &UpstreamSession, at: Timestamp) -> Result<SignedOut, Refusal> {
-        check_client(asked, &[])?;
-        let landing = landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &[])?;
-        let receipt = ReceiptId::at(at);
-        let reach = asked.reach.max(self.platform.reach);
-        let done = |landing, ended| Ok(SignedOut { receipt, ended, landing, caller_included: true, reach });
-        match self.ports.deliveries.first_sight(&self.platform.name, session).await {
-            FirstSight::Confirmed { landing: wanted } => {
-                let told = wanted.filter(|_| matches!(asked.landing.wanted, Wanted::Nothing));
-                done(told.and_then(|wanted| approved(&asked.landing.policy, &wanted, None).ok()).or(landing), Vec::new())
-            }
-            FirstSight::NotSignedIn if asked.absent == Absent::Accept => done(landing, Vec::new()),
-            FirstSight::NotSignedIn => Err(Refusal::NotSignedIn),
-            FirstSight::Refused | FirstSight::Busy => Err(Refusal::Unavailable),
-            FirstSight::Unreachable => {
-                let mut stranger = self.new_session(Subject::new("", ""), None, Device::default());
-                let credentials = asked.credentials.iter().filter_map(|presented| presented.digest);
-                stranger.credentials =
-                    credentials.map(|digest| Credential { digest, expires: stranger.expires, csrf_due: false }).collect();
-                stranger.sealed = Some(self.seal(stranger.id, session));
-                let id = stranger.id;
-                if self.open(stranger, false).await? != Opened::Opened {
-                    return Err(Refusal::NotSignedIn);
-                }
-                let (platform, targets) = (Some(self.platform.name.clone()), vec![EndTarget::Session(id)]);
-                let order = EndOrder { receipt, at, reason: Reason::User, platform, reach, targets };
-                done(landing, self.ports.carry_out(order).await?)
-            }
-        }
-    }
-
-    /// Where the upstream of the platform that was asked would send the browser, when the request itself asks for nothing.
-    fn upstream_landing(&self, asked: &SignOut, told: &[Told], ended: &[EndedSession]) -> Option<ApprovedUrl> {
-        if !matches!(asked.landing.wanted, Wanted::Nothing) {
-            return None;
-        }
-        let own = |told: &&Told| ended.iter().any(|session| session.id == told.session && session.platform == self.platform.name);
-        let wanted = told.iter().filter(own).find_map(|told| told.landing.as_deref())?;
-        match approved(&asked.landing.policy, wanted, None) {
-            Ok(landing) => Some(landing),
-            Err(fault) => {
-                log::info!(platform = self.platform.name.as_str(), reason:? = fault; "the upstream's landing was refused");
-                None
-            }
-        }
-    }
-
-    /// The receipt's own page, for who asks for no other landing.
-    fn receipt_page(&self, asked: &SignOut, receipt: ReceiptId) -> Option<ApprovedUrl> {
-        let pages = self.ports.receipt_pages.as_ref().filter(|_| matches!(asked.landing.wanted, Wanted::Nothing))?;
-        pages.landing(receipt)
     }
 
     /// What `session` is sealed to at rest.
@@ -510,33 +458,4 @@ fn check_csrf(proof: CsrfProof, callers: &[Caller]) -> Result<(), Refusal> {
         }
     }
     Ok(())
-}
-
-fn landing(landing: &Landing, claimed: Option<&ClientId>, callers: &[Caller]) -> Result<Option<ApprovedUrl>, Refusal> {
-    let approved = match &landing.wanted {
-        Wanted::Nothing => return Ok(landing.default.clone()),
-        Wanted::Bad(fault) => Err(*fault),
-        Wanted::Address(address) => {
-            let client = claimed.or_else(|| callers.iter().find_map(|caller| caller.session.client.as_ref()));
-            approved(&landing.policy, address, client)
-        }
-    };
-    match approved {
-        Ok(address) => Ok(Some(address)),
-        Err(fault) if landing.refuse_bad => Err(Refusal::LandingRefused(fault)),
-        Err(fault) => {
-            log::info!(reason:? = fault; "a landing was refused, the default is taken");
-            Ok(landing.default.clone())
-        }
-    }
-}
-
-fn approved(policy: &LandingPolicy, address: &str, client: Option<&ClientId>) -> Result<ApprovedUrl, RedirectFault> {
-    match policy {
-        LandingPolicy::Platform(policy) => policy.approve(address),
-        LandingPolicy::ByClient(policies) => client
-            .and_then(|client| policies.get(client))
-            .ok_or(RedirectFault::ForeignOrigin)
-            .and_then(|policy| policy.approve_absolute(address)),
-    }
 }

@@ -8,6 +8,8 @@
 //!
 //! Every store passes the shared suite `logout_core::conformance`.
 
+#[cfg(any(feature = "fjall", feature = "redis"))]
+mod attempt;
 #[cfg(feature = "fjall")]
 mod embedded;
 #[cfg(feature = "postgres")]

@@ -1,16 +1,16 @@
 //! What lies on disk of a delivery.
 
 use logout_core::credential::Sealed;
-use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Verification};
+use logout_core::delivery::{Delivery, DeliveryState, Verification};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::ReceiptId;
 use logout_core::session::{SessionId, Subject};
 use logout_core::store::EndOrder;
 use logout_core::time::Timestamp;
-use logout_core::upstream::CarrierFault;
 use serde::{Deserialize, Serialize};
 
 use super::{RecordFault, SessionRecord, decode, encode};
+use crate::attempt::AttemptRecord;
 
 const DELIVERY: u8 = 1;
 const WHAT: &str = "delivery";
@@ -33,14 +33,6 @@ pub(in crate::embedded) struct DeliveryRecord<'a> {
     #[serde(borrow)]
     history: Vec<AttemptRecord<'a>>,
     verified: Option<&'a str>,
-}
-
-/// With neither a status nor a fault, nothing could be sent.
-#[derive(Debug, Deserialize, Serialize)]
-struct AttemptRecord<'a> {
-    at: u64,
-    status: Option<u16>,
-    fault: Option<&'a str>,
 }
 
 impl<'a> DeliveryRecord<'a> {
@@ -138,29 +130,11 @@ pub(in crate::embedded) enum Fate {
     Unseal,
 }
 
-impl AttemptRecord<'_> {
-    fn of(attempt: &Attempt) -> Self {
-        let (status, fault) = match attempt.answer {
-            AttemptAnswer::Fault(fault) => (None, Some(fault.as_str())),
-            AttemptAnswer::Status(status) => (Some(status), None),
-            AttemptAnswer::Unsealable => (None, None),
-        };
-        Self { at: attempt.at.as_millis(), status, fault }
-    }
-
-    fn to_attempt(&self) -> Option<Attempt> {
-        let answer = match (self.status, self.fault) {
-            (None, Some(word)) => AttemptAnswer::Fault(CarrierFault::parse(word)?),
-            (Some(status), None) => AttemptAnswer::Status(status),
-            (None, None) => AttemptAnswer::Unsealable,
-            (Some(_), Some(_)) => return None,
-        };
-        Some(Attempt { at: Timestamp::from_millis(self.at), answer })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use logout_core::delivery::{Attempt, AttemptAnswer};
+    use logout_core::upstream::CarrierFault;
+
     use super::*;
     use crate::embedded::record::tests::session;
     use logout_core::receipt::{Reach, Reason};

@@ -1,15 +1,15 @@
 //! What lies in the server of a delivery. `lua/end.lua` writes it first, `lua/lease.lua` counts its leases.
 
 use logout_core::credential::Sealed;
-use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Verification};
+use logout_core::delivery::{Delivery, DeliveryState, Verification};
 use logout_core::receipt::ReceiptId;
 use logout_core::session::SessionId;
 use logout_core::time::Timestamp;
-use logout_core::upstream::CarrierFault;
 use serde::{Deserialize, Serialize};
 
 use super::reader::Reader;
 use super::{RecordFault, exact, put_text, read_subject, subject_key};
+use crate::attempt::AttemptRecord;
 
 const DELIVERY: u8 = 1;
 const DAMAGED: RecordFault = RecordFault("delivery");
@@ -26,16 +26,8 @@ pub(in crate::redis) struct Row {
 struct Story<'a> {
     attempts: u32,
     #[serde(borrow)]
-    history: Vec<Tried<'a>>,
+    history: Vec<AttemptRecord<'a>>,
     verified: Option<&'a str>,
-}
-
-/// With neither a status nor a fault, nothing could be sent.
-#[derive(Debug, Deserialize, Serialize)]
-struct Tried<'a> {
-    at: u64,
-    status: Option<u16>,
-    fault: Option<&'a str>,
 }
 
 /// What housekeeping is to do with a delivery.
@@ -66,7 +58,7 @@ impl Row {
         put_text(&mut bytes, delivery.sealed.as_ref().map_or(&[], Sealed::as_bytes));
         let story = Story {
             attempts: delivery.attempts,
-            history: delivery.history.iter().map(Tried::of).collect(),
+            history: delivery.history.iter().map(AttemptRecord::of).collect(),
             verified: delivery.verified.map(Verification::as_str),
         };
         postcard::to_extend(&story, bytes).map_err(|_| DAMAGED)
@@ -101,7 +93,7 @@ impl Row {
                 due,
                 state,
                 attempts: story.attempts,
-                history: story.history.iter().map(Tried::to_attempt).collect::<Option<_>>().ok_or(DAMAGED)?,
+                history: story.history.iter().map(AttemptRecord::to_attempt).collect::<Option<_>>().ok_or(DAMAGED)?,
                 verified: story.verified.map(|word| Verification::parse(word).ok_or(DAMAGED)).transpose()?,
             },
         })
@@ -119,29 +111,11 @@ impl Row {
     }
 }
 
-impl Tried<'_> {
-    fn of(attempt: &Attempt) -> Self {
-        let (status, fault) = match attempt.answer {
-            AttemptAnswer::Fault(fault) => (None, Some(fault.as_str())),
-            AttemptAnswer::Status(status) => (Some(status), None),
-            AttemptAnswer::Unsealable => (None, None),
-        };
-        Self { at: attempt.at.as_millis(), status, fault }
-    }
-
-    fn to_attempt(&self) -> Option<Attempt> {
-        let answer = match (self.status, self.fault) {
-            (None, Some(word)) => AttemptAnswer::Fault(CarrierFault::parse(word)?),
-            (Some(status), None) => AttemptAnswer::Status(status),
-            (None, None) => AttemptAnswer::Unsealable,
-            (Some(_), Some(_)) => return None,
-        };
-        Some(Attempt { at: Timestamp::from_millis(self.at), answer })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use logout_core::delivery::{Attempt, AttemptAnswer};
+    use logout_core::upstream::CarrierFault;
+
     use super::*;
     use crate::redis::record::tests::full_session;
 

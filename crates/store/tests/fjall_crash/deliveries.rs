@@ -1,12 +1,7 @@
-//! `kill -9` while sessions are ended and their deliveries are settled: no delivery is lost, and none that was acknowledged as
-//! settled is made again.
-#![cfg(all(feature = "fjall", unix))]
-
-mod sessions;
+//! While sessions are ended and their deliveries are settled.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -17,9 +12,11 @@ use logout_core::outbox::{DeliveryFilter, Outbox as _};
 use logout_core::session::{Session, SessionId};
 use logout_core::store::{EndTarget, Opened, SessionStore as _};
 use logout_store::FjallStore;
-use sessions::{NOW, is_alive, order, session};
 
-const DIRECTORY: &str = "LOGOUT_STORE_OUTBOX_CRASH_DIRECTORY";
+use crate::sessions::{NOW, is_alive, order, session};
+use crate::{kill_amid, say};
+
+pub(crate) const WORK: &str = "deliveries";
 const COUNT: u32 = 8_000;
 /// Settlements, that is: enough to be in the middle of it, too few to be near the end.
 const ACKNOWLEDGED: usize = 600;
@@ -42,11 +39,8 @@ fn settlement_of(session: SessionId) -> Settlement {
     Settlement { attempt: Some(Attempt { at: NOW, answer: AttemptAnswer::Status(200) }), outcome: outcome_of(session) }
 }
 
-#[test]
-#[ignore = "the victim, run by the other test in a process of its own"]
-fn victim() {
-    let directory = std::env::var(DIRECTORY).expect("run by the other test");
-    let store = FjallStore::open(directory.as_ref()).unwrap();
+pub(crate) fn victim(directory: &Path) {
+    let store = FjallStore::open(directory).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..16 {
             let store = &store;
@@ -57,12 +51,10 @@ fn victim() {
             });
         }
     });
-    // One line, one system call: what the other process reads was acknowledged before.
-    let say = |word: &str, id: &str| std::io::stdout().lock().write_all(format!("\n{word} {id}\n").as_bytes()).unwrap();
     let next = AtomicU32::new(0);
     std::thread::scope(|scope| {
         for thread in 0..16 {
-            let (store, say, next) = (&store, &say, &next);
+            let (store, next) = (&store, &next);
             scope.spawn(move || {
                 if thread % 2 == 0 {
                     loop {
@@ -72,7 +64,7 @@ fn victim() {
                         }
                         let id = at_upstream(number).id;
                         assert_eq!(block_on(store.end(order(number, EndTarget::Session(id)))).unwrap().len(), 1);
-                        say("ended", &id.to_string());
+                        say("ended", id);
                     }
                 }
                 let mut settled = 0;
@@ -81,7 +73,7 @@ fn victim() {
                         let id = delivery.session;
                         assert_eq!(block_on(store.settle(id, lease, settlement_of(id))), Ok(true));
                         settled += 1;
-                        say("settled", &id.to_string());
+                        say("settled", id);
                     }
                 }
             });
@@ -104,34 +96,19 @@ fn all(store: &FjallStore) -> BTreeMap<SessionId, Delivery> {
     }
 }
 
-#[test]
-fn after_a_kill_no_delivery_is_lost_and_none_that_was_settled_comes_back() {
+pub(crate) fn after_a_kill_no_delivery_is_lost_and_none_that_was_settled_comes_back() {
     for round in 1..=3 {
         let directory = tempfile::tempdir().unwrap();
-        let mut victim = Command::new(std::env::current_exe().unwrap())
-            .args(["victim", "--exact", "--ignored", "--nocapture"])
-            .env(DIRECTORY, directory.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(victim.stdout.take().unwrap()).lines();
         let (mut ended, mut settled) = (BTreeSet::new(), BTreeSet::new());
-        let mut killed = false;
-        while let Some(Ok(line)) = lines.next() {
-            let Some((word, id)) = line.split_once(' ') else { continue };
-            let Some(id) = SessionId::parse(id) else { continue };
+        kill_amid(WORK, directory.path(), |word, id| {
+            let id = SessionId::parse(id).expect("an id");
             let _ = match word {
                 "ended" => ended.insert(id),
                 "settled" => settled.insert(id),
-                _ => continue,
+                other => panic!("nobody says {other}"),
             };
-            if !killed && settled.len() >= ACKNOWLEDGED * round {
-                victim.kill().unwrap();
-                killed = true;
-            }
-        }
-        assert!(killed, "the victim came to its end by itself: {:?}", victim.wait());
-        victim.wait().unwrap();
+            settled.len() >= ACKNOWLEDGED * round
+        });
 
         let store = FjallStore::open(directory.path()).unwrap();
         let found = all(&store);

@@ -1,20 +1,18 @@
-//! `kill -9` in the middle of many sign-outs: what was acknowledged stays ended, nothing else is lost, nothing is half done.
-#![cfg(all(feature = "fjall", unix))]
-
-mod sessions;
+//! In the middle of many sign-outs.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_executor::block_on;
 use logout_core::session::Session;
 use logout_core::store::{EndTarget, Opened, SessionStore as _};
 use logout_store::FjallStore;
-use sessions::{NOW, is_alive, order, session, session_of};
 
-const DIRECTORY: &str = "LOGOUT_STORE_CRASH_DIRECTORY";
+use crate::sessions::{NOW, is_alive, order, session, session_of};
+use crate::{kill_amid, say};
+
+pub(crate) const WORK: &str = "sign-outs";
 /// Ended one by one.
 const SINGLE: u32 = 6_000;
 /// Ended by person, this many at once.
@@ -35,11 +33,8 @@ fn opened_late(number: u32) -> Session {
     session(1_000_000 + number)
 }
 
-#[test]
-#[ignore = "the victim, run by the other test in a process of its own"]
-fn victim() {
-    let directory = std::env::var(DIRECTORY).expect("run by the other test");
-    let store = FjallStore::open(directory.as_ref()).unwrap();
+pub(crate) fn victim(directory: &Path) {
+    let store = FjallStore::open(directory).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..16 {
             let store = &store;
@@ -51,12 +46,10 @@ fn victim() {
             });
         }
     });
-    // One line, one system call: what the other process reads was acknowledged before.
-    let say = |word: &str, number: u32| std::io::stdout().lock().write_all(format!("\n{word} {number}\n").as_bytes()).unwrap();
     let (next_single, next_person, next_late) = (AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0));
     std::thread::scope(|scope| {
         for thread in 0..32 {
-            let (store, say) = (&store, &say);
+            let store = &store;
             let (next_single, next_person, next_late) = (&next_single, &next_person, &next_late);
             scope.spawn(move || {
                 loop {
@@ -90,35 +83,20 @@ fn victim() {
     });
 }
 
-#[test]
-fn what_was_acknowledged_before_a_kill_stays_ended_and_nothing_is_half_ended() {
+pub(crate) fn what_was_acknowledged_before_a_kill_stays_ended_and_nothing_is_half_ended() {
     for round in 0..3 {
         let directory = tempfile::tempdir().unwrap();
-        let mut victim = Command::new(std::env::current_exe().unwrap())
-            .args(["victim", "--exact", "--ignored", "--nocapture"])
-            .env(DIRECTORY, directory.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(victim.stdout.take().unwrap()).lines();
         let (mut singles, mut persons, mut opened) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        let mut killed = false;
-        while let Some(Ok(line)) = lines.next() {
-            let Some((word, number)) = line.split_once(' ') else { continue };
-            let Ok(number) = number.parse::<u32>() else { continue };
+        kill_amid(WORK, directory.path(), |word, number| {
+            let Ok(number) = number.parse::<u32>() else { return false };
             let _ = match word {
                 "single" => singles.insert(number),
                 "person" => persons.insert(number),
                 "opened" => opened.insert(number),
-                _ => continue,
+                other => panic!("nobody says {other}"),
             };
-            if !killed && singles.len() + persons.len() + opened.len() >= ACKNOWLEDGED * (round + 1) {
-                victim.kill().unwrap();
-                killed = true;
-            }
-        }
-        assert!(killed, "the victim came to its end by itself: {:?}", victim.wait());
-        victim.wait().unwrap();
+            singles.len() + persons.len() + opened.len() >= ACKNOWLEDGED * (round + 1)
+        });
 
         let store = FjallStore::open(directory.path()).unwrap();
         let has_receipt = |number| {

@@ -1,0 +1,47 @@
+//! The sign-out of a session that the hub never saw, at a platform whose upstream may know it.
+
+use super::landing::{approved, landing};
+use super::{SessionAuthority, SignedOut, check_client};
+use crate::credential::Credential;
+use crate::ports::FirstSight;
+use crate::receipt::{Reason, ReceiptId};
+use crate::session::{Device, Subject};
+use crate::sign_out::{Absent, Refusal, SignOut, Wanted};
+use crate::store::{EndOrder, EndTarget, Opened};
+use crate::time::Timestamp;
+use crate::upstream::UpstreamSession;
+
+impl SessionAuthority {
+    /// Carries the sign-out of a session that the hub never saw to the upstream, and answers from what that says. Only when the
+    /// upstream cannot be reached is anything written: then the session is registered and ended like any other.
+    pub(super) async fn sign_out_stranger(&self, asked: &SignOut, session: &UpstreamSession, at: Timestamp) -> Result<SignedOut, Refusal> {
+        check_client(asked, &[])?;
+        let landing = landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &[])?;
+        let receipt = ReceiptId::at(at);
+        let reach = asked.reach.max(self.platform.reach);
+        let done = |landing, ended| Ok(SignedOut { receipt, ended, landing, caller_included: true, reach });
+        match self.ports.deliveries.first_sight(&self.platform.name, session).await {
+            FirstSight::Confirmed { landing: wanted } => {
+                let told = wanted.filter(|_| matches!(asked.landing.wanted, Wanted::Nothing));
+                done(told.and_then(|wanted| approved(&asked.landing.policy, &wanted, None).ok()).or(landing), Vec::new())
+            }
+            FirstSight::NotSignedIn if asked.absent == Absent::Accept => done(landing, Vec::new()),
+            FirstSight::NotSignedIn => Err(Refusal::NotSignedIn),
+            FirstSight::Refused | FirstSight::Busy => Err(Refusal::Unavailable),
+            FirstSight::Unreachable => {
+                let mut stranger = self.new_session(Subject::new("", ""), None, Device::default());
+                let credentials = asked.credentials.iter().filter_map(|presented| presented.digest);
+                stranger.credentials =
+                    credentials.map(|digest| Credential { digest, expires: stranger.expires, csrf_due: false }).collect();
+                stranger.sealed = Some(self.seal(stranger.id, session));
+                let id = stranger.id;
+                if self.open(stranger, false).await? != Opened::Opened {
+                    return Err(Refusal::NotSignedIn);
+                }
+                let (platform, targets) = (Some(self.platform.name.clone()), vec![EndTarget::Session(id)]);
+                let order = EndOrder { receipt, at, reason: Reason::User, platform, reach, targets };
+                done(landing, self.ports.carry_out(order).await?)
+            }
+        }
+    }
+}
