@@ -78,7 +78,6 @@ impl Hub {
         let admin_address = admin.local_addr().map_err(StartFault::Serve)?;
         let public_url = public_url(&config, address)?;
         let token = admin_token(&config.admin.token_file).map_err(StartFault::AdminToken)?;
-
         let check_token = admin_token(&config.admin.check_token_file).map_err(StartFault::AdminToken)?;
 
         let platforms = Platforms::set_up(&config, &public_url)?;
@@ -167,15 +166,19 @@ impl Hub {
         self.housekeeping.abort();
         // Whoever waits for a receipt is answered at once.
         self.stopping.send_replace(true);
-        let stopped = self.servers.iter().map(|(handle, _)| handle.stop(true));
-        futures_util::future::join_all(stopped).await;
+        let stopped = futures_util::future::join_all(self.servers.iter().map(|(handle, _)| handle.stop(true)));
+        // At the same time, so that an upstream that hangs adds nothing to a request that is slow. What is not delivered by then stays
+        // in the outbox.
+        let carried = async {
+            if let Some(relay) = &self.relay {
+                relay.stop().await;
+            }
+        };
+        futures_util::future::join(stopped, carried).await;
         for (_, server) in self.servers {
             if let Ok(Err(fault)) = server.await {
                 log::error!(fault:%; "a listener failed");
             }
-        }
-        if let Some(relay) = self.relay {
-            relay.stop().await;
         }
     }
 }

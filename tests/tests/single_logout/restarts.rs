@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::time::Duration;
 
 use logout_tests::http::{Answer, Request};
 use logout_tests::server::Server;
@@ -19,6 +21,7 @@ const ROUNDS: usize = 100;
 const SIGN_OUTS: usize = 3;
 
 pub(crate) fn add(run: &mut Run) {
+    run.test("restarts::an_upstream_that_hangs_and_a_slow_request_together_do_not_keep_it_from_stopping", &[], stops_in_time);
     run.test("restarts::a_hundred_kills_lose_no_delivery_and_end_nobody_else_s_session", &[], killed_again_and_again);
 }
 
@@ -36,7 +39,7 @@ enum Moment {
 fn killed_again_and_again() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = ScriptedUpstream::start([], confirmed());
-    configure(folder.path(), &upstream.base());
+    configure(folder.path(), &upstream.base(), "1s");
     let mut receipts: HashMap<String, String> = HashMap::new();
     let mut bystanders = Vec::new();
     for round in 0..ROUNDS {
@@ -84,13 +87,40 @@ fn killed_again_and_again() {
     println!("{ROUNDS} kills: {} sign-outs, delivered {delivered} times", receipts.len());
 }
 
+/// Both are given their time at once, and what was not delivered is delivered after the next start.
+fn stops_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = ScriptedUpstream::start([], Behaviour::Hang);
+    configure(folder.path(), &upstream.base(), "1m");
+    let server = Server::serve(folder.path());
+    Admin::of(&server, folder.path()).register("token", "alice");
+    let receipt = sign_out(server.address(), "token").header("logout-receipt").unwrap().to_owned();
+    upstream.wait_for(1);
+    let mut slow = TcpStream::connect(server.address()).unwrap();
+    let head = "POST /dx/api/core/v1/auth/logout HTTP/1.1\r\nHost: hub\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+    slow.write_all(head.as_bytes()).unwrap();
+    // The server answers this line once it waits for the body: the request is in flight then, for sure.
+    slow.read_exact(&mut [0; 25]).unwrap();
+    server.signal("TERM");
+    assert!(server.wait(Duration::from_secs(10)).success());
+
+    upstream.now(confirmed());
+    let server = Server::serve(folder.path());
+    let admin = Admin::of(&server, folder.path());
+    wait_until("it is delivered", || {
+        admin.get(&format!("/api/receipts/{receipt}")).json()["sessions"][0]["delivery"]["state"] == "confirmed"
+    });
+}
+
 fn confirmed() -> Behaviour {
     Behaviour::answer("200 OK", "content-type: application/json\r\n", SIGNED_OUT)
 }
 
-fn configure(folder: &Path, upstream: &str) {
-    let head = "[server]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"fjall:sessions\"\n\
-                [single_logout]\nwait = \"0ms\"\nverify = false\nattempt_timeout = \"1s\"\nfirst_retry = \"10ms\"\nlast_retry = \"50ms\"\n";
+fn configure(folder: &Path, upstream: &str, attempt_timeout: &str) {
+    let head = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"fjall:sessions\"\n\
+                [single_logout]\nwait = \"0ms\"\nverify = false\nattempt_timeout = \"{attempt_timeout}\"\nfirst_retry = \"10ms\"\nlast_retry = \"50ms\"\n"
+    );
     fs::write(folder.join("hub.toml"), format!("{head}{}", platform("hcl-dx", upstream, "").replace("\"person\"", "\"session\""))).unwrap();
 }
 
