@@ -2,6 +2,7 @@
 
 mod first_sight;
 mod landing;
+mod one_visit;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use crate::platform::Platform;
 use crate::ports::{Account, Accounts, Clock, Deliveries, NoDeliveries, Persons, ReceiptPages, Seal, Tokens};
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use crate::redirect::ApprovedUrl;
-use crate::session::{Device, Person, Session, SessionId, Subject};
+use crate::session::{ClientId, Device, Person, Session, SessionId, Subject};
 use crate::sign_out::{Absent, Choice, CsrfProof, Refusal, SignOut, Target};
 use crate::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, SessionStore, StoreUnavailable};
 use crate::time::Timestamp;
@@ -172,6 +173,10 @@ impl SessionAuthority {
     /// The refusal; nothing has ended then, except that with [`Refusal::Unavailable`] it is unknown whether it has.
     pub async fn sign_out(&self, asked: SignOut) -> Result<SignedOut, Refusal> {
         let at = self.now();
+        let (receipt, reach) = (ReceiptId::at(at), asked.reach.max(self.platform.reach));
+        if let Some(done) = self.sign_out_in_one_visit(&asked, receipt, reach, at).await? {
+            return Ok(done);
+        }
         let callers = match self.callers(&asked, at).await? {
             Callers::Known(callers) => callers,
             Callers::Strangers(session) => return self.sign_out_stranger(&asked, session, at).await,
@@ -179,32 +184,47 @@ impl SessionAuthority {
         check_client(&asked, &callers)?;
         let names_other = self.check_right(&asked.target, &callers)?;
         check_csrf(asked.csrf, &callers)?;
-        let mut landing = landing::landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &callers)?;
+        let landing = landing::landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &callers)?;
 
-        let reach = asked.reach.max(self.platform.reach);
         let targets = self.targets(&asked.target, reach, &callers).await?;
-        let receipt = ReceiptId::at(at);
-        let ended = if targets.is_empty() {
-            Vec::new()
-        } else {
-            let reason = if names_other { Reason::Administrator } else { Reason::User };
-            let order = EndOrder { receipt, at, reason, platform: Some(self.platform.name.clone()), reach, targets };
-            let expectation = self.ports.deliveries.expect(receipt);
-            let ended = self.ports.carry_out(order).await?;
-            if let Some(expectation) = expectation.filter(|_| ended.iter().any(|session| session.upstream)) {
-                let told = expectation.told(&ended).await;
-                landing = self.upstream_landing(&asked, &told, &ended).or(landing);
-            }
-            ended
-        };
+        let reason = if names_other { Reason::Administrator } else { Reason::User };
+        let order = EndOrder { receipt, at, reason, platform: Some(self.platform.name.clone()), reach, targets };
+        let ended = if order.targets.is_empty() { Ended::default() } else { self.end(&asked, order).await? };
         // Several credentials may have found the same session alive and lost the race for it; a vendor that refuses an
         // absent session is told the truth of the store, not of the look-up before it.
-        if ended.is_empty() && asked.absent == Absent::Refuse && !names_other {
+        if ended.sessions.is_empty() && asked.absent == Absent::Refuse && !names_other {
             return Err(Refusal::NotSignedIn);
         }
+        Ok(self.signed_out(&asked, receipt, reach, ended, landing, !names_other))
+    }
+
+    /// Ends what is ordered, and waits for the upstreams concerned as long as that is configured to.
+    async fn end(&self, asked: &SignOut, order: EndOrder) -> Result<Ended, StoreUnavailable> {
+        // Before anything ends, so that no confirmation is missed.
+        let expectation = self.ports.deliveries.expect(order.receipt);
+        let sessions = self.ports.carry_out(order).await?;
+        let mut landing = None;
+        if let Some(expectation) = expectation.filter(|_| sessions.iter().any(|session| session.upstream)) {
+            let told = expectation.told(&sessions).await;
+            landing = self.upstream_landing(asked, &told, &sessions);
+        }
+        Ok(Ended { sessions, landing })
+    }
+
+    fn signed_out(
+        &self,
+        asked: &SignOut,
+        receipt: ReceiptId,
+        reach: Reach,
+        ended: Ended,
+        landing: Option<ApprovedUrl>,
+        caller_included: bool,
+    ) -> SignedOut {
+        let Ended { sessions: ended, landing: told } = ended;
         log::debug!(platform = self.platform.name.as_str(), receipt:% = receipt, ended = ended.len(); "signed out");
-        let landing = if ended.is_empty() { landing } else { self.receipt_page(&asked, receipt).or(landing) };
-        Ok(SignedOut { receipt, ended, landing, caller_included: !names_other, reach })
+        let landing = told.or(landing);
+        let landing = if ended.is_empty() { landing } else { self.receipt_page(asked, receipt).or(landing) };
+        SignedOut { receipt, ended, landing, caller_included, reach }
     }
 
     /// What `session` is sealed to at rest.
@@ -296,16 +316,7 @@ impl SessionAuthority {
             Target::Subject(subject) => caller.session.subject == *subject,
         };
         for Caller { session, .. } in callers.iter().filter(own) {
-            targets.push(EndTarget::Session(session.id));
-            if reach >= Reach::SignOn {
-                targets.extend(session.sign_on.map(EndTarget::SignOn));
-            }
-            if reach >= Reach::Subject {
-                targets.push(EndTarget::Subject(session.platform.clone(), session.subject.clone()));
-            }
-            if reach >= Reach::Person {
-                targets.extend(session.person.clone().map(EndTarget::Person));
-            }
+            targets.extend(EndTarget::of(session, reach));
         }
         if let Target::Subject(subject) = target {
             targets.push(EndTarget::Subject(self.platform.name.clone(), subject.clone()));
@@ -419,6 +430,14 @@ impl From<StoreUnavailable> for Refusal {
     }
 }
 
+/// What an order ended.
+#[derive(Default)]
+struct Ended {
+    sessions: Vec<EndedSession>,
+    /// Where the upstream of the platform that was asked would send the browser.
+    landing: Option<ApprovedUrl>,
+}
+
 /// Who asks.
 enum Callers<'a> {
     /// Those whose sessions are known here; possibly nobody.
@@ -444,18 +463,10 @@ fn check_client(asked: &SignOut, callers: &[Caller]) -> Result<(), Refusal> {
         Choice::All | Choice::FirstValid => callers,
         Choice::FirstAndProvenCookies | Choice::FirstAndSameSubject => &callers[..callers.len().min(1)],
     };
-    let foreign = bound.iter().any(|caller| caller.session.client.as_ref().is_some_and(|client| *client != claim.id));
-    if foreign { Err(Refusal::ClientMismatch) } else { Ok(()) }
+    let is_own = |caller: &Caller| claim.id.may_end(caller.session.client.as_ref().map(ClientId::as_str));
+    if bound.iter().all(is_own) { Ok(()) } else { Err(Refusal::ClientMismatch) }
 }
 
 fn check_csrf(proof: CsrfProof, callers: &[Caller]) -> Result<(), Refusal> {
-    let CsrfProof::Presented(token) = proof else { return Ok(()) };
-    for Caller { session, .. } in callers.iter().filter(|caller| caller.credential.csrf_due) {
-        match token {
-            None => return Err(Refusal::CsrfMissing),
-            Some(digest) if session.csrf.is_some_and(|due| due.matches(&digest)) => {}
-            Some(_) => return Err(Refusal::CsrfWrong),
-        }
-    }
-    Ok(())
+    callers.iter().try_for_each(|Caller { session, credential }| proof.check(session.csrf.as_ref(), credential.csrf_due))
 }

@@ -116,6 +116,14 @@ text_id! {
     ClientId
 }
 
+impl ClientId {
+    /// Whether this client may end a session that was opened for `client`: one of its own, or one that was opened for nobody in
+    /// particular.
+    pub(crate) fn may_end(&self, client: Option<&str>) -> bool {
+        client.is_none_or(|client| client == self.as_str())
+    }
+}
+
 /// Where a session was opened from, for the person to recognise it by.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Device {

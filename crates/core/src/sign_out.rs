@@ -55,12 +55,26 @@ pub enum Choice {
 }
 
 /// Whether the request proves that it was not forged by another site.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CsrfProof {
     /// This kind of request needs none.
     NotNeeded,
     /// The digest of the token it carries, if it carries one; whether one is due is a property of the credential.
     Presented(Option<SecretDigest>),
+}
+
+impl CsrfProof {
+    /// Whether it suffices for a session with this CSRF secret, presented by a credential to which `is_due` applies.
+    ///
+    /// # Errors
+    /// A token is due, and none came, or another one.
+    pub fn check(self, secret: Option<&SecretDigest>, is_due: bool) -> Result<(), Refusal> {
+        match self {
+            Self::Presented(None) if is_due => Err(Refusal::CsrfMissing),
+            Self::Presented(Some(token)) if is_due && !secret.is_some_and(|due| due.matches(&token)) => Err(Refusal::CsrfWrong),
+            Self::NotNeeded | Self::Presented(_) => Ok(()),
+        }
+    }
 }
 
 /// What it means that no credential is live.

@@ -1,5 +1,6 @@
 //! Where sessions live: the contract that every store keeps, proven by `conformance`.
 
+mod by_credential;
 mod memory;
 mod memory_outbox;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use by_credential::ByCredential;
 pub use memory::MemoryStore;
 
 use crate::credential::{Credential, CredentialDigest, Sealed};
@@ -47,6 +49,8 @@ pub enum Opened {
 /// Which sessions to end.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum EndTarget {
+    /// Whatever this credential opens, if the request may end it.
+    Credential(ByCredential),
     /// This one, but only if it has expired at the order's instant.
     Expired(SessionId),
     /// Every session of a person, at every platform.

@@ -9,6 +9,7 @@ mod ending;
 mod finding;
 mod link;
 mod outbox;
+mod presented;
 mod row;
 mod schema;
 mod statements;
@@ -143,10 +144,12 @@ impl PostgresStore {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("store-postgres").enable_all().build();
         let runtime = runtime.map_err(ConnectFault::Threads)?;
         let touches = Arc::new(Touches::default());
+        let findings = Arc::new(Findings::new(link.clone()));
+        let endings = Endings { findings: findings.clone(), link: link.clone(), touches: touches.clone() };
         let store = Self {
             shared: Arc::new(Shared {
-                endings: Batches::new(Arc::new(Endings { link: link.clone(), touches: touches.clone() }), ENDING.0, ENDING.1),
-                findings: Batches::new(Arc::new(Findings::new(link.clone())), FINDING.0, FINDING.1),
+                endings: Batches::new(Arc::new(endings), ENDING.0, ENDING.1),
+                findings: Batches::new(findings, FINDING.0, FINDING.1),
                 link,
                 touches,
             }),

@@ -18,18 +18,22 @@
 //! The second value is kept until the case is over: a temporary directory, say. Cases use threads of their own where a rule
 //! is about concurrency, and need no async runtime; a store that does brings it along.
 
+mod by_credential;
+
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
+pub use by_credential::*;
 pub use futures_executor::block_on;
 
-use crate::credential::{Credential, CredentialDigest, random_bytes};
+use crate::credential::{Credential, CredentialDigest, SecretDigest, random_bytes};
 use crate::platform::PlatformName;
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
-use crate::session::{Device, Person, Session, SessionId, SignOnId, Subject};
-use crate::store::{EndOrder, EndTarget, Found, MemoryStore, Opened, Page, SessionFilter, SessionStore};
+use crate::session::{ClientId, Device, Person, Session, SessionId, SignOnId, Subject};
+use crate::sign_out::CsrfProof;
+use crate::store::{ByCredential, EndOrder, EndTarget, Found, MemoryStore, Opened, Page, SessionFilter, SessionStore};
 use crate::time::Timestamp;
 
 /// The store under test.
@@ -86,6 +90,14 @@ macro_rules! store_conformance {
             housekeeping_names_every_expired_session_and_no_live_one
             housekeeping_forgets_what_is_over_and_keeps_what_is_not
             all_who_ask_agree_on_one_value
+            a_credential_ends_the_session_that_it_opens_and_no_other
+            a_credential_that_opens_nothing_ends_nothing
+            a_credential_ends_a_session_that_was_used_just_now
+            a_credential_ends_nothing_for_another_client_or_without_the_proof_that_is_due
+            a_credential_ends_as_far_as_asked
+            several_credentials_in_one_order_are_a_union
+            orders_by_credential_and_by_session_at_once_credit_exactly_one
+            joining_a_sign_on_that_a_credential_ends_leaves_nothing_alive
             it_does_what_the_reference_does_over_thousands_of_random_steps
             it_is_healthy
         }
@@ -887,6 +899,21 @@ impl Dice {
     }
 }
 
+/// A credential of one of `sessions`, presented rightly or wrongly.
+fn by_some_credential(sessions: &[Session], dice: &mut Dice) -> EndTarget {
+    let digest = match sessions.get(dice.roll(sessions.len().max(1))) {
+        Some(session) => session.credentials[dice.roll(session.credentials.len())].digest,
+        None => fresh_digest(),
+    };
+    let token = |number| CsrfProof::Presented(Some(SecretDigest::from_bytes([number; 32])));
+    EndTarget::Credential(ByCredential {
+        digest,
+        client: [None, Some(ClientId::new("app")), Some(ClientId::new("other"))][dice.roll(3)].clone(),
+        csrf: [CsrfProof::NotNeeded, CsrfProof::Presented(None), token(1), token(2)][dice.roll(4)],
+        reach: [Reach::Session, Reach::SignOn, Reach::Subject, Reach::Person][dice.roll(4)],
+    })
+}
+
 /// [`MemoryStore`] is the reference: what it answers, every store answers.
 pub async fn it_does_what_the_reference_does_over_thousands_of_random_steps(store: Store) {
     let model: Store = Arc::new(MemoryStore::new());
@@ -906,6 +933,8 @@ pub async fn it_does_what_the_reference_does_over_thousands_of_random_steps(stor
             0..3 => {
                 let sign_on = sign_ons.get(dice.roll(6)).copied();
                 let mut new = Session { sign_on, opened: now, seen: now, ..session(platforms[dice.roll(2)], names[dice.roll(3)]) };
+                new.client = [None, Some(ClientId::new("app"))][dice.roll(2)].clone();
+                new.csrf = [None, Some(SecretDigest::from_bytes([1; 32]))][dice.roll(2)];
                 new.idle_timeout = [None, Some(IDLE)][dice.roll(2)];
                 new.expires = now.plus(Duration::from_secs(60 * (1 + dice.roll(10) as u64)));
                 for credential in &mut new.credentials {
@@ -931,7 +960,8 @@ pub async fn it_does_what_the_reference_does_over_thousands_of_random_steps(stor
             }
             6..8 => {
                 let (platform, name) = (platforms[dice.roll(2)], names[dice.roll(3)]);
-                let target = match dice.roll(12) {
+                let target = match dice.roll(18) {
+                    12.. => by_some_credential(&sessions, &mut dice),
                     0..6 => EndTarget::Session(some(&sessions, &mut dice)),
                     6 => EndTarget::SignOn(sign_ons[dice.roll(4)]),
                     7 => EndTarget::Subject(PlatformName::new(platform), Subject::new("Default", name)),
@@ -1001,7 +1031,7 @@ pub async fn it_is_healthy(store: Store) {
 mod tests {
     #[test]
     fn every_case_is_in_the_list_that_the_macro_runs() {
-        let source = include_str!("store.rs");
+        let source = concat!(include_str!("store.rs"), include_str!("store/by_credential.rs"));
         let (_, list) = source.split_once("$($then)*\n").unwrap();
         let (list, _) = list.split_once('}').unwrap();
         let listed: Vec<_> = list.split_whitespace().collect();

@@ -16,7 +16,7 @@ use crate::delivery::{Delivery, Leased, Settlement};
 use crate::outbox::{DeliveryFilter, Outbox};
 use crate::platform_name::PlatformName;
 use crate::receipt::{EndedSession, Receipt, ReceiptId};
-use crate::session::{Person, Session, SessionId, SignOnId, Subject};
+use crate::session::{ClientId, Person, Session, SessionId, SignOnId, Subject};
 use crate::time::Timestamp;
 
 /// Keeps everything in memory behind one lock. Durability: none.
@@ -130,9 +130,25 @@ impl State {
         self.sessions.get(&id).filter(|entry| entry.is_live(now))
     }
 
+    /// The live session that a credential opens, and what the session knows of it.
+    fn opened_by(&self, credential: &CredentialDigest, now: Timestamp) -> Option<(&Entry, &Credential)> {
+        let Some(Slot::Live(id)) = self.credentials.get(credential) else { return None };
+        let entry = self.live(*id, now)?;
+        let known = entry.session.credentials.iter().find(|known| known.digest == *credential)?;
+        (known.expires > now).then_some((entry, known))
+    }
+
     fn targets(&self, target: &EndTarget, at: Timestamp) -> Vec<SessionId> {
         let listed = |listed: Option<&Listed>| listed.into_iter().flat_map(Listed::ids).collect();
         match target {
+            EndTarget::Credential(by) => {
+                let Some((Entry { session, .. }, known)) = self.opened_by(&by.digest, at) else { return Vec::new() };
+                let client = session.client.as_ref().map(ClientId::as_str);
+                if !by.admits(client, session.csrf.as_ref(), known.csrf_due) {
+                    return Vec::new();
+                }
+                EndTarget::of(session, by.reach).iter().flat_map(|target| self.targets(target, at)).collect()
+            }
             EndTarget::Expired(id) => self.sessions.get(id).filter(|entry| !entry.is_live(at)).map(|_| *id).into_iter().collect(),
             EndTarget::Person(person) => listed(self.by_person.get(person)),
             EndTarget::Platform(platform) => {
@@ -215,14 +231,9 @@ impl SessionStore for MemoryStore {
         let state = self.state()?;
         Ok(match state.credentials.get(credential) {
             Some(Slot::Ended { until }) if *until > now => Found::Ended,
-            Some(Slot::Live(id)) => state
-                .live(*id, now)
-                .and_then(|entry| {
-                    let known = entry.session.credentials.iter().find(|known| known.digest == *credential)?;
-                    (known.expires > now).then(|| Found::Live(entry.session.clone(), known.clone()))
-                })
-                .unwrap_or(Found::Unknown),
-            _ => Found::Unknown,
+            _ => {
+                state.opened_by(credential, now).map_or(Found::Unknown, |(entry, known)| Found::Live(entry.session.clone(), known.clone()))
+            }
         })
     }
 

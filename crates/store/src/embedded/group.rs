@@ -1,15 +1,15 @@
 //! Operations that share one commit.
 
+mod choose;
 mod outbox;
 
 use std::collections::HashSet;
-use std::ops::Bound;
 
 use fjall::{OwnedWriteBatch, PersistMode, Slice};
 use logout_core::credential::{Credential, CredentialDigest, Sealed};
 use logout_core::receipt::EndedSession;
 use logout_core::session::{Session, SessionId, SignOnId};
-use logout_core::store::{EndOrder, EndTarget, Opened};
+use logout_core::store::{EndOrder, Opened};
 use logout_core::time::Timestamp;
 use tokio::sync::oneshot::Sender;
 
@@ -165,20 +165,6 @@ impl<'e> Group<'e> {
         Ok(())
     }
 
-    fn choose_all(&mut self, order: &EndOrder, records: &mut Vec<(SessionId, Slice)>) -> Result<(), ReadFault> {
-        for target in &order.targets {
-            match target {
-                EndTarget::Expired(id) | EndTarget::Session(id) => self.choose(*id, target, order.at, records)?,
-                wide => {
-                    for id in self.candidates(wide)? {
-                        self.choose(id, target, order.at, records)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Its credentials stay until they expire: without a session to open they are its tombstones.
     fn take_out(&mut self, id: SessionId, session: &SessionRecord<'_>, at: Timestamp) {
         for expired in session.credentials().filter(|credential| credential.expires <= at) {
@@ -194,53 +180,6 @@ impl<'e> Group<'e> {
             self.remove(key.table, key.entry(id));
             self.listings.push(Listing { key, session: id, listed: false });
         }
-    }
-
-    fn candidates(&mut self, target: &EndTarget) -> Result<Vec<SessionId>, ReadFault> {
-        let key = match target {
-            EndTarget::Expired(id) | EndTarget::Session(id) => return Ok(vec![*id]),
-            EndTarget::Person(person) => IndexKey::person(person.as_str()),
-            EndTarget::Platform(_) => return self.all_sessions(),
-            EndTarget::SignOn(id) => return Ok(self.sign_ons.of(self.engine, *id)?.to_vec()),
-            EndTarget::Subject(platform, subject) => IndexKey::subject(platform.as_str(), &subject.realm, &subject.name),
-        };
-        Ok(self.members.of(self.engine, key)?.iter().copied().collect())
-    }
-
-    fn all_sessions(&self) -> Result<Vec<SessionId>, ReadFault> {
-        let mut ids = Vec::new();
-        for entry in self.engine.range(Table::Sessions, Bound::Unbounded, Bound::Unbounded) {
-            ids.extend(entry?.0.as_ref().try_into().ok().map(SessionId::from_bytes));
-        }
-        Ok(ids)
-    }
-
-    fn choose(&mut self, id: SessionId, target: &EndTarget, at: Timestamp, records: &mut Vec<(SessionId, Slice)>) -> Result<(), ReadFault> {
-        if self.ended.contains(&id) {
-            return Ok(());
-        }
-        let Some(bytes) = self.engine.read(Table::Sessions, id.as_bytes())? else { return Ok(()) };
-        let applies = match target {
-            EndTarget::Session(_) => true,
-            target => {
-                let session = SessionRecord::read(&bytes)?;
-                match target {
-                    EndTarget::Expired(_) => session.ends_by(self.engine.seen(id)?) <= at,
-                    EndTarget::Person(person) => session.person() == Some(person.as_str()),
-                    EndTarget::Platform(platform) => session.platform() == platform.as_str(),
-                    EndTarget::Session(_) => true,
-                    EndTarget::SignOn(sign_on) => session.sign_on() == Some(*sign_on),
-                    EndTarget::Subject(platform, subject) => {
-                        session.platform() == platform.as_str() && session.realm() == &*subject.realm && session.name() == &*subject.name
-                    }
-                }
-            }
-        };
-        if applies {
-            self.ended.insert(id);
-            records.push((id, bytes));
-        }
-        Ok(())
     }
 
     /// Decides any other operation.

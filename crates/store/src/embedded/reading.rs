@@ -3,7 +3,8 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use logout_core::credential::CredentialDigest;
+use fjall::Slice;
+use logout_core::credential::{Credential, CredentialDigest};
 use logout_core::receipt::{Receipt, ReceiptId};
 use logout_core::session::{Session, SessionId};
 use logout_core::store::{Found, Page, SessionFilter, Swept};
@@ -16,18 +17,52 @@ use super::record::{self, CredentialRecord, DeliveryRecord, Fate, SessionRecord}
 use super::table::Table;
 
 pub(super) fn find(engine: &Engine, digest: &CredentialDigest, now: Timestamp) -> Result<Found, ReadFault> {
-    let Some(bytes) = engine.read(Table::Credentials, digest.as_bytes())? else { return Ok(Found::Unknown) };
+    let (id, bytes) = match behind(engine, digest, now)? {
+        Behind::Ended => return Ok(Found::Ended),
+        Behind::Nothing => return Ok(Found::Unknown),
+        Behind::Session(id, bytes) => (id, bytes),
+    };
+    let record = SessionRecord::read(&bytes)?;
+    Ok(match opens(engine, id, &record, digest, now)? {
+        Some((credential, seen)) => Found::Live(Arc::new(record.to_session(id, seen)), credential),
+        None => Found::Unknown,
+    })
+}
+
+/// The live session that a credential opens, as it lies in the store.
+pub(super) fn opened_by(engine: &Engine, digest: &CredentialDigest, now: Timestamp) -> Result<Option<(SessionId, Slice)>, ReadFault> {
+    let Behind::Session(id, bytes) = behind(engine, digest, now)? else { return Ok(None) };
+    let is_open = opens(engine, id, &SessionRecord::read(&bytes)?, digest, now)?.is_some();
+    Ok(is_open.then_some((id, bytes)))
+}
+
+/// Where a credential leads that has not expired.
+enum Behind {
+    Ended,
+    Nothing,
+    Session(SessionId, Slice),
+}
+
+fn behind(engine: &Engine, digest: &CredentialDigest, now: Timestamp) -> Result<Behind, ReadFault> {
+    let Some(bytes) = engine.read(Table::Credentials, digest.as_bytes())? else { return Ok(Behind::Nothing) };
     let CredentialRecord { session: id, expires } = CredentialRecord::read(&bytes)?;
     if expires <= now {
-        return Ok(Found::Unknown);
+        return Ok(Behind::Nothing);
     }
-    let Some(bytes) = engine.read(Table::Sessions, id.as_bytes())? else { return Ok(Found::Ended) };
-    let record = SessionRecord::read(&bytes)?;
-    let Some(credential) = record.credentials().find(|known| known.digest == *digest && known.expires > now) else {
-        return Ok(Found::Unknown);
-    };
-    let seen = last_seen(engine, id, &record, now)?;
-    Ok(if record.ends_by(seen) > now { Found::Live(Arc::new(record.to_session(id, seen)), credential) } else { Found::Unknown })
+    Ok(engine.read(Table::Sessions, id.as_bytes())?.map_or(Behind::Ended, |bytes| Behind::Session(id, bytes)))
+}
+
+/// Whether a credential opens this session at `now`: what the session knows of it, and when it was last used.
+fn opens(
+    engine: &Engine,
+    id: SessionId,
+    record: &SessionRecord<'_>,
+    digest: &CredentialDigest,
+    now: Timestamp,
+) -> Result<Option<(Credential, Timestamp)>, ReadFault> {
+    let Some(credential) = record.credentials().find(|known| known.digest == *digest && known.expires > now) else { return Ok(None) };
+    let seen = last_seen(engine, id, record, now)?;
+    Ok((record.ends_by(seen) > now).then_some((credential, seen)))
 }
 
 /// When a session was last used. Touches are looked up only when they can matter: nothing is written that is closer to the

@@ -159,6 +159,14 @@ impl<'a> SessionRecord<'a> {
         self.person
     }
 
+    pub(super) fn client(&self) -> Option<&'a str> {
+        self.client
+    }
+
+    pub(super) fn csrf(&self) -> Option<SecretDigest> {
+        self.csrf.map(SecretDigest::from_bytes)
+    }
+
     pub(super) fn seen(&self) -> Timestamp {
         Timestamp::from_millis(self.seen)
     }

@@ -1,19 +1,23 @@
 //! Sign-outs: those that wait at the same time become one statement.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, ReceiptId};
-use logout_core::store::{EndOrder, EndTarget, StoreUnavailable};
+use logout_core::session::ClientId;
+use logout_core::store::{EndOrder, EndTarget, Found, StoreUnavailable};
 use tokio::sync::oneshot::Sender;
 use uuid::Uuid;
 
 use super::batch::Carry;
+use super::finding::Findings;
 use super::link::{Failure, Link, Params, params};
-use super::row;
+use super::presented::{self, PresentedOrders, Way};
 use super::touches::Touches;
+use super::{row, statements};
 
 /// What an order for a whole platform may take: it reads every session there is.
 const LONG: Duration = Duration::from_secs(120);
@@ -29,30 +33,48 @@ pub(super) struct End {
 
 /// Carries out orders.
 pub(super) struct Endings {
+    pub(super) findings: Arc<Findings>,
     pub(super) link: Arc<Link>,
     pub(super) touches: Arc<Touches>,
 }
 
+/// How an order is carried out; those of one kind go together.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    /// Alone, because it reads every session there is.
+    Long,
+    /// By `logout_end_1`.
+    Named,
+    Presented(Way),
+}
+
+impl Kind {
+    const TOGETHER: [Self; 3] = [Self::Presented(Way::Narrow), Self::Presented(Way::Wide), Self::Named];
+
+    fn of(order: &EndOrder) -> Self {
+        if order.targets.iter().any(|target| matches!(target, EndTarget::Platform(_))) {
+            return Self::Long;
+        }
+        presented::way(order).map_or(Self::Named, Self::Presented)
+    }
+
+    fn patience(self) -> Option<Duration> {
+        (self == Self::Long).then_some(LONG)
+    }
+}
+
 impl Carry<End> for Endings {
-    async fn carry(&self, jobs: Vec<End>) -> Result<(), StoreUnavailable> {
+    async fn carry(&self, mut jobs: Vec<End>) -> Result<(), StoreUnavailable> {
         // Who was seen before the order was given has not expired by it.
         self.touches.flush(&self.link).await;
-        let (long, mut short): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| is_long(&job.order));
-        if !short.is_empty() {
-            match self.end(None, &short).await {
-                Ok(ended) => answer(short.drain(..), ended),
-                // One of them is to blame, a receipt's id that is in use, say; the others must not suffer.
-                Err(Failure::Refused) if short.len() > 1 => {
-                    for job in short.drain(..) {
-                        self.end_alone(None, job).await?;
-                    }
-                }
-                Err(Failure::Refused) => {}
-                Err(Failure::Unknown) => return Err(StoreUnavailable),
+        for kind in Kind::TOGETHER {
+            let together: Vec<End> = jobs.extract_if(.., |job| Kind::of(&job.order) == kind).collect();
+            if !together.is_empty() {
+                self.end_together(kind, together).await?;
             }
         }
-        for job in long {
-            self.end_alone(Some(LONG), job).await?;
+        for job in jobs {
+            self.end_alone(Kind::Long, job).await?;
         }
         Ok(())
     }
@@ -61,9 +83,24 @@ impl Carry<End> for Endings {
 type Ended = HashMap<ReceiptId, Vec<EndedSession>>;
 
 impl Endings {
+    async fn end_together(&self, kind: Kind, jobs: Vec<End>) -> Result<(), StoreUnavailable> {
+        match self.end(kind, &jobs).await {
+            Ok(ended) => answer(jobs, ended),
+            // One of them is to blame, a receipt's id that is in use, say; the others must not suffer.
+            Err(Failure::Refused) if jobs.len() > 1 => {
+                for job in jobs {
+                    self.end_alone(kind, job).await?;
+                }
+            }
+            Err(Failure::Refused) => {}
+            Err(Failure::Unknown) => return Err(StoreUnavailable),
+        }
+        Ok(())
+    }
+
     /// An error means that the store is of no use to others either.
-    async fn end_alone(&self, patience: Option<Duration>, job: End) -> Result<(), StoreUnavailable> {
-        match self.end(patience, std::slice::from_ref(&job)).await {
+    async fn end_alone(&self, kind: Kind, job: End) -> Result<(), StoreUnavailable> {
+        match self.end(kind, std::slice::from_ref(&job)).await {
             Ok(ended) => answer([job], ended),
             Err(Failure::Refused) => {}
             Err(Failure::Unknown) => return Err(StoreUnavailable),
@@ -71,14 +108,47 @@ impl Endings {
         Ok(())
     }
 
-    async fn end(&self, patience: Option<Duration>, jobs: &[End]) -> Result<Ended, Failure> {
-        let rows = self.link.rows_within(patience, END, &Orders::of(jobs).into_params()).await?;
+    async fn end(&self, kind: Kind, jobs: &[End]) -> Result<Ended, Failure> {
+        if let Kind::Presented(way) = kind {
+            let statement = match way {
+                Way::Narrow => statements::END_OPENED,
+                Way::Wide => statements::END_OPENED_WIDE,
+            };
+            let params = PresentedOrders::of(jobs.iter().map(|job| &job.order)).into_params(way);
+            let mut ended = Ended::new();
+            for row in self.link.rows(statement, &params).await? {
+                let (receipt, session) = row::ended_one(&row)?;
+                ended.entry(receipt).or_default().push(session);
+            }
+            return Ok(ended);
+        }
+        let mut orders = Orders::default();
+        for job in jobs {
+            orders.push(self.named(&job.order).await?.as_ref());
+        }
+        let rows = self.link.rows_within(kind.patience(), END, &orders.into_params()).await?;
         rows.iter().map(row::ended).collect()
     }
-}
 
-fn is_long(order: &EndOrder) -> bool {
-    order.targets.iter().any(|target| matches!(target, EndTarget::Platform(_)))
+    /// The order with the sessions in it that its credentials open: presented beside others, they are looked up first.
+    async fn named<'a>(&self, order: &'a EndOrder) -> Result<Cow<'a, EndOrder>, Failure> {
+        if !order.targets.iter().any(|target| matches!(target, EndTarget::Credential(_))) {
+            return Ok(Cow::Borrowed(order));
+        }
+        let mut named = EndOrder { targets: Vec::new(), ..order.clone() };
+        for target in &order.targets {
+            let EndTarget::Credential(by) = target else {
+                named.targets.push(target.clone());
+                continue;
+            };
+            if let Found::Live(session, known) = self.findings.find(&by.digest, order.at).await?
+                && by.admits(session.client.as_ref().map(ClientId::as_str), session.csrf.as_ref(), known.csrf_due)
+            {
+                named.targets.extend(EndTarget::of(&session, by.reach));
+            }
+        }
+        Ok(Cow::Owned(named))
+    }
 }
 
 /// A caller who has gone away is no fault: what was asked is done.
@@ -106,24 +176,23 @@ struct Orders {
 }
 
 impl Orders {
-    fn of(jobs: &[End]) -> Self {
-        let mut orders = Self::default();
-        for (number, job) in (1..).zip(jobs) {
-            let order = &job.order;
-            orders.receipts.push(row::uuid(order.receipt.as_bytes()));
-            orders.ats.push(row::millis(order.at));
-            orders.reasons.push(order.reason.as_str());
-            orders.platforms.push(order.platform.as_ref().map(PlatformName::as_str).map(row::text));
-            orders.reaches.push(order.reach.as_str());
-            for target in &order.targets {
-                orders.aim(number, target);
-            }
+    fn push(&mut self, order: &EndOrder) {
+        self.receipts.push(row::uuid(order.receipt.as_bytes()));
+        self.ats.push(row::millis(order.at));
+        self.reasons.push(order.reason.as_str());
+        self.platforms.push(order.platform.as_ref().map(PlatformName::as_str).map(row::text));
+        self.reaches.push(order.reach.as_str());
+        // Orders are numbered from 1, and a batch has some hundreds at most.
+        let number = i32::try_from(self.receipts.len()).unwrap_or(i32::MAX);
+        for target in &order.targets {
+            self.aim(number, target);
         }
-        orders
     }
 
     fn aim(&mut self, number: i32, target: &EndTarget) {
         match target {
+            // Looked up before.
+            EndTarget::Credential(_) => {}
             EndTarget::Expired(id) => {
                 self.expired.0.push(number);
                 self.expired.1.push(row::uuid(id.as_bytes()));

@@ -45,6 +45,13 @@ impl Findings {
         );
         Self { link, statement }
     }
+
+    /// What one credential is.
+    pub(super) async fn find(&self, credential: &CredentialDigest, now: Timestamp) -> Result<Found, Failure> {
+        let rows = self.link.rows(&self.statement, &params![vec![credential.as_bytes().to_vec()]]).await?;
+        let Some(row) = rows.first() else { return Ok(Found::Unknown) };
+        Ok(read(row)?.1.at(credential, now))
+    }
 }
 
 impl Carry<Find> for Findings {
@@ -53,7 +60,7 @@ impl Carry<Find> for Findings {
         let rows = self.link.rows(&self.statement, &params![digests]).await?;
         let lying = rows.iter().map(read).collect::<Result<HashMap<_, _>, Failure>>()?;
         for job in jobs {
-            let found = lying.get(job.credential.as_bytes().as_slice()).map_or(Found::Unknown, |lying| lying.at(&job));
+            let found = lying.get(job.credential.as_bytes().as_slice()).map_or(Found::Unknown, |lying| lying.at(&job.credential, job.now));
             let _ = job.reply.send(found);
         }
         Ok(())
@@ -67,13 +74,12 @@ fn read(found: &Row) -> Result<(&[u8], Lying), Failure> {
 }
 
 impl Lying {
-    fn at(&self, asked: &Find) -> Found {
-        let now = asked.now;
+    fn at(&self, credential: &CredentialDigest, now: Timestamp) -> Found {
         match &self.session {
             _ if self.expires <= now => Found::Unknown,
             None => Found::Ended,
             Some(session) if session.is_expired(now) => Found::Unknown,
-            Some(session) => match session.credentials.iter().find(|known| known.digest == asked.credential) {
+            Some(session) => match session.credentials.iter().find(|known| known.digest == *credential) {
                 Some(known) if known.expires > now => Found::Live(session.clone(), known.clone()),
                 _ => Found::Unknown,
             },

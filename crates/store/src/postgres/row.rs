@@ -139,6 +139,20 @@ pub(super) fn ended(row: &Row) -> Result<(ReceiptId, Vec<EndedSession>), Failure
     Ok((ReceiptId::from_bytes(id.into_bytes()), sessions.collect()))
 }
 
+/// The id of a receipt and one session that it ended.
+pub(super) fn ended_one(row: &Row) -> Result<(ReceiptId, EndedSession), Failure> {
+    let (receipt, id): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
+    let person: Option<&str> = row.try_get(5)?;
+    let ended = EndedSession {
+        id: SessionId::from_bytes(id.into_bytes()),
+        platform: PlatformName::new(&plain(row.try_get(2)?)),
+        subject: Subject::new(plain(row.try_get(3)?), plain(row.try_get(4)?)),
+        person: person.map(|person| Person::new(plain(person))),
+        upstream: row.try_get(6)?,
+    };
+    Ok((ReceiptId::from_bytes(receipt.into_bytes()), ended))
+}
+
 pub(super) fn receipt(row: &Row) -> Result<Receipt, Failure> {
     let (id, sessions) = ended(row)?;
     let platform: Option<&str> = row.try_get(9)?;

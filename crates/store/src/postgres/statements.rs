@@ -49,6 +49,42 @@ WITH held AS MATERIALIZED (
 )
 SELECT v.is FROM verdict v";
 
+/// Ends the sessions that credentials open, one each, and brings those; see `schema_2.sql` for what the lists hold. One statement is enough:
+/// sessions that are named so cannot multiply.
+pub(super) const END_OPENED: &str = "
+WITH held AS MATERIALIZED (
+    SELECT k.session, u.*
+    FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::int[], $9::bytea[])
+        u(receipt, at, reason, asked, reach, digest, client, proof, token)
+    CROSS JOIN LATERAL (SELECT k.session FROM logout_credentials k WHERE k.digest = u.digest AND k.expires > u.at OFFSET 0) k
+    ORDER BY k.session
+), ended AS (
+    DELETE FROM logout_sessions s USING held h
+    WHERE s.id = h.session AND s.ends > h.at AND s.expiries[array_position(s.digests, h.digest)] > h.at
+        AND (h.client IS NULL OR s.client IS NULL OR s.client = h.client)
+        AND (h.proof = 0 OR NOT s.csrf_dues[array_position(s.digests, h.digest)] OR (h.proof = 2 AND s.csrf = h.token))
+    RETURNING h.receipt, h.at, h.reason, h.asked, h.reach, s.id, s.platform, s.realm, s.name, s.person, s.expires, s.sealed, s.digests,
+        s.expiries
+), spent AS (
+    DELETE FROM logout_credentials k
+    USING (
+        SELECT e.id, u.digest FROM ended e CROSS JOIN LATERAL unnest(e.digests, e.expiries) u(digest, expires) WHERE u.expires <= e.at
+    ) d
+    WHERE k.digest = d.digest AND k.session = d.id
+), told AS (
+    INSERT INTO logout_deliveries (session, platform, realm, name, receipt, sealed, expires, created, due, ready)
+    SELECT e.id, e.platform, e.realm, e.name, e.receipt, e.sealed, e.expires, e.at, e.at, e.at FROM ended e WHERE e.sealed IS NOT NULL
+), kept AS (
+    INSERT INTO logout_receipts
+    SELECT e.receipt, e.at, e.reason, e.asked, e.reach, ARRAY[e.id], ARRAY[e.platform], ARRAY[e.realm], ARRAY[e.name], ARRAY[e.person],
+        ARRAY[e.sealed IS NOT NULL]
+    FROM ended e
+)
+SELECT e.receipt, e.id, e.platform, e.realm, e.name, e.person, e.sealed IS NOT NULL FROM ended e";
+
+/// The same for orders of several credentials, or that go farther.
+pub(super) const END_OPENED_WIDE: &str = "SELECT * FROM logout_end_opened_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+
 /// Attaches a credential; a row when the session lives. What has expired by itself makes room.
 pub(super) const ATTACH: &str = "
 WITH changed AS (

@@ -13,7 +13,8 @@ use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use logout_core::session::{ClientId, Device, Person, Session, SessionId, SignOnId, Subject};
-use logout_core::store::EndOrder;
+use logout_core::sign_out::CsrfProof;
+use logout_core::store::{ByCredential, EndOrder};
 use logout_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +84,28 @@ pub(super) fn credential(credential: &Credential) -> [u8; 41] {
     let mut bytes = [u8::from(credential.csrf_due); 41];
     bytes[..32].copy_from_slice(credential.digest.as_bytes());
     bytes[32..40].copy_from_slice(&exact(credential.expires).to_be_bytes());
+    bytes
+}
+
+/// What was presented, as `lua/end.lua` takes it.
+pub(super) fn by_credential(by: &ByCredential) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(128);
+    bytes.extend_from_slice(by.digest.as_bytes());
+    bytes.push(match by.reach {
+        Reach::Session => 0,
+        Reach::SignOn => 1,
+        Reach::Subject => 2,
+        Reach::Person => 3,
+    });
+    bytes.push(u8::from(by.client.is_some()));
+    put_text(&mut bytes, by.client.as_ref().map_or("", ClientId::as_str).as_bytes());
+    let (kind, token) = match &by.csrf {
+        CsrfProof::NotNeeded => (0, &[0; 32]),
+        CsrfProof::Presented(None) => (1, &[0; 32]),
+        CsrfProof::Presented(Some(token)) => (2, token.as_bytes()),
+    };
+    bytes.push(kind);
+    bytes.extend_from_slice(token);
     bytes
 }
 

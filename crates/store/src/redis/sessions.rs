@@ -1,12 +1,13 @@
 //! Sessions over all buckets: what lies where, and what one step in one bucket cannot do.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, Sealed};
-use logout_core::receipt::EndedSession;
-use logout_core::session::{Session, SessionId};
+use logout_core::receipt::{EndedSession, Reach};
+use logout_core::session::{ClientId, Session, SessionId};
 use logout_core::store::{EndOrder, EndTarget, Found, Opened};
 use logout_core::time::Timestamp;
 use redis::Value;
@@ -150,7 +151,7 @@ impl Places {
     pub(super) async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, Fault> {
         let head = record::receipt_head(&order)?;
         let mut places: BTreeMap<u16, Vec<Vec<u8>>> = BTreeMap::new();
-        for target in &order.targets {
+        for target in self.narrowed(&order).await?.iter() {
             let (kind, whom, at) = self.whom(target).await?;
             let target = [kind.as_bytes(), &whom].concat();
             for place in at {
@@ -189,6 +190,28 @@ impl Places {
         }
     }
 
+    /// The targets of an order that one step in one bucket can find out. In a cluster a credential leads to its own bucket, but what lies in
+    /// others its session has to be read for first.
+    async fn narrowed<'a>(&self, order: &'a EndOrder) -> Result<Cow<'a, [EndTarget]>, Fault> {
+        let is_wide = |target: &EndTarget| matches!(target, EndTarget::Credential(by) if by.reach > Reach::Session);
+        if !self.are_many() || !order.targets.iter().any(is_wide) {
+            return Ok(Cow::Borrowed(&order.targets));
+        }
+        let mut targets = Vec::new();
+        for target in &order.targets {
+            match target {
+                EndTarget::Credential(by) if is_wide(target) => {
+                    let Found::Live(session, known) = self.find(&by.digest, order.at).await? else { continue };
+                    if by.admits(session.client.as_ref().map(ClientId::as_str), session.csrf.as_ref(), known.csrf_due) {
+                        targets.extend(EndTarget::of(&session, by.reach));
+                    }
+                }
+                other => targets.push(other.clone()),
+            }
+        }
+        Ok(Cow::Owned(targets))
+    }
+
     /// A target as the script takes it, and the buckets where it may be.
     async fn whom(&self, target: &EndTarget) -> Result<(&'static str, Vec<u8>, Vec<u16>), Fault> {
         let by_id = async |id: &SessionId| {
@@ -197,6 +220,10 @@ impl Places {
             Ok::<_, Fault>(place.map_or_else(|| self.all(), |place| vec![place]))
         };
         Ok(match target {
+            EndTarget::Credential(by) => {
+                let at = if self.are_many() { self.pointer(&self.credential_pointer(&by.digest)).await? } else { Some(0) };
+                ("C", record::by_credential(by), at.into_iter().collect())
+            }
             EndTarget::Expired(id) => ("E", id.as_bytes().to_vec(), by_id(id).await?),
             EndTarget::Person(person) => ("P", person.as_str().into(), vec![self.of_person(person)]),
             EndTarget::Platform(platform) => ("F", platform.as_str().into(), self.all()),

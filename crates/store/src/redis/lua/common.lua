@@ -45,6 +45,25 @@ local function each_credential(credentials, each)
     end
 end
 
+-- The client and the CSRF secret in what only record.rs reads otherwise (`SessionBody`, as postcard writes it): each a byte that says
+-- whether there is one; the client's length has seven bits a byte, the lowest first.
+local function guards(body)
+    local at, client, csrf = 2, nil, nil
+    if string.byte(body, 1) == 1 then
+        local length, factor, byte = 0, 1, nil
+        repeat
+            byte = string.byte(body, at)
+            length, factor, at = length + (byte % 128) * factor, factor * 128, at + 1
+        until byte < 128
+        client, at = string.sub(body, at, at + length - 1), at + length
+    end
+    -- A byte for the administrator stands between them.
+    if string.byte(body, at + 1) == 1 then
+        csrf = string.sub(body, at + 2, at + 33)
+    end
+    return client, csrf
+end
+
 -- Makes a key live `ttl` milliseconds from now at least.
 local function keep(key, ttl)
     if redis.call('PTTL', key) < tonumber(ttl) then

@@ -1,5 +1,5 @@
 -- ARGV: at, receipt, the receipt's head, where a walk over all sessions goes on (empty: at the first), how many it looks
--- at, then targets: E, S, O, P, U or F and whom.
+-- at, then targets: C, E, S, O, P, U or F and whom.
 -- Answers where the walk goes on (empty: it is over, or there was none), and what ended.
 local at, receipt, head, from, step = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local receipt_key = base .. 'r:' .. receipt
@@ -16,7 +16,7 @@ local function choose(id, wanted)
     if wanted and not wanted(s) then
         return
     end
-    chosen[id] = true
+    chosen[id] = s
     s.id = id
     s.platform = struct.unpack('>I4c0', s.subject)
     order[#order + 1] = s
@@ -29,6 +29,51 @@ local function choose_all(key)
         choose(id)
     end
 end
+-- Only what the script ends can be presented; what it has chosen before opens nothing any more.
+local function choose_opened(wanted)
+    local digest, reach, has_client, client, proof, token = struct.unpack('>c32BBI4c0Bc32', wanted)
+    local known = redis.call('GET', credential_key(digest))
+    if not known then
+        return
+    end
+    local id, expires = struct.unpack('>c16I8', known)
+    if expires <= at or chosen[id] then
+        return
+    end
+    choose(id, function(s)
+        local holds, is_due = false, false
+        each_credential(s.credentials, function(own, until_when, bytes)
+            if own == digest and until_when > at then
+                holds, is_due = true, string.byte(bytes, 41) == 1
+            end
+        end)
+        if not holds or ends_by(s) <= at then
+            return false
+        end
+        if has_client == 1 or (is_due and proof > 0) then
+            local of_client, csrf = guards(s.body)
+            if has_client == 1 and of_client and of_client ~= client then
+                return false
+            end
+            if is_due and proof > 0 and not (proof == 2 and csrf == token) then
+                return false
+            end
+        end
+        return true
+    end)
+    local s = chosen[id]
+    if s and reach > 0 then
+        if s.has_sign_on == 1 then
+            choose_all(base .. 'o:' .. s.sign_on)
+        end
+        if reach > 1 then
+            choose_all(base .. 'u:' .. s.subject)
+        end
+        if reach > 2 and s.has_person == 1 then
+            choose_all(base .. 'p:' .. s.person)
+        end
+    end
+end
 for index = 6, #ARGV do
     local kind, whom = string.sub(ARGV[index], 1, 1), string.sub(ARGV[index], 2)
     if kind == 'F' then
@@ -36,6 +81,8 @@ for index = 6, #ARGV do
         walks = true
     elseif from ~= '' then
         -- A later step of a walk: the other targets ended in the first.
+    elseif kind == 'C' then
+        choose_opened(whom)
     elseif kind == 'E' then
         choose(whom, expired)
     elseif kind == 'S' then
@@ -108,7 +155,7 @@ for _, s in ipairs(order) do
     written[#written + 1] = struct.pack('>I4c0', #entry, entry)
 end
 if #written > 0 then
-    if redis.call('EXISTS', receipt_key) == 1 then
+    if before or (from ~= '' and redis.call('EXISTS', receipt_key) == 1) then
         redis.call('APPEND', receipt_key, table.concat(written))
     else
         redis.call('SET', receipt_key, head .. table.concat(written))

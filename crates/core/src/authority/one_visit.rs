@@ -1,0 +1,65 @@
+//! The sign-out of a caller whose session is known and may be ended, which nearly all of them are: who the caller is, whether that is
+//! the client's session, and the CSRF proof are left to the store to decide in the step that ends the session.
+//!
+//! Where that ends nothing, nothing was decided: the flow begins anew with a look-up, and that says why.
+
+use super::{SessionAuthority, SignedOut, landing};
+use crate::receipt::{Reach, Reason, ReceiptId};
+use crate::session::ClientId;
+use crate::sign_out::{Choice, CsrfProof, LandingPolicy, Refusal, SignOut, Target, Wanted};
+use crate::store::{ByCredential, EndOrder, EndTarget};
+use crate::time::Timestamp;
+
+impl SessionAuthority {
+    /// `None`: it has to be decided step by step; nothing has ended.
+    pub(super) async fn sign_out_in_one_visit(
+        &self,
+        asked: &SignOut,
+        receipt: ReceiptId,
+        reach: Reach,
+        at: Timestamp,
+    ) -> Result<Option<SignedOut>, Refusal> {
+        let Some(targets) = targets(asked, reach) else { return Ok(None) };
+        let client = asked.client.as_ref().map(|claim| &claim.id);
+        // A bad landing that refuses has to refuse before anything ends. Any other is decided on later: once, and it may be logged.
+        let approved = match asked.landing.refuse_bad.then(|| landing::landing(&asked.landing, client, &[])) {
+            Some(Err(_)) => return Ok(None),
+            Some(Ok(landing)) => Some(landing),
+            None => None,
+        };
+        let order = EndOrder { receipt, at, reason: Reason::User, platform: Some(self.platform.name.clone()), reach, targets };
+        let ended = self.end(asked, order).await?;
+        if ended.sessions.is_empty() {
+            return Ok(None);
+        }
+        let landing = match approved {
+            Some(landing) => landing,
+            None => landing::landing(&asked.landing, client, &[])?,
+        };
+        Ok(Some(self.signed_out(asked, receipt, reach, ended, landing, true)))
+    }
+}
+
+/// What ends, where that follows from the request and from each credential by itself.
+fn targets(asked: &SignOut, reach: Reach) -> Option<Vec<EndTarget>> {
+    let client = asked.client.as_ref();
+    let is_plain = asked.target == Target::Caller && client.is_none_or(|claim| claim.known) && !needs_session(asked);
+    // Of several credentials each must count whatever the others are; a single one that no cookie carried always does.
+    let each_counts = match asked.choice {
+        Choice::All => asked.credentials.len() == 1 || (client.is_none() && asked.csrf == CsrfProof::NotNeeded),
+        Choice::FirstAndProvenCookies => asked.credentials.len() == 1 && !asked.credentials[0].by_cookie,
+        Choice::FirstAndSameSubject | Choice::FirstValid => asked.credentials.len() == 1,
+    };
+    if !is_plain || !each_counts || asked.credentials.is_empty() {
+        return None;
+    }
+    let client: Option<ClientId> = client.map(|claim| claim.id.clone());
+    let by = |digest| EndTarget::Credential(ByCredential { digest, client: client.clone(), csrf: asked.csrf, reach });
+    asked.credentials.iter().map(|presented| presented.digest.map(by)).collect()
+}
+
+/// Whether the session has to be known to tell if the landing is allowed.
+fn needs_session(asked: &SignOut) -> bool {
+    let wants = matches!((&asked.landing.policy, &asked.landing.wanted), (LandingPolicy::ByClient(_), Wanted::Address(_)));
+    wants && asked.client.is_none()
+}

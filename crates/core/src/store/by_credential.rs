@@ -1,0 +1,46 @@
+//! Ending by what was presented, in one visit to the store: the credential is looked up in the same step that ends its session.
+
+use super::EndTarget;
+use crate::credential::{CredentialDigest, SecretDigest};
+use crate::receipt::Reach;
+use crate::session::{ClientId, Session};
+use crate::sign_out::CsrfProof;
+
+/// The session that a credential opens at the order's instant, and what `reach` adds to it. Nothing, where the credential opens none,
+/// or one that this request may not end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ByCredential {
+    /// What was presented.
+    pub digest: CredentialDigest,
+    /// The client that the request names.
+    pub client: Option<ClientId>,
+    /// Its proof against forgery.
+    pub csrf: CsrfProof,
+    /// How far it goes from that session.
+    pub reach: Reach,
+}
+
+impl ByCredential {
+    /// Whether the request may end a session of `client` with the CSRF secret `csrf`, by a credential of it to which `csrf_due`
+    /// applies. The same rules as when the session has been looked up before.
+    pub fn admits(&self, client: Option<&str>, csrf: Option<&SecretDigest>, csrf_due: bool) -> bool {
+        self.client.as_ref().is_none_or(|named| named.may_end(client)) && self.csrf.check(csrf, csrf_due).is_ok()
+    }
+}
+
+impl EndTarget {
+    /// What a sign-out of `session` ends that goes as far as `reach`.
+    pub fn of(session: &Session, reach: Reach) -> Vec<Self> {
+        let mut targets = vec![Self::Session(session.id)];
+        if reach >= Reach::SignOn {
+            targets.extend(session.sign_on.map(Self::SignOn));
+        }
+        if reach >= Reach::Subject {
+            targets.push(Self::Subject(session.platform.clone(), session.subject.clone()));
+        }
+        if reach >= Reach::Person {
+            targets.extend(session.person.clone().map(Self::Person));
+        }
+        targets
+    }
+}
