@@ -12,7 +12,6 @@ mod queue;
 mod reading;
 mod record;
 mod table;
-mod wakeup;
 mod writer;
 
 use std::fmt;
@@ -28,12 +27,12 @@ use logout_core::store::{EndOrder, Found, Opened, Page, SessionFilter, SessionSt
 use logout_core::time::Timestamp;
 use tokio::sync::oneshot;
 
+use crate::wakeup::End;
 use due::Due;
 use engine::Engine;
 pub use engine::OpenFault;
-use queue::{End, Job};
+use queue::Job;
 use table::Table;
-use wakeup::{Caller, Reply};
 use writer::Shared;
 
 /// Keeps everything in one directory of this machine; one process at a time.
@@ -129,10 +128,9 @@ impl SessionStore for FjallStore {
     }
 
     async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
-        let (reply, answer) = oneshot::channel();
-        let caller = Caller { reply, thread: std::thread::current().id() };
-        self.shared.queue.push_end(End { order, caller })?;
-        answer.await.map(Reply::into_ended).map_err(|_| StoreUnavailable)
+        let (order, answer) = End::new(order);
+        self.shared.queue.push_end(order)?;
+        answer.ended().await
     }
 
     async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {

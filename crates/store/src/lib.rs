@@ -10,12 +10,16 @@
 
 #[cfg(any(feature = "fjall", feature = "redis"))]
 mod attempt;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod batch;
 #[cfg(feature = "fjall")]
 mod embedded;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(feature = "fjall", feature = "postgres", feature = "redis"))]
+mod wakeup;
 
 #[cfg(feature = "redis")]
 pub use self::redis::{AddressFault, RedisConnectFault, RedisStore};

@@ -4,7 +4,6 @@
 //! statement of it, the `link` carries it, and the function of `schema_1.sql` decides it. Looking up a credential goes the same
 //! way through `finding`. Everything else is a statement of its own.
 
-mod batch;
 mod ending;
 mod finding;
 mod link;
@@ -33,8 +32,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio_postgres::Row;
 
-use batch::Batches;
-use ending::{End, Endings};
+use crate::batch::Batches;
+use crate::wakeup::End;
+use ending::Endings;
 use finding::{Find, Findings};
 use link::{Failure, Link, Params, params};
 use touches::Touches;
@@ -293,9 +293,9 @@ impl SessionStore for PostgresStore {
     }
 
     async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
-        let (reply, answer) = oneshot::channel();
-        self.shared.endings.push(End { order, reply }, self.runtime())?;
-        answer.await.map_err(|_| StoreUnavailable)
+        let (order, answer) = End::new(order);
+        self.shared.endings.push(order, self.runtime())?;
+        answer.ended().await
     }
 
     async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {

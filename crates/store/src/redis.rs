@@ -1,7 +1,7 @@
 //! Sessions in a Redis or Valkey server, a master behind sentinels, or a cluster: for more than one hub.
 //!
-//! Follow one sign-out: [`RedisStore`] hands the order to its own thread, `sessions` finds out which buckets it concerns
-//! (`places`), a script (`lua/end.lua`) ends everything of one bucket in one atomic step, and the `link` waits for as many
+//! Follow one sign-out: [`RedisStore`] hands the order to its own thread, where those that wait go together (`ending`) unless there are
+//! several buckets; `sessions` finds out which buckets it concerns (`places`), a script (`lua/end.lua`) ends everything of one bucket in one atomic step, and the `link` waits for as many
 //! acknowledgements as the URL asks for.
 //!
 //! # What lies where
@@ -29,6 +29,7 @@
 
 mod address;
 mod bucket;
+mod ending;
 mod housekeeping;
 mod link;
 mod listing;
@@ -50,10 +51,16 @@ use logout_core::store::{EndOrder, Found, Opened, Page, SessionFilter, SessionSt
 use logout_core::time::Timestamp;
 use tokio::runtime::Runtime;
 
+use crate::batch::Batches;
+use crate::wakeup::End;
 use address::Address;
 pub use address::AddressFault;
+use ending::Endings;
 use link::Fault;
 use places::Places;
+
+/// How many scripts that end sessions are under way at once, and how many orders one may have: a server does nothing else meanwhile.
+const ENDING: (usize, usize) = (2, 64);
 
 /// Keeps everything in a Redis (7.0 or later) or Valkey server that any number of hubs share.
 ///
@@ -73,6 +80,7 @@ use places::Places;
 /// It has a thread of its own for its connection, so no async runtime is needed, and no worker of a web server waits for
 /// another's.
 pub struct RedisStore {
+    endings: Arc<Batches<End, Endings>>,
     places: Arc<Places>,
     runtime: Option<Runtime>,
 }
@@ -129,7 +137,8 @@ impl RedisStore {
             .build()
             .map_err(RedisConnectFault::Thread)?;
         let places = Arc::new(Places::new(&address));
-        let store = Self { places: places.clone(), runtime: Some(runtime) };
+        let endings = Batches::new(Arc::new(Endings { places: places.clone() }), ENDING.0, ENDING.1);
+        let store = Self { endings, places: places.clone(), runtime: Some(runtime) };
         let (answer, answered) = std::sync::mpsc::channel();
         let asked = address.options.buckets;
         store.spawn(async move { drop(answer.send(fitness(&places, asked).await)) });
@@ -223,7 +232,12 @@ impl SessionStore for RedisStore {
     }
 
     async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
-        self.run(async move |places| places.end(order).await).await
+        let Some(runtime) = self.runtime.as_ref().filter(|_| !self.places.are_many()) else {
+            return self.run(async move |places| places.end(order).await).await;
+        };
+        let (order, answer) = End::new(order);
+        self.endings.push(order, runtime.handle())?;
+        answer.ended().await
     }
 
     async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {

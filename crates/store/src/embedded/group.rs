@@ -20,7 +20,7 @@ use super::queue::{Job, Stale};
 use super::reading;
 use super::record::{self, CredentialRecord, RecordFault, SessionRecord};
 use super::table::Table;
-use super::wakeup::{self, Caller, Wakeup};
+use crate::wakeup::{self, Caller, Wakeup};
 
 /// How many keys one operation writes, roughly.
 const KEYS: usize = 5;

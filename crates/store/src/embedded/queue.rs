@@ -7,11 +7,11 @@ use logout_core::credential::{Credential, CredentialDigest, Sealed};
 use logout_core::delivery::Settlement;
 use logout_core::platform::PlatformName;
 use logout_core::session::{Session, SessionId};
-use logout_core::store::{EndOrder, Opened, StoreUnavailable};
+use logout_core::store::{Opened, StoreUnavailable};
 use logout_core::time::Timestamp;
 use tokio::sync::oneshot::Sender;
 
-use super::wakeup::Caller;
+use crate::wakeup::End;
 
 /// More than this is refused rather than queued: at the speed of any disk worth the name the last of them would wait for
 /// about a second, and a caller who is told so at once can try again, while one who waits only makes the queue longer.
@@ -31,12 +31,6 @@ pub(super) enum Job {
     Settle { session: SessionId, lease: u64, settlement: Settlement, reply: Sender<bool> },
     TakeOnce { key: CredentialDigest, now: Timestamp, reply: Sender<Option<Vec<u8>>> },
     Touch { session: SessionId, now: Timestamp },
-}
-
-/// An order to end sessions.
-pub(super) struct End {
-    pub(super) order: EndOrder,
-    pub(super) caller: Caller,
 }
 
 /// A record that housekeeping found to be of no more use.

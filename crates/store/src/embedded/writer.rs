@@ -12,12 +12,10 @@ use super::engine::{Engine, OpenFault};
 use super::group::{Decided, Group};
 use super::index::Members;
 use super::queue::{Queue, Waiting};
-use super::wakeup::Wakeup;
+use crate::wakeup::{PASS_ON, Wakeup};
 
 /// A group is committed when it has grown to this, so that the first of many need not wait for the last.
 const GROUP: usize = 512;
-/// A caller that was woken to pass answers on to others gets this long before the writer does it.
-const PASS_ON: Duration = Duration::from_millis(1);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 

@@ -9,27 +9,21 @@ use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, ReceiptId};
 use logout_core::session::ClientId;
 use logout_core::store::{EndOrder, EndTarget, Found, StoreUnavailable};
-use tokio::sync::oneshot::Sender;
 use uuid::Uuid;
 
-use super::batch::Carry;
 use super::finding::Findings;
 use super::link::{Failure, Link, Params, params};
 use super::presented::{self, PresentedOrders, Way};
 use super::touches::Touches;
 use super::{row, statements};
+use crate::batch::{self, Carry};
+use crate::wakeup::End;
 
 /// What an order for a whole platform may take: it reads every session there is.
 const LONG: Duration = Duration::from_secs(120);
 
 const END: &str =
     "SELECT * FROM logout_end_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
-
-/// An order that waits.
-pub(super) struct End {
-    pub(super) order: EndOrder,
-    pub(super) reply: Sender<Vec<EndedSession>>,
-}
 
 /// Carries out orders.
 pub(super) struct Endings {
@@ -151,11 +145,9 @@ impl Endings {
     }
 }
 
-/// A caller who has gone away is no fault: what was asked is done.
 fn answer(jobs: impl IntoIterator<Item = End>, mut ended: Ended) {
-    for job in jobs {
-        let _ = job.reply.send(ended.remove(&job.order.receipt).unwrap_or_default());
-    }
+    let answers = jobs.into_iter().map(|job| (job.caller, ended.remove(&job.order.receipt).unwrap_or_default()));
+    batch::answer(answers.collect());
 }
 
 /// The parameters of the statement, list by list. The lists of one kind of target are as long as each other.

@@ -11,9 +11,9 @@ use tokio::sync::oneshot::Sender;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::batch::Carry;
 use super::link::{Failure, Link, params};
 use super::row;
+use crate::batch::Carry;
 
 /// A credential that somebody asks for.
 pub(super) struct Find {

@@ -41,6 +41,17 @@ pub(super) enum Fault {
     Shape,
 }
 
+impl Fault {
+    /// Whether the server answered, so that another command may fare better.
+    pub(super) fn is_answer(&self) -> bool {
+        match self {
+            Self::Record(_) | Self::Shape => true,
+            Self::Redis(error) => matches!(error.kind(), ErrorKind::Server(_)),
+            Self::Silence | Self::Unacknowledged => false,
+        }
+    }
+}
+
 /// What a fault of the driver says that cannot be somebody's credential: servers repeat arguments in some messages.
 fn without_secrets(error: &RedisError) -> String {
     match error.code() {

@@ -173,21 +173,40 @@ impl Places {
         targets: &[Vec<u8>],
         ended: &mut Vec<EndedSession>,
     ) -> Result<(), Fault> {
-        let (at, step) = (millis(order.at), WALK_STEP.to_string());
         let mut from = Vec::new();
         loop {
-            let mut arguments: Vec<&[u8]> = vec![&at, order.receipt.as_bytes(), head, &from, step.as_bytes()];
-            arguments.extend(targets.iter().map(Vec::as_slice));
+            let arguments = step(order, head, &from, targets);
+            let arguments: Vec<&[u8]> = arguments.iter().map(AsRef::as_ref).collect();
             let answer = array(self.bucket(place).write(&script::END, &arguments).await?)?;
-            let [next, entries] = <[Value; 2]>::try_from(answer).map_err(|_| Fault::Shape)?;
-            for entry in array(entries)? {
-                ended.push(record::read_ended(&bytes(entry)?)?);
-            }
-            from = bytes(next)?;
+            let [answer] = <[Value; 1]>::try_from(answer).map_err(|_| Fault::Shape)?;
+            from = stepped(answer, ended)?;
             if from.is_empty() {
                 return Ok(());
             }
         }
+    }
+
+    /// Carries out orders of which none is for a whole platform, where all there is lies in one bucket: in one step, each
+    /// credited with what those before it have left.
+    pub(super) async fn end_together(&self, orders: &[&EndOrder]) -> Result<Vec<Vec<EndedSession>>, Fault> {
+        let mut arguments = Vec::with_capacity(orders.len() * 7);
+        for order in orders {
+            let mut targets = Vec::with_capacity(order.targets.len());
+            for target in &order.targets {
+                let (kind, whom, _) = self.whom(target).await?;
+                targets.push([kind.as_bytes(), &whom].concat());
+            }
+            arguments.extend(step(order, &record::receipt_head(order)?, &[], &targets).into_iter().map(Cow::into_owned));
+        }
+        let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+        let answers = array(self.bucket(0).write(&script::END, &arguments).await?)?;
+        let mut ended = Vec::with_capacity(orders.len());
+        for answer in answers {
+            let mut sessions = Vec::new();
+            stepped(answer, &mut sessions)?;
+            ended.push(sessions);
+        }
+        if ended.len() == orders.len() { Ok(ended) } else { Err(Fault::Shape) }
     }
 
     /// The targets of an order that one step in one bucket can find out. In a cluster a credential leads to its own bucket, but what lies in
@@ -257,4 +276,27 @@ impl Places {
     pub(super) async fn health(&self) -> Result<(), Fault> {
         self.everywhere(|bucket| async move { bucket.probe().await }).await.map(drop)
     }
+}
+
+/// One step of an order, as the script takes it.
+fn step<'a>(order: &'a EndOrder, head: &'a [u8], from: &'a [u8], targets: &'a [Vec<u8>]) -> Vec<Cow<'a, [u8]>> {
+    let mut arguments: Vec<Cow<'_, [u8]>> = vec![
+        millis(order.at).into(),
+        order.receipt.as_bytes().as_slice().into(),
+        head.into(),
+        from.into(),
+        WALK_STEP.to_string().into_bytes().into(),
+        targets.len().to_string().into_bytes().into(),
+    ];
+    arguments.extend(targets.iter().map(|target| Cow::Borrowed(target.as_slice())));
+    arguments
+}
+
+/// What a step ended; brings where the walk goes on, or nothing.
+fn stepped(answer: Value, ended: &mut Vec<EndedSession>) -> Result<Vec<u8>, Fault> {
+    let [next, entries] = <[Value; 2]>::try_from(array(answer)?).map_err(|_| Fault::Shape)?;
+    for entry in array(entries)? {
+        ended.push(record::read_ended(&bytes(entry)?)?);
+    }
+    bytes(next)
 }

@@ -184,7 +184,7 @@ mod tests {
     use crate::embedded::engine::Engine;
     use crate::embedded::index::Members;
     use crate::embedded::record::tests::session;
-    use crate::embedded::wakeup::Caller;
+    use crate::wakeup::Caller;
 
     const NOW: Timestamp = Timestamp::from_millis(10);
     const LATER: Timestamp = Timestamp::from_millis(20);

@@ -2,20 +2,23 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use logout_core::receipt::EndedSession;
 use logout_core::store::StoreUnavailable;
 use tokio::runtime::Handle;
+
+use crate::wakeup::{self, Caller, PASS_ON, Wakeup};
 
 /// More than this is refused rather than queued: the last of them would wait longer than anybody has patience.
 const CAPACITY: usize = 16_384;
 
 /// Carries out what came together.
-pub(super) trait Carry<J>: Send + Sync + 'static {
+pub(crate) trait Carry<J>: Send + Sync + 'static {
     /// Carries out `jobs` and answers them. An error means that others need not try just now.
     fn carry(&self, jobs: Vec<J>) -> impl Future<Output = Result<(), StoreUnavailable>> + Send;
 }
 
 /// Between callers and some lanes, each of which carries one batch at a time: everything that waits when it is free.
-pub(super) struct Batches<J, C> {
+pub(crate) struct Batches<J, C> {
     state: Mutex<State<J>>,
     carrier: Arc<C>,
     lanes: usize,
@@ -29,12 +32,12 @@ struct State<J> {
 }
 
 impl<J: Send + 'static, C: Carry<J>> Batches<J, C> {
-    pub(super) fn new(carrier: Arc<C>, lanes: usize, size: usize) -> Arc<Self> {
+    pub(crate) fn new(carrier: Arc<C>, lanes: usize, size: usize) -> Arc<Self> {
         Arc::new(Self { state: Mutex::new(State { waiting: Vec::new(), lanes: 0 }), carrier, lanes, size })
     }
 
     /// Puts `job` into the next batch. Dropped without an answer, it says that the store is not available.
-    pub(super) fn push(self: &Arc<Self>, job: J, runtime: &Handle) -> Result<(), StoreUnavailable> {
+    pub(crate) fn push(self: &Arc<Self>, job: J, runtime: &Handle) -> Result<(), StoreUnavailable> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.waiting.len() >= CAPACITY {
             return Err(StoreUnavailable);
@@ -90,5 +93,16 @@ impl<J: Send + 'static, C: Carry<J>> Drop for Lane<J, C> {
         if self.open {
             self.batches.state.lock().unwrap_or_else(PoisonError::into_inner).lanes -= 1;
         }
+    }
+}
+
+/// Answers orders. Whoever is to be reached through another caller, who never looks, is reached a moment later.
+pub(crate) fn answer(ended: Vec<(Caller, Vec<EndedSession>)>) {
+    let wakeups = wakeup::answer(ended);
+    if !wakeups.is_empty() {
+        tokio::spawn(async move {
+            tokio::time::sleep(PASS_ON).await;
+            wakeups.iter().for_each(Wakeup::send);
+        });
     }
 }

@@ -1,30 +1,59 @@
-//! How the answers to orders get back to their callers.
+//! Orders that wait for others to be carried out with, and how the answers get back to their callers.
 //!
-//! To wake a task of another thread costs a system call, and a group answers a dozen callers who sit on two threads. So the
-//! writer wakes one of each thread, and whoever that is wakes the others from where they are.
+//! To wake a task of another thread costs a system call, and a group answers dozens of callers who sit on two threads. So whoever carries
+//! it out wakes one of each thread, and whoever that is wakes the others from where they are.
 
 use std::mem::take;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::ThreadId;
+use std::time::Duration;
 
 use logout_core::receipt::EndedSession;
-use tokio::sync::oneshot::Sender;
+use logout_core::store::{EndOrder, StoreUnavailable};
+use tokio::sync::oneshot::{Receiver, Sender, channel};
+
+/// A caller that was woken to pass answers on to others gets this long before somebody else does it.
+pub(crate) const PASS_ON: Duration = Duration::from_millis(1);
+
+/// An order to end sessions.
+pub(crate) struct End {
+    pub(crate) order: EndOrder,
+    pub(crate) caller: Caller,
+}
+
+impl End {
+    /// An order of the caller's thread, and where the answer comes.
+    pub(crate) fn new(order: EndOrder) -> (Self, Answer) {
+        let (reply, answer) = channel();
+        (Self { order, caller: Caller { reply, thread: std::thread::current().id() } }, Answer(answer))
+    }
+}
+
+/// Where the answer to an order comes.
+pub(crate) struct Answer(Receiver<Reply>);
+
+impl Answer {
+    /// What the order ended. Dropped without an answer, it says that the store is not available.
+    pub(crate) async fn ended(self) -> Result<Vec<EndedSession>, StoreUnavailable> {
+        self.0.await.map(Reply::into_ended).map_err(|_| StoreUnavailable)
+    }
+}
 
 /// Whom to answer, and from which thread was asked.
-pub(super) struct Caller {
-    pub(super) reply: Sender<Reply>,
-    pub(super) thread: ThreadId,
+pub(crate) struct Caller {
+    pub(crate) reply: Sender<Reply>,
+    pub(crate) thread: ThreadId,
 }
 
 /// An answer, and the way to those of the same thread that go with it. They are sent when this one has been received, or is
 /// dropped for whatever reason.
-pub(super) struct Reply {
+pub(crate) struct Reply {
     ended: Vec<EndedSession>,
     others: Option<Wakeup>,
 }
 
 impl Reply {
-    pub(super) fn into_ended(mut self) -> Vec<EndedSession> {
+    fn into_ended(mut self) -> Vec<EndedSession> {
         take(&mut self.ended)
     }
 }
@@ -42,11 +71,11 @@ type Unsent = (Sender<Reply>, Vec<EndedSession>);
 
 /// Answers that wait for somebody to send them.
 #[derive(Clone)]
-pub(super) struct Wakeup(Arc<Mutex<Vec<Unsent>>>);
+pub(crate) struct Wakeup(Arc<Mutex<Vec<Unsent>>>);
 
 impl Wakeup {
     /// Sends what has not been sent.
-    pub(super) fn send(&self) {
+    pub(crate) fn send(&self) {
         let waiting = take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for (reply, ended) in waiting {
             // A caller who has gone away is no fault: what was asked is done.
@@ -56,7 +85,7 @@ impl Wakeup {
 }
 
 /// Answers all; what comes back is to be sent a little later, in case the one who was woken never looks.
-pub(super) fn answer(ended: Vec<(Caller, Vec<EndedSession>)>) -> Vec<Wakeup> {
+pub(crate) fn answer(ended: Vec<(Caller, Vec<EndedSession>)>) -> Vec<Wakeup> {
     let mut threads: Vec<(ThreadId, Vec<Unsent>)> = Vec::with_capacity(2);
     for (Caller { reply, thread }, ended) in ended {
         match threads.iter_mut().find(|(known, _)| *known == thread) {
