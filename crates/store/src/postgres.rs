@@ -4,6 +4,7 @@
 //! statement of it, the `link` carries it, and the function of `schema_1.sql` decides it. Looking up a credential goes the same
 //! way through `finding`. Everything else is a statement of its own.
 
+mod connector;
 mod ending;
 mod finding;
 mod link;
@@ -45,6 +46,10 @@ const ENDING: (usize, usize) = (2, 256);
 
 /// The same for those that look credentials up.
 const FINDING: (usize, usize) = (2, 256);
+
+/// Whether the server takes writes, and commits them where it should: to its standbys too, where it waits for any. Writes a message
+/// to its log that nobody reads.
+const PROBE: &str = "SELECT current_setting('transaction_read_only'), pg_logical_emit_message(true, 'logout-hub', ''::text)";
 
 /// How late a touch may be written.
 const TOUCHING: Duration = Duration::from_secs(1);
@@ -95,8 +100,11 @@ pub enum ConnectFault {
 ///   the hub dies.
 /// - **Ending.** What waits at the same time goes in one statement, of which two are under way at most. Each session is credited to one
 ///   order, over all hubs.
-/// - **Failure.** Callers get [`StoreUnavailable`] when there is no answer in four seconds, also from a server that hangs; a statement whose
-///   outcome is not known is never reported as done, and may have been. The next call tries again: nothing has to be restarted.
+/// - **Failure.** Callers get [`StoreUnavailable`] when there is no answer in four seconds, also from a server that hangs, or that waits for
+///   a synchronous standby which is gone; a statement whose outcome is not known is never reported as done, and may have been. Nor is one
+///   whose waiting for the standbys somebody cut short. The next call tries again: nothing has to be restarted.
+/// - **Failover.** The URL may name several servers (`postgres://hub@one,two/db`). Whichever takes writes is used, and another one as
+///   soon as that dies, becomes read-only, or stops to answer. The old one must not come back as a primary: that is for the operator to see to.
 /// - **Ending a whole platform** reads every session there is, and may take two minutes.
 /// - **TLS** is used when the URL says `sslmode=require`, and then the server's certificate and name are checked.
 /// - **Connections.** Twelve at most. Poolers that give every transaction another connection are not supported.
@@ -377,9 +385,14 @@ impl SessionStore for PostgresStore {
     }
 
     async fn health(&self) -> Result<(), StoreUnavailable> {
-        // A standby answers too, but cannot write.
-        let rows = self.rows("SHOW transaction_read_only", params![]).await?;
+        let link = self.shared.link.clone();
+        let probing = self.runtime().spawn(async move { link.probe(PROBE).await });
+        let rows = probing.await.map_err(|_| StoreUnavailable)??;
         let read_only: &str = rows.first().ok_or(StoreUnavailable)?.try_get(0).map_err(Failure::from)?;
-        if read_only == "off" { Ok(()) } else { Err(StoreUnavailable) }
+        if read_only == "off" {
+            return Ok(());
+        }
+        self.shared.link.leave();
+        Err(StoreUnavailable)
     }
 }

@@ -1,17 +1,19 @@
 //! The connections to the database: what goes over them, how long anybody waits, what is said when they break.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use logout_core::store::StoreUnavailable;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Config, NoTls, Row};
+use tokio_postgres::{CancelToken, Config, Row};
 
 use super::ConnectFault;
+use super::connector::Connector;
 use super::tls;
 
 /// How many connections one hub opens at most. A server takes a hundred by default.
@@ -21,7 +23,7 @@ const CONNECTIONS: usize = 12;
 /// gives up where it can.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// How long a connection may take to come.
+/// How long a connection may take to come, from whichever server.
 const CONNECTING: Duration = Duration::from_secs(2);
 
 /// How often a statement is tried that lost against another one: what it did is undone then.
@@ -30,8 +32,9 @@ const TRIES: usize = 8;
 /// What every connection is set to, before what the URL's own `options` say, which therefore win.
 ///
 /// Plans are made once and kept: planning a sign-out takes longer than carrying it out. They must stay good while tables grow
-/// from nothing to millions of rows, so everything that only pays on small tables is off.
-const OPTIONS: &str = "-c synchronous_commit=on -c default_transaction_isolation=read\\ committed -c statement_timeout=3000 \
+/// from nothing to millions of rows, so everything that only pays on small tables is off. Warnings are to come: one of them is that
+/// a commit has not reached the standbys.
+const OPTIONS: &str = "-c synchronous_commit=on -c client_min_messages=warning -c default_transaction_isolation=read\\ committed -c statement_timeout=3000 \
     -c idle_in_transaction_session_timeout=10000 -c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off \
     -c enable_hashjoin=off -c enable_mergejoin=off";
 
@@ -48,7 +51,7 @@ pub(super) use params;
 pub(super) enum Failure {
     /// The server answers, and refused this one: nothing was done.
     Refused,
-    /// The server does not answer: nobody knows whether it was carried out.
+    /// The server does not answer, and nobody knows whether it was carried out; or it is in no state to carry out any.
     Unknown,
 }
 
@@ -70,6 +73,8 @@ enum Fault {
     Pool(PoolError),
     Server(tokio_postgres::Error),
     Timeout,
+    /// Committed, and maybe on this server only: somebody has put an end to its waiting for the standbys.
+    Unconfirmed,
 }
 
 impl Fault {
@@ -85,7 +90,13 @@ impl Fault {
             Self::Pool(PoolError::Timeout(_)) => "no connection in time".to_owned(),
             Self::Pool(fault) => fault.to_string(),
             Self::Timeout => "no answer in time".to_owned(),
+            Self::Unconfirmed => "a commit was answered before the standbys had it".to_owned(),
         }
+    }
+
+    /// It used to take writes, or it would not be in the pool.
+    fn is_read_only(&self) -> bool {
+        matches!(self, Self::Server(fault) if fault.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION))
     }
 
     fn was_undone(&self) -> bool {
@@ -94,11 +105,11 @@ impl Fault {
     }
 
     fn failure(&self) -> Failure {
-        // The server says goodbye in the words of a refusal, whatever it was doing.
-        let goodbye = |class: &str| matches!(class.get(..2), Some("08" | "57"));
+        // In the words of a refusal the server also says goodbye, whatever it was doing, and that it is read-only, full or ill.
+        let of_all = |class: &str| matches!(class.get(..2), Some("08" | "25" | "53" | "57" | "58"));
         match self {
-            Self::Server(fault) if fault.code().is_some_and(|code| !goodbye(code.code())) => Failure::Refused,
-            Self::Pool(_) | Self::Server(_) | Self::Timeout => Failure::Unknown,
+            Self::Server(fault) if fault.code().is_some_and(|code| !of_all(code.code())) => Failure::Refused,
+            Self::Pool(_) | Self::Server(_) | Self::Timeout | Self::Unconfirmed => Failure::Unknown,
         }
     }
 }
@@ -106,7 +117,20 @@ impl Fault {
 /// The pool, and whether it is known to be of no use just now.
 pub(super) struct Link {
     pool: Pool,
+    connector: Connector,
     is_down: AtomicBool,
+    /// How often all connections were left at once; those from before are not to be used again.
+    generation: AtomicU64,
+}
+
+/// What becomes of a statement that nobody waits for any longer.
+#[derive(Clone, Copy)]
+enum GivenUp {
+    /// It is ended at the server.
+    Cancelled,
+    /// The server goes on with it. A commit that waits for a standby would otherwise be there for everybody to see, and be gone
+    /// with this server: whoever signs out again would hear that there was nothing left to end.
+    LeftAlone,
 }
 
 impl Link {
@@ -120,15 +144,16 @@ impl Link {
             config.application_name("logout-hub");
         }
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = if config.get_ssl_mode() == SslMode::Require {
-            Manager::from_config(config, tls::connector()?, recycling)
+        let connector = if config.get_ssl_mode() == SslMode::Require {
+            Connector::new(Some(tls::connector()?))
         } else {
             config.ssl_mode(SslMode::Disable);
-            Manager::from_config(config, NoTls, recycling)
+            Connector::new(None)
         };
+        let manager = Manager::from_connect(config, connector.clone(), recycling);
         let pool = Pool::builder(manager).max_size(CONNECTIONS).runtime(Runtime::Tokio1).create_timeout(Some(CONNECTING));
         let pool = pool.wait_timeout(Some(PATIENCE)).build().map_err(|fault| ConnectFault::NoAnswer { reason: fault.to_string() })?;
-        Ok(Self { pool, is_down: AtomicBool::new(false) })
+        Ok(Self { pool, connector, is_down: AtomicBool::new(false), generation: AtomicU64::new(0) })
     }
 
     /// A connection, for what is not a single statement.
@@ -143,10 +168,25 @@ impl Link {
 
     /// The same, for a statement that may take as long as `patience`.
     pub(super) async fn rows_within(&self, patience: Option<Duration>, statement: &str, params: &Params) -> Result<Vec<Row>, Failure> {
+        self.try_and_try(GivenUp::LeftAlone, patience, statement, params).await
+    }
+
+    /// The same, for a statement whose effect is of no use to anybody who did not wait for it.
+    pub(super) async fn probe(&self, statement: &str) -> Result<Vec<Row>, Failure> {
+        self.try_and_try(GivenUp::Cancelled, None, statement, &Params::new()).await
+    }
+
+    async fn try_and_try(
+        &self,
+        given_up: GivenUp,
+        patience: Option<Duration>,
+        statement: &str,
+        params: &Params,
+    ) -> Result<Vec<Row>, Failure> {
         let mut tries = 1;
         loop {
             let limit = PATIENCE + patience.unwrap_or_default();
-            let outcome = timeout(limit, self.once(patience, statement, params)).await.unwrap_or(Err(Fault::Timeout));
+            let outcome = timeout(limit, self.once(given_up, patience, statement, params)).await.unwrap_or(Err(Fault::Timeout));
             match outcome {
                 Ok(rows) => {
                     if self.is_down.load(Ordering::Relaxed) && self.is_down.swap(false, Ordering::Relaxed) {
@@ -165,16 +205,34 @@ impl Link {
         }
     }
 
-    async fn once(&self, patience: Option<Duration>, statement: &str, params: &Params) -> Result<Vec<Row>, Fault> {
+    async fn once(&self, given_up: GivenUp, patience: Option<Duration>, statement: &str, params: &Params) -> Result<Vec<Row>, Fault> {
+        let generation = self.generation.load(Ordering::SeqCst);
         let object = self.pool.get().await.map_err(Fault::Pool)?;
+        let canceller = matches!(given_up, GivenUp::Cancelled).then(|| (self.connector.clone(), object.cancel_token()));
         // Taken out of the pool until it has proved good: a caller who stops waiting drops it, and with it what was still under way.
-        let mut kept = Kept(Some(object));
-        let Some(client) = &kept.0 else { return Err(Fault::Timeout) };
-        let outcome = run(client, patience, statement, params).await.map_err(Fault::Server);
-        if outcome.as_ref().err().is_none_or(|fault| fault.was_undone() && patience.is_none()) {
+        let mut kept = Kept { object: Some(object), canceller };
+        let Some(client) = &kept.object else { return Err(Fault::Timeout) };
+        // Not only of this connection: a false alarm of another one is better than a sign-out that is not there after all.
+        let unconfirmed = self.connector.unconfirmed();
+        let mut outcome = run(client, patience, statement, params).await.map_err(Fault::Server);
+        if outcome.is_ok() && self.connector.unconfirmed() != unconfirmed {
+            outcome = Err(Fault::Unconfirmed);
+        }
+        if outcome.as_ref().err().is_some_and(Fault::is_read_only) {
+            self.leave();
+        }
+        let is_good = outcome.as_ref().err().is_none_or(|fault| fault.was_undone() && patience.is_none());
+        if is_good && self.generation.load(Ordering::SeqCst) == generation {
             kept.give_back();
         }
         outcome
+    }
+
+    /// Uses no connection again that there is: another server may be the one to talk to, which a connection that only reads does
+    /// not notice.
+    pub(super) fn leave(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.pool.retain(|_, _| false);
     }
 }
 
@@ -189,18 +247,23 @@ async fn run(client: &Object, patience: Option<Duration>, statement: &str, param
 }
 
 /// A connection that is closed when it is dropped before it was given back.
-struct Kept(Option<Object>);
+struct Kept {
+    object: Option<Object>,
+    canceller: Option<(Connector, CancelToken)>,
+}
 
 impl Kept {
     fn give_back(&mut self) {
-        self.0 = None;
+        self.object = None;
     }
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        if let Some(object) = self.0.take() {
-            drop(Object::take(object));
+        let Some(object) = self.object.take() else { return };
+        drop(Object::take(object));
+        if let (Some((connector, token)), Ok(runtime)) = (self.canceller.take(), Handle::try_current()) {
+            runtime.spawn(connector.cancel(token));
         }
     }
 }
