@@ -7,7 +7,7 @@ use futures_executor::block_on;
 use logout_core::store::{EndTarget, Found, Opened, SessionStore as _, StoreUnavailable};
 use logout_store::PostgresStore;
 
-use crate::server::Server;
+use crate::server::{Server, until};
 use crate::sessions::{NOW, is_alive, order, session};
 
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
@@ -21,14 +21,6 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
 
 /// Longer than the store waits at most for a connection and an answer.
 const SECONDS: Duration = Duration::from_secs(10);
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(30), "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
 
 fn killed_and_restarted() {
     const COUNT: u32 = 600;

@@ -2,7 +2,11 @@
 //!
 //! Without PostgreSQL the tests are ignored, and a line says so; `LOGOUT_HUB_REQUIRE=postgres` makes that a failure.
 
+mod failover;
 mod faults;
+mod pair;
+#[path = "../relay/mod.rs"]
+mod relay;
 mod server;
 #[path = "../sessions/mod.rs"]
 mod sessions;
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
     tests.extend(logout_core::outbox_conformance!(@named fresh));
     tests.extend(shared::tests());
     tests.extend(faults::tests());
+    tests.extend(failover::tests());
     let missing = server::programs().err();
     let is_required = std::env::var("LOGOUT_HUB_REQUIRE").is_ok_and(|list| list.split(',').any(|name| name.trim() == "postgres"));
     let trials = tests.into_iter().map(|(name, body)| {

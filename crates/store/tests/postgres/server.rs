@@ -30,7 +30,7 @@ pub(crate) fn programs() -> Result<PathBuf, String> {
 }
 
 /// Whom the programs run as: whoever we are, or `postgres` where that is root.
-fn ordinary_user() -> Option<Option<(u32, u32)>> {
+pub(crate) fn ordinary_user() -> Option<Option<(u32, u32)>> {
     if std::fs::metadata("/proc/self").ok()?.uid() != 0 {
         return Some(None);
     }
@@ -39,10 +39,19 @@ fn ordinary_user() -> Option<Option<(u32, u32)>> {
     Some(Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?)))
 }
 
+/// Waits for something that happens elsewhere.
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(30), "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 pub(crate) struct Server {
     folder: TempDir,
     programs: PathBuf,
-    port: u16,
+    pub(crate) port: u16,
     running: Option<Child>,
     databases: AtomicU32,
 }
@@ -50,18 +59,17 @@ pub(crate) struct Server {
 impl Server {
     /// A running server with an empty cluster.
     pub(crate) fn start() -> Self {
-        let programs = programs().expect("was looked for before");
-        let folder = tempfile::tempdir().expect("a temporary directory");
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a port").port();
-        let mut server = Self { folder, programs, port, running: None, databases: AtomicU32::new(0) };
-        if let Some(Some((user, group))) = ordinary_user() {
-            chown(server.folder.path(), Some(user), Some(group)).expect("we are root");
-        }
-        std::fs::set_permissions(server.folder.path(), std::fs::Permissions::from_mode(0o700)).expect("it is ours");
+        Self::start_with(&[])
+    }
+
+    /// The same, with more for `initdb`.
+    pub(crate) fn start_with(more: &[&str]) -> Self {
+        let mut server = Self::unmade();
         let made = server
             .program("initdb")
             .args(["--auth=trust", "--username=hub", "--encoding=UTF8", "--no-locale", "--no-sync", "--pgdata"])
             .arg(server.data())
+            .args(more)
             .output()
             .expect("initdb runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -69,11 +77,25 @@ impl Server {
         server
     }
 
-    fn data(&self) -> PathBuf {
+    /// A folder and a port, for whoever puts a cluster there.
+    pub(crate) fn unmade() -> Self {
+        let programs = programs().expect("was looked for before");
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a port").port();
+        let server = Self { folder, programs, port, running: None, databases: AtomicU32::new(0) };
+        if let Some(Some((user, group))) = ordinary_user() {
+            chown(server.folder.path(), Some(user), Some(group)).expect("we are root");
+        }
+        std::fs::set_permissions(server.folder.path(), std::fs::Permissions::from_mode(0o700)).expect("it is ours");
+        server
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
-    fn program(&self, name: &str) -> Command {
+    /// One of PostgreSQL's programs, as whoever may run it.
+    pub(crate) fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         if let Some(Some((user, group))) = ordinary_user() {
