@@ -7,6 +7,7 @@ use futures_executor::block_on;
 use logout_core::store::{EndTarget, Found, Opened, SessionStore as _, StoreUnavailable};
 use logout_store::PostgresStore;
 
+use crate::relay::Relay;
 use crate::server::{Server, until};
 use crate::sessions::{NOW, is_alive, order, session};
 
@@ -15,6 +16,8 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
         ("what_was_acknowledged_survives_a_server_that_is_killed_and_the_store_recovers", killed_and_restarted),
         ("a_server_that_hangs_is_unavailable_within_seconds_and_of_use_again_afterwards", paused),
         ("a_connection_that_is_cut_in_the_middle_of_a_sign_out_is_no_success", cut),
+        ("a_sign_out_whose_answer_is_cut_off_is_no_success_and_its_receipt_says_that_it_was_carried_out", answer_cut),
+        ("a_server_that_is_slow_is_waited_for_and_one_that_is_too_slow_is_no_success", slow),
         ("a_server_that_takes_no_writes_is_not_healthy", read_only),
     ]
 }
@@ -126,6 +129,61 @@ fn cut() {
     assert!(is_alive(&store, &session));
     assert_eq!(block_on(store.end(order(2, EndTarget::Session(session.id)))).map(|ended| ended.len()), Ok(1));
     assert_eq!(block_on(store.find(&session.credentials[0].digest, NOW)), Ok(Found::Ended));
+}
+
+/// A store behind a relay, and one beside it. Sessions from 0 to 19 live.
+fn behind_a_relay(server: &Server) -> (PostgresStore, PostgresStore, Relay) {
+    let (url, relay) = (server.database(), Relay::start(server.port));
+    let store = PostgresStore::connect(&url.replace(&server.port.to_string(), &relay.port.to_string())).expect("a store");
+    let direct = PostgresStore::connect_unchanged(&url).expect("another");
+    for number in 0..40 {
+        assert_eq!(block_on(store.open(session(number), false, NOW)), Ok(Opened::Opened));
+    }
+    // So that the statement is known on every connection: the answer that goes astray is not that of preparing it.
+    for number in 20..40 {
+        assert_eq!(end(&store, number), Ok(1));
+    }
+    (store, direct, relay)
+}
+
+fn end(store: &PostgresStore, number: u32) -> Result<usize, StoreUnavailable> {
+    block_on(store.end(order(number, EndTarget::Session(session(number).id)))).map(|ended| ended.len())
+}
+
+fn answer_cut() {
+    let server = Server::start();
+    let (store, direct, relay) = behind_a_relay(&server);
+    relay.cut(true);
+    assert_eq!(end(&store, 1), Err(StoreUnavailable));
+    until("the order that had arrived is carried out", || !is_alive(&direct, &session(1)));
+    relay.cut(false);
+    until("the store recovers", || block_on(store.health()).is_ok());
+    let receipt = order(1, EndTarget::Session(session(1).id)).receipt;
+    let kept = block_on(store.receipt(receipt)).expect("the store answers").expect("a receipt");
+    assert_eq!(kept.sessions.iter().map(|ended| ended.id).collect::<Vec<_>>(), [session(1).id]);
+    assert_eq!(end(&store, 1), Ok(0), "the same order again");
+    assert_eq!(block_on(store.receipt(receipt)), Ok(Some(kept)), "which changes nothing");
+}
+
+fn slow() {
+    let server = Server::start();
+    let (store, direct, relay) = behind_a_relay(&server);
+    relay.delay(Duration::from_millis(200));
+    assert_eq!(end(&store, 0), Ok(1));
+    assert_eq!(block_on(store.open(session(100), false, NOW)), Ok(Opened::Opened));
+    assert_eq!(block_on(store.health()), Ok(()));
+    relay.delay(Duration::from_secs(6));
+    for asking in [|store: &PostgresStore| end(store, 1).is_ok(), |store: &PostgresStore| block_on(store.health()).is_ok()] {
+        let began = Instant::now();
+        assert!(!asking(&store));
+        assert!(began.elapsed() < SECONDS, "waited {:?}", began.elapsed());
+    }
+    until("the order that had arrived is carried out", || !is_alive(&direct, &session(1)));
+    assert!(is_alive(&direct, &session(2)));
+    relay.delay(Duration::ZERO);
+    until("the store recovers", || block_on(store.health()).is_ok());
+    assert_eq!(end(&store, 1), Ok(0), "it was carried out");
+    assert_eq!(end(&store, 2), Ok(1));
 }
 
 fn read_only() {

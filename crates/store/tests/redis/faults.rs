@@ -1,9 +1,5 @@
 //! What happens to sessions when the server, or the way to it, fails.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_executor::block_on;
@@ -14,6 +10,7 @@ use logout_core::session::Session;
 use logout_core::store::{EndTarget, Found, Opened, SessionStore as _, StoreUnavailable};
 use logout_store::{RedisConnectFault, RedisStore};
 
+use crate::relay::Relay;
 use crate::server::{Server, eventually};
 use crate::sessions::{NOW, is_alive, order, session, session_of};
 use crate::{connect, fresh_url, named, shared_server};
@@ -36,6 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             a_paused_server_is_an_error_within_seconds_and_used_again_afterwards
             a_full_server_refuses_logins_and_still_ends_sessions
             a_server_that_has_become_a_replica_is_an_error_until_it_is_a_master_again
+            a_server_that_is_slow_is_waited_for_and_one_that_is_too_slow_is_an_error_that_claims_nothing
             a_sign_out_whose_answer_is_cut_off_is_an_error_and_says_what_it_ended_when_repeated
             a_write_without_the_acknowledgements_asked_for_is_an_error
             a_write_with_the_acknowledgements_asked_for_is_answered
@@ -159,52 +157,39 @@ fn a_server_that_has_become_a_replica_is_an_error_until_it_is_a_master_again() {
     assert_eq!(end(&store, 1), Ok(1));
 }
 
-/// Stands between store and server, and can swallow answers.
-struct Cutter {
-    port: u16,
-    cuts: Arc<AtomicBool>,
-}
-
-impl Cutter {
-    fn start(server: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let (port, cuts) = (listener.local_addr().expect("an address").port(), Arc::new(AtomicBool::new(false)));
-        let flag = cuts.clone();
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { continue };
-                let (to_server, to_client, flag) = (server.try_clone(), client.try_clone(), flag.clone());
-                let (Ok(to_server), Ok(to_client)) = (to_server, to_client) else { continue };
-                std::thread::spawn(move || relay(client, to_server, || false));
-                std::thread::spawn(move || relay(server, to_client, || flag.load(Ordering::SeqCst)));
-            }
-        });
-        Self { port, cuts }
+fn a_server_that_is_slow_is_waited_for_and_one_that_is_too_slow_is_an_error_that_claims_nothing() {
+    let server = Server::start(&[]);
+    let relay = Relay::start(server.port);
+    let (store, direct) = (connect(&format!("redis://127.0.0.1:{}", relay.port)), connect(&server.url()));
+    relay.delay(Duration::from_millis(200));
+    for number in 0..4 {
+        open(&store, &session(number));
     }
-}
-
-/// Carries bytes until one side is gone, or until bytes have come that are not to be carried.
-fn relay(mut from: TcpStream, mut to: TcpStream, cut: impl Fn() -> bool) {
-    let mut bytes = [0; 16 * 1024];
-    while let Ok(length @ 1..) = from.read(&mut bytes) {
-        if cut() || to.write_all(&bytes[..length]).is_err() {
-            break;
-        }
-    }
-    drop((from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both)));
+    assert_eq!(end(&store, 0), Ok(1));
+    assert_eq!(block_on(store.health()), Ok(()));
+    relay.delay(Duration::from_secs(6));
+    refused_soon(|| end(&store, 1));
+    refused_soon(|| block_on(store.find(&session(2).credentials[0].digest, NOW)));
+    refused_soon(|| block_on(store.health()));
+    assert!(!is_alive(&*direct, &session(1)), "the order had arrived");
+    assert!(is_alive(&*direct, &session(2)));
+    relay.delay(Duration::ZERO);
+    recovers(&store);
+    assert_eq!(end(&store, 1), Ok(1), "the same order");
+    assert_eq!(end(&store, 2), Ok(1));
 }
 
 fn a_sign_out_whose_answer_is_cut_off_is_an_error_and_says_what_it_ended_when_repeated() {
     let server = Server::start(&[]);
-    let cutter = Cutter::start(server.port);
-    let (store, direct) = (connect(&format!("redis://127.0.0.1:{}", cutter.port)), connect(&server.url()));
+    let relay = Relay::start(server.port);
+    let (store, direct) = (connect(&format!("redis://127.0.0.1:{}", relay.port)), connect(&server.url()));
     open(&store, &session(1));
     // So that the server has the script already: the answer that is cut off is not its question for it.
     assert_eq!(end(&store, 3), Ok(0));
-    cutter.cuts.store(true, Ordering::SeqCst);
+    relay.cut(true);
     refused_soon(|| end(&store, 1));
     assert!(!is_alive(&*direct, &session(1)), "the order had arrived");
-    cutter.cuts.store(false, Ordering::SeqCst);
+    relay.cut(false);
     recovers(&store);
     assert_eq!(end(&store, 1), Ok(1), "the same order");
     let other = order(2, EndTarget::Session(session(1).id));

@@ -4,6 +4,9 @@
 
 mod cluster;
 mod faults;
+mod losses;
+#[path = "../relay/mod.rs"]
+mod relay;
 mod sentinel;
 mod server;
 #[path = "../sessions/mod.rs"]
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
     trials.extend(faults::trials());
     trials.extend(cluster::trials());
     trials.extend(sentinel::trials());
+    trials.extend(losses::trials());
     let there = ["redis-server", "redis-cli"].into_iter().all(server::is_there);
     let required = std::env::var("LOGOUT_HUB_REQUIRE").unwrap_or_default();
     let required = required.split(',').any(|name| name.trim() == "redis");
