@@ -255,10 +255,9 @@ pub(super) enum StoreFault {
 impl StoreUrl {
     pub(super) fn parse(text: &str, resolve: impl FnOnce(&Path) -> PathBuf) -> Result<Self, StoreFault> {
         let (scheme, rest) = text.split_once(':').ok_or(StoreFault::Scheme)?;
-        let server = |text: &str| Url::parse(text).ok().filter(Url::has_host).ok_or(StoreFault::Url);
-        let redis = || {
+        let server = || {
             let (first, _, last) = around_more_hosts(text);
-            server(&[first, last].concat()).map(|_| Self::Redis(Secret::new(text)))
+            Url::parse(&[first, last].concat()).ok().filter(Url::has_host).map(|_| Secret::new(text)).ok_or(StoreFault::Url)
         };
         match scheme {
             "memory" if rest.is_empty() => Ok(Self::Memory),
@@ -267,8 +266,8 @@ impl StoreUrl {
                 "" => Err(StoreFault::Path),
                 path => Ok(Self::Fjall(resolve(Path::new(path)))),
             },
-            "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" | "redis+cluster" | "rediss+cluster" => redis(),
-            "postgres" | "postgresql" => server(text).map(|_| Self::Postgres(Secret::new(text))),
+            "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" | "redis+cluster" | "rediss+cluster" => server().map(Self::Redis),
+            "postgres" | "postgresql" => server().map(Self::Postgres),
             _ => Err(StoreFault::Scheme),
         }
     }
@@ -342,6 +341,7 @@ mod tests {
             ("fjall:///var/lib/hub", "fjall:/var/lib/hub"),
             ("redis://cache.example:6379/1", "redis://cache.example:6379/1"),
             ("redis+cluster://one:7000,two:7001,three", "redis+cluster://one:7000,two:7001,three"),
+            ("postgres://hub:secret@one:5432,two:5433/hub", "postgres://hub:***@one:5432,two:5433/hub"),
             ("rediss+sentinel://:secret@one:26379,two:26379/main/2", "rediss+sentinel://:***@one:26379,two:26379/main/2"),
         ] {
             assert_eq!(shown(text).as_deref(), Ok(url), "{text}");

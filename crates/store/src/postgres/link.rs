@@ -38,6 +38,10 @@ const OPTIONS: &str = "-c synchronous_commit=on -c client_min_messages=warning -
     -c idle_in_transaction_session_timeout=10000 -c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off \
     -c enable_hashjoin=off -c enable_mergejoin=off";
 
+/// Asks for more room than lies about in the tables, and gives it back.
+const ASK_FOR_ROOM: &str = "BEGIN; INSERT INTO logout_once (key, value, expires) SELECT 'room', string_agg(uuid_send(gen_random_uuid()), ''), 0 \
+    FROM generate_series(1, 8192); ROLLBACK";
+
 /// Values for a statement's parameters.
 pub(super) type Params = Vec<Box<dyn ToSql + Send + Sync>>;
 
@@ -99,6 +103,10 @@ impl Fault {
         matches!(self, Self::Server(fault) if fault.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION))
     }
 
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Server(fault) if fault.code() == Some(&SqlState::DISK_FULL))
+    }
+
     fn was_undone(&self) -> bool {
         let lost = [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE];
         matches!(self, Self::Server(fault) if fault.code().is_some_and(|code| lost.contains(code)))
@@ -119,6 +127,8 @@ pub(super) struct Link {
     pool: Pool,
     connector: Connector,
     is_down: AtomicBool,
+    /// Whether there was no room for something: what takes none goes on, and says nothing about that.
+    is_full: AtomicBool,
     /// How often all connections were left at once; those from before are not to be used again.
     generation: AtomicU64,
 }
@@ -153,7 +163,7 @@ impl Link {
         let manager = Manager::from_connect(config, connector.clone(), recycling);
         let pool = Pool::builder(manager).max_size(CONNECTIONS).runtime(Runtime::Tokio1).create_timeout(Some(CONNECTING));
         let pool = pool.wait_timeout(Some(PATIENCE)).build().map_err(|fault| ConnectFault::NoAnswer { reason: fault.to_string() })?;
-        Ok(Self { pool, connector, is_down: AtomicBool::new(false), generation: AtomicU64::new(0) })
+        Ok(Self { pool, connector, is_down: AtomicBool::new(false), is_full: AtomicBool::new(false), generation: AtomicU64::new(0) })
     }
 
     /// A connection, for what is not a single statement.
@@ -171,8 +181,19 @@ impl Link {
         self.try_and_try(GivenUp::LeftAlone, patience, statement, params).await
     }
 
-    /// The same, for a statement whose effect is of no use to anybody who did not wait for it.
+    /// The same, for a statement whose effect is of no use to anybody who did not wait for it; and whether there is room again, where
+    /// there was none.
     pub(super) async fn probe(&self, statement: &str) -> Result<Vec<Row>, Failure> {
+        if self.is_full.load(Ordering::Relaxed) {
+            let asking = async {
+                let object = self.pool.get().await.map_err(Fault::Pool)?;
+                let kept = Kept { object: Some(object), canceller: None };
+                let Some(client) = &kept.object else { return Err(Fault::Timeout) };
+                client.batch_execute(ASK_FOR_ROOM).await.map_err(Fault::Server)
+            };
+            timeout(PATIENCE, asking).await.unwrap_or(Err(Fault::Timeout)).map_err(|fault| fault.failure())?;
+            self.is_full.store(false, Ordering::Relaxed);
+        }
         self.try_and_try(GivenUp::Cancelled, None, statement, &Params::new()).await
     }
 
@@ -196,6 +217,7 @@ impl Link {
                 }
                 Err(fault) if fault.was_undone() && tries < TRIES => tries += 1,
                 Err(fault) => {
+                    self.is_full.fetch_or(fault.is_full(), Ordering::Relaxed);
                     if !self.is_down.swap(true, Ordering::Relaxed) {
                         log::error!("the session store does not answer: {}", fault.reason());
                     }
