@@ -10,15 +10,15 @@ use crate::front::{Login, admin, deliveries, login, more_keys, platform, receipt
 
 const VENDORS: [&str; 4] = crate::front::VENDORS;
 
-fn stand_ins() -> String {
+pub(crate) fn stand_ins() -> String {
     VENDORS.map(|vendor| format!("[[platform]]\nname = \"{vendor}\"\nvendor = \"{vendor}\"\n{}\n", more_keys(vendor))).concat()
 }
 
-fn hubs<const COUNT: usize>(engine: &impl Engine, tables: &str) -> [TestHub; COUNT] {
+pub(crate) fn hubs<const COUNT: usize>(engine: &impl Engine, tables: &str) -> [TestHub; COUNT] {
     std::array::from_fn(|_| TestHub::on_store(&engine.url(), tables).unwrap())
 }
 
-fn alice(hub: &TestHub, vendor: &'static str) -> Login {
+pub(crate) fn alice(hub: &TestHub, vendor: &'static str) -> Login {
     login(hub, vendor, "alice", Accounts::ALICE)
 }
 

@@ -6,13 +6,24 @@
 // The servers are those of the stores' own tests, which do more with them.
 #![allow(dead_code, reason = "shared with the stores' own tests")]
 
+mod disks;
+mod failover;
+mod faults;
 #[path = "../single_logout/front.rs"]
 mod front;
 mod hubs;
+#[path = "../../../crates/store/tests/postgres/pair.rs"]
+mod pair;
 #[path = "../../../crates/store/tests/postgres/server.rs"]
 mod postgres;
 #[path = "../../../crates/store/tests/redis/server.rs"]
 mod redis;
+#[path = "../../../crates/store/tests/relay/mod.rs"]
+mod relay;
+#[path = "../../../crates/store/tests/sessions/mod.rs"]
+mod sessions;
+/// What its neighbours call it.
+use postgres as server;
 
 use std::process::ExitCode;
 
@@ -26,6 +37,10 @@ trait Engine {
     fn kill(&mut self);
     /// After [`Engine::kill`], on what was there.
     fn restart(&mut self);
+    /// As a machine that is out of breath; `false` lets it go on.
+    fn pause(&self, paused: bool);
+    /// Takes no writes, or does again.
+    fn read_only(&self, read_only: bool);
 }
 
 impl Engine for redis::Server {
@@ -43,6 +58,15 @@ impl Engine for redis::Server {
 
     fn restart(&mut self) {
         self.restart();
+    }
+
+    fn pause(&self, paused: bool) {
+        self.signal(if paused { "-STOP" } else { "-CONT" });
+    }
+
+    fn read_only(&self, read_only: bool) {
+        let of = if read_only { "127.0.0.1 1" } else { "NO ONE" };
+        assert!(self.ask(&format!("REPLICAOF {of}")).contains("OK"));
     }
 }
 
@@ -62,13 +86,23 @@ impl Engine for postgres::Server {
     fn restart(&mut self) {
         self.go_on();
     }
+
+    fn pause(&self, paused: bool) {
+        self.pause(paused);
+    }
+
+    fn read_only(&self, read_only: bool) {
+        let set = format!("ALTER SYSTEM SET default_transaction_read_only = {read_only}");
+        self.sql("postgres", &set).expect("an administrator");
+        self.sql("postgres", "SELECT pg_reload_conf()").expect("an administrator");
+    }
 }
 
 macro_rules! on_every_engine {
-    ($run:expr; $($case:ident)+) => {
+    ($run:expr; $($room:ident::$case:ident)+) => {
         $(
-            $run.test(concat!("redis::", stringify!($case)), &[Need::Redis], hubs::$case::<redis::Server>);
-            $run.test(concat!("postgres::", stringify!($case)), &[Need::Postgres], hubs::$case::<postgres::Server>);
+            $run.test(concat!("redis::", stringify!($case)), &[Need::Redis], $room::$case::<redis::Server>);
+            $run.test(concat!("postgres::", stringify!($case)), &[Need::Postgres], $room::$case::<postgres::Server>);
         )+
     };
 }
@@ -76,12 +110,20 @@ macro_rules! on_every_engine {
 fn main() -> ExitCode {
     let mut run = Run::from_environment();
     on_every_engine! { run;
-        what_is_signed_out_at_one_hub_is_dead_at_all_at_once
-        clocks_five_minutes_apart_bring_nothing_back
-        deliveries_of_a_hub_that_is_gone_are_made_by_another
-        two_hubs_tell_each_product_and_settle_once
-        while_the_engine_is_down_nothing_is_claimed_and_then_all_goes_on
+        hubs::what_is_signed_out_at_one_hub_is_dead_at_all_at_once
+        hubs::clocks_five_minutes_apart_bring_nothing_back
+        hubs::deliveries_of_a_hub_that_is_gone_are_made_by_another
+        hubs::two_hubs_tell_each_product_and_settle_once
+        hubs::while_the_engine_is_down_nothing_is_claimed_and_then_all_goes_on
+        faults::while_the_engine_hangs_nothing_is_claimed_and_then_all_goes_on
+        faults::while_the_engine_takes_no_writes_nothing_is_claimed_and_then_all_goes_on
     }
     run.test("postgres::tables_are_made_by_the_command_alone_where_that_is_wanted", &[Need::Postgres], hubs::migrated_by_command);
+    run.test("redis::a_full_server_takes_no_logins_and_still_signs_out", &[Need::Redis], disks::redis_full);
+    let small_disk = [Need::Postgres, Need::SmallDisk];
+    run.test("postgres::a_full_disk_is_told_and_left_behind_when_there_is_room_again", &small_disk, disks::data_full);
+    run.test("postgres::a_full_disk_of_the_log_loses_nothing_that_was_acknowledged", &small_disk, disks::log_full);
+    run.test("postgres::a_hub_finds_the_standby_that_was_promoted", &[Need::Postgres], failover::promoted);
+    run.test("postgres::a_hub_is_not_ready_while_the_standby_is_gone", &[Need::Postgres], failover::standby_gone);
     run.finish()
 }
