@@ -28,7 +28,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
 const SECONDS: Duration = Duration::from_secs(10);
 /// How long everything that the primary says is on its way to the standby: what nobody waits for has not arrived when it dies.
 const APART: Duration = Duration::from_millis(100);
-const SESSIONS: u32 = 6_000;
+const SESSIONS: u32 = 2_000;
 /// Where the numbers of sessions begin that are opened under load.
 const OPENED: u32 = 100_000;
 
@@ -145,6 +145,8 @@ fn standby_gone() {
     assert_eq!(end(&store, 1), Err(StoreUnavailable), "nor is anybody told that there was nothing left to end");
     let probes = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_logical_emit_message%' AND pid <> pg_backend_pid()";
     until("no probe is left at the server", || pair.primary.sql("postgres", probes).as_deref() == Ok("0"));
+    let waiting = "SELECT count(*) >= 2 FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    assert_eq!(pair.primary.sql("postgres", waiting).as_deref(), Ok("t"), "the sign-out and the login wait on, whoever has given up");
     pair.standby.pause(false);
     until("the store recovers", || block_on(store.health()).is_ok());
     until("what was under way is done", || !is_alive(&store, &session(1)));
