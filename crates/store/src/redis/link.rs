@@ -4,8 +4,8 @@
 //! which has become somebody's replica; with this one, a single server and a master behind sentinels are the same thing.
 
 use std::pin::Pin;
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, RwLock};
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
@@ -23,6 +23,8 @@ use super::script::Script;
 const CONNECTING: Duration = Duration::from_secs(1);
 /// How long an answer may take, besides what is waited for replicas.
 const ANSWERING: Duration = Duration::from_secs(2);
+/// For how long a cluster's connection may bring nothing but failures before it is made anew.
+const LOST: Duration = Duration::from_secs(10);
 /// Connections where writes wait for replicas: each wait holds up what was sent after it on the same one.
 const WAITING_LANES: usize = 16;
 
@@ -83,6 +85,8 @@ struct Lane {
     /// Held while a connection is made; when that failed last.
     connecting: tokio::sync::Mutex<Option<(Instant, RedisError)>>,
     attempts: AtomicUsize,
+    /// Since when nothing but failures came.
+    failing: Mutex<Option<Instant>>,
 }
 
 #[derive(Clone)]
@@ -101,6 +105,7 @@ impl Link {
             current: RwLock::new((0, None)),
             connecting: tokio::sync::Mutex::new(None),
             attempts: AtomicUsize::new(0),
+            failing: Mutex::new(None),
         };
         let count = if acknowledged.is_wanted() { WAITING_LANES } else { 1 };
         Self { lanes: (0..count).map(|_| lane()).collect(), turn: AtomicUsize::new(0), acknowledged, down: AtomicBool::new(false) }
@@ -187,8 +192,9 @@ impl Lane {
             Err(Fault::Redis(error)) => error.is_unrecoverable_error() || error.is_timeout() || error.is_io_error(),
             Err(_) => true,
         };
+        let lost = self.has_failed_for_long(leave);
         if leave {
-            self.forget(generation);
+            self.forget(generation, lost);
         }
         answers
     }
@@ -198,10 +204,27 @@ impl Lane {
         self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    fn forget(&self, generation: u64) {
+    /// Notes whether an exchange failed; whether they have for so long that the connection is of no use.
+    fn has_failed_for_long(&self, failed: bool) -> bool {
+        let mut failing = self.failing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !failed {
+            *failing = None;
+            return false;
+        }
+        let since = *failing.get_or_insert_with(Instant::now);
+        let is_lost = since.elapsed() >= LOST;
+        if is_lost {
+            // The next one gets its time too.
+            *failing = None;
+        }
+        is_lost
+    }
+
+    fn forget(&self, generation: u64, lost: bool) {
         let mut current = self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // A cluster's connection finds its way by itself; made anew it would forget which nodes there are.
-        if current.0 == generation && !matches!(current.1, Some(Connection::Cluster(_))) {
+        // A cluster's connection finds its way by itself; made anew it would forget which nodes there are. But now and then one was seen that
+        // did not find it after a failover.
+        if current.0 == generation && (lost || !matches!(current.1, Some(Connection::Cluster(_)))) {
             current.1 = None;
         }
     }
