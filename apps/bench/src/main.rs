@@ -8,8 +8,11 @@
 
 mod client;
 mod dialect;
+mod engine;
+mod pgbench;
 mod process;
 mod report;
+mod session_id;
 mod single_logout;
 mod subject;
 
@@ -57,7 +60,8 @@ struct Plan {
     /// Connections that are kept busy at once.
     #[arg(long, value_delimiter = ',', default_value = "64,256")]
     connections: Vec<usize>,
-    /// Stores to measure: `memory`, `fjall`, or the URL of an empty PostgreSQL database or Redis server.
+    /// Stores to measure: `memory`, `fjall`, the URL of an empty PostgreSQL database or Redis server, or `postgres` or `redis` for a
+    /// server that is started for it.
     #[arg(long, value_delimiter = ',', default_value = "memory,fjall")]
     stores: Vec<String>,
     /// Vendors to measure.
@@ -72,7 +76,7 @@ struct Plan {
     /// Worker threads of the servers.
     #[arg(long, default_value_t = 1)]
     workers: usize,
-    /// Where fjall keeps its files; a folder of the system's for temporary files by default, which may be in memory.
+    /// Where fjall, and servers that are started, keep their files; a folder of the system's for temporary files by default, which may be in memory.
     #[arg(long)]
     data: Option<std::path::PathBuf>,
 }

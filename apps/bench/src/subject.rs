@@ -12,13 +12,14 @@ use logout_core::authority::Ports;
 use logout_core::credential::{Credential, CredentialDigest};
 use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock as _, TokenClaims};
-use logout_core::session::{ClientId, Device, Person, Session, SessionId, SignOnId, Subject as Who};
+use logout_core::session::{ClientId, Device, Person, Session, SignOnId, Subject as Who};
 use logout_core::store::SessionFilter;
 use logout_hub::config::Config;
 use logout_hub::{COMPILED, Hub, Options, SystemClock};
 
 use crate::dialect::{CLIENT, sign_out};
 use crate::process::{Fault, announce, answer};
+use crate::session_id;
 
 /// How many sessions are opened at once while loading.
 pub(crate) const LOADING: usize = 512;
@@ -33,9 +34,15 @@ pub(crate) struct Subject {
     /// The hub's store.
     #[arg(long, default_value = "memory")]
     store: String,
-    /// How many sessions to load.
+    /// How many sessions to load that the requests sign out.
     #[arg(long, default_value_t = 0)]
     sessions: usize,
+    /// Which of the sessions are those: every such one, the first included. The others are for somebody else to end.
+    #[arg(long, default_value_t = 1)]
+    stride: usize,
+    /// When the first session was opened, in milliseconds since the Unix epoch, for the ids.
+    #[arg(long, default_value_t = 0)]
+    epoch: u64,
     /// Worker threads.
     #[arg(long, default_value_t = 1)]
     workers: usize,
@@ -67,7 +74,8 @@ impl Subject {
     }
 
     async fn hub(&self) -> Outcome {
-        let config = Config::parse(&self.configuration(), &self.folder.join("bench.toml"), Vec::new(), &COMPILED)?;
+        let config =
+            Config::parse(&configuration(&self.kind, &self.store, self.workers), &self.folder.join("bench.toml"), Vec::new(), &COMPILED)?;
         let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store: None };
         let hub = Hub::start(config, options).await?;
         self.load(&hub).await?;
@@ -80,32 +88,17 @@ impl Subject {
         .await
     }
 
-    fn configuration(&self) -> String {
-        let vendor = match self.kind.as_str() {
-            "wix" => format!("vendor = \"wix\"\n[[platform.app]]\nclient_id = \"{CLIENT}\"\nredirect_domains = [\"app.example\"]\n"),
-            other => format!("vendor = \"{other}\"\n"),
-        };
-        let store = match self.store.as_str() {
-            "memory" => "memory:".to_owned(),
-            shared if shared.contains("://") => shared.to_owned(),
-            embedded => format!("{embedded}:store"),
-        };
-        format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\nworkers = {}\n[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{store}\"\n\
-             [sessions]\nsweep_interval = \"1h\"\n[[platform]]\nname = \"bench\"\n{vendor}",
-            self.workers
-        )
-    }
-
-    /// Opens the sessions, many at a time, and writes one request per session into `requests.txt`, each on a line, with
-    /// its line breaks escaped.
+    /// Opens the sessions, many at a time, and writes one request for each that is to be signed out into `requests.txt`, each on a
+    /// line, with its line breaks escaped.
     async fn load(&self, hub: &Hub) -> Outcome {
         let mut requests = BufWriter::new(std::fs::File::create(self.folder.join("requests.txt"))?);
-        let mut opened = Vec::with_capacity(self.sessions);
-        for index in 0..self.sessions {
+        let mut opened = Vec::with_capacity(self.sessions * self.stride);
+        for index in 0..self.sessions * self.stride {
             let (session, request) = self.session(hub, index)?;
-            requests.write_all(request.replace("\r\n", "~").as_bytes())?;
-            requests.write_all(b"\n")?;
+            if index % self.stride == 0 {
+                requests.write_all(request.replace("\r\n", "~").as_bytes())?;
+                requests.write_all(b"\n")?;
+            }
             opened.push(session);
         }
         requests.flush()?;
@@ -142,7 +135,7 @@ impl Subject {
         };
         let (purpose, request) = sign_out(&self.kind, &secret)?;
         let session = Session {
-            id: SessionId::at(now),
+            id: session_id::of(self.epoch, index as u64),
             sign_on: (self.kind == "sitefinity").then(SignOnId::random),
             subject: Who::new("default", &name),
             person: Some(Person::new(format!("{name}@example.com"))),
@@ -160,6 +153,23 @@ impl Subject {
         };
         Ok((session, request))
     }
+}
+
+/// A hub with one platform of this vendor, that leaves its store to itself.
+pub(crate) fn configuration(vendor: &str, store: &str, workers: usize) -> String {
+    let vendor = match vendor {
+        "wix" => format!("vendor = \"wix\"\n[[platform.app]]\nclient_id = \"{CLIENT}\"\nredirect_domains = [\"app.example\"]\n"),
+        other => format!("vendor = \"{other}\"\n"),
+    };
+    let store = match store {
+        "memory" => "memory:".to_owned(),
+        shared if shared.contains("://") => shared.to_owned(),
+        embedded => format!("{embedded}:store"),
+    };
+    format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nworkers = {workers}\n[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{store}\"\n\
+         [sessions]\nsweep_interval = \"24h\"\n[[platform]]\nname = \"bench\"\n{vendor}"
+    )
 }
 
 /// How many sessions are live.

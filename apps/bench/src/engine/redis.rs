@@ -1,0 +1,61 @@
+//! Redis: what a server says of itself, and one of our own on a free port.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use redis::{Client, cmd};
+use tempfile::TempDir;
+
+use super::programs::free_port;
+use super::until;
+use crate::process::Fault;
+
+/// What it is set to; everything else is as it comes.
+const SETTINGS: [&str; 6] = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""];
+
+/// A server that ends with this value, and its files with it.
+pub(super) struct Server {
+    folder: TempDir,
+    port: u16,
+    running: Option<Child>,
+}
+
+impl Server {
+    /// A running, empty server.
+    pub(super) fn start(data: Option<&Path>) -> Result<Self, Fault> {
+        let folder = data.map_or_else(TempDir::new, TempDir::new_in)?;
+        let mut server = Self { folder, port: free_port()?, running: None };
+        server.go_on()?;
+        Ok(server)
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it, also after it was stopped, and waits until it has read its files and answers.
+    pub(super) fn go_on(&mut self) -> Result<(), Fault> {
+        let url = self.url();
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--dir"]).arg(self.folder.path()).args(SETTINGS);
+        let running = self.running.insert(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?);
+        until(|| match running.try_wait()? {
+            Some(status) => Err(format!("redis-server: {status}").into()),
+            None => Ok(keys(&url).is_ok()),
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            let _ = running.kill();
+            let _ = running.wait();
+        }
+    }
+}
+
+/// How many keys there are.
+pub(super) fn keys(url: &str) -> Result<u64, Fault> {
+    Ok(cmd("DBSIZE").query(&mut Client::open(url)?.get_connection()?)?)
+}

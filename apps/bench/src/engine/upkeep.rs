@@ -1,0 +1,120 @@
+//! What a long measurement asks of a store's server besides sign-outs: that it is empty, at rest, how large, and started again.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::{Engine, Kind, redis, until};
+use crate::process::Fault;
+
+impl Engine {
+    /// Fails unless nothing is kept there yet.
+    pub(crate) fn expect_empty(&self) -> Result<(), Fault> {
+        let kept = match &self.kind {
+            Kind::Hub => 0,
+            Kind::Postgres { console, .. } => console.sql("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()")?.parse()?,
+            Kind::Redis { url, .. } => redis::keys(url)?,
+        };
+        if kept == 0 { Ok(()) } else { Err(format!("{}: something is kept there; the benchmark takes an empty one", self.name).into()) }
+    }
+
+    /// Forgets everything, of which [`Engine::expect_empty`] has said that it is the benchmark's. A server of our own ends instead.
+    pub(crate) fn leave(self) -> Result<(), Fault> {
+        match &self.kind {
+            Kind::Postgres { console, own: None } => console.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public").map(drop),
+            Kind::Redis { url, own: None } => redis::forget(url),
+            Kind::Hub | Kind::Postgres { .. } | Kind::Redis { .. } => Ok(()),
+        }
+    }
+
+    /// Waits for the work that loading has left behind, so that it is not measured with what comes after it.
+    pub(crate) fn settle(&self, folder: &Path) -> Result<(), Fault> {
+        match &self.kind {
+            Kind::Hub => settled(|| Ok(on_disk(folder))),
+            Kind::Postgres { console, own } => {
+                console.sql("VACUUM (ANALYZE)")?;
+                // Others than an administrator may not.
+                if own.is_some() {
+                    console.sql("CHECKPOINT")?;
+                }
+                Ok(())
+            }
+            Kind::Redis { url, .. } => until(|| Ok(redis::info(url, "persistence", "aof_rewrite_in_progress")? == 0)),
+        }
+    }
+
+    /// Bytes of memory that the server says it uses for what it keeps. PostgreSQL does not say.
+    pub(crate) fn memory(&self) -> Result<Option<u64>, Fault> {
+        if let Kind::Redis { url, .. } = &self.kind { redis::info(url, "memory", "used_memory").map(Some) } else { Ok(None) }
+    }
+
+    /// Bytes on disk: of the folder of an embedded store or of a Redis server of our own, or of PostgreSQL's tables.
+    pub(crate) fn disk(&self, folder: &Path) -> Result<Option<u64>, Fault> {
+        Ok(match &self.kind {
+            Kind::Hub if self.name == "memory" => None,
+            Kind::Hub => Some(on_disk(folder)),
+            Kind::Postgres { .. } => Some(self.tables()?.iter().map(|(_, bytes)| bytes).sum()),
+            Kind::Redis { own, .. } => own.as_ref().map(|own| on_disk(own.folder())),
+        })
+    }
+
+    /// Each table that is not nearly empty, with its indexes, and how many bytes they take.
+    pub(crate) fn tables(&self) -> Result<Vec<(String, u64)>, Fault> {
+        let Some(console) = self.console() else { return Ok(Vec::new()) };
+        let rows = console.sql(
+            "SELECT c.relname, pg_total_relation_size(c.oid) FROM pg_class c \
+             WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND pg_total_relation_size(c.oid) > 65536 ORDER BY 1",
+        )?;
+        let row = |line: &str| {
+            let (name, bytes) = line.split_once('|').ok_or("a row has two columns")?;
+            Ok((name.to_owned(), bytes.parse()?))
+        };
+        rows.lines().map(row).collect()
+    }
+
+    /// Stops the server and starts it again, where it is our own; says how long it took to answer.
+    pub(crate) fn restart(&mut self) -> Result<Option<Duration>, Fault> {
+        Ok(match &mut self.kind {
+            Kind::Postgres { own: Some(own), .. } => {
+                own.stop()?;
+                Some(timed(|| own.go_on())?)
+            }
+            Kind::Redis { own: Some(own), .. } => {
+                own.stop()?;
+                Some(timed(|| own.go_on())?)
+            }
+            Kind::Hub | Kind::Postgres { .. } | Kind::Redis { .. } => None,
+        })
+    }
+}
+
+fn timed(act: impl FnOnce() -> Result<(), Fault>) -> Result<Duration, Fault> {
+    let started = Instant::now();
+    act()?;
+    Ok(started.elapsed())
+}
+
+/// Waits until a size has been the same for two seconds.
+fn settled(size: impl Fn() -> Result<u64, Fault>) -> Result<(), Fault> {
+    let mut last = (size()?, Instant::now());
+    until(|| {
+        let now = size()?;
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        Ok(last.1.elapsed() > Duration::from_secs(2))
+    })
+}
+
+/// Bytes that files take up on the disk, holes left out.
+fn on_disk(folder: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => Some(on_disk(&entry.path())),
+            Ok(metadata) => Some(metadata.blocks() * 512),
+            // Merged away in the meantime.
+            Err(_) => None,
+        })
+        .sum()
+}
