@@ -23,6 +23,17 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
+    /// Several that were measured one after the other, as one.
+    pub(crate) fn joined(parts: Vec<Self>) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "a rate")]
+        let seconds: f64 = parts.iter().map(|part| part.latencies.len() as f64 / part.rate).sum();
+        let mut latencies: Vec<u64> = parts.into_iter().flat_map(|part| part.latencies).collect();
+        latencies.sort_unstable();
+        #[expect(clippy::cast_precision_loss, reason = "a rate")]
+        let rate = latencies.len() as f64 / seconds;
+        Self { rate, latencies }
+    }
+
     /// The latency that this share of the answers stayed below.
     pub(crate) fn percentile(&self, share: f64) -> Duration {
         let last = self.latencies.len().saturating_sub(1);

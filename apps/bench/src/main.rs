@@ -12,6 +12,7 @@ mod engine;
 mod pgbench;
 mod process;
 mod report;
+mod scale;
 mod session_id;
 mod single_logout;
 mod subject;
@@ -19,6 +20,8 @@ mod subject;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use scale::hub::ScaleHub;
+use scale::{Plot, Scale};
 use single_logout::fan_out::FanOut;
 use single_logout::hub::HubSubject;
 use single_logout::storm::Storm;
@@ -28,7 +31,7 @@ use single_logout::upstream::Upstreams;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measures sign-outs against a bare actix-web app, or single logout.
+/// Measures sign-outs against a bare actix-web app, single logout, or sign-outs over the number of live sessions.
 #[derive(Debug, Parser)]
 struct Cli {
     #[command(subcommand)]
@@ -41,6 +44,13 @@ struct Cli {
 enum Role {
     /// A person's four sessions ended by one sign-out, with an instance behind each platform.
     FanOut(FanOut),
+    /// The tables and the plot of what `scale` has found, once more, without measuring.
+    Plot(Plot),
+    /// Sign-outs over the number of live sessions.
+    Scale(Scale),
+    /// Be a hub over many sessions that is measured (started by the benchmark itself).
+    #[command(hide = true)]
+    ScaleHub(ScaleHub),
     /// Be a hub that is measured (started by the benchmark itself).
     #[command(hide = true)]
     SingleLogoutHub(HubSubject),
@@ -85,6 +95,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.role {
         Some(Role::FanOut(fan_out)) => fan_out.run(),
+        Some(Role::Plot(plot)) => plot.run(),
+        Some(Role::Scale(scale)) => scale.run(),
+        Some(Role::ScaleHub(hub)) => hub.run(),
         Some(Role::SingleLogoutHub(hub)) => hub.run(),
         Some(Role::Storm(storm)) => storm.run(),
         Some(Role::Subject(subject)) => subject.run(),

@@ -51,6 +51,18 @@ impl Server {
         // A tick is 10 ms on every Linux that actix runs on.
         Ok(Duration::from_millis(ticks * 10))
     }
+
+    /// Bytes of the process that are in memory.
+    pub(crate) fn memory(&self) -> Result<u64, Fault> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no size in memory")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
+    }
+
+    /// Ends it as a power cut would end it.
+    pub(crate) fn kill(mut self) -> Result<(), Fault> {
+        Ok(self.child.kill()?)
+    }
 }
 
 impl Drop for Server {

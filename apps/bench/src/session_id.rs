@@ -14,6 +14,14 @@ pub(crate) fn of(epoch: u64, number: u64) -> SessionId {
     SessionId::from_bytes(bytes)
 }
 
+/// The number of a session that was given its id by [`of`].
+pub(crate) fn number(epoch: u64, id: SessionId) -> Option<u64> {
+    let mut time = [0; 8];
+    time[2..].copy_from_slice(&id.as_bytes()[..6]);
+    let number = u64::from_be_bytes(time).checked_sub(epoch)?;
+    (of(epoch, number) == id).then_some(number)
+}
+
 /// What numbers are multiplied with: odd, so that no two of them meet; small enough for products that fit PostgreSQL's integers.
 pub(crate) const SCATTER: u64 = 2_654_435_761;
 
@@ -28,9 +36,16 @@ mod tests {
     const EPOCH: u64 = 1_764_000_000_000;
 
     #[test]
-    fn ids_are_in_the_order_of_numbers() {
+    fn ids_are_in_the_order_of_numbers_and_say_them() {
         let ids: Vec<SessionId> = (0..1_000).map(|number| of(EPOCH, number)).collect();
         assert!(ids.is_sorted());
+        assert!(ids.iter().zip(0..).all(|(id, number)| super::number(EPOCH, *id) == Some(number)));
         assert_eq!(of(EPOCH, 1).to_string(), "019ab697-e801-7000-8000-00009e3779b1");
+    }
+
+    #[test]
+    fn the_id_of_another_session_has_no_number() {
+        assert_eq!(number(EPOCH, SessionId::from_bytes([7; 16])), None);
+        assert_eq!(number(EPOCH + 1, of(EPOCH, 0)), None);
     }
 }

@@ -4,6 +4,7 @@ mod console;
 mod postgres;
 mod programs;
 mod redis;
+mod upkeep;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -29,10 +30,11 @@ enum Kind {
     Hub,
     Postgres {
         console: Console,
-        _own: Option<postgres::Server>,
+        own: Option<postgres::Server>,
     },
     Redis {
-        _own: Option<redis::Server>,
+        url: String,
+        own: Option<redis::Server>,
     },
 }
 
@@ -47,12 +49,12 @@ impl Engine {
             "postgres" | "postgresql" => {
                 let own = if named { None } else { Some(postgres::Server::start(data)?) };
                 let url = own.as_ref().map_or_else(|| store.to_owned(), postgres::Server::url);
-                ("postgres", Kind::Postgres { console: Console::new(&url)?, _own: own }, url)
+                ("postgres", Kind::Postgres { console: Console::new(&url)?, own }, url)
             }
             "redis" | "rediss" => {
                 let own = if named { None } else { Some(redis::Server::start(data)?) };
                 let url = own.as_ref().map_or_else(|| store.to_owned(), redis::Server::url);
-                ("redis", Kind::Redis { _own: own }, url)
+                ("redis", Kind::Redis { url: url.clone(), own }, url)
             }
             _ => return Err("a store is `memory`, `fjall`, `postgres`, `redis` or a URL".into()),
         };

@@ -70,6 +70,15 @@ impl Server {
             None => Ok(console.sql("SELECT 1").is_ok()),
         })
     }
+
+    /// Stops it as an administrator would who does not wait for connections to end.
+    pub(super) fn stop(&mut self) -> Result<(), Fault> {
+        if let Some(mut running) = self.running.take() {
+            signal("INT", running.id())?;
+            running.wait()?;
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Server {

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use redis::{Client, cmd};
+use redis::{Client, InfoDict, cmd};
 use tempfile::TempDir;
 
-use super::programs::free_port;
+use super::programs::{free_port, signal};
 use super::until;
 use crate::process::Fault;
 
@@ -33,6 +33,10 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Starts it, also after it was stopped, and waits until it has read its files and answers.
     pub(super) fn go_on(&mut self) -> Result<(), Fault> {
         let url = self.url();
@@ -43,6 +47,15 @@ impl Server {
             Some(status) => Err(format!("redis-server: {status}").into()),
             None => Ok(keys(&url).is_ok()),
         })
+    }
+
+    /// Stops it as an administrator would.
+    pub(super) fn stop(&mut self) -> Result<(), Fault> {
+        if let Some(mut running) = self.running.take() {
+            signal("TERM", running.id())?;
+            running.wait()?;
+        }
+        Ok(())
     }
 }
 
@@ -58,4 +71,15 @@ impl Drop for Server {
 /// How many keys there are.
 pub(super) fn keys(url: &str) -> Result<u64, Fault> {
     Ok(cmd("DBSIZE").query(&mut Client::open(url)?.get_connection()?)?)
+}
+
+/// Deletes all of them.
+pub(super) fn forget(url: &str) -> Result<(), Fault> {
+    Ok(cmd("FLUSHDB").query(&mut Client::open(url)?.get_connection()?)?)
+}
+
+/// A figure that the server gives of itself.
+pub(super) fn info(url: &str, section: &str, figure: &str) -> Result<u64, Fault> {
+    let said: InfoDict = cmd("INFO").arg(section).query(&mut Client::open(url)?.get_connection()?)?;
+    said.get(figure).ok_or_else(|| format!("Redis does not say {figure}").into())
 }

@@ -1,0 +1,103 @@
+//! A hub over many sessions, which are opened when it is told to.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use futures_util::stream::{self, StreamExt as _};
+use logout_core::ports::Clock as _;
+use logout_core::store::{Opened, SessionFilter, SessionStore};
+use logout_hub::config::Config;
+use logout_hub::{COMPILED, Hub, Options, SystemClock};
+
+use super::live::Census;
+use super::session::session;
+use crate::process::{Fault, announce, answer};
+use crate::session_id;
+use crate::subject::{LOADING, configuration};
+
+/// Which hub to be.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ScaleHub {
+    #[arg(long)]
+    pub(super) vendor: String,
+    #[arg(long)]
+    pub(super) store: String,
+    /// When the first session was opened, in milliseconds since the Unix epoch.
+    #[arg(long)]
+    pub(super) epoch: u64,
+    #[arg(long)]
+    pub(super) workers: usize,
+    /// A folder for the store and the tokens.
+    #[arg(long)]
+    pub(super) folder: PathBuf,
+}
+
+impl ScaleHub {
+    /// What makes this program the hub.
+    pub(super) fn arguments(&self) -> impl Iterator<Item = String> {
+        let named = [
+            ("--vendor", self.vendor.clone()),
+            ("--store", self.store.clone()),
+            ("--epoch", self.epoch.to_string()),
+            ("--workers", self.workers.to_string()),
+            ("--folder", self.folder.display().to_string()),
+        ];
+        ["scale-hub".to_owned()].into_iter().chain(named.into_iter().flat_map(|(name, value)| [name.to_owned(), value]))
+    }
+
+    /// Serves until standard input ends. Answers `open FROM TO` once the sessions of these numbers are live, and `census` with which
+    /// sessions are.
+    pub(crate) fn run(&self) -> Result<(), Fault> {
+        actix_web::rt::System::new().block_on(self.serve())
+    }
+
+    async fn serve(&self) -> Result<(), Fault> {
+        let configuration = configuration(&self.vendor, &self.store, self.workers);
+        let config = Config::parse(&configuration, &self.folder.join("bench.toml"), Vec::new(), &COMPILED)?;
+        let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store: None };
+        let hub = Hub::start(config, options).await?;
+        announce(&[hub.address])?;
+        let replies = |question: String| {
+            let store = hub.ports.store.clone();
+            async move {
+                let words: Vec<&str> = question.split(' ').collect();
+                match words.as_slice() {
+                    ["open", from, to] => self.open(&*store, from.parse()?..to.parse()?).await.map(|()| "opened".to_owned()),
+                    ["census"] => Ok(self.census(&*store).await?.to_string()),
+                    _ => Err(format!("no such question: {question}").into()),
+                }
+            }
+        };
+        answer(replies).await?;
+        hub.stop().await;
+        Ok(())
+    }
+
+    async fn open(&self, store: &dyn SessionStore, numbers: Range<u64>) -> Result<(), Fault> {
+        let now = SystemClock.now();
+        let opening = stream::iter(numbers).map(async |number| {
+            let opened = store.open(session(&self.vendor, self.epoch, number)?, false, now).await?;
+            if opened == Opened::Opened { Ok(()) } else { Err(Fault::from("a session was not opened")) }
+        });
+        let mut opening = std::pin::pin!(opening.buffer_unordered(LOADING));
+        while let Some(opened) = opening.next().await {
+            opened?;
+        }
+        Ok(())
+    }
+
+    async fn census(&self, store: &dyn SessionStore) -> Result<Census, Fault> {
+        let (mut census, mut after) = (Census::default(), None);
+        loop {
+            let page = store.sessions(&SessionFilter::default(), after, 10_000, SystemClock.now()).await?;
+            let numbers = page.items.iter().map(|session| session_id::number(self.epoch, session.id));
+            census += numbers.collect::<Option<Census>>().ok_or("a session is live that the benchmark has not opened")?;
+            after = page.next;
+            if after.is_none() {
+                return Ok(census);
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Which sessions are live, kept by whoever asks for sign-outs, to be compared with what the store says.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use fastrand::Rng;
+
+use crate::process::Fault;
+
+/// Sessions by their numbers: opened in their order, signed out from anywhere among them.
+pub(super) struct Live {
+    opened: u32,
+    free: Vec<u32>,
+    aside: Aside,
+    random: Rng,
+}
+
+/// Sessions that somebody else ends, in runs of `count`, each spread over the sessions that were opened first: the `n`th run ends
+/// every `stride`th session from `n` on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Aside {
+    pub(super) count: u32,
+    pub(super) stride: u32,
+    pub(super) runs: u32,
+    pub(super) done: u32,
+}
+
+impl Aside {
+    fn holds(&self, number: u32) -> bool {
+        self.stride > 0 && number / self.stride < self.count && number % self.stride < self.runs
+    }
+
+    fn live(self) -> impl Iterator<Item = u32> {
+        (self.done..self.runs).flat_map(move |run| (0..self.count).map(move |index| run + self.stride * index))
+    }
+}
+
+impl Live {
+    /// None yet.
+    pub(super) fn new(aside: Aside) -> Self {
+        Self { opened: 0, free: Vec::new(), aside, random: Rng::with_seed(1) }
+    }
+
+    /// As many more as make `size` live ones: their numbers.
+    pub(super) fn open_up_to(&mut self, size: usize) -> Result<Range<u32>, Fault> {
+        let more = u32::try_from(size.saturating_sub(self.count()))?;
+        let opened = self.opened..self.opened.checked_add(more).ok_or("too many sessions")?;
+        self.free.extend(opened.clone().filter(|number| !self.aside.holds(*number)));
+        self.opened = opened.end;
+        Ok(opened)
+    }
+
+    /// Takes some out, from anywhere.
+    pub(super) fn take(&mut self, count: usize) -> Vec<u32> {
+        let count = count.min(self.free.len());
+        (0..count).map(|_| self.free.swap_remove(self.random.usize(..self.free.len()))).collect()
+    }
+
+    /// The next run of those that somebody else ends has ended.
+    pub(super) fn run_ended(&mut self) {
+        self.aside.done += 1;
+    }
+
+    /// How many of those runs have.
+    pub(super) fn runs_ended(&self) -> usize {
+        self.aside.done as usize
+    }
+
+    fn count(&self) -> usize {
+        let aside = if self.opened == 0 { 0 } else { (self.aside.runs - self.aside.done) * self.aside.count };
+        self.free.len() + aside as usize
+    }
+
+    /// What a census of the store has to show.
+    pub(super) fn census(&self) -> Census {
+        self.free.iter().copied().chain(self.aside.live()).map(u64::from).collect()
+    }
+}
+
+/// How many sessions there are, and a sum over which ones: two censuses agree on other sessions with a probability of one in 2^64.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Census {
+    pub(super) count: u64,
+    sum: u64,
+}
+
+impl FromIterator<u64> for Census {
+    fn from_iter<I: IntoIterator<Item = u64>>(numbers: I) -> Self {
+        numbers
+            .into_iter()
+            .fold(Self::default(), |so_far, number| Self { count: so_far.count + 1, sum: so_far.sum.wrapping_add(scrambled(number)) })
+    }
+}
+
+impl std::ops::AddAssign for Census {
+    fn add_assign(&mut self, other: Self) {
+        self.count += other.count;
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
+}
+
+impl fmt::Display for Census {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.count, self.sum)
+    }
+}
+
+impl FromStr for Census {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        let (count, sum) = text.split_once(' ').ok_or("a census has two numbers")?;
+        Ok(Self { count: count.parse()?, sum: sum.parse()? })
+    }
+}
+
+/// SplitMix64's last steps.
+fn scrambled(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
+#[cfg(test)]
+#[path = "live_tests.rs"]
+mod tests;
