@@ -34,6 +34,7 @@ pub mod store;
 #[cfg(feature = "conformance")]
 pub mod testing;
 pub mod time;
+pub mod transfer;
 pub mod upstream;
 
 pub use authority::{SessionAuthority, SignedOut};

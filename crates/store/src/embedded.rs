@@ -12,6 +12,7 @@ mod queue;
 mod reading;
 mod record;
 mod table;
+mod transfer;
 mod writer;
 
 use std::fmt;

@@ -1,5 +1,7 @@
 //! Sessions in this process's memory: for tests and for embedding. Nothing survives a restart.
 
+mod transfer;
+
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry as Slotted;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
@@ -36,6 +38,8 @@ struct State {
     once: HashMap<CredentialDigest, (Vec<u8>, Timestamp)>,
     agreed: HashMap<String, Vec<u8>>,
     deliveries: MemoryOutbox,
+    /// See `Transfer::mark`.
+    mark: Option<Vec<u8>>,
     /// What is to be forgotten when, soonest first.
     forget: BinaryHeap<Reverse<(Timestamp, Forget)>>,
 }
@@ -97,7 +101,7 @@ struct Entry {
 
 #[derive(Debug)]
 enum Slot {
-    Ended { until: Timestamp },
+    Ended { session: SessionId, until: Timestamp },
     Live(SessionId),
 }
 
@@ -164,7 +168,7 @@ impl State {
         let session = self.sessions.remove(&id)?.session;
         for credential in &session.credentials {
             if credential.expires > at {
-                self.credentials.insert(credential.digest, Slot::Ended { until: credential.expires });
+                self.credentials.insert(credential.digest, Slot::Ended { session: id, until: credential.expires });
                 self.forget.push(Reverse((credential.expires, Forget::Tombstone(credential.digest))));
             } else {
                 self.credentials.remove(&credential.digest);
@@ -204,7 +208,7 @@ impl SessionStore for MemoryStore {
     async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, StoreUnavailable> {
         let mut state = self.state()?;
         let ended =
-            |credential: &Credential| matches!(state.credentials.get(&credential.digest), Some(Slot::Ended { until }) if *until > now);
+            |credential: &Credential| matches!(state.credentials.get(&credential.digest), Some(Slot::Ended { until, .. }) if *until > now);
         if session.sealed.is_some() && session.credentials.iter().any(ended) {
             return Ok(Opened::CredentialEnded);
         }
@@ -230,7 +234,7 @@ impl SessionStore for MemoryStore {
     async fn find(&self, credential: &CredentialDigest, now: Timestamp) -> Result<Found, StoreUnavailable> {
         let state = self.state()?;
         Ok(match state.credentials.get(credential) {
-            Some(Slot::Ended { until }) if *until > now => Found::Ended,
+            Some(Slot::Ended { until, .. }) if *until > now => Found::Ended,
             _ => {
                 state.opened_by(credential, now).map_or(Found::Unknown, |(entry, known)| Found::Live(entry.session.clone(), known.clone()))
             }
@@ -356,7 +360,7 @@ impl SessionStore for MemoryStore {
                 Some(Reverse((due, Forget::Once(key)))) if state.once.get(&key).is_some_and(|(_, expires)| *expires == due) => {
                     state.once.remove(&key);
                 }
-                Some(Reverse((_, Forget::Tombstone(key)))) if matches!(state.credentials.get(&key), Some(Slot::Ended { until }) if *until <= now) =>
+                Some(Reverse((_, Forget::Tombstone(key)))) if matches!(state.credentials.get(&key), Some(Slot::Ended { until, .. }) if *until <= now) =>
                 {
                     state.credentials.remove(&key);
                 }

@@ -29,8 +29,13 @@ struct Row {
 impl MemoryOutbox {
     pub(super) fn insert(&mut self, delivery: Delivery) {
         let (session, due) = (delivery.session, delivery.due);
+        let waits = delivery.state == DeliveryState::Pending;
         self.rows.insert(session, Row { delivery, lease: 0, queued: None });
-        self.queue(session, Some(due));
+        self.queue(session, waits.then_some(due));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
     }
 
     pub(super) fn lease(&mut self, platform: &PlatformName, limit: usize, now: Timestamp, until: Timestamp) -> Vec<Leased> {

@@ -2,6 +2,7 @@
 
 mod choose;
 mod outbox;
+mod transfer;
 
 use std::collections::HashSet;
 
@@ -20,6 +21,7 @@ use super::queue::{Job, Stale};
 use super::reading;
 use super::record::{self, CredentialRecord, RecordFault, SessionRecord};
 use super::table::Table;
+pub(super) use transfer::MARK_KEY;
 use crate::wakeup::{self, Caller, Wakeup};
 
 /// How many keys one operation writes, roughly.
@@ -54,6 +56,8 @@ pub(super) struct Group<'e> {
     /// Deliveries that were changed.
     deliveries: HashSet<SessionId>,
     durable: bool,
+    /// Nothing more may come in.
+    is_closed: bool,
 }
 
 /// What became of an operation.
@@ -99,11 +103,16 @@ impl<'e> Group<'e> {
             agreed: HashSet::new(),
             deliveries: HashSet::new(),
             durable: false,
+            is_closed: false,
         }
     }
 
-    /// How many have been decided.
-    pub(super) fn len(&self) -> usize {
+    /// Whether it is to be committed before anything else is decided.
+    pub(super) fn is_full(&self, size: usize) -> bool {
+        self.is_closed || self.len() >= size
+    }
+
+    fn len(&self) -> usize {
         self.answers.len() + self.ended_for.len()
     }
 
@@ -193,12 +202,14 @@ impl<'e> Group<'e> {
                 self.answers.push(Answer::Done(reply));
                 Ok(Decided::Done)
             }
+            Job::Import { records, now, reply } => self.import(records, now, reply),
             Job::Lease { platform, limit, now, until, reply } => Ok(self.lease(&platform, limit, now, until, reply)),
             Job::NextDue { platform, reply } => Ok(self.next_due(&platform, reply)),
             Job::Open { session, joins, now, reply } => self.open(session, joins, now, reply),
             Job::PutOnce { key, value, expires, reply } => self.put_once(key, value, expires, reply),
             Job::Retry { session, now, reply } => self.retry(session, now, reply),
             Job::Settle { session, lease, settlement, reply } => self.settle(session, lease, settlement, reply),
+            Job::SetMark { mark, reply } => Ok(self.set_mark(mark, reply)),
             Job::TakeOnce { key, now, reply } => self.take_once(key, now, reply),
             Job::Touch { session, now } => self.touch(session, now).map(|()| Decided::Done),
         }

@@ -9,6 +9,7 @@ use logout_core::platform::PlatformName;
 use logout_core::session::{Session, SessionId};
 use logout_core::store::{Opened, StoreUnavailable};
 use logout_core::time::Timestamp;
+use logout_core::transfer::Record;
 use tokio::sync::oneshot::Sender;
 
 use crate::wakeup::End;
@@ -23,12 +24,14 @@ pub(super) enum Job {
     Attach { session: SessionId, credential: Credential, sealed: Option<Sealed>, now: Timestamp, reply: Sender<bool> },
     Forget { stale: Vec<Stale>, now: Timestamp, reply: Sender<()> },
     Health { reply: Sender<()> },
+    Import { records: Vec<Record>, now: Timestamp, reply: Sender<()> },
     Lease { platform: PlatformName, limit: usize, now: Timestamp, until: Timestamp, reply: Sender<Vec<(SessionId, u64)>> },
     NextDue { platform: PlatformName, reply: Sender<Option<Timestamp>> },
     Open { session: Box<Session>, joins: bool, now: Timestamp, reply: Sender<Opened> },
     PutOnce { key: CredentialDigest, value: Vec<u8>, expires: Timestamp, reply: Sender<bool> },
     Retry { session: SessionId, now: Timestamp, reply: Sender<bool> },
     Settle { session: SessionId, lease: u64, settlement: Settlement, reply: Sender<bool> },
+    SetMark { mark: Option<Vec<u8>>, reply: Sender<()> },
     TakeOnce { key: CredentialDigest, now: Timestamp, reply: Sender<Option<Vec<u8>>> },
     Touch { session: SessionId, now: Timestamp },
 }

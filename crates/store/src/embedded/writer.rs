@@ -155,7 +155,7 @@ fn commit_all(
         if let Err(fault) = group.end(&end.order, end.caller) {
             let _ = StoreUnavailable::from(fault);
         }
-        if group.len() >= GROUP {
+        if group.is_full(GROUP) {
             wakeups.extend(group.commit(withdraw)?);
             group = Group::new(engine, members, due, expected);
         }
@@ -174,7 +174,7 @@ fn commit_all(
                     false
                 }
             };
-            if conflict || group.len() >= GROUP {
+            if conflict || group.is_full(GROUP) {
                 wakeups.extend(group.commit(withdraw)?);
                 group = Group::new(engine, members, due, expected);
             }
