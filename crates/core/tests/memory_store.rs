@@ -23,3 +23,13 @@ mod outbox {
 
     logout_core::outbox_conformance!(fresh);
 }
+
+mod transfer {
+    use super::*;
+
+    fn fresh() -> (Arc<MemoryStore>, ()) {
+        (Arc::new(MemoryStore::new()), ())
+    }
+
+    logout_core::transfer_conformance!(fresh);
+}

@@ -16,6 +16,7 @@ mod statements;
 mod sweep;
 mod tls;
 mod touches;
+mod transfer;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -6,10 +6,21 @@ use std::sync::Arc;
 use logout_core::store::SessionStore;
 use logout_store::FjallStore;
 
-fn fresh() -> (Arc<dyn SessionStore>, tempfile::TempDir) {
+fn fresh_store() -> (Arc<FjallStore>, tempfile::TempDir) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let store = FjallStore::open(directory.path()).expect("a new store");
     (Arc::new(store), directory)
 }
 
+fn fresh() -> (Arc<dyn SessionStore>, tempfile::TempDir) {
+    let (store, directory) = fresh_store();
+    (store, directory)
+}
+
 logout_core::store_conformance!(fresh);
+
+mod transfer {
+    use super::fresh_store;
+
+    logout_core::transfer_conformance!(fresh_store);
+}

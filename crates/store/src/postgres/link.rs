@@ -122,6 +122,11 @@ impl Fault {
     }
 }
 
+/// Statements that belong together.
+pub(super) trait Steps: Sync {
+    fn carry(&self, client: &Object) -> impl Future<Output = Result<(), tokio_postgres::Error>> + Send;
+}
+
 /// The pool, and whether it is known to be of no use just now.
 pub(super) struct Link {
     pool: Pool,
@@ -227,6 +232,27 @@ impl Link {
         }
     }
 
+    /// Carries out several statements, all of them or none, as long as `patience` lasts.
+    pub(super) async fn in_one_step(&self, patience: Duration, steps: &impl Steps) -> Result<(), Failure> {
+        let outcome = timeout(patience, async {
+            let mut kept = Kept { object: Some(self.pool.get().await.map_err(Fault::Pool)?), canceller: None };
+            let Some(client) = &kept.object else { return Err(Fault::Timeout) };
+            let unconfirmed = self.connector.unconfirmed();
+            client.batch_execute(&begin(patience)).await.map_err(Fault::Server)?;
+            steps.carry(client).await.map_err(Fault::Server)?;
+            client.batch_execute("COMMIT").await.map_err(Fault::Server)?;
+            if self.connector.unconfirmed() != unconfirmed {
+                return Err(Fault::Unconfirmed);
+            }
+            kept.give_back();
+            Ok(())
+        });
+        outcome.await.unwrap_or(Err(Fault::Timeout)).map_err(|fault| {
+            log::error!("the session store did not carry out a batch: {}", fault.reason());
+            fault.failure()
+        })
+    }
+
     async fn once(&self, given_up: GivenUp, patience: Option<Duration>, statement: &str, params: &Params) -> Result<Vec<Row>, Fault> {
         let generation = self.generation.load(Ordering::SeqCst);
         let object = self.pool.get().await.map_err(Fault::Pool)?;
@@ -258,11 +284,15 @@ impl Link {
     }
 }
 
+fn begin(patience: Duration) -> String {
+    format!("BEGIN; SET LOCAL statement_timeout = {}", patience.as_millis())
+}
+
 async fn run(client: &Object, patience: Option<Duration>, statement: &str, params: &Params) -> Result<Vec<Row>, tokio_postgres::Error> {
     let prepared = client.prepare_cached(statement).await?;
     let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
     let Some(patience) = patience else { return client.query(&prepared, &params).await };
-    client.batch_execute(&format!("BEGIN; SET LOCAL statement_timeout = {}", patience.as_millis())).await?;
+    client.batch_execute(&begin(patience)).await?;
     let rows = client.query(&prepared, &params).await?;
     client.batch_execute("COMMIT").await?;
     Ok(rows)

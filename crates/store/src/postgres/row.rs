@@ -55,7 +55,7 @@ pub(super) fn text(plain: &str) -> String {
     if plain.contains(['\0', '\x01']) { plain.replace('\x01', "\x011").replace('\0', "\x010") } else { plain.to_owned() }
 }
 
-fn plain(text: &str) -> Cow<'_, str> {
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
     if text.contains('\x01') { text.replace("\x010", "\0").replace("\x011", "\x01").into() } else { text.into() }
 }
 
@@ -83,7 +83,7 @@ fn damaged(what: &str) -> Failure {
     Failure::Unknown
 }
 
-fn digest(bytes: &[u8]) -> Result<[u8; 32], Failure> {
+pub(super) fn digest(bytes: &[u8]) -> Result<[u8; 32], Failure> {
     bytes.try_into().map_err(|_| damaged("digest"))
 }
 

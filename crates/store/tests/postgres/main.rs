@@ -54,6 +54,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut tests: Vec<(&str, fn())> = logout_core::store_conformance!(@named fresh_sessions);
     tests.extend(logout_core::outbox_conformance!(@named fresh));
+    tests.extend(logout_core::transfer_conformance!(@named fresh));
     tests.extend(shared::tests());
     tests.extend(faults::tests());
     tests.extend(failover::tests());
