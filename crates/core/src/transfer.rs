@@ -88,8 +88,8 @@ pub type Part = Page<Record, Vec<u8>>;
 ///   stays ended, and one that lives there goes on as it is.
 #[async_trait]
 pub trait Transfer: Debug + Send + Sync + 'static {
-    /// What lies at `from` and behind, at most `limit` records. `from` is a place that this store has given out, or absent for the
-    /// first. Looks at a bounded part of the store.
+    /// What lies at `from` and behind: at most `limit` records, or a few more where a server says itself how many lie together.
+    /// `from` is a place that this store has given out, or absent for the first. Looks at a bounded part of the store.
     ///
     /// A store that other programs shrink meanwhile may bring a tombstone, a one-time or an agreed value twice.
     async fn export(&self, from: Option<Vec<u8>>, limit: usize, now: Timestamp) -> Result<Part, StoreUnavailable>;

@@ -38,6 +38,7 @@ mod places;
 mod record;
 mod script;
 mod sessions;
+mod transfer;
 
 use std::fmt;
 use std::future::Future;
@@ -279,8 +280,7 @@ impl SessionStore for RedisStore {
     }
 
     async fn agree(&self, name: &str, candidate: Vec<u8>) -> Result<Vec<u8>, StoreUnavailable> {
-        // Names that the store needs for itself begin otherwise.
-        let name = format!("of hubs: {name}");
+        let name = format!("{}{name}", sessions::OF_HUBS);
         self.run(async move |places| places.agree(&name, candidate).await).await
     }
 

@@ -73,7 +73,7 @@ impl Places {
     }
 
     /// The delivery of a session, whichever bucket has it: deliveries outlive the pointers of sessions.
-    async fn delivery(&self, session: SessionId) -> Result<Option<(Bucket<'_>, Row, Vec<u8>)>, Fault> {
+    pub(super) async fn delivery(&self, session: SessionId) -> Result<Option<(Bucket<'_>, Row, Vec<u8>)>, Fault> {
         let found = self.everywhere(|bucket| async move { bucket.delivery(session).await }).await?;
         let found = (0..self.count()).zip(found).find_map(|(place, found)| Some((place, found?)));
         Ok(found.map(|(place, (row, read))| (self.bucket(place), row, read)))

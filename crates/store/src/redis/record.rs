@@ -182,15 +182,35 @@ pub(super) fn read_session(id: SessionId, bytes: &[u8]) -> Result<Session, Recor
 
 /// What a receipt begins with; entries of ended sessions follow it.
 pub(super) fn receipt_head(order: &EndOrder) -> Result<Vec<u8>, RecordFault> {
+    head_of(&order.receipt_for(Vec::new()))
+}
+
+fn head_of(receipt: &Receipt) -> Result<Vec<u8>, RecordFault> {
     let head = ReceiptHead {
-        at: order.at.as_millis(),
-        reason: order.reason.as_str(),
-        platform: order.platform.as_ref().map(PlatformName::as_str),
-        reach: order.reach.as_str(),
+        at: receipt.at.as_millis(),
+        reason: receipt.reason.as_str(),
+        platform: receipt.platform.as_ref().map(PlatformName::as_str),
+        reach: receipt.reach.as_str(),
     };
     let mut bytes = vec![RECEIPT];
     put_text(&mut bytes, &postcard::to_stdvec(&head).map_err(|_| RecordFault("receipt"))?);
     Ok(bytes)
+}
+
+/// That part of a receipt which says that `sessions` ended.
+pub(super) fn receipt(receipt: &Receipt, sessions: &[&EndedSession]) -> Result<Vec<u8>, RecordFault> {
+    let mut bytes = head_of(receipt)?;
+    sessions.iter().for_each(|session| put_text(&mut bytes, &ended(session)));
+    Ok(bytes)
+}
+
+/// As `lua/end.lua` writes it.
+fn ended(session: &EndedSession) -> Vec<u8> {
+    let mut bytes = session.id.as_bytes().to_vec();
+    bytes.extend([u8::from(session.upstream), u8::from(session.person.is_some())]);
+    put_text(&mut bytes, session.person.as_ref().map_or("", Person::as_str).as_bytes());
+    bytes.extend_from_slice(&subject_key(&session.platform, &session.subject));
+    bytes
 }
 
 /// A receipt, or that part of it which one bucket keeps.

@@ -44,6 +44,7 @@ scripts! {
     AGREE = "agree";
     ATTACH = "attach";
     CHANGE = "change";
+    DIG = "dig";
     END = "end";
     FIND = "find";
     FORGET = "forget";
@@ -53,6 +54,7 @@ scripts! {
     OPEN = "open";
     PAGE = "page";
     PUT_ONCE = "put_once";
+    TAKE_IN = "take_in";
     TOUCH = "touch";
     UNLIST = "unlist";
 }

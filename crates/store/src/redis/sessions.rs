@@ -20,9 +20,13 @@ use super::script;
 
 /// How much longer than its own life the key of a credential, a tombstone or a one-time value is kept. The server counts from
 /// when it was written, by its own clock; who reads decides by theirs.
-const MARGIN: Duration = Duration::from_secs(60 * 60);
+pub(super) const MARGIN: Duration = Duration::from_secs(60 * 60);
 /// How much longer a session's: housekeeping must still find it, so that its end has a receipt and its upstream is told.
-const SESSION_MARGIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(super) const SESSION_MARGIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How much longer a one-time value's.
+pub(super) const ONCE_MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// What names that hubs agree on begin with; those that the store needs for itself begin otherwise.
+pub(super) const OF_HUBS: &str = "of hubs: ";
 /// How many sessions one step of a walk over all of them looks at.
 const WALK_STEP: usize = 1_000;
 
@@ -98,7 +102,7 @@ impl Places {
         }
     }
 
-    async fn find_in(&self, place: u16, digest: &CredentialDigest, now: Timestamp) -> Result<Found, Fault> {
+    pub(super) async fn find_in(&self, place: u16, digest: &CredentialDigest, now: Timestamp) -> Result<Found, Fault> {
         let arguments: [&[u8]; 3] = [digest.as_bytes(), &millis(now), &millis(self.forgotten())];
         let (id, record) = match self.bucket(place).read(&script::FIND, &arguments).await? {
             Value::Nil => return Ok(Found::Unknown),
@@ -256,7 +260,7 @@ impl Places {
 
     pub(super) async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, Fault> {
         let value = record::once(&value, expires);
-        let margin = life(expires, expires, 24 * MARGIN);
+        let margin = life(expires, expires, ONCE_MARGIN);
         let arguments: [&[u8]; 4] = [key.as_bytes(), &value, &millis(self.forgotten()), &margin];
         let bucket = self.bucket(self.of_bytes(key.as_bytes()));
         Ok(number(Some(bucket.write(&script::PUT_ONCE, &arguments).await?))? == 1)

@@ -17,6 +17,7 @@ static NODES: OnceLock<String> = OnceLock::new();
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = named("cluster", logout_core::store_conformance!(@named fresh));
     trials.extend(named("cluster_outbox", logout_core::outbox_conformance!(@named fresh_outbox)));
+    trials.extend(named("cluster_transfer", logout_core::transfer_conformance!(@named fresh_outbox)));
     trials.extend(named(
         "failover",
         vec![(

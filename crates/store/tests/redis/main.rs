@@ -77,6 +77,8 @@ fn main() -> ExitCode {
     trials.extend(named("single_outbox", logout_core::outbox_conformance!(@named single_outbox)));
     trials.extend(named("spread", logout_core::store_conformance!(@named spread)));
     trials.extend(named("spread_outbox", logout_core::outbox_conformance!(@named spread_outbox)));
+    trials.extend(named("single_transfer", logout_core::transfer_conformance!(@named single_outbox)));
+    trials.extend(named("spread_transfer", logout_core::transfer_conformance!(@named spread_outbox)));
     trials.extend(faults::trials());
     trials.extend(cluster::trials());
     trials.extend(sentinel::trials());
