@@ -47,6 +47,9 @@ impl Accounts {
     }
 }
 
+/// What stands in front of the URL of a hub's own store.
+const STORE: &str = "[store]\nurl = \"";
+
 /// A hub with one stand-in.
 #[derive(Debug)]
 pub struct TestHub {
@@ -97,7 +100,7 @@ impl TestHub {
     /// # Errors
     /// What keeps it from starting.
     pub fn on_store(url: &str, tables: &str) -> Result<Self, String> {
-        Self::with_server("", &format!("[store]\nurl = \"{url}\"\n{tables}"))
+        Self::with_server("", &format!("{STORE}{url}\"\n{tables}"))
     }
 
     /// Takes over the key that `other` seals with, and starts anew.
@@ -169,6 +172,20 @@ impl TestHub {
     /// When it does not start.
     pub fn resume(&mut self) {
         self.run().expect("the hub starts again");
+    }
+
+    /// Starts it again after [`TestHub::pause`], with all that it was but on another store.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    ///
+    /// # Panics
+    /// When it was not made by [`TestHub::on_store`].
+    pub fn resume_on_store(&mut self, url: &str) -> Result<(), String> {
+        let (before, rest) = self.configuration.split_once(STORE).expect("it was made on a store");
+        let after = rest.split_once('"').expect("its URL has an end").1;
+        self.configuration = format!("{before}{STORE}{url}\"{after}");
+        self.run()
     }
 
     /// Its folder: configuration, tokens, store.

@@ -11,6 +11,7 @@ use logout_core::credential::Secret;
 
 use crate::client::{DeliveriesArgs, ReceiptsArgs, SessionsArgs};
 use crate::config::{Compiled, Config, ConfigErrors, environment, without_newline};
+use crate::copy_store::CopyStoreArgs;
 
 /// The exit status when the configuration, or what was typed, is wrong; that of clap's own errors too.
 const WRONG: u8 = 2;
@@ -40,6 +41,8 @@ pub enum Command {
     PrintConfig(ConfigArgs),
     /// Make the tables of the configured store, or bring them up to date.
     Migrate(ConfigArgs),
+    /// Move what one store holds to another, and compare both.
+    CopyStore(CopyStoreArgs),
     /// Read a password from standard input, or ask for it on a terminal, and print its argon2id hash.
     HashPassword,
     /// Live sessions of a running hub.

@@ -7,6 +7,7 @@ mod admin;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod copy_store;
 pub mod demo;
 mod front;
 mod index;

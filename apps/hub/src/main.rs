@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use logout_hub::cli::{self, Cli, Command};
-use logout_hub::{COMPILED, client, demo, serve, server};
+use logout_hub::{COMPILED, client, copy_store, demo, serve, server};
 
 /// A sign-out asks for dozens of small pieces of memory, and some of them are given back by another thread. Measured, this
 /// allocator saves a fifth of its CPU (docs/performance.md).
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::CheckConfig(args) => cli::check_config(&args, &COMPILED, server::check),
         Command::PrintConfig(args) => cli::print_config(&args, &COMPILED, server::check),
         Command::Migrate(args) => cli::migrate(&args, &COMPILED, server::open_store),
+        Command::CopyStore(args) => copy_store::run(&args, &COMPILED),
         Command::HashPassword => cli::hash_password(),
         Command::Sessions(args) => client::sessions(&args),
         Command::Receipts(args) => client::receipts(&args),

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use futures_executor::block_on;
 use logout_core::outbox::Store;
 use logout_core::store::MemoryStore;
+use logout_core::transfer::Transfer;
 
 use crate::config::{StoreConfig, StoreUrl};
 
@@ -25,31 +27,73 @@ pub struct StoreFault {
     problem: String,
 }
 
-/// Opens the store.
+/// Opens the store to serve from.
+///
+/// # Errors
+/// The store cannot be opened, is not compiled in, or is still being filled from another one.
+pub(crate) fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreFault> {
+    opened(config, Served)
+}
+
+/// Opens the store to move what it holds, or to take in what another one held.
 ///
 /// # Errors
 /// The store cannot be opened, or is not compiled in.
-pub(crate) fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreFault> {
-    let fault = |problem: String| StoreFault { url: config.url.to_string(), problem };
-    match &config.url {
-        StoreUrl::Memory => Ok(Arc::new(MemoryStore::new())),
+pub(crate) fn open_to_move(config: &StoreConfig) -> Result<Arc<dyn Transfer>, StoreFault> {
+    opened(config, Moved)
+}
+
+/// What a store is opened as.
+trait Opening {
+    type As;
+
+    fn of<S: Store + Transfer>(self, store: S) -> Result<Self::As, String>;
+}
+
+struct Served;
+
+impl Opening for Served {
+    type As = Arc<dyn Store>;
+
+    fn of<S: Store + Transfer>(self, store: S) -> Result<Self::As, String> {
+        // What was ended elsewhere may not be known here yet, and would pass for alive.
+        match block_on(store.mark()) {
+            Ok(None) => Ok(Arc::new(store)),
+            Ok(Some(_)) => Err("an interrupted copy, which `logout-hub copy-store` has to finish first".to_owned()),
+            Err(fault) => Err(fault.to_string()),
+        }
+    }
+}
+
+struct Moved;
+
+impl Opening for Moved {
+    type As = Arc<dyn Transfer>;
+
+    fn of<S: Store + Transfer>(self, store: S) -> Result<Self::As, String> {
+        Ok(Arc::new(store))
+    }
+}
+
+fn opened<O: Opening>(config: &StoreConfig, opening: O) -> Result<O::As, StoreFault> {
+    let store = match &config.url {
+        StoreUrl::Memory => opening.of(MemoryStore::new()),
         #[cfg(feature = "store-fjall")]
         StoreUrl::Fjall(path) => {
-            let store = logout_store::FjallStore::open(path).map_err(|problem| fault(problem.to_string()))?;
-            Ok(Arc::new(store))
+            logout_store::FjallStore::open(path).map_err(|problem| problem.to_string()).and_then(|store| opening.of(store))
         }
         #[cfg(feature = "store-postgres")]
         StoreUrl::Postgres(url) => {
             let connect =
                 if config.migrate { logout_store::PostgresStore::connect } else { logout_store::PostgresStore::connect_unchanged };
-            Ok(Arc::new(connect(url.reveal()).map_err(|problem| fault(problem.to_string()))?))
+            connect(url.reveal()).map_err(|problem| problem.to_string()).and_then(|store| opening.of(store))
         }
         #[cfg(feature = "store-redis")]
         StoreUrl::Redis(url) => {
-            let store = logout_store::RedisStore::connect(url.reveal()).map_err(|problem| fault(problem.to_string()))?;
-            Ok(Arc::new(store))
+            logout_store::RedisStore::connect(url.reveal()).map_err(|problem| problem.to_string()).and_then(|store| opening.of(store))
         }
         #[allow(unreachable_patterns, reason = "reached where a store is not compiled in")]
-        _ => Err(fault("this kind of store is not part of this build".to_owned())),
-    }
+        _ => Err("this kind of store is not part of this build".to_owned()),
+    };
+    store.map_err(|problem| StoreFault { url: config.url.to_string(), problem })
 }

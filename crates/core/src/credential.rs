@@ -123,7 +123,7 @@ impl CredentialDigest {
 }
 
 /// One credential of a session.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Credential {
     /// What the store finds it by.
     pub digest: CredentialDigest,
@@ -134,7 +134,7 @@ pub struct Credential {
 }
 
 /// What an upstream must be given back, encrypted. Opaque to stores: nothing can be read out of it without the key.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Sealed(Vec<u8>);
 

@@ -73,7 +73,7 @@ impl Verification {
 }
 
 /// One try to tell an upstream.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Attempt {
     /// When it began.
     pub at: Timestamp,
@@ -82,7 +82,7 @@ pub struct Attempt {
 }
 
 /// What came of an attempt.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum AttemptAnswer {
     /// There was no answer.
     Fault(CarrierFault),
@@ -93,7 +93,7 @@ pub enum AttemptAnswer {
 }
 
 /// One upstream to be told that one session is over. It has the session's name, since a session ends once.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Delivery {
     /// The session that has ended.
     pub session: SessionId,

@@ -51,7 +51,7 @@ impl fmt::Display for ReceiptId {
 }
 
 /// Why sessions ended.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Reason {
@@ -82,7 +82,7 @@ impl Reason {
 }
 
 /// How far a sign-out goes. Each reach contains the ones before it.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reach {
     /// The session that the credential names.
@@ -116,7 +116,7 @@ impl Reach {
 }
 
 /// A session that a sign-out ended, without anything that would open it.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct EndedSession {
     /// Its public name.
     pub id: SessionId,
@@ -143,7 +143,7 @@ impl From<&Session> for EndedSession {
 }
 
 /// The durable record of one sign-out that ended something.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Receipt {
     /// Its name.
     pub id: ReceiptId,

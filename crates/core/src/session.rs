@@ -125,7 +125,7 @@ impl ClientId {
 }
 
 /// Where a session was opened from, for the person to recognise it by.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Device {
     /// The client's address, as a trusted proxy or the socket says it.
     pub address: Option<IpAddr>,
@@ -134,7 +134,7 @@ pub struct Device {
 }
 
 /// One live login at one platform.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Session {
     /// Its public name.
     pub id: SessionId,

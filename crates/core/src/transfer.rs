@@ -15,7 +15,7 @@ use crate::store::{Page, StoreUnavailable};
 use crate::time::Timestamp;
 
 /// One thing that a store keeps.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Record {
     /// A value that all who share the store have agreed on.
     Agreed(Agreed),
@@ -32,7 +32,7 @@ pub enum Record {
 }
 
 /// A value under the name that it was agreed on by. It may be a key, so it is not printed.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Agreed {
     /// As `SessionStore::agree` was asked.
     pub name: String,
@@ -47,7 +47,7 @@ impl Debug for Agreed {
 }
 
 /// A value that can be taken once. It may open something, so it is not printed.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Once {
     /// What it is taken by.
     pub key: CredentialDigest,
@@ -64,7 +64,7 @@ impl Debug for Once {
 }
 
 /// The memory that a credential was ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Tombstone {
     /// The credential.
     pub digest: CredentialDigest,

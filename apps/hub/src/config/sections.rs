@@ -241,7 +241,7 @@ pub enum StoreUrl {
 
 /// Why a store's URL is none. Never repeats the URL, which may hold a password.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum StoreFault {
+pub(crate) enum StoreFault {
     #[error("must begin with memory:, fjall:, redis:// or postgres://")]
     Scheme,
     #[error("a folder must follow fjall:")]
@@ -253,7 +253,7 @@ pub(super) enum StoreFault {
 }
 
 impl StoreUrl {
-    pub(super) fn parse(text: &str, resolve: impl FnOnce(&Path) -> PathBuf) -> Result<Self, StoreFault> {
+    pub(crate) fn parse(text: &str, resolve: impl FnOnce(&Path) -> PathBuf) -> Result<Self, StoreFault> {
         let (scheme, rest) = text.split_once(':').ok_or(StoreFault::Scheme)?;
         let server = || {
             let (first, _, last) = around_more_hosts(text);

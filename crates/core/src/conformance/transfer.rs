@@ -1,4 +1,4 @@
-//! The rules of [`Transfer`](crate::transfer::Transfer), one case each.
+//! The rules of [`Transfer`](crate::transfer::Transfer), one case each. Long because it is the list of the rules.
 //!
 //! A store's tests call [`transfer_conformance!`](crate::transfer_conformance) with something that makes a fresh, empty store:
 //!

@@ -1,0 +1,37 @@
+//! What a store says of itself while it is being filled.
+
+use serde::{Deserialize, Serialize};
+
+/// From where, and how far it has come.
+#[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Mark {
+    /// The name of the store that is copied.
+    pub(super) from: String,
+    /// Everything before this place of it has been taken in; absent at the beginning.
+    pub(super) place: Option<Vec<u8>>,
+}
+
+impl Mark {
+    /// `None` for what this command never wrote.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_comes_back_as_it_was_written() {
+        for place in [None, Some(vec![0, 255])] {
+            let mark = Mark { from: "fjall:/x".to_owned(), place };
+            assert_eq!(Mark::read(&mark.to_bytes()), Some(mark));
+        }
+        assert_eq!(Mark::read(b"else"), None);
+    }
+}
