@@ -199,6 +199,8 @@ mod tests {
             assert!(Cli::try_parse_from(["logout-hub", command]).is_err(), "{command}");
         }
         assert!(Cli::try_parse_from(["logout-hub", "hash-password"]).is_ok());
+        let copying = ["logout-hub", "copy-store", "--from", "fjall:a", "--to", "redis://h"];
+        assert!(Cli::try_parse_from(copying).is_ok() && Cli::try_parse_from(&copying[..4]).is_err());
         let asking = ["sessions list --person p", "sessions end x", "receipts list", "receipts show x --wait 5s", "deliveries retry x"];
         for command in asking {
             for line in [format!("logout-hub {command} --token-file t"), format!("logout-hub {command}")] {

@@ -21,7 +21,7 @@ impl Progress {
             log::info!("{what} about {extent} records");
             return Self::Lines { what, state: Mutex::new((0, Instant::now())) };
         }
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos} of about {human_len}, {per_sec}, {eta} left");
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos} of about {human_len}, {eta} left");
         let bar = ProgressBar::new(extent).with_message(what);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self::Bar(bar)

@@ -1,4 +1,4 @@
-//! The rules of [`Transfer`](crate::transfer::Transfer), one case each. Long because it is the list of the rules.
+//! The rules of [`Transfer`], one case each. Long because it is the list of the rules.
 //!
 //! A store's tests call [`transfer_conformance!`](crate::transfer_conformance) with something that makes a fresh, empty store:
 //!
@@ -224,7 +224,8 @@ pub async fn siblings_that_were_taken_in_share_their_sign_on_person_and_subject<
     let sign_on = one.sign_on.expect("they share one");
     let mut ended: Vec<_> = end(&*store, EndTarget::SignOn(sign_on), NOW).await.into_iter().map(|ended| ended.id).collect();
     let mut meant = vec![one.id, other.id, joining.id];
-    (ended.sort(), meant.sort());
+    ended.sort();
+    meant.sort();
     assert_eq!(ended, meant);
     assert_eq!(store.open(Session { sign_on: Some(sign_on), ..session("dam", "carol") }, true, NOW).await, Ok(Opened::SignOnEnded));
     let person = world.full.person.clone().expect("it has one");
@@ -263,7 +264,8 @@ pub async fn a_delivery_that_was_taken_in_is_leased_when_it_is_due_whoever_held_
     let leased = lease(NOW).await;
     let mut ids: Vec<_> = leased.iter().map(|leased| leased.delivery.session).collect();
     let mut due = vec![world.pending.id, world.held.id];
-    (ids.sort(), due.sort());
+    ids.sort();
+    due.sort();
     assert_eq!(ids, due);
     assert_eq!(lease(NOW).await, []);
     let [later] = <[_; 1]>::try_from(lease(world.put_off_until()).await).expect("one that was put off");

@@ -206,10 +206,10 @@ fn dug(kind: &[u8], name: Vec<u8>, value: Vec<u8>, now: Timestamp) -> Result<Opt
     let digest = |name: Vec<u8>| name.try_into().map(CredentialDigest::from_bytes).map_err(|_| Fault::Shape);
     Ok(match kind {
         // Others are the store's own.
-        b"a" => match String::from_utf8(name).map_err(|_| Fault::Shape)?.strip_prefix(OF_HUBS) {
-            Some(name) => Some(Record::Agreed(Agreed { name: name.to_owned(), value })),
-            None => None,
-        },
+        b"a" => {
+            let name = String::from_utf8(name).map_err(|_| Fault::Shape)?;
+            name.strip_prefix(OF_HUBS).map(|name| Record::Agreed(Agreed { name: name.to_owned(), value }))
+        }
         b"c" => {
             let (session, expires) = value.split_first_chunk().ok_or(Fault::Shape)?;
             let expires = Timestamp::from_millis(u64::from_be_bytes(expires.try_into().map_err(|_| Fault::Shape)?));

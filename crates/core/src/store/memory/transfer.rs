@@ -13,8 +13,11 @@ use crate::store::StoreUnavailable;
 use crate::time::Timestamp;
 use crate::transfer::{Agreed, Once, Part, Record, Tombstone, Transfer};
 
+/// Records of one kind behind a key, each with its own.
+type Records = fn(&State, Option<&[u8]>, usize, Timestamp) -> Vec<(Vec<u8>, Record)>;
+
 /// How a part is put together: kind by kind, in the order of keys. A place is the number of the kind and the last key given out.
-const KINDS: [fn(&State, Option<&[u8]>, usize, Timestamp) -> Vec<(Vec<u8>, Record)>; 6] =
+const KINDS: [Records; 6] =
     [State::agreed, State::tombstones, State::once, State::kept_receipts, State::kept_deliveries, State::live_sessions];
 
 #[async_trait]
