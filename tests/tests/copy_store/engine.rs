@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use logout_core::transfer::Transfer;
+use logout_engines::{postgres, redis};
 use logout_store::{FjallStore, PostgresStore, RedisStore};
 use tempfile::TempDir;
 
-use crate::{postgres, redis};
 
 pub(crate) trait Engine {
     fn start() -> Self;

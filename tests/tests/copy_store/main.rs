@@ -3,19 +3,14 @@
 //! Each rule runs between several engines. What a machine lacks is listed at the end of the run; see `tests/README.md`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set itself up should stop")]
-// The servers are those of the stores' own tests, which do more with them.
-#![allow(dead_code, reason = "shared with other tests")]
 
 mod command;
 mod engine;
+#[allow(dead_code, reason = "tests of single logout do more with it")]
 #[path = "../single_logout/front.rs"]
 mod front;
 mod interrupted;
 mod moved;
-#[path = "../../../crates/store/tests/postgres/server.rs"]
-mod postgres;
-#[path = "../../../crates/store/tests/redis/server.rs"]
-mod redis;
 mod refused;
 
 use std::process::ExitCode;

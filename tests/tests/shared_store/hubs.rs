@@ -135,7 +135,7 @@ pub(crate) fn while_the_engine_is_down_nothing_is_claimed_and_then_all_goes_on<E
 }
 
 pub(crate) fn migrated_by_command() {
-    let engine = <crate::postgres::Server as Engine>::start();
+    let engine = <logout_engines::postgres::Server as Engine>::start();
     let by_hand = format!("migrate = false\n{}", stand_ins());
     let refused = TestHub::on_store(&Engine::url(&engine), &by_hand).expect_err("there are no tables");
     assert!(!refused.is_empty());

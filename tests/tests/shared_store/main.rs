@@ -3,30 +3,24 @@
 //! Each rule runs on every engine. What a machine lacks is listed at the end of the run; see `tests/README.md`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set itself up should stop")]
-// The servers are those of the stores' own tests, which do more with them.
-#![allow(dead_code, reason = "shared with the stores' own tests")]
 
 mod disks;
 mod failover;
 mod faults;
+#[allow(dead_code, reason = "tests of single logout do more with it")]
 #[path = "../single_logout/front.rs"]
 mod front;
 mod hubs;
 #[path = "../../../crates/store/tests/postgres/pair.rs"]
 mod pair;
-#[path = "../../../crates/store/tests/postgres/server.rs"]
-mod postgres;
-#[path = "../../../crates/store/tests/redis/server.rs"]
-mod redis;
 #[path = "../../../crates/store/tests/relay/mod.rs"]
 mod relay;
 #[path = "../../../crates/store/tests/sessions/mod.rs"]
 mod sessions;
-/// What its neighbours call it.
-use postgres as server;
 
 use std::process::ExitCode;
 
+use logout_engines::{postgres, redis};
 use logout_tests::skip::{Need, Run};
 
 /// A server that several hubs share.

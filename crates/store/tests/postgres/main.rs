@@ -7,7 +7,6 @@ mod faults;
 mod pair;
 #[path = "../relay/mod.rs"]
 mod relay;
-mod server;
 #[path = "../sessions/mod.rs"]
 mod sessions;
 mod shared;
@@ -17,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Trial};
 use logout_core::store::SessionStore;
+use logout_engines::postgres as server;
 use logout_store::PostgresStore;
 
 use server::Server;

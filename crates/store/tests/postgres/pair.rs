@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 
 use crate::relay::Relay;
-use crate::server::Server;
+use logout_engines::postgres::{Server, until};
 
 /// What [`Pair::start`] makes of the standby.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,7 +46,7 @@ impl Pair {
         }
         let state = if commits == Commits::Synchronous { "sync" } else { "async" };
         let follows = "SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'";
-        crate::server::until("the standby follows", || pair.primary.sql("postgres", follows).as_deref() == Ok(state));
+        until("the standby follows", || pair.primary.sql("postgres", follows).as_deref() == Ok(state));
         pair
     }
 

@@ -8,7 +8,6 @@ mod losses;
 #[path = "../relay/mod.rs"]
 mod relay;
 mod sentinel;
-mod server;
 #[path = "../sessions/mod.rs"]
 mod sessions;
 
@@ -18,6 +17,7 @@ use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Trial};
 use logout_core::store::SessionStore;
+use logout_engines::redis as server;
 use logout_store::RedisStore;
 use server::Server;
 

@@ -13,8 +13,11 @@ use tempfile::TempDir;
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Where the programs are, or why they cannot be used.
-pub(crate) fn programs() -> Result<PathBuf, String> {
+/// Where the programs are.
+///
+/// # Errors
+/// Why they cannot be used.
+pub fn programs() -> Result<PathBuf, String> {
     let from_path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
     let mut packaged: Vec<PathBuf> =
         std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin")).collect();
@@ -30,7 +33,7 @@ pub(crate) fn programs() -> Result<PathBuf, String> {
 }
 
 /// Whom the programs run as: whoever we are, or `postgres` where that is root.
-pub(crate) fn ordinary_user() -> Option<Option<(u32, u32)>> {
+pub fn ordinary_user() -> Option<Option<(u32, u32)>> {
     if std::fs::metadata("/proc/self").ok()?.uid() != 0 {
         return Some(None);
     }
@@ -40,7 +43,10 @@ pub(crate) fn ordinary_user() -> Option<Option<(u32, u32)>> {
 }
 
 /// Waits for something that happens elsewhere.
-pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
+///
+/// # Panics
+/// With `what`, when it takes longer than half a minute.
+pub fn until(what: &str, is_so: impl Fn() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < Duration::from_secs(30), "{what}");
@@ -48,22 +54,31 @@ pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-pub(crate) struct Server {
+/// A server that is killed when this goes out of scope.
+#[derive(Debug)]
+pub struct Server {
     folder: TempDir,
     programs: PathBuf,
-    pub(crate) port: u16,
+    /// Where it listens.
+    pub port: u16,
     running: Option<Child>,
     databases: AtomicU32,
 }
 
 impl Server {
     /// A running server with an empty cluster.
-    pub(crate) fn start() -> Self {
+    ///
+    /// # Panics
+    /// When there are no programs, which [`programs`] tells, or they do not do it.
+    pub fn start() -> Self {
         Self::start_with(&[])
     }
 
     /// The same, with more for `initdb`.
-    pub(crate) fn start_with(more: &[&str]) -> Self {
+    ///
+    /// # Panics
+    /// As [`Server::start`].
+    pub fn start_with(more: &[&str]) -> Self {
         let mut server = Self::unmade();
         let made = server
             .program("initdb")
@@ -78,7 +93,10 @@ impl Server {
     }
 
     /// A folder and a port, for whoever puts a cluster there.
-    pub(crate) fn unmade() -> Self {
+    ///
+    /// # Panics
+    /// When there are no programs, or no folder for them.
+    pub fn unmade() -> Self {
         let programs = programs().expect("was looked for before");
         let folder = tempfile::tempdir().expect("a temporary directory");
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a port").port();
@@ -90,12 +108,13 @@ impl Server {
         server
     }
 
-    pub(crate) fn data(&self) -> PathBuf {
+    /// Where its cluster lies.
+    pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
     /// One of PostgreSQL's programs, as whoever may run it.
-    pub(crate) fn program(&self, name: &str) -> Command {
+    pub fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         if let Some(Some((user, group))) = ordinary_user() {
@@ -105,7 +124,10 @@ impl Server {
     }
 
     /// Starts it, also after it was killed, and waits until it answers.
-    pub(crate) fn go_on(&mut self) {
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn go_on(&mut self) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).expect("a log");
         // Left over by a server that was killed; its number may belong to somebody else by now.
         let _ = std::fs::remove_file(self.data().join("postmaster.pid"));
@@ -122,7 +144,10 @@ impl Server {
     }
 
     /// Kills all of it at once, as a power cut would.
-    pub(crate) fn kill(&mut self) {
+    ///
+    /// # Panics
+    /// When it does not die.
+    pub fn kill(&mut self) {
         let everybody = self.everybody();
         let Some(mut running) = self.running.take() else { return };
         signal("-KILL", &everybody);
@@ -136,7 +161,7 @@ impl Server {
     }
 
     /// Stops every process of it where it stands; `false` lets them go on.
-    pub(crate) fn pause(&self, paused: bool) {
+    pub fn pause(&self, paused: bool) {
         signal(if paused { "-STOP" } else { "-CONT" }, &self.everybody());
     }
 
@@ -148,7 +173,10 @@ impl Server {
     }
 
     /// Carries out SQL the way an administrator would.
-    pub(crate) fn sql(&self, database: &str, statement: &str) -> Result<String, String> {
+    ///
+    /// # Errors
+    /// What the server says against it.
+    pub fn sql(&self, database: &str, statement: &str) -> Result<String, String> {
         let mut psql = self.program("psql");
         psql.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "hub", "-d", database, "-XAtqc", statement]);
         let done = psql.output().map_err(|fault| fault.to_string())?;
@@ -157,18 +185,25 @@ impl Server {
     }
 
     /// The URL of a new, empty database; its last part is the name.
-    pub(crate) fn database(&self) -> String {
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn database(&self) -> String {
         self.database_like("template1")
     }
 
     /// The URL of a new database that has what `template` has.
-    pub(crate) fn database_like(&self, template: &str) -> String {
+    ///
+    /// # Panics
+    /// When it cannot be made, for instance because somebody is connected to `template`.
+    pub fn database_like(&self, template: &str) -> String {
         let name = format!("hub{}", self.databases.fetch_add(1, Ordering::Relaxed));
         self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).expect("a database");
         self.url(&name)
     }
 
-    pub(crate) fn url(&self, database: &str) -> String {
+    /// The URL of a database that is there.
+    pub fn url(&self, database: &str) -> String {
         format!("postgres://hub@127.0.0.1:{}/{database}", self.port)
     }
 }

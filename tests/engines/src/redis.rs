@@ -9,16 +9,21 @@ use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// A server that ends with this value.
-pub(crate) struct Server {
+/// A server that is killed when this goes out of scope.
+#[derive(Debug)]
+pub struct Server {
     child: Child,
-    pub(crate) port: u16,
+    /// Where it listens.
+    pub port: u16,
     directory: TempDir,
     settings: Vec<String>,
 }
 
 /// A port that nobody listens on, nor on the one 10,000 above it, where the nodes of a cluster talk to each other.
-pub(crate) fn free_port() -> u16 {
+///
+/// # Panics
+/// When there is none.
+pub fn free_port() -> u16 {
     for _ in 0..1_000 {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
@@ -30,7 +35,7 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// Whether a program can be started.
-pub(crate) fn is_there(program: &str) -> bool {
+pub fn is_there(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
@@ -46,7 +51,10 @@ fn spawn(program: &str, port: u16, directory: &TempDir, settings: &[String]) -> 
 }
 
 /// Waits until `done`; gives up with `what` when that takes too long.
-pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+///
+/// # Panics
+/// When it gives up.
+pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !done() {
         assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
@@ -55,7 +63,7 @@ pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// What whoever listens on a port of this machine answers to one line.
-pub(crate) fn ask(port: u16, line: &str) -> String {
+pub fn ask(port: u16, line: &str) -> String {
     let mut answer = vec![0; 64 * 1024];
     let read = TcpStream::connect(("127.0.0.1", port)).and_then(|mut socket| {
         socket.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -68,7 +76,10 @@ pub(crate) fn ask(port: u16, line: &str) -> String {
 
 impl Server {
     /// With settings as they stand on its command line.
-    pub(crate) fn start(settings: &[&str]) -> Self {
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(settings: &[&str]) -> Self {
         let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
         let (port, directory) = (free_port(), tempfile::tempdir().expect("a temporary folder"));
         let mut server = Self { child: spawn("redis-server", port, &directory, &settings), port, directory, settings };
@@ -85,27 +96,38 @@ impl Server {
     }
 
     /// What the server answers to one line.
-    pub(crate) fn ask(&self, line: &str) -> String {
+    pub fn ask(&self, line: &str) -> String {
         ask(self.port, line)
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Its URL.
+    pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
     /// `kill -9`.
-    pub(crate) fn kill(&mut self) {
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn kill(&mut self) {
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it is gone");
     }
 
     /// The same server in the same folder.
-    pub(crate) fn restart(&mut self) {
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&mut self) {
         self.child = spawn("redis-server", self.port, &self.directory, &self.settings);
         self.await_answer();
     }
 
-    pub(crate) fn signal(&self, signal: &str) {
+    /// Sends it a signal, called as `kill` calls it: `-STOP`, `-CONT`.
+    ///
+    /// # Panics
+    /// When it cannot be sent.
+    pub fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()));
     }
