@@ -195,6 +195,6 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     /// The value under `name` that all who share this store agree on: `candidate`, where nobody was first.
     async fn agree(&self, name: &str, candidate: Vec<u8>) -> Result<Vec<u8>, StoreUnavailable>;
 
-    /// Whether the store answers and can make good its promises.
+    /// Whether the store answers and can make good its promises. Touches that were noted before are written by then.
     async fn health(&self) -> Result<(), StoreUnavailable>;
 }

@@ -55,6 +55,9 @@ const PROBE: &str = "SELECT current_setting('transaction_read_only'), pg_logical
 /// How late a touch may be written.
 const TOUCHING: Duration = Duration::from_secs(1);
 
+/// How long a store that is given up waits for its last touches to be written.
+const LEAVING: Duration = Duration::from_secs(1);
+
 /// How long it may take to change the tables, or to wait for another hub that does.
 const PREPARING: Duration = Duration::from_secs(1_800);
 
@@ -98,7 +101,7 @@ pub enum ConnectFault {
 /// - **Durability.** What was answered was committed before, with `synchronous_commit = on`: it survives the death of the server, and
 ///   of its machine, as far as its disk keeps what it has synced; with synchronous standbys configured, it is on those too. Only the `options` of the
 ///   URL can say otherwise (`?options=-c%20synchronous_commit%3Doff`). Touches are collected for up to a second, and those are lost when
-///   the hub dies.
+///   the hub dies; a store that is dropped writes them.
 /// - **Ending.** What waits at the same time goes in one statement, of which two are under way at most. Each session is credited to one
 ///   order, over all hubs.
 /// - **Failure.** Callers get [`StoreUnavailable`] when there is no answer in four seconds, also from a server that hangs, or that waits for
@@ -172,7 +175,8 @@ impl PostgresStore {
             let _ = done.send(tokio::time::timeout(PREPARING, tables.prepare(&shared.link)).await.unwrap_or_else(|_| late()));
             loop {
                 tokio::time::sleep(TOUCHING).await;
-                shared.touches.flush(&shared.link).await;
+                // Nobody waits for it, and the link has logged why.
+                let _ = shared.touches.flush(&shared.link).await;
             }
         });
         outcome.recv().unwrap_or_else(|_| Err(ConnectFault::NoAnswer { reason: "its thread has ended".to_owned() }))?;
@@ -195,6 +199,11 @@ impl PostgresStore {
 impl Drop for PostgresStore {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
+            // Who was seen in the last second would have lain idle for longer than anybody knows after the next start.
+            let (done, written) = mpsc::sync_channel(1);
+            let shared = self.shared.clone();
+            runtime.spawn(async move { done.send(shared.touches.flush(&shared.link).await) });
+            let _ = written.recv_timeout(LEAVING);
             // Waiting for its threads is not allowed where the caller is inside an executor.
             runtime.shutdown_background();
         }
@@ -386,14 +395,17 @@ impl SessionStore for PostgresStore {
     }
 
     async fn health(&self) -> Result<(), StoreUnavailable> {
+        let shared = self.shared.clone();
+        let written = self.runtime().spawn(async move { shared.touches.flush(&shared.link).await });
+        // At the same time, so that it takes no longer than anything else to hear that nobody answers.
         let link = self.shared.link.clone();
         let probing = self.runtime().spawn(async move { link.probe(PROBE).await });
         let rows = probing.await.map_err(|_| StoreUnavailable)??;
         let read_only: &str = rows.first().ok_or(StoreUnavailable)?.try_get(0).map_err(Failure::from)?;
-        if read_only == "off" {
-            return Ok(());
+        if read_only != "off" {
+            self.shared.link.leave();
+            return Err(StoreUnavailable);
         }
-        self.shared.link.leave();
-        Err(StoreUnavailable)
+        Ok(written.await.map_err(|_| StoreUnavailable)??)
     }
 }

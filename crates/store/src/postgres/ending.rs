@@ -60,7 +60,7 @@ impl Kind {
 impl Carry<End> for Endings {
     async fn carry(&self, mut jobs: Vec<End>) -> Result<(), StoreUnavailable> {
         // Who was seen before the order was given has not expired by it.
-        self.touches.flush(&self.link).await;
+        self.touches.flush(&self.link).await?;
         for kind in Kind::TOGETHER {
             let together: Vec<End> = jobs.extract_if(.., |job| Kind::of(&job.order) == kind).collect();
             if !together.is_empty() {

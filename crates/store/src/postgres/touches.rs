@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use logout_core::session::SessionId;
 use logout_core::time::Timestamp;
 use uuid::Uuid;
 
-use super::link::{Link, params};
+use super::link::{Failure, Link, params};
 use super::row;
 
 /// More are forgotten: a session that is used will be used again.
@@ -22,8 +23,8 @@ const TOUCH: &str = "UPDATE logout_sessions s SET seen = t.at, ends = least(s.ex
 #[derive(Default)]
 pub(super) struct Touches {
     noted: Mutex<HashMap<SessionId, Timestamp>>,
-    /// Held while they are written, so that who asks for it later knows that they are.
-    writing: tokio::sync::Mutex<()>,
+    /// Held while they are written, so that who asks for it later knows that they are. When that last failed.
+    writing: tokio::sync::Mutex<Option<Instant>>,
 }
 
 impl Touches {
@@ -35,14 +36,25 @@ impl Touches {
         }
     }
 
-    /// Writes what was noted before. What cannot be written is lost.
-    pub(super) async fn flush(&self, link: &Link) {
-        let _writing = self.writing.lock().await;
+    /// Writes what was noted before. What cannot be written is lost. An error means that the server does not answer, and comes as
+    /// soon as any other does, whoever else is writing.
+    pub(super) async fn flush(&self, link: &Link) -> Result<(), Failure> {
+        let asked = Instant::now();
+        let mut failed = self.writing.lock().await;
+        if failed.is_some_and(|at| at >= asked) {
+            return Err(Failure::Unknown);
+        }
         let noted = std::mem::take(&mut *self.noted.lock().unwrap_or_else(PoisonError::into_inner));
         if noted.is_empty() {
-            return;
+            return Ok(());
         }
         let (ids, ats): (Vec<Uuid>, Vec<i64>) = noted.iter().map(|(id, at)| (row::uuid(id.as_bytes()), row::millis(*at))).unzip();
-        let _ = link.rows(TOUCH, &params![ids, ats]).await;
+        match link.rows(TOUCH, &params![ids, ats]).await {
+            Err(Failure::Unknown) => {
+                *failed = Some(Instant::now());
+                Err(Failure::Unknown)
+            }
+            Ok(_) | Err(Failure::Refused) => Ok(()),
+        }
     }
 }

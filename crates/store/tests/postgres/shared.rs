@@ -24,6 +24,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
         ("names_may_hold_anything_and_be_long", any_name),
         ("an_order_that_is_refused_takes_no_other_down_with_it", bad_company),
         ("the_clock_of_a_hub_that_is_behind_brings_nothing_back", clocks_apart),
+        ("what_was_used_just_before_a_store_is_dropped_is_known_to_the_next_one", last_touches),
         ("commits_are_synchronous_unless_the_url_says_otherwise", commits_are_synchronous),
     ]
 }
@@ -46,6 +47,19 @@ fn what_one_hub_opens_another_knows() {
         assert_eq!(block_on(other.end(order(100 + number, EndTarget::Session(session.id)))), Ok(Vec::new()));
         assert!(!is_alive(&other, &session));
     }
+}
+
+fn last_touches() {
+    let url = server().database_like("prepared");
+    let minute = Duration::from_secs(60);
+    let session = Session { idle_timeout: Some(30 * minute), ..session(0) };
+    let store = PostgresStore::connect(&url).expect("a store");
+    assert_eq!(block_on(store.open(session.clone(), false, NOW)), Ok(Opened::Opened));
+    assert_eq!(block_on(store.touch(session.id, NOW.plus(20 * minute))), Ok(()));
+    drop(store);
+    let next = PostgresStore::connect_unchanged(&url).expect("another");
+    let found = block_on(next.find(&session.credentials[0].digest, NOW.plus(49 * minute)));
+    assert!(matches!(found, Ok(Found::Live(..))), "{found:?}");
 }
 
 fn exactly_one_hub_is_credited() {
