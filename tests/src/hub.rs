@@ -1,10 +1,10 @@
 //! A hub in this process, with one stand-in, a store on disk and a clock that only the test moves.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use logout_core::authority::Ports;
 use logout_core::credential::Secret;
@@ -12,6 +12,13 @@ use logout_core::testing::ManualClock;
 use logout_hub::config::Config;
 use logout_hub::{COMPILED, Hub, Options};
 use tempfile::TempDir;
+
+use crate::stores::StoreKind;
+
+/// How long an address may be in use that was listened on before.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The passwords of the accounts that every test hub has; see `tests/contracts/README.md`.
 #[derive(Debug)]
@@ -50,6 +57,11 @@ impl Accounts {
 /// What stands in front of the URL of a hub's own store.
 const STORE: &str = "[store]\nurl = \"";
 
+/// The table of a stand-in of `vendor`, with these further lines.
+pub fn stand_in(vendor: &str, platform: &[String]) -> String {
+    format!("[[platform]]\nname = \"{vendor}\"\nvendor = \"{vendor}\"\n{}\n", platform.join("\n"))
+}
+
 /// A hub with one stand-in.
 #[derive(Debug)]
 pub struct TestHub {
@@ -75,8 +87,7 @@ impl TestHub {
     /// # Errors
     /// What keeps it from starting.
     pub fn start(vendor: &str, platform: &[String]) -> Result<Self, String> {
-        let table = format!("[[platform]]\nname = \"{vendor}\"\nvendor = \"{vendor}\"\n{}\n", platform.join("\n"));
-        Self::with_platforms(&table)
+        Self::with_platforms(&stand_in(vendor, platform))
     }
 
     /// A hub with these platform tables.
@@ -85,6 +96,14 @@ impl TestHub {
     /// What keeps it from starting.
     pub fn with_platforms(tables: &str) -> Result<Self, String> {
         Self::with_server("", tables)
+    }
+
+    /// A hub with these platform tables on an empty store of this kind.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub fn on(store: StoreKind, tables: &str) -> Result<Self, String> {
+        Self::on_store(&store.empty(), tables)
     }
 
     /// A hub with these platform tables that speaks TLS, with a certificate from [`Certificate`](crate::tls::Certificate).
@@ -130,12 +149,13 @@ impl TestHub {
         let mut config = Config::parse(&self.configuration, &file, Vec::new(), &COMPILED).map_err(|errors| errors.to_string())?;
         // The second time at the address of the first, because URLs that were handed out go on being used.
         config.server.listen = self.address;
+        let listener = (self.address.port() != 0).then(|| listen_again(self.address));
         let clock = self.clock.clone();
         let (started, has_started) = mpsc::channel();
         let (stop, stopped) = mpsc::channel::<()>();
         let thread = thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let options = Options { clock, listener: None, names_people: false, store: None };
+                let options = Options { clock, listener, names_people: false, store: None };
                 match Hub::start(config, options).await {
                     Err(fault) => started.send(Err(fault.to_string())).unwrap(),
                     Ok(hub) => {
@@ -232,6 +252,18 @@ impl TestHub {
             drop(stop);
             thread.join().expect("the hub stops in good order");
         }
+    }
+}
+
+/// Listens where somebody did before: a program that was started meanwhile holds on to the old socket until it runs.
+fn listen_again(address: SocketAddr) -> TcpListener {
+    let begun = Instant::now();
+    loop {
+        match TcpListener::bind(address) {
+            Ok(listener) => return listener,
+            Err(fault) => assert!(begun.elapsed() < PATIENCE, "{address}: {fault}"),
+        }
+        thread::sleep(LOOK);
     }
 }
 

@@ -15,5 +15,6 @@ pub mod node;
 pub mod process;
 pub mod server;
 pub mod skip;
+pub mod stores;
 pub mod tls;
 pub mod upstream;

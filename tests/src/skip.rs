@@ -12,6 +12,7 @@ use libtest_mimic::{Arguments, Trial};
 
 use crate::disk::SmallDisk;
 use crate::process;
+use crate::stores::{self, StoreKind};
 
 /// How long it may take to find out whether programs may be traced.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -75,19 +76,12 @@ impl Need {
         let reason = absent.map(|program| format!("{program} is not installed"));
         reason.or_else(|| match self {
             Self::Chromium | Self::Curl | Self::Nginx | Self::Redis => None,
-            Self::Postgres => postgres_missing(),
+            Self::Postgres => logout_engines::postgres::programs().err(),
             Self::Node => packages_missing(&clients()),
             Self::SmallDisk => SmallDisk::mount().err(),
             Self::Strace => not_traceable(),
         })
     }
-}
-
-/// Why there is no PostgreSQL server to start; `None` when there is one.
-fn postgres_missing() -> Option<String> {
-    let in_debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let there = process::find("initdb").is_some() || in_debian.into_iter().any(|version| version.path().join("bin/initdb").is_file());
-    (!there).then(|| "initdb of PostgreSQL is not installed".to_owned())
 }
 
 /// Why programs may not be traced here; `None` when they may.
@@ -153,6 +147,20 @@ impl Run {
 
     /// Adds a test. Its name is a sentence in words joined by `_`, behind the client and `::`.
     pub fn test(&mut self, name: &str, needs: &[Need], body: fn()) {
+        self.add(name, needs, body);
+    }
+
+    /// Adds a test for each kind of store, of which it is told. The name of an engine stands in front of the test's.
+    pub fn on_every_store(&mut self, name: &str, needs: &[Need], body: impl Fn(StoreKind) + Clone + Send + 'static) {
+        for store in StoreKind::ALL {
+            let body = body.clone();
+            let name = store.name().map_or_else(|| name.to_owned(), |engine| format!("{engine}::{name}"));
+            let needs: Vec<Need> = needs.iter().copied().chain(store.need()).collect();
+            self.add(&name, &needs, move || body(store));
+        }
+    }
+
+    fn add(&mut self, name: &str, needs: &[Need], body: impl FnOnce() + Send + 'static) {
         let missing: Vec<(Need, String)> = needs.iter().filter_map(|need| Some((*need, need.missing()?))).collect();
         let reason = missing.iter().map(|(_, reason)| reason.as_str()).collect::<Vec<_>>().join(", and ");
         let is_failure = missing.iter().any(|(need, _)| self.required.contains(need));
@@ -176,6 +184,7 @@ impl Run {
         let mut skipped = self.skipped;
         skipped.retain(|(name, _)| was_asked_for(name) && !runs_ignored && !self.arguments.list);
         let outcome = libtest_mimic::run(&self.arguments, self.trials);
+        stores::stop();
         if !skipped.is_empty() {
             eprintln!("skipped, because this machine lacks something ({REQUIRE} makes that a failure):");
             for (name, reason) in skipped {

@@ -202,6 +202,16 @@ impl Server {
         self.url(&name)
     }
 
+    /// The URL of a new, empty schema: it keeps apart what a database would, and takes a tenth of the time to make.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn schema(&self) -> String {
+        let name = format!("hub{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.sql("postgres", &format!("CREATE SCHEMA {name}")).expect("a schema");
+        format!("{}?options=-c%20search_path%3D{name}", self.url("postgres"))
+    }
+
     /// The URL of a database that is there.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://hub@127.0.0.1:{}/{database}", self.port)

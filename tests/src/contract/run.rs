@@ -7,15 +7,16 @@ use url::Url;
 
 use super::parse::{Contract, Exchange, Expectation, Source, Step};
 use crate::http::{Answer, Request, percent_encode};
-use crate::hub::{Accounts, TestHub};
+use crate::hub::{Accounts, TestHub, stand_in};
+use crate::stores::StoreKind;
 
-/// Runs the contract in `text` against a stand-in of `vendor`.
+/// Runs the contract in `text` against a stand-in of `vendor` on an empty store of this kind.
 ///
 /// # Errors
 /// The step, the line and what is wrong there.
-pub fn run(vendor: &str, text: &str) -> Result<(), String> {
+pub fn run(vendor: &str, text: &str, store: StoreKind) -> Result<(), String> {
     let contract = Contract::parse(text).map_err(|fault| fault.to_string())?;
-    let mut hub = TestHub::start(vendor, &contract.platform)?;
+    let mut hub = TestHub::on(store, &stand_in(vendor, &contract.platform))?;
     let mut values = BTreeMap::from([
         ("base".to_owned(), hub.base()),
         ("host".to_owned(), hub.address().to_string()),
