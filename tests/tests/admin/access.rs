@@ -4,8 +4,21 @@ use std::time::{Duration, Instant};
 
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
+use logout_tests::skip::Run;
 
 use crate::{admin, assert_is_problem, assert_names_field};
+
+pub(crate) fn add(run: &mut Run) {
+    on_the_embedded_store! { run, "access";
+        without_the_token_the_admin_api_says_nothing
+        the_admin_api_answers_under_its_own_names_only
+        health_takes_no_token_and_the_platforms_are_not_served_there
+        an_administrator_ends_one_session_and_finds_its_receipt
+        what_cannot_be_understood_is_said_by_name
+        bodies_are_one_json_object_of_bounded_size
+        a_body_that_does_not_arrive_is_not_waited_for_for_ever
+    }
+}
 
 /// Everything that takes a token.
 const GUARDED: &[(&str, &str)] = &[
@@ -37,7 +50,6 @@ fn is_alive(hub: &TestHub, cookie: &str) -> bool {
     profile.json()["username"] == "alice"
 }
 
-#[test]
 fn without_the_token_the_admin_api_says_nothing() {
     let hub = hub();
     let almost = &hub.admin_token()[1..];
@@ -53,7 +65,6 @@ fn without_the_token_the_admin_api_says_nothing() {
     assert_eq!(admin(&hub, Request::get("/api/sessions")).status, 200);
 }
 
-#[test]
 fn the_admin_api_answers_under_its_own_names_only() {
     let hub = hub();
     let port = hub.admin_address().port();
@@ -71,7 +82,6 @@ fn the_admin_api_answers_under_its_own_names_only() {
     }
 }
 
-#[test]
 fn health_takes_no_token_and_the_platforms_are_not_served_there() {
     let hub = hub();
     for (target, word) in [("/healthz", "ok"), ("/readyz", "ready")] {
@@ -85,7 +95,6 @@ fn health_takes_no_token_and_the_platforms_are_not_served_there() {
     assert_eq!(Request::get("/api/sessions").header("Authorization", &token).send(hub.address()).status, 404);
 }
 
-#[test]
 fn an_administrator_ends_one_session_and_finds_its_receipt() {
     let hub = hub();
     let ended = login(&hub);
@@ -107,7 +116,6 @@ fn an_administrator_ends_one_session_and_finds_its_receipt() {
     assert_is_problem(&admin(&hub, Request::new("DELETE", &format!("/api/sessions/{id}"))), 404);
 }
 
-#[test]
 fn what_cannot_be_understood_is_said_by_name() {
     let hub = hub();
     for (target, field) in [
@@ -126,7 +134,6 @@ fn what_cannot_be_understood_is_said_by_name() {
     }
 }
 
-#[test]
 fn bodies_are_one_json_object_of_bounded_size() {
     let hub = hub();
     for target in ["/api/sessions", "/api/logouts"] {
@@ -157,7 +164,6 @@ fn bodies_are_one_json_object_of_bounded_size() {
     }
 }
 
-#[test]
 fn a_body_that_does_not_arrive_is_not_waited_for_for_ever() {
     let hub = hub();
     let began = Instant::now();

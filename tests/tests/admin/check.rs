@@ -3,10 +3,25 @@
 use std::time::Duration;
 
 use logout_tests::http::{Answer, Request};
-use logout_tests::hub::{Accounts, TestHub};
+use logout_tests::hub::{Accounts, TestHub, stand_in};
+use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use serde_json::json;
 
 use crate::{admin, assert_is_problem, fronts, listed, nobody, platform, register, text};
+
+pub(crate) fn add(run: &mut Run) {
+    on_every_store! { run, "check";
+        a_credential_passes_until_it_is_signed_out
+        a_bearer_token_is_the_caller_s_own
+        stand_ins_are_checked_alike
+        a_check_takes_its_own_token_under_any_name_of_the_listener
+        a_platform_that_does_not_exist_is_said_to_be_so
+        a_check_counts_as_use_of_the_session
+        a_session_in_the_path_is_found_behind_the_platform_s_name_and_in_the_proxy_s_header
+        a_body_is_not_waited_for
+    }
+}
 
 /// Every method that a proxy may pass on.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"];
@@ -23,9 +38,8 @@ fn end(hub: &TestHub, session: &str) {
     assert_eq!(admin(hub, Request::new("DELETE", &format!("/api/sessions/{session}"))).status, 202);
 }
 
-#[test]
-fn a_credential_passes_until_it_is_signed_out() {
-    let hub = fronts();
+fn a_credential_passes_until_it_is_signed_out(store: StoreKind) {
+    let hub = fronts(store);
     let ask = |method: &str, cookie: &str| check(&hub, Request::new(method, "/check/portal/wps/myportal?x=1").header("Cookie", cookie));
     let id = text(&register(&hub, "alice", "one")["id"]);
     register(&hub, "alice", "two");
@@ -48,9 +62,8 @@ fn a_credential_passes_until_it_is_signed_out() {
     assert_eq!(check(&hub, Request::get("/check/dam").header("Cookie", "LtpaToken2=one; authToken=one")).status, 204);
 }
 
-#[test]
-fn a_bearer_token_is_the_caller_s_own() {
-    let hub = fronts();
+fn a_bearer_token_is_the_caller_s_own(store: StoreKind) {
+    let hub = fronts(store);
     let body = json!({ "platform": "dam", "subject": "alice", "bearer": "one" });
     let id = text(&admin(&hub, Request::post("/api/sessions").json(&body)).json()["id"]);
     let ask = || check(&hub, Request::get("/check/dam/services/search").header("Authorization", "Bearer one")).status;
@@ -59,9 +72,8 @@ fn a_bearer_token_is_the_caller_s_own() {
     assert_eq!(ask(), 401);
 }
 
-#[test]
-fn stand_ins_are_checked_alike() {
-    let hub = TestHub::start("assets", &[]).unwrap();
+fn stand_ins_are_checked_alike(store: StoreKind) {
+    let hub = TestHub::on(store, &stand_in("assets", &[])).unwrap();
     let form = [("username", "alice"), ("password", Accounts::ALICE)];
     let cookie = Request::post("/services/login").form(&form).send(hub.address()).cookie("authToken").unwrap().to_owned();
     let cookie = format!("authToken={cookie}");
@@ -71,9 +83,8 @@ fn stand_ins_are_checked_alike() {
     assert_eq!(ask(), 401);
 }
 
-#[test]
-fn a_check_takes_its_own_token_under_any_name_of_the_listener() {
-    let hub = fronts();
+fn a_check_takes_its_own_token_under_any_name_of_the_listener(store: StoreKind) {
+    let hub = fronts(store);
     let almost = &check_token(&hub)[1..];
     let request = || Request::get("/check/portal/").header("Host", "portal.example.com");
     assert_eq!(check(&hub, request()).status, 204);
@@ -94,17 +105,15 @@ fn a_check_takes_its_own_token_under_any_name_of_the_listener() {
     assert_is_problem(&check(&hub, Request::get("/api/sessions")), 401);
 }
 
-#[test]
-fn a_platform_that_does_not_exist_is_said_to_be_so() {
-    let hub = fronts();
+fn a_platform_that_does_not_exist_is_said_to_be_so(store: StoreKind) {
+    let hub = fronts(store);
     for target in ["/check/prtal/", "/check/", "/check", "/check//portal"] {
         assert_is_problem(&check(&hub, Request::get(target)), 404);
     }
 }
 
-#[test]
-fn a_check_counts_as_use_of_the_session() {
-    let hub = TestHub::with_platforms(&platform("portal", "hcl-dx", &nobody(), "idle_timeout = \"10m\"")).unwrap();
+fn a_check_counts_as_use_of_the_session(store: StoreKind) {
+    let hub = TestHub::on(store, &platform("portal", "hcl-dx", &nobody(), "idle_timeout = \"10m\"")).unwrap();
     register(&hub, "alice", "used");
     register(&hub, "alice", "idle");
     for _ in 0..3 {
@@ -116,9 +125,8 @@ fn a_check_counts_as_use_of_the_session() {
     assert_eq!(listed(&hub, "").len(), 0);
 }
 
-#[test]
-fn a_session_in_the_path_is_found_behind_the_platform_s_name_and_in_the_proxy_s_header() {
-    let hub = TestHub::with_platforms(&platform("dam", "assets", &nobody(), "profile = \"elvis4\"")).unwrap();
+fn a_session_in_the_path_is_found_behind_the_platform_s_name_and_in_the_proxy_s_header(store: StoreKind) {
+    let hub = TestHub::on(store, &platform("dam", "assets", &nobody(), "profile = \"elvis4\"")).unwrap();
     let body = json!({ "platform": "dam", "subject": "alice", "cookies": { "JSESSIONID": "one" } });
     let registered = admin(&hub, Request::post("/api/sessions").json(&body));
     assert_eq!(registered.status, 201, "{}", registered.text());
@@ -134,9 +142,8 @@ fn a_session_in_the_path_is_found_behind_the_platform_s_name_and_in_the_proxy_s_
     assert_eq!((behind(), told(), traefik()), (401, 401, 401));
 }
 
-#[test]
-fn a_body_is_not_waited_for() {
-    let hub = fronts();
+fn a_body_is_not_waited_for(store: StoreKind) {
+    let hub = fronts(store);
     let request = Request::post("/check/portal/").header("Content-Length", "1000000").body("only the beginning of it");
     assert_eq!(check(&hub, request).status, 204);
 }

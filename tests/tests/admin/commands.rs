@@ -6,10 +6,20 @@ use std::process::Command;
 use logout_tests::hub::TestHub;
 use logout_tests::process::{self, Ended};
 use logout_tests::server::binary;
+use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use serde_json::Value;
 
 use crate::receipts::{pending, signed_out};
 use crate::{PATIENCE, fronts, register, text};
+
+pub(crate) fn add(run: &mut Run) {
+    on_every_store! { run, "commands";
+        sessions_are_listed_and_ended
+        receipts_are_shown_and_waited_for_and_deliveries_tried_again
+        a_hub_is_named_by_options_or_by_the_environment
+    }
+}
 
 fn run_in(folder: &Path, environment: &[(&str, String)], arguments: &[&str]) -> Ended {
     let mut command = Command::new(binary());
@@ -33,9 +43,8 @@ fn assert_fails(ended: &Ended, reason: &str) {
     assert!(ended.stderr.contains(reason) && ended.stderr.lines().count() == 1, "{}", ended.stderr);
 }
 
-#[test]
-fn sessions_are_listed_and_ended() {
-    let hub = fronts();
+fn sessions_are_listed_and_ended(store: StoreKind) {
+    let hub = fronts(store);
     for number in 0..3 {
         register(&hub, "alice", &format!("a{number}"));
     }
@@ -52,9 +61,8 @@ fn sessions_are_listed_and_ended() {
     assert_eq!(lines(&ask(&hub, &["sessions", "list"])).len(), 3);
 }
 
-#[test]
-fn receipts_are_shown_and_waited_for_and_deliveries_tried_again() {
-    let (hub, upstream, session, receipt) = pending();
+fn receipts_are_shown_and_waited_for_and_deliveries_tried_again(store: StoreKind) {
+    let (hub, upstream, session, receipt) = pending(store);
     assert_eq!(lines(&ask(&hub, &["receipts", "list"])).len(), 1);
     assert_eq!(lines(&ask(&hub, &["receipts", "show", &receipt, "--wait", "0s"]))[0]["progress"]["settled"], 0);
     assert_eq!(lines(&ask(&hub, &["deliveries", "list", "--state", "pending"]))[0]["id"], session);
@@ -68,9 +76,8 @@ fn receipts_are_shown_and_waited_for_and_deliveries_tried_again() {
     assert_eq!(String::from_utf8(token.stdout).unwrap().trim_end().split('.').count(), 3);
 }
 
-#[test]
-fn a_hub_is_named_by_options_or_by_the_environment() {
-    let hub = fronts();
+fn a_hub_is_named_by_options_or_by_the_environment(store: StoreKind) {
+    let hub = fronts(store);
     let (elsewhere, token) = (tempfile::tempdir().unwrap(), hub.folder().join("admin.token"));
     let admin = format!("http://localhost:{}", hub.admin_address().port());
     let token = token.to_str().unwrap();

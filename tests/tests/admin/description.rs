@@ -2,10 +2,21 @@
 
 use logout_tests::http::Request;
 use logout_tests::hub::TestHub;
+use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use serde_json::{Value, json};
 
 use crate::receipts::{pending, signed_out};
 use crate::{admin, assert_is_problem, fronts, register, text};
+
+pub(crate) fn add(run: &mut Run) {
+    on_the_embedded_store! { run, "description";
+        every_address_of_the_description_takes_the_methods_it_names_and_no_other
+        the_answers_are_as_the_description_says
+        figures_take_no_token_and_name_platforms_only
+        the_description_names_the_version
+    }
+}
 
 const METHODS: [&str; 8] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
 
@@ -54,9 +65,8 @@ fn broken(value: &Value, schema: &Value, document: &Value, at: &str) -> Option<S
     })
 }
 
-#[test]
 fn every_address_of_the_description_takes_the_methods_it_names_and_no_other() {
-    let hub = fronts();
+    let hub = fronts(StoreKind::Fjall);
     let document = document(&hub);
     let mut refused = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
@@ -82,9 +92,8 @@ fn every_address_of_the_description_takes_the_methods_it_names_and_no_other() {
     assert!(refused > 60, "only {refused} methods were refused");
 }
 
-#[test]
 fn the_answers_are_as_the_description_says() {
-    let (hub, upstream, session, receipt) = pending();
+    let (hub, upstream, session, receipt) = pending(StoreKind::Fjall);
     let document = document(&hub);
     register(&hub, "alice", "another");
     let operation = |method: &str, path: &str| &document["paths"][path][method];
@@ -136,9 +145,8 @@ fn the_answers_are_as_the_description_says() {
     assert_fits(Request::new("DELETE", "/api/sessions/x"), "delete", "/api/sessions/{id}", 404);
 }
 
-#[test]
 fn figures_take_no_token_and_name_platforms_only() {
-    let (hub, _upstream, _, _) = pending();
+    let (hub, _upstream, _, _) = pending(StoreKind::Fjall);
     let check = Request::get("/check/portal").header("Logout-Check-Token", &hub.admin_token()).header("Cookie", "LtpaToken2=canary");
     assert_eq!(check.send(hub.admin_address()).status, 401);
     let answer = Request::get("/metrics").send(hub.admin_address());
@@ -173,8 +181,7 @@ fn figures_take_no_token_and_name_platforms_only() {
     assert_eq!(once.len(), names.len(), "a figure is described twice: {names:?}");
 }
 
-#[test]
 fn the_description_names_the_version() {
-    let document = document(&fronts());
+    let document = document(&fronts(StoreKind::Fjall));
     assert!(text(&document["openapi"]).starts_with("3.1") && text(&document["info"]["version"]).contains('.'));
 }

@@ -2,9 +2,20 @@
 
 use logout_tests::http::{Answer, Request};
 use logout_tests::hub::TestHub;
+use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use serde_json::{Value, json};
 
 use crate::{admin, assert_names_field, fronts, listed, register, text};
+
+pub(crate) fn add(run: &mut Run) {
+    on_every_store! { run, "logouts";
+        an_order_ends_whom_it_names_and_nobody_else
+        an_order_for_one_session_ends_that_one
+        a_realm_narrows_an_order_to_the_subject_in_it
+        an_order_names_exactly_one_target
+    }
+}
 
 fn order(hub: &TestHub, body: &Value) -> Answer {
     admin(hub, Request::post("/api/logouts").json(body))
@@ -18,8 +29,8 @@ fn subjects(hub: &TestHub) -> Vec<String> {
 }
 
 /// Two of alice's sessions at the portal, one at the DAM, and one of bob's at each.
-fn people() -> TestHub {
-    let hub = fronts();
+fn people(store: StoreKind) -> TestHub {
+    let hub = fronts(store);
     for (subject, cookie) in [("alice", "a1"), ("alice", "a2"), ("bob", "b1")] {
         register(&hub, subject, cookie);
     }
@@ -30,8 +41,7 @@ fn people() -> TestHub {
     hub
 }
 
-#[test]
-fn an_order_ends_whom_it_names_and_nobody_else() {
+fn an_order_ends_whom_it_names_and_nobody_else(store: StoreKind) {
     for (body, ended, left, reach) in [
         (json!({ "person": "alice@example.com" }), 3, vec!["dam/bob", "portal/bob"], "person"),
         (json!({ "subject": "alice", "platform": "portal" }), 2, vec!["dam/alice", "dam/bob", "portal/bob"], "subject"),
@@ -43,7 +53,7 @@ fn an_order_ends_whom_it_names_and_nobody_else() {
         ),
         (json!({ "platform": "portal" }), 3, vec!["dam/alice", "dam/bob"], "subject"),
     ] {
-        let hub = people();
+        let hub = people(store);
         let answer = order(&hub, &body);
         assert_eq!(answer.status, 202, "{body}: {}", answer.text());
         let said = answer.json();
@@ -60,9 +70,8 @@ fn an_order_ends_whom_it_names_and_nobody_else() {
     }
 }
 
-#[test]
-fn an_order_for_one_session_ends_that_one() {
-    let hub = people();
+fn an_order_for_one_session_ends_that_one(store: StoreKind) {
+    let hub = people(store);
     let sessions = listed(&hub, "?platform=portal&subject=alice");
     let answer = order(&hub, &json!({ "session": sessions[0]["id"] }));
     assert_eq!((answer.status, &answer.json()["ended"]), (202, &json!(1)));
@@ -71,9 +80,8 @@ fn an_order_for_one_session_ends_that_one() {
     assert_eq!((again.status, &again.json()["receipt"]), (202, &Value::Null));
 }
 
-#[test]
-fn a_realm_narrows_an_order_to_the_subject_in_it() {
-    let hub = fronts();
+fn a_realm_narrows_an_order_to_the_subject_in_it(store: StoreKind) {
+    let hub = fronts(store);
     let site = |password: &str, realm: &str| {
         let form = [
             ("grant_type", "password"),
@@ -97,9 +105,8 @@ fn a_realm_narrows_an_order_to_the_subject_in_it() {
     assert_eq!(order(&hub, &json!({ "subject": "alice", "platform": "site" })).json()["ended"], 2);
 }
 
-#[test]
-fn an_order_names_exactly_one_target() {
-    let hub = people();
+fn an_order_names_exactly_one_target(store: StoreKind) {
+    let hub = people(store);
     for (body, field) in [
         (json!({}), "person"),
         (json!({ "person": null }), "person"),

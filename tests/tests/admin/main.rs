@@ -1,5 +1,18 @@
-//! The admin listener over sockets: who gets in, what is taken, what is said.
+//! The admin listener over sockets: who gets in, what is taken, what is said: `cargo test -p logout-tests --test admin [name]`.
+//!
+//! What a machine lacks is listed at the end of the run; see `tests/README.md`.
+
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+
+/// Names tests after the functions that they are, behind their room and, for each store but the embedded one, in front of it the engine.
+macro_rules! on_every_store {
+    ($run:expr, $room:literal; $($case:ident)+) => { $($run.on_every_store(concat!($room, "::", stringify!($case)), &[], $case);)+ };
+}
+
+/// The same for what no store changes.
+macro_rules! on_the_embedded_store {
+    ($run:expr, $room:literal; $($case:ident)+) => { $($run.test(concat!($room, "::", stringify!($case)), &[], $case);)+ };
+}
 
 mod access;
 mod check;
@@ -12,14 +25,31 @@ mod registration;
 mod silent_store;
 
 use std::net::TcpListener;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use logout_tests::http::{Answer, Request};
 use logout_tests::hub::TestHub;
+use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use serde_json::{Value, json};
 
 /// How long something that happens in the background may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+fn main() -> ExitCode {
+    let mut run = Run::from_environment();
+    access::add(&mut run);
+    check::add(&mut run);
+    commands::add(&mut run);
+    deliveries::add(&mut run);
+    description::add(&mut run);
+    logouts::add(&mut run);
+    receipts::add(&mut run);
+    registration::add(&mut run);
+    silent_store::add(&mut run);
+    run.finish()
+}
 
 /// A request to the admin API, with its token.
 fn admin(hub: &TestHub, request: Request) -> Answer {
@@ -52,7 +82,7 @@ fn platform(name: &str, vendor: &str, upstream: &str, more: &str) -> String {
 }
 
 /// A portal and a DAM in front of instances that nobody has started, and a stand-in of a site. Sign-outs wait for nobody.
-fn fronts() -> TestHub {
+fn fronts(store: StoreKind) -> TestHub {
     let person = "person = { from = \"subject\", lowercase = true, domain = \"example.com\" }";
     let tables = [
         "[single_logout]\nwait = \"0ms\"\n".to_owned(),
@@ -60,7 +90,7 @@ fn fronts() -> TestHub {
         platform("dam", "assets", &nobody(), person),
         "[[platform]]\nname = \"site\"\nvendor = \"sitefinity\"\nprefix = \"/site\"\n".to_owned(),
     ];
-    TestHub::with_platforms(&tables.concat()).unwrap()
+    TestHub::on(store, &tables.concat()).unwrap()
 }
 
 /// Registers a session at the portal that has this cookie.

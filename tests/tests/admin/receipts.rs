@@ -6,11 +6,27 @@ use std::time::{Duration, Instant};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use logout_tests::http::Request;
-use logout_tests::hub::TestHub;
+use logout_tests::hub::{TestHub, stand_in};
+use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use logout_tests::upstream::{Behaviour, ScriptedUpstream};
 use serde_json::{Value, json};
 
 use crate::{PATIENCE, admin, assert_is_problem, fronts, platform, register, text, wait_until};
+
+pub(crate) fn add(run: &mut Run) {
+    on_every_store! { run, "receipts";
+        a_receipt_says_who_when_why_and_what_has_become_of_each_session
+        a_session_that_the_hub_itself_opened_has_no_delivery
+        a_pending_receipt_is_waited_for_as_long_as_was_asked_and_no_longer
+        a_receipt_that_is_waited_for_comes_as_soon_as_it_is_settled
+        a_receipt_is_settled_when_its_last_delivery_is
+        whoever_waits_for_a_receipt_does_not_hold_up_a_stop
+        a_receipt_that_nobody_has_written_is_not_waited_for
+        a_receipt_can_be_had_as_a_token_that_the_published_keys_prove
+        a_receipt_is_forgotten_when_its_configured_time_is_over
+    }
+}
 
 /// What a portal says to a sign-out.
 pub(crate) fn signed_out() -> Behaviour {
@@ -18,11 +34,11 @@ pub(crate) fn signed_out() -> Behaviour {
 }
 
 /// A portal that refuses connections at first, with one session of alice's that has just been ended there: pending after one try.
-pub(crate) fn pending() -> (TestHub, ScriptedUpstream, String, String) {
+pub(crate) fn pending(store: StoreKind) -> (TestHub, ScriptedUpstream, String, String) {
     let upstream = ScriptedUpstream::start([], Behaviour::Slam);
     let table = platform("portal", "hcl-dx", &upstream.base(), "");
     let head = "[single_logout]\nwait = \"0ms\"\nverify = false\nfirst_retry = \"1h\"\nlast_retry = \"1h\"\n";
-    let hub = TestHub::with_platforms(&format!("{head}{table}")).unwrap();
+    let hub = TestHub::on(store, &format!("{head}{table}")).unwrap();
     let session = text(&register(&hub, "alice", "canary")["id"]);
     let answer = admin(&hub, Request::new("DELETE", &format!("/api/sessions/{session}")));
     assert_eq!(answer.json()["deliveries"], 1, "{}", answer.text());
@@ -35,9 +51,8 @@ fn read(hub: &TestHub, receipt: &str) -> Value {
     admin(hub, Request::get(&format!("/api/receipts/{receipt}"))).json()
 }
 
-#[test]
-fn a_receipt_says_who_when_why_and_what_has_become_of_each_session() {
-    let (hub, _upstream, session, id) = pending();
+fn a_receipt_says_who_when_why_and_what_has_become_of_each_session(store: StoreKind) {
+    let (hub, _upstream, session, id) = pending(store);
     let receipt = read(&hub, &id);
     assert_eq!((&receipt["id"], &receipt["at"]), (&json!(id), &json!("2026-09-21T14:13:20Z")));
     assert_eq!(receipt["progress"], json!({ "deliveries": 1, "settled": 0 }));
@@ -56,9 +71,8 @@ fn a_receipt_says_who_when_why_and_what_has_become_of_each_session() {
     assert_eq!(list, json!({ "receipts": [receipt], "next": null }));
 }
 
-#[test]
-fn a_session_that_the_hub_itself_opened_has_no_delivery() {
-    let hub = TestHub::start("assets", &[]).unwrap();
+fn a_session_that_the_hub_itself_opened_has_no_delivery(store: StoreKind) {
+    let hub = TestHub::on(store, &stand_in("assets", &[])).unwrap();
     let form = [("username", "alice"), ("password", logout_tests::hub::Accounts::ALICE)];
     let cookie = Request::post("/services/login").form(&form).send(hub.address()).cookie("authToken").unwrap().to_owned();
     let logout = Request::get("/logout").header("Cookie", &format!("authToken={cookie}")).send(hub.address());
@@ -69,9 +83,8 @@ fn a_session_that_the_hub_itself_opened_has_no_delivery() {
     assert_eq!((&ended["channel"], &ended["delivery"], &ended["reason"]), (&json!("hub"), &Value::Null, &json!("user")));
 }
 
-#[test]
-fn a_pending_receipt_is_waited_for_as_long_as_was_asked_and_no_longer() {
-    let (hub, _upstream, _, id) = pending();
+fn a_pending_receipt_is_waited_for_as_long_as_was_asked_and_no_longer(store: StoreKind) {
+    let (hub, _upstream, _, id) = pending(store);
     for millis in [0, 300] {
         let begun = Instant::now();
         let answer = admin(&hub, Request::get(&format!("/api/receipts/{id}?wait={millis}ms")));
@@ -81,9 +94,8 @@ fn a_pending_receipt_is_waited_for_as_long_as_was_asked_and_no_longer() {
     }
 }
 
-#[test]
-fn a_receipt_that_is_waited_for_comes_as_soon_as_it_is_settled() {
-    let (hub, upstream, session, id) = pending();
+fn a_receipt_that_is_waited_for_comes_as_soon_as_it_is_settled(store: StoreKind) {
+    let (hub, upstream, session, id) = pending(store);
     let (address, token) = (hub.admin_address(), format!("Bearer {}", hub.admin_token()));
     let target = format!("/api/receipts/{id}?wait=60s");
     let waiting = thread::spawn(move || Request::get(&target).header("Authorization", &token).send(address));
@@ -100,11 +112,10 @@ fn a_receipt_that_is_waited_for_comes_as_soon_as_it_is_settled() {
     );
 }
 
-#[test]
-fn a_receipt_is_settled_when_its_last_delivery_is() {
+fn a_receipt_is_settled_when_its_last_delivery_is(store: StoreKind) {
     let upstream = ScriptedUpstream::start([], Behaviour::Slam);
     let head = "[single_logout]\nwait = \"0ms\"\nverify = false\nfirst_retry = \"1h\"\nlast_retry = \"1h\"\n";
-    let hub = TestHub::with_platforms(&format!("{head}{}", platform("portal", "hcl-dx", &upstream.base(), ""))).unwrap();
+    let hub = TestHub::on(store, &format!("{head}{}", platform("portal", "hcl-dx", &upstream.base(), ""))).unwrap();
     let sessions = ["a", "b", "c"].map(|cookie| text(&register(&hub, "alice", cookie)["id"]));
     let order = admin(&hub, Request::post("/api/logouts").json(&json!({ "platform": "portal" }))).json();
     assert_eq!((&order["ended"], &order["deliveries"]), (&json!(3), &json!(3)));
@@ -121,9 +132,8 @@ fn a_receipt_is_settled_when_its_last_delivery_is() {
     }
 }
 
-#[test]
-fn whoever_waits_for_a_receipt_does_not_hold_up_a_stop() {
-    let (mut hub, _upstream, _, id) = pending();
+fn whoever_waits_for_a_receipt_does_not_hold_up_a_stop(store: StoreKind) {
+    let (mut hub, _upstream, _, id) = pending(store);
     let (address, token) = (hub.admin_address(), format!("Bearer {}", hub.admin_token()));
     let waiting =
         thread::spawn(move || Request::get(&format!("/api/receipts/{id}?wait=60s")).header("Authorization", &token).try_send(address));
@@ -141,9 +151,8 @@ fn whoever_waits_for_a_receipt_does_not_hold_up_a_stop() {
     }
 }
 
-#[test]
-fn a_receipt_that_nobody_has_written_is_not_waited_for() {
-    let hub = fronts();
+fn a_receipt_that_nobody_has_written_is_not_waited_for(store: StoreKind) {
+    let hub = fronts(store);
     let begun = Instant::now();
     for id in ["018f0000-0000-7000-8000-000000000000", "x", "%FF", "%2e%2e", "018f0000-0000-7000-8000-000000000000.jwt"] {
         assert_is_problem(&admin(&hub, Request::get(&format!("/api/receipts/{id}?wait=60s"))), 404);
@@ -151,9 +160,8 @@ fn a_receipt_that_nobody_has_written_is_not_waited_for() {
     assert!(begun.elapsed() < PATIENCE);
 }
 
-#[test]
-fn a_receipt_can_be_had_as_a_token_that_the_published_keys_prove() {
-    let (hub, _upstream, _, id) = pending();
+fn a_receipt_can_be_had_as_a_token_that_the_published_keys_prove(store: StoreKind) {
+    let (hub, _upstream, _, id) = pending(store);
     let by_header = admin(&hub, Request::get(&format!("/api/receipts/{id}")).header("Accept", "application/json;q=0.1, application/JWT"));
     let by_name = admin(&hub, Request::get(&format!("/api/receipts/{id}.jwt")));
     let published = Request::get("/.well-known/jwks.json").send(hub.admin_address());
@@ -181,11 +189,10 @@ fn a_receipt_can_be_had_as_a_token_that_the_published_keys_prove() {
     }
 }
 
-#[test]
-fn a_receipt_is_forgotten_when_its_configured_time_is_over() {
+fn a_receipt_is_forgotten_when_its_configured_time_is_over(store: StoreKind) {
     let settings = "[single_logout]\nwait = \"0ms\"\n[receipts]\nretention = \"1h\"\n[sessions]\nsweep_interval = \"20ms\"\n";
     let upstream = ScriptedUpstream::start([], signed_out());
-    let hub = TestHub::with_platforms(&format!("{settings}{}", platform("portal", "hcl-dx", &upstream.base(), ""))).unwrap();
+    let hub = TestHub::on(store, &format!("{settings}{}", platform("portal", "hcl-dx", &upstream.base(), ""))).unwrap();
     let session = text(&register(&hub, "alice", "canary")["id"]);
     let id = text(&admin(&hub, Request::new("DELETE", &format!("/api/sessions/{session}"))).json()["receipt"]);
     let status = |what: &str| admin(&hub, Request::get(&format!("/api/receipts/{id}{what}"))).status;

@@ -7,9 +7,28 @@ use logout_core::ports::Clock as _;
 use logout_core::testing::ManualClock;
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
+use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use serde_json::{Value, json};
 
 use crate::{admin, assert_is_problem, assert_names_field, fronts, listed, nobody, platform, register, text};
+
+pub(crate) fn add(run: &mut Run) {
+    on_every_store! { run, "registration";
+        a_registered_session_is_listed_with_all_that_was_said_of_it_save_what_opens_it
+        without_a_person_the_platform_s_rule_says_who_it_is_and_without_an_expiry_its_absolute_timeout_counts
+        a_platform_may_have_the_person_said_by_a_claim_of_a_token_that_its_key_has_signed
+        registering_the_same_credential_again_gives_the_same_session
+        a_further_credential_of_a_known_session_ends_with_it
+        a_credential_that_was_signed_out_is_not_registered_again
+        an_expiry_is_a_time_or_seconds_since_1970
+        what_is_wrong_with_a_registration_is_said_by_name_and_nothing_is_registered
+        a_made_up_member_is_not_repeated_at_length
+        each_product_s_credentials_are_taken
+        sessions_are_listed_by_platform_person_realm_and_subject
+        a_listing_by_subject_goes_on_where_its_page_ended
+    }
+}
 
 fn post(hub: &TestHub, body: &Value) -> logout_tests::http::Answer {
     admin(hub, Request::post("/api/sessions").json(body))
@@ -21,9 +40,8 @@ fn with(changes: Value) -> Value {
     body
 }
 
-#[test]
-fn a_registered_session_is_listed_with_all_that_was_said_of_it_save_what_opens_it() {
-    let hub = fronts();
+fn a_registered_session_is_listed_with_all_that_was_said_of_it_save_what_opens_it(store: StoreKind) {
+    let hub = fronts(store);
     let body = json!({
         "platform": "dam",
         "subject": { "name": "Alice" },
@@ -56,9 +74,8 @@ fn a_registered_session_is_listed_with_all_that_was_said_of_it_save_what_opens_i
     assert!(!admin(&hub, Request::get("/api/sessions")).text().contains("canary"));
 }
 
-#[test]
-fn without_a_person_the_platform_s_rule_says_who_it_is_and_without_an_expiry_its_absolute_timeout_counts() {
-    let hub = fronts();
+fn without_a_person_the_platform_s_rule_says_who_it_is_and_without_an_expiry_its_absolute_timeout_counts(store: StoreKind) {
+    let hub = fronts(store);
     let session = register(&hub, "Alice", "one");
     assert_eq!(session["person"], "alice@example.com");
     hub.advance(Duration::from_secs(12 * 60 * 60 - 1));
@@ -67,13 +84,12 @@ fn without_a_person_the_platform_s_rule_says_who_it_is_and_without_an_expiry_its
     assert_eq!(listed(&hub, "").len(), 0);
 }
 
-#[test]
-fn a_platform_may_have_the_person_said_by_a_claim_of_a_token_that_its_key_has_signed() {
+fn a_platform_may_have_the_person_said_by_a_claim_of_a_token_that_its_key_has_signed(store: StoreKind) {
     let folder = tempfile::tempdir().unwrap();
     let key_file = folder.path().join("key");
     std::fs::write(&key_file, "a secret of thirty-two bytes or more").unwrap();
     let rule = format!("from = \"claim\", claim = \"email\", lowercase = true, algorithm = \"HS256\", key_file = {key_file:?}");
-    let hub = TestHub::with_platforms(&platform("shop", "wix", &nobody(), &format!("person = {{ {rule} }}"))).unwrap();
+    let hub = TestHub::on(store, &platform("shop", "wix", &nobody(), &format!("person = {{ {rule} }}"))).unwrap();
     let claims = json!({ "email": "Alice@Corp.example", "exp": 4_102_444_800_u64 });
     for (key, person) in [("a secret of thirty-two bytes or more", json!("alice@corp.example")), ("somebody else's secret", json!(null))] {
         let key = EncodingKey::from_secret(key.as_bytes());
@@ -83,9 +99,8 @@ fn a_platform_may_have_the_person_said_by_a_claim_of_a_token_that_its_key_has_si
     }
 }
 
-#[test]
-fn registering_the_same_credential_again_gives_the_same_session() {
-    let hub = fronts();
+fn registering_the_same_credential_again_gives_the_same_session(store: StoreKind) {
+    let hub = fronts(store);
     let first = register(&hub, "alice", "one");
     let again = post(&hub, &with(json!({ "cookies": { "LtpaToken2": "one" } })));
     assert_eq!((again.status, &again.json()["id"]), (200, &first["id"]));
@@ -94,9 +109,8 @@ fn registering_the_same_credential_again_gives_the_same_session() {
     assert_eq!(listed(&hub, "").len(), 2);
 }
 
-#[test]
-fn a_further_credential_of_a_known_session_ends_with_it() {
-    let hub = fronts();
+fn a_further_credential_of_a_known_session_ends_with_it(store: StoreKind) {
+    let hub = fronts(store);
     let dam = |subject: &str, cookie: &str, bearer: &str| {
         post(&hub, &json!({ "platform": "dam", "subject": subject, "cookies": { "authToken": cookie }, "bearer": bearer }))
     };
@@ -118,18 +132,16 @@ fn a_further_credential_of_a_known_session_ends_with_it() {
     assert_is_problem(&dam("alice", "five", "two"), 409);
 }
 
-#[test]
-fn a_credential_that_was_signed_out_is_not_registered_again() {
-    let hub = fronts();
+fn a_credential_that_was_signed_out_is_not_registered_again(store: StoreKind) {
+    let hub = fronts(store);
     let id = text(&register(&hub, "alice", "one")["id"]);
     assert_eq!(admin(&hub, Request::new("DELETE", &format!("/api/sessions/{id}"))).status, 202);
     assert_is_problem(&post(&hub, &with(json!({ "cookies": { "LtpaToken2": "one" } }))), 409);
     assert_eq!(listed(&hub, "").len(), 0);
 }
 
-#[test]
-fn an_expiry_is_a_time_or_seconds_since_1970() {
-    let hub = fronts();
+fn an_expiry_is_a_time_or_seconds_since_1970(store: StoreKind) {
+    let hub = fronts(store);
     let now = ManualClock::default().now().as_secs();
     for (number, expires) in [json!(now + 60), json!("2026-09-21T16:13:21+02:00"), json!("2026-09-21T14:14:00.5Z")].into_iter().enumerate()
     {
@@ -148,9 +160,8 @@ fn an_expiry_is_a_time_or_seconds_since_1970() {
     assert_eq!(listed(&hub, "").len(), 3);
 }
 
-#[test]
-fn what_is_wrong_with_a_registration_is_said_by_name_and_nothing_is_registered() {
-    let hub = fronts();
+fn what_is_wrong_with_a_registration_is_said_by_name_and_nothing_is_registered(store: StoreKind) {
+    let hub = fronts(store);
     let (name, cookie) = ("x".repeat(257), "x".repeat(8 * 1024 + 1));
     let many: Value = (0..51).map(|number| (format!("c{number}"), json!("x"))).collect::<serde_json::Map<_, _>>().into();
     for (changes, field) in [
@@ -199,16 +210,14 @@ fn what_is_wrong_with_a_registration_is_said_by_name_and_nothing_is_registered()
     assert_eq!(post(&hub, &with(json!({}))).status, 201);
 }
 
-#[test]
-fn a_made_up_member_is_not_repeated_at_length() {
-    let hub = fronts();
+fn a_made_up_member_is_not_repeated_at_length(store: StoreKind) {
+    let hub = fronts(store);
     let answer = post(&hub, &with(json!({ "é".repeat(5_000): 1 })));
     assert_is_problem(&answer, 422);
     assert_eq!(text(&answer.json()["field"]), "é".repeat(32));
 }
 
-#[test]
-fn each_product_s_credentials_are_taken() {
+fn each_product_s_credentials_are_taken(store: StoreKind) {
     let app = "[[platform.app]]\nclient_id = \"12345678-1234-1234-1234-123456789012\"";
     let tables = [
         platform("site", "sitefinity", &nobody(), ""),
@@ -216,7 +225,7 @@ fn each_product_s_credentials_are_taken() {
         platform("portal", "hcl-dx", &nobody(), ""),
         platform("shop", "wix", &nobody(), app),
     ];
-    let hub = TestHub::with_platforms(&tables.concat()).unwrap();
+    let hub = TestHub::on(store, &tables.concat()).unwrap();
     for (platform, credential, realm) in [
         ("site", json!({ "cookies": { ".AspNet.Cookies": "s1" } }), "default"),
         ("site", json!({ "bearer": "s2" }), "default"),
@@ -235,9 +244,8 @@ fn each_product_s_credentials_are_taken() {
     assert_eq!(listed(&hub, "").len(), 7);
 }
 
-#[test]
-fn sessions_are_listed_by_platform_person_realm_and_subject() {
-    let hub = fronts();
+fn sessions_are_listed_by_platform_person_realm_and_subject(store: StoreKind) {
+    let hub = fronts(store);
     register(&hub, "alice", "one");
     register(&hub, "bob", "two");
     let form =
@@ -261,9 +269,8 @@ fn sessions_are_listed_by_platform_person_realm_and_subject() {
     assert!(upstreams.contains(&json!(true)) && upstreams.contains(&json!(false)), "{upstreams:?}");
 }
 
-#[test]
-fn a_listing_by_subject_goes_on_where_its_page_ended() {
-    let hub = fronts();
+fn a_listing_by_subject_goes_on_where_its_page_ended(store: StoreKind) {
+    let hub = fronts(store);
     for number in 0..5 {
         register(&hub, "alice", &format!("a{number}"));
         register(&hub, "bob", &format!("b{number}"));

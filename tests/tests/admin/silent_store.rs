@@ -9,9 +9,16 @@ use logout_core::testing::{BreakableStore, ManualClock};
 use logout_hub::config::Config;
 use logout_hub::{COMPILED, Hub, Options};
 use logout_tests::http::Request;
+use logout_tests::skip::Run;
 use serde_json::json;
 
 use crate::{assert_is_problem, nobody, platform};
+
+pub(crate) fn add(run: &mut Run) {
+    on_the_embedded_store! { run, "silent_store";
+        a_store_that_does_not_answer_is_503_everywhere_and_a_proxy_denies
+    }
+}
 
 /// Runs `ask` with the addresses of a hub on `store`, whose files lie in `folder`.
 fn with_hub(store: &Arc<BreakableStore>, folder: &Path, ask: impl FnOnce(SocketAddr)) {
@@ -35,7 +42,6 @@ fn with_hub(store: &Arc<BreakableStore>, folder: &Path, ask: impl FnOnce(SocketA
     hub.join().unwrap();
 }
 
-#[test]
 fn a_store_that_does_not_answer_is_503_everywhere_and_a_proxy_denies() {
     let (store, folder) = (Arc::<BreakableStore>::default(), tempfile::tempdir().unwrap());
     with_hub(&store, folder.path(), |address| {

@@ -3,26 +3,27 @@
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use serde_json::json;
 
 use crate::front::{Front, VENDORS, admin, deliveries, login, platform, receipt, settled};
 
 pub(crate) fn add(run: &mut Run) {
-    run.test("everywhere::a_sign_out_at_any_platform_ends_all_four_and_is_verified", &[], all_four);
-    run.test("everywhere::nobody_else_s_session_ends", &[], nobody_else);
-    run.test("everywhere::a_login_through_the_hub_is_the_product_s_own_and_is_registered", &[], relayed);
-    run.test("everywhere::a_registered_session_ends_like_one_that_was_relayed", &[], registered);
-    run.test("everywhere::an_administrator_s_order_reaches_the_products", &[], ordered);
-    run.test("everywhere::without_waiting_the_answer_comes_at_once_and_the_rest_follows", &[], not_waiting);
-    run.test("everywhere::a_product_that_is_down_is_told_when_it_is_back", &[], down_and_back);
-    run.test("everywhere::what_is_due_survives_a_restart_of_the_hub", &[], over_a_restart);
-    run.test("everywhere::a_claimed_sign_out_whose_token_lives_on_is_reported", &[], outlived);
+    run.on_every_store("everywhere::a_sign_out_at_any_platform_ends_all_four_and_is_verified", &[], all_four);
+    run.on_every_store("everywhere::nobody_else_s_session_ends", &[], nobody_else);
+    run.on_every_store("everywhere::a_login_through_the_hub_is_the_product_s_own_and_is_registered", &[], relayed);
+    run.on_every_store("everywhere::a_registered_session_ends_like_one_that_was_relayed", &[], registered);
+    run.on_every_store("everywhere::an_administrator_s_order_reaches_the_products", &[], ordered);
+    run.on_every_store("everywhere::without_waiting_the_answer_comes_at_once_and_the_rest_follows", &[], not_waiting);
+    run.on_every_store("everywhere::a_product_that_is_down_is_told_when_it_is_back", &[], down_and_back);
+    run.on_every_store("everywhere::what_is_due_survives_a_restart_of_the_hub", &[], over_a_restart);
+    run.on_every_store("everywhere::a_claimed_sign_out_whose_token_lives_on_is_reported", &[], outlived);
     run.test("everywhere::the_store_shows_no_credential_without_the_key", &[], sealed);
 }
 
-fn all_four() {
+fn all_four(store: StoreKind) {
     for asked in VENDORS {
-        let front = Front::start("wait = \"20s\"");
+        let front = Front::start(store, "wait = \"20s\"");
         let sessions = VENDORS.map(|vendor| front.login(vendor));
         for session in &sessions {
             assert!(front.is_alive(session), "{}", session.vendor);
@@ -48,8 +49,8 @@ fn all_four() {
     }
 }
 
-fn nobody_else() {
-    let front = Front::start("wait = \"20s\"");
+fn nobody_else(store: StoreKind) {
+    let front = Front::start(store, "wait = \"20s\"");
     let bobs = VENDORS.map(|vendor| login(&front.hub, vendor, "bob", Accounts::BOB));
     let alices = VENDORS.map(|vendor| front.login(vendor));
     alices[0].sign_out().send(front.hub.address());
@@ -58,8 +59,8 @@ fn nobody_else() {
     }
 }
 
-fn relayed() {
-    let front = Front::start("");
+fn relayed(store: StoreKind) {
+    let front = Front::start(store, "");
     for vendor in VENDORS {
         let session = front.login(vendor);
         assert!(front.is_alive(&session), "{vendor}");
@@ -75,8 +76,8 @@ fn relayed() {
     assert_eq!(admin(&front.hub, Request::get("/api/sessions?platform=assets")).json()["sessions"].as_array().unwrap().len(), 1);
 }
 
-fn registered() {
-    let front = Front::start("wait = \"20s\"");
+fn registered(store: StoreKind) {
+    let front = Front::start(store, "wait = \"20s\"");
     let own = login(&front.stand_ins["hcl-dx"], "hcl-dx", "alice", Accounts::ALICE);
     let (_, cookie) = own.header.1.split_once('=').unwrap();
     let registration = json!({ "platform": "hcl-dx", "subject": "alice", "cookies": { "LtpaToken2": cookie } });
@@ -87,8 +88,8 @@ fn registered() {
     assert!(!front.is_alive(&own) && !front.is_alive(&other));
 }
 
-fn ordered() {
-    let front = Front::start("wait = \"0ms\"");
+fn ordered(store: StoreKind) {
+    let front = Front::start(store, "wait = \"0ms\"");
     let sessions = VENDORS.map(|vendor| front.login(vendor));
     let order = admin(&front.hub, Request::post("/api/logouts").json(&json!({ "person": "alice@example.com" })));
     assert_eq!(order.status, 202, "{}", order.text());
@@ -98,8 +99,8 @@ fn ordered() {
     assert!(sessions.iter().all(|session| !front.is_alive(session)));
 }
 
-fn not_waiting() {
-    let front = Front::start("wait = \"0ms\"");
+fn not_waiting(store: StoreKind) {
+    let front = Front::start(store, "wait = \"0ms\"");
     let sessions = VENDORS.map(|vendor| front.login(vendor));
     let answer = sessions[1].sign_out().send(front.hub.address());
     let receipt = settled(&front.hub, &answer);
@@ -107,8 +108,8 @@ fn not_waiting() {
     assert!(sessions.iter().all(|session| !front.is_alive(session)));
 }
 
-fn down_and_back() {
-    let mut front = Front::start("wait = \"100ms\"\nfirst_retry = \"10ms\"\nlast_retry = \"50ms\"");
+fn down_and_back(store: StoreKind) {
+    let mut front = Front::start(store, "wait = \"100ms\"\nfirst_retry = \"10ms\"\nlast_retry = \"50ms\"");
     let sessions = VENDORS.map(|vendor| front.login(vendor));
     front.stand_ins.get_mut("assets").unwrap().pause();
     let answer = sessions[2].sign_out().send(front.hub.address());
@@ -127,8 +128,8 @@ fn down_and_back() {
     assert!(sessions.iter().all(|session| !front.is_alive(session)));
 }
 
-fn over_a_restart() {
-    let mut front = Front::start("wait = \"0ms\"\nfirst_retry = \"10ms\"\nlast_retry = \"50ms\"");
+fn over_a_restart(store: StoreKind) {
+    let mut front = Front::start(store, "wait = \"0ms\"\nfirst_retry = \"10ms\"\nlast_retry = \"50ms\"");
     let sessions = VENDORS.map(|vendor| front.login(vendor));
     for stand_in in front.stand_ins.values_mut() {
         stand_in.pause();
@@ -146,9 +147,9 @@ fn over_a_restart() {
 }
 
 /// LTPA is the case in point: a product that does not track tokens that were signed out.
-fn outlived() {
+fn outlived(store: StoreKind) {
     let product = TestHub::start("hcl-dx", &["track_logged_out_tokens = false".to_owned()]).unwrap();
-    let hub = TestHub::with_platforms(&format!("[single_logout]\nwait = \"20s\"\n{}", platform("hcl-dx", &product.base(), ""))).unwrap();
+    let hub = TestHub::on(store, &format!("[single_logout]\nwait = \"20s\"\n{}", platform("hcl-dx", &product.base(), ""))).unwrap();
     let session = login(&hub, "hcl-dx", "alice", Accounts::ALICE);
     let answer = session.sign_out().send(hub.address());
     let receipt = receipt(&hub, &answer);
@@ -160,7 +161,7 @@ fn outlived() {
 }
 
 fn sealed() {
-    let mut front = Front::start("wait = \"0ms\"");
+    let mut front = Front::start(StoreKind::Fjall, "wait = \"0ms\"");
     let sessions = VENDORS.map(|vendor| front.login(vendor));
     for stand_in in front.stand_ins.values_mut() {
         stand_in.pause();

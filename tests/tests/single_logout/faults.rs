@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use logout_tests::http::{Answer, Request};
 use logout_tests::hub::TestHub;
 use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use logout_tests::tls::Certificate;
 use logout_tests::upstream::{Behaviour, ScriptedUpstream};
 use serde_json::json;
@@ -15,10 +16,10 @@ use crate::front::{SIGNED_OUT, admin, deliveries, platform, receipt, wait_until}
 const SOON: Duration = Duration::from_secs(10);
 
 pub(crate) fn add(run: &mut Run) {
-    run.test("faults::whatever_an_upstream_does_wrong_the_sign_out_is_answered_and_delivered_later", &[], wrong_in_every_way);
-    run.test("faults::an_upstream_that_asks_for_time_is_given_it", &[], retry_after);
-    run.test("faults::a_certificate_that_nobody_vouches_for_gets_no_credential", &[], certificate);
-    run.test("faults::a_delivery_that_never_succeeds_is_given_up_and_can_be_retried", &[], given_up);
+    run.on_every_store("faults::whatever_an_upstream_does_wrong_the_sign_out_is_answered_and_delivered_later", &[], wrong_in_every_way);
+    run.on_every_store("faults::an_upstream_that_asks_for_time_is_given_it", &[], retry_after);
+    run.on_every_store("faults::a_certificate_that_nobody_vouches_for_gets_no_credential", &[], certificate);
+    run.on_every_store("faults::a_delivery_that_never_succeeds_is_given_up_and_can_be_retried", &[], given_up);
     run.test("faults::a_login_that_the_upstream_does_not_answer_is_refused", &[], login_unanswered);
 }
 
@@ -27,9 +28,9 @@ fn signed_out() -> Behaviour {
     Behaviour::answer("200 OK", "content-type: application/json\r\n", SIGNED_OUT)
 }
 
-fn hub(upstream: &str, single_logout: &str) -> TestHub {
+fn hub(store: StoreKind, upstream: &str, single_logout: &str) -> TestHub {
     let settings = format!("verify = false\nfirst_retry = \"10ms\"\nlast_retry = \"20ms\"\n{single_logout}");
-    TestHub::with_platforms(&format!("[single_logout]\n{settings}\n{}", platform("hcl-dx", upstream, ""))).unwrap()
+    TestHub::on(store, &format!("[single_logout]\n{settings}\n{}", platform("hcl-dx", upstream, ""))).unwrap()
 }
 
 /// Registers a session that only the test knows, and signs it out.
@@ -40,7 +41,7 @@ fn sign_out(hub: &TestHub, secret: &str) -> Answer {
     Request::post("/dx/api/core/v1/auth/logout").header("Cookie", &format!("LtpaToken2={secret}")).send(hub.address())
 }
 
-fn wrong_in_every_way() {
+fn wrong_in_every_way(store: StoreKind) {
     let html = "content-type: text/html\r\n";
     for (what, behaviour) in [
         ("slams the door", Behaviour::Slam),
@@ -55,7 +56,7 @@ fn wrong_in_every_way() {
         ("answers malformed JSON", Behaviour::answer("200 OK", "content-type: application/json\r\n", "{\"redirectUrl\":")),
     ] {
         let upstream = ScriptedUpstream::start([], behaviour);
-        let hub = hub(&upstream.base(), "wait = \"300ms\"\nattempt_timeout = \"500ms\"");
+        let hub = hub(store, &upstream.base(), "wait = \"300ms\"\nattempt_timeout = \"500ms\"");
         let begun = Instant::now();
         let answer = sign_out(&hub, "a-token-of-the-products");
         assert!(begun.elapsed() < SOON, "an upstream that {what} holds up the answer");
@@ -84,10 +85,10 @@ fn wrong_in_every_way() {
     }
 }
 
-fn retry_after() {
+fn retry_after(store: StoreKind) {
     let busy = Behaviour::answer("429 Too Many Requests", "retry-after: 120\r\n", "");
     let upstream = ScriptedUpstream::start([busy], signed_out());
-    let hub = hub(&upstream.base(), "wait = \"0ms\"");
+    let hub = hub(store, &upstream.base(), "wait = \"0ms\"");
     let answer = sign_out(&hub, "token");
     wait_until("the attempt is noted", || deliveries(&receipt(&hub, &answer))[0]["attempts"] == 1);
     let delivery = deliveries(&receipt(&hub, &answer)).remove(0);
@@ -99,13 +100,13 @@ fn retry_after() {
     assert!(at(&delivery["due"]) - at(&delivery["created"]) >= 120, "{delivery}");
 }
 
-fn certificate() {
+fn certificate(store: StoreKind) {
     let (certificate, other) = (Certificate::new(), Certificate::new());
     let product = TestHub::over_tls(&certificate, "[[platform]]\nname = \"hcl-dx\"\nvendor = \"hcl-dx\"\n").unwrap();
     let settings = "[single_logout]\nwait = \"5s\"\nverify = false\n";
     let hub_that_trusts = |certificate: &Certificate| {
         let trust = format!("upstream_ca_file = {:?}", certificate.file());
-        TestHub::with_platforms(&format!("{settings}{}", platform("hcl-dx", &product.base(), &trust))).unwrap()
+        TestHub::on(store, &format!("{settings}{}", platform("hcl-dx", &product.base(), &trust))).unwrap()
     };
     let wary = hub_that_trusts(&other);
     let answer = sign_out(&wary, "token");
@@ -116,9 +117,9 @@ fn certificate() {
     assert_eq!(deliveries(&receipt(&trusting, &answer))[0]["state"], "confirmed");
 }
 
-fn given_up() {
+fn given_up(store: StoreKind) {
     let upstream = ScriptedUpstream::start([], Behaviour::answer("500 Internal Server Error", "", ""));
-    let hub = hub(&upstream.base(), "wait = \"0ms\"\ngive_up_after = \"1h\"");
+    let hub = hub(store, &upstream.base(), "wait = \"0ms\"\ngive_up_after = \"1h\"");
     let answer = sign_out(&hub, "token");
     wait_until("it is given up", || {
         hub.advance(Duration::from_secs(300));
@@ -137,7 +138,7 @@ fn given_up() {
 
 fn login_unanswered() {
     let upstream = ScriptedUpstream::start([], Behaviour::Slam);
-    let hub = hub(&upstream.base(), "");
+    let hub = hub(StoreKind::Fjall, &upstream.base(), "");
     let login = json!({ "username": "alice", "password": "x" });
     let answer = Request::post("/dx/api/core/v1/auth/login").json(&login).send(hub.address());
     assert_eq!(answer.status, 503, "{}", answer.text());

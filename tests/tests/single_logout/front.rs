@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use logout_tests::http::{Answer, Request};
 use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::logins;
+use logout_tests::stores::StoreKind;
 use serde_json::Value;
 
 pub(crate) const VENDORS: [&str; 4] = ["assets", "hcl-dx", "sitefinity", "wix"];
@@ -13,8 +14,9 @@ pub(crate) const VENDORS: [&str; 4] = ["assets", "hcl-dx", "sitefinity", "wix"];
 /// What HCL DX says when it has signed somebody out.
 pub(crate) const SIGNED_OUT: &str = r#"{"redirectUrl":"/wps/portal","statusCode":200}"#;
 
-/// How long something that happens in the background may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long something that happens in the background may take. Where several hubs share a store, nobody takes up what a hub had
+/// under way that was killed before its lease of a minute has run out.
+const PATIENCE: Duration = Duration::from_secs(90);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -23,7 +25,7 @@ pub(crate) fn more_keys(vendor: &str) -> String {
     if vendor == "wix" { logins::wix_app() } else { String::new() }
 }
 
-/// A hub in front of a stand-in of each vendor; everybody's sessions end together.
+/// A hub on a store of some kind, in front of a stand-in of each vendor; everybody's sessions end together.
 pub(crate) struct Front {
     pub(crate) hub: TestHub,
     pub(crate) stand_ins: BTreeMap<&'static str, TestHub>,
@@ -31,17 +33,17 @@ pub(crate) struct Front {
 
 impl Front {
     /// With further lines for `[single_logout]`.
-    pub(crate) fn start(single_logout: &str) -> Self {
-        Self::with(single_logout, "person")
+    pub(crate) fn start(store: StoreKind, single_logout: &str) -> Self {
+        Self::with(store, single_logout, "person")
     }
 
     /// The same, with this reach at every platform.
-    pub(crate) fn with(single_logout: &str, reach: &str) -> Self {
+    pub(crate) fn with(store: StoreKind, single_logout: &str, reach: &str) -> Self {
         let stand_ins: BTreeMap<_, _> =
             VENDORS.into_iter().map(|vendor| (vendor, TestHub::start(vendor, &[more_keys(vendor)]).unwrap())).collect();
         let tables = stand_ins.iter().map(|(vendor, stand_in)| platform(vendor, &stand_in.base(), ""));
         let tables: Vec<String> = tables.map(|table| table.replace("reach = \"person\"", &format!("reach = \"{reach}\""))).collect();
-        let hub = TestHub::with_platforms(&format!("[single_logout]\n{single_logout}\n{}", tables.concat())).unwrap();
+        let hub = TestHub::on(store, &format!("[single_logout]\n{single_logout}\n{}", tables.concat())).unwrap();
         Self { hub, stand_ins }
     }
 

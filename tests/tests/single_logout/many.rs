@@ -5,6 +5,7 @@ use std::time::Instant;
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use logout_tests::upstream::{Behaviour, ScriptedUpstream};
 use serde_json::json;
 
@@ -13,15 +14,15 @@ use crate::front::{Front, SIGNED_OUT, admin, login, platform, receipt};
 const SESSIONS: usize = 1_000;
 
 pub(crate) fn add(run: &mut Run) {
-    run.test("many::a_person_with_a_thousand_sessions_ends_in_one_step_and_all_are_told", &[], thousand);
-    run.test("many::of_two_people_in_one_browser_one_signs_out", &[], two_people);
+    run.on_every_store("many::a_person_with_a_thousand_sessions_ends_in_one_step_and_all_are_told", &[], thousand);
+    run.on_every_store("many::of_two_people_in_one_browser_one_signs_out", &[], two_people);
 }
 
-fn thousand() {
+fn thousand(store: StoreKind) {
     let signed_out = Behaviour::answer("200 OK", "content-type: application/json\r\n", SIGNED_OUT);
     let upstream = ScriptedUpstream::start([], signed_out);
     let settings = "[single_logout]\nwait = \"0ms\"\nverify = false\nmax_in_flight = 8\n";
-    let hub = TestHub::with_platforms(&format!("{settings}{}", platform("hcl-dx", &upstream.base(), ""))).unwrap();
+    let hub = TestHub::on(store, &format!("{settings}{}", platform("hcl-dx", &upstream.base(), ""))).unwrap();
     for number in 0..SESSIONS {
         let registration = json!({ "platform": "hcl-dx", "subject": "alice", "cookies": { "LtpaToken2": format!("token-{number}-") } });
         assert_eq!(admin(&hub, Request::post("/api/sessions").json(&registration)).status, 201);
@@ -43,8 +44,8 @@ fn thousand() {
 
 /// Alice's cookie of one product and bob's of another come along with every request; whose sign-out it is says the product
 /// that was asked.
-fn two_people() {
-    let front = Front::start("wait = \"20s\"");
+fn two_people(store: StoreKind) {
+    let front = Front::start(store, "wait = \"20s\"");
     let (alice, alices_other) = (front.login("assets"), front.login("sitefinity"));
     let bob = login(&front.hub, "hcl-dx", "bob", Accounts::BOB);
     let jar = format!("{}; {}", alice.header.1, bob.header.1);

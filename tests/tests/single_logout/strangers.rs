@@ -3,20 +3,21 @@
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use logout_tests::upstream::{Behaviour, ScriptedUpstream};
 use serde_json::json;
 
 use crate::front::{Front, VENDORS, admin, deliveries, login, platform, receipt, wait_until};
 
 pub(crate) fn add(run: &mut Run) {
-    run.test("strangers::a_session_that_was_opened_elsewhere_is_signed_out_at_its_product", &[], opened_elsewhere);
-    run.test("strangers::garbage_is_answered_from_what_the_product_says_and_leaves_nothing", &[], garbage);
-    run.test("strangers::who_comes_while_the_product_is_down_is_kept_in_bounds_and_told_later", &[], while_down);
+    run.on_every_store("strangers::a_session_that_was_opened_elsewhere_is_signed_out_at_its_product", &[], opened_elsewhere);
+    run.on_every_store("strangers::garbage_is_answered_from_what_the_product_says_and_leaves_nothing", &[], garbage);
+    run.on_every_store("strangers::who_comes_while_the_product_is_down_is_kept_in_bounds_and_told_later", &[], while_down);
     run.test("strangers::more_than_the_rate_are_refused_before_anything_is_asked", &[], rate);
 }
 
-fn opened_elsewhere() {
-    let front = Front::start("wait = \"20s\"");
+fn opened_elsewhere(store: StoreKind) {
+    let front = Front::start(store, "wait = \"20s\"");
     for vendor in VENDORS {
         let session = login(&front.stand_ins[vendor], vendor, "alice", Accounts::ALICE);
         assert!(front.is_alive(&session));
@@ -27,8 +28,8 @@ fn opened_elsewhere() {
     assert_eq!(admin(&front.hub, Request::get("/api/receipts")).json()["receipts"], json!([]));
 }
 
-fn garbage() {
-    let front = Front::start("wait = \"20s\"");
+fn garbage(store: StoreKind) {
+    let front = Front::start(store, "wait = \"20s\"");
     let assets = Request::post("/services/logout").header("Authorization", "Bearer garbage").send(front.hub.address());
     assert_eq!(assets.json()["errorcode"], 401, "{}", assets.text());
     let dx = Request::post("/dx/api/core/v1/auth/logout").header("Cookie", "LtpaToken2=garbage").send(front.hub.address());
@@ -39,10 +40,10 @@ fn garbage() {
     assert_eq!(admin(&front.hub, Request::get("/api/deliveries")).json()["deliveries"], json!([]));
 }
 
-fn while_down() {
+fn while_down(store: StoreKind) {
     let mut product = TestHub::start("hcl-dx", &[]).unwrap();
     let settings = "wait = \"1s\"\nfirst_sight_kept = 2\nfirst_retry = \"10ms\"\nlast_retry = \"50ms\"";
-    let hub = TestHub::with_platforms(&format!("[single_logout]\n{settings}\n{}", platform("hcl-dx", &product.base(), ""))).unwrap();
+    let hub = TestHub::on(store, &format!("[single_logout]\n{settings}\n{}", platform("hcl-dx", &product.base(), ""))).unwrap();
     let sessions: Vec<_> = (0..3).map(|_| login(&product, "hcl-dx", "alice", Accounts::ALICE)).collect();
     product.pause();
     let answers: Vec<_> = sessions.iter().map(|session| session.sign_out().send(hub.address())).collect();

@@ -5,33 +5,34 @@ use std::time::Duration;
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use logout_tests::upstream::{Behaviour, ScriptedUpstream};
 use serde_json::json;
 
 use crate::front::{Front, admin, deliveries, login, platform, receipt, wait_until};
 
 pub(crate) fn add(run: &mut Run) {
-    run.test("ways::a_session_that_expires_is_ended_at_its_product_too", &[], expiry);
-    run.test("ways::traffic_that_passes_the_check_keeps_a_session_from_lying_idle", &[], idle);
-    run.test("ways::sitefinity_is_told_by_name_where_an_administrator_is_configured", &[], by_name);
+    run.on_every_store("ways::a_session_that_expires_is_ended_at_its_product_too", &[], expiry);
+    run.on_every_store("ways::traffic_that_passes_the_check_keeps_a_session_from_lying_idle", &[], idle);
+    run.on_every_store("ways::sitefinity_is_told_by_name_where_an_administrator_is_configured", &[], by_name);
     run.test("ways::the_product_s_landing_is_taken_where_it_came_in_time_and_is_allowed", &[], landing);
-    run.test("ways::at_reach_subject_and_session_others_of_the_person_live_on", &[], narrower);
+    run.on_every_store("ways::at_reach_subject_and_session_others_of_the_person_live_on", &[], narrower);
     run.test("ways::who_may_read_a_relayed_login_is_for_the_product_to_say", &[], preflight);
 }
 
 /// A hub in front of `product`, which looks for expired sessions all the time.
-fn sweeping(product: &TestHub, more: &str) -> TestHub {
+fn sweeping(store: StoreKind, product: &TestHub, more: &str) -> TestHub {
     let settings = "[single_logout]\nwait = \"0ms\"\n[sessions]\nabsolute_timeout = \"1h\"\nsweep_interval = \"20ms\"\n";
-    TestHub::with_platforms(&format!("{settings}{}", platform("hcl-dx", &product.base(), more))).unwrap()
+    TestHub::on(store, &format!("{settings}{}", platform("hcl-dx", &product.base(), more))).unwrap()
 }
 
 fn live_sessions(hub: &TestHub) -> usize {
     admin(hub, Request::get("/api/sessions")).json()["sessions"].as_array().unwrap().len()
 }
 
-fn expiry() {
+fn expiry(store: StoreKind) {
     let product = TestHub::start("hcl-dx", &[]).unwrap();
-    let hub = sweeping(&product, "");
+    let hub = sweeping(store, &product, "");
     let session = login(&hub, "hcl-dx", "alice", Accounts::ALICE);
     hub.advance(Duration::from_secs(59 * 60));
     assert_eq!(live_sessions(&hub), 1);
@@ -41,9 +42,9 @@ fn expiry() {
     assert_eq!(receipts["receipts"][0]["reason"], "expiry", "{receipts}");
 }
 
-fn idle() {
+fn idle(store: StoreKind) {
     let product = TestHub::start("hcl-dx", &[]).unwrap();
-    let hub = sweeping(&product, "idle_timeout = \"10m\"");
+    let hub = sweeping(store, &product, "idle_timeout = \"10m\"");
     let (used, unused) = (login(&hub, "hcl-dx", "alice", Accounts::ALICE), login(&hub, "hcl-dx", "bob", Accounts::BOB));
     let token = std::fs::read_to_string(hub.folder().join("check.token")).unwrap();
     let check = |cookie: &str| {
@@ -59,13 +60,13 @@ fn idle() {
     assert_eq!((check(&used.header.1), check(&unused.header.1)), (204, 401));
 }
 
-fn by_name() {
+fn by_name(store: StoreKind) {
     let product = TestHub::start("sitefinity", &[]).unwrap();
     let administrator = login(&product, "sitefinity", "admin", Accounts::ADMIN);
     let token = administrator.header.1.strip_prefix("Bearer ").unwrap();
     let more = format!("[platform.upstream_administrator]\nbearer_token = \"{token}\"");
     let settings = "[single_logout]\nwait = \"20s\"\nverify = false\n";
-    let hub = TestHub::with_platforms(&format!("{settings}{}", platform("sitefinity", &product.base(), &more))).unwrap();
+    let hub = TestHub::on(store, &format!("{settings}{}", platform("sitefinity", &product.base(), &more))).unwrap();
     let elsewhere = login(&product, "sitefinity", "alice", Accounts::ALICE);
     let bob = login(&product, "sitefinity", "bob", Accounts::BOB);
     // What is registered opens nothing at the product: only the name can have reached it.
@@ -90,9 +91,9 @@ fn landing() {
     }
 }
 
-fn narrower() {
+fn narrower(store: StoreKind) {
     for (reach, others_of_subject) in [("session", true), ("subject", false)] {
-        let front = Front::with("wait = \"20s\"", reach);
+        let front = Front::with(store, "wait = \"20s\"", reach);
         let (first, second, other) = (front.login("hcl-dx"), front.login("hcl-dx"), front.login("assets"));
         let answer = first.sign_out().send(front.hub.address());
         assert_eq!(receipt(&front.hub, &answer)["reach"], reach);

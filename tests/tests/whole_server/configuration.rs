@@ -10,13 +10,14 @@ use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::server::{self, Server};
 use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use serde_json::json;
 
 use crate::sample::{self, CLIENT, PLATFORMS};
 
 pub(crate) fn add(run: &mut Run) {
     run.test("configuration::the_documented_keys_are_accepted_and_served", &[], every_key);
-    run.test("configuration::platforms_are_told_apart_by_host_and_by_prefix", &[], hosts_and_prefixes);
+    run.on_every_store("configuration::platforms_are_told_apart_by_host_and_by_prefix", &[], hosts_and_prefixes);
     run.test("configuration::a_vendor_that_is_not_configured_answers_nothing", &[], not_configured);
     run.test("configuration::platforms_that_overlap_are_both_named_at_the_start", &[], overlaps);
     run.test("configuration::a_platform_may_not_take_the_hubs_own_pages", &[], reserved);
@@ -133,18 +134,18 @@ fn every_key() {
     assert_eq!(server.admin("/api/receipts", folder.path()).json()["receipts"].as_array().unwrap().len(), 1);
 }
 
-pub(crate) fn serve(folder: &Path, server: &str, platforms: &str) -> Server {
-    sample::configure_with(folder, server, platforms);
+pub(crate) fn serve(folder: &Path, store: StoreKind, server: &str, platforms: &str) -> Server {
+    sample::configure_with(folder, store, server, platforms);
     Server::serve(folder)
 }
 
-fn hosts_and_prefixes() {
+fn hosts_and_prefixes(store: StoreKind) {
     let folder = tempfile::tempdir().unwrap();
     let platforms = "[[platform]]\nname = \"one\"\nvendor = \"sitefinity\"\nhost = \"one.example\"\n\
                      [[platform]]\nname = \"two\"\nvendor = \"sitefinity\"\nhost = \"two.example\"\n\
                      [[platform]]\nname = \"three\"\nvendor = \"sitefinity\"\nprefix = \"/three\"\n\
                      [[platform]]\nname = \"four\"\nvendor = \"sitefinity\"\nprefix = \"/three/four\"\n";
-    let server = serve(folder.path(), "", platforms);
+    let server = serve(folder.path(), store, "", platforms);
     let places = [("one.example", ""), ("TWO.example:8443", ""), ("hub", "/three"), ("hub", "/three/four")];
     let send = |(host, prefix): (&str, &str), method: &str, path: &str, change: &dyn Fn(Request) -> Request| {
         change(Request::new(method, &format!("{prefix}{path}")).header("Host", host)).send(server.address())
@@ -189,7 +190,7 @@ fn hosts_and_prefixes() {
 /// What `check-config` and `serve` say of platforms that cannot be served: the same, on standard error.
 fn refusal(platforms: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
-    sample::configure_with(folder.path(), "", platforms);
+    sample::configure_with(folder.path(), StoreKind::Fjall, "", platforms);
     let [checked, served] = ["check-config", "serve"].map(|command| {
         let ended = server::run(&[command, "--config", "hub.toml"], folder.path());
         assert!(!ended.status.success() && ended.stdout.is_empty(), "{command} accepts {platforms}");
@@ -224,7 +225,7 @@ fn reserved() {
     }
     // The vendors' own roots are the hub's index where nothing else is configured.
     let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path(), "", PLATFORMS);
+    let server = serve(folder.path(), StoreKind::Fjall, "", PLATFORMS);
     assert!(Request::get("/").send(server.address()).text().contains("<h1>Logout Hub</h1>"));
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use logout_tests::http::Answer;
 use logout_tests::server::Server;
 use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 
 use crate::sample::{self, Sample, says_done};
 
@@ -27,7 +28,7 @@ const MOMENTS: [usize; 4] = [1, 200, 500, 950];
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn add(run: &mut Run) {
-    run.test("durability::what_was_acknowledged_before_a_kill_stays_ended_and_nothing_else_is_lost", &[], killed_amid_sign_outs);
+    run.on_every_store("durability::what_was_acknowledged_before_a_kill_stays_ended_and_nothing_else_is_lost", &[], killed_amid_sign_outs);
 }
 
 #[derive(Debug, Eq, PartialEq)]
@@ -39,9 +40,9 @@ enum Fate {
     NeverAsked,
 }
 
-fn killed_amid_sign_outs() {
+fn killed_amid_sign_outs(store: StoreKind) {
     let folder = tempfile::tempdir().unwrap();
-    sample::configure(folder.path());
+    sample::configure(folder.path(), store);
     let (mut dead, mut alive): (Vec<Sample>, Vec<Sample>) = (Vec::new(), Vec::new());
     for moment in MOMENTS {
         let mut samples = sample::load(folder.path(), SIGN_OUTS + BYSTANDERS);

@@ -8,6 +8,7 @@ use logout_core::receipt::Reason;
 use logout_tests::http::{Answer, Request};
 use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use serde_json::{Value, json};
 
 use crate::sample::{CLIENT, PLATFORMS, VENDORS};
@@ -18,14 +19,14 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn add(run: &mut Run) {
-    run.test("expiry::a_session_that_lies_unused_is_over_and_one_in_use_is_not", &[], idle);
-    run.test("expiry::a_session_is_over_at_its_absolute_end_however_much_it_is_used", &[], absolute);
-    run.test("expiry::the_sweeper_ends_what_has_expired_with_a_receipt", &[], swept);
+    run.on_every_store("expiry::a_session_that_lies_unused_is_over_and_one_in_use_is_not", &[], idle);
+    run.on_every_store("expiry::a_session_is_over_at_its_absolute_end_however_much_it_is_used", &[], absolute);
+    run.on_every_store("expiry::the_sweeper_ends_what_has_expired_with_a_receipt", &[], swept);
 }
 
-/// A hub of all vendors whose sweeper runs as `sweep_interval` says.
-fn hub(sweep_interval: &str) -> TestHub {
-    TestHub::with_platforms(&format!("[sessions]\nsweep_interval = \"{sweep_interval}\"\n{PLATFORMS}")).unwrap()
+/// A hub of all vendors on a store of this kind, whose sweeper runs as `sweep_interval` says.
+fn hub(store: StoreKind, sweep_interval: &str) -> TestHub {
+    TestHub::on(store, &format!("[sessions]\nsweep_interval = \"{sweep_interval}\"\n{PLATFORMS}")).unwrap()
 }
 
 /// A login as people do it, and the header that presents what came of it.
@@ -69,8 +70,8 @@ fn has_idle_timeout(vendor: Vendor) -> bool {
     matches!(vendor, Vendor::Assets | Vendor::Sitefinity)
 }
 
-fn idle() {
-    let hub = hub("1h");
+fn idle(store: StoreKind) {
+    let hub = hub(store, "1h");
     let (used, unused): (Vec<_>, Vec<_>) =
         VENDORS.iter().map(|vendor| ((*vendor, login(&hub, *vendor)), (*vendor, login(&hub, *vendor)))).unzip();
     hub.advance(29 * MINUTE);
@@ -86,10 +87,10 @@ fn idle() {
     }
 }
 
-fn absolute() {
+fn absolute(store: StoreKind) {
     // What each vendor's page says, or the platform's default: an Assets token one hour, an LTPA token two, a Wix access token
     // four, a session of Sitefinity's twelve.
-    let hub = hub("1h");
+    let hub = hub(store, "1h");
     for (vendor, lifetime) in [(Vendor::Assets, HOUR), (Vendor::HclDx, 2 * HOUR), (Vendor::Sitefinity, 12 * HOUR), (Vendor::Wix, 4 * HOUR)]
     {
         let credential = login(&hub, vendor);
@@ -104,8 +105,8 @@ fn absolute() {
     }
 }
 
-fn swept() {
-    let hub = hub("20ms");
+fn swept(store: StoreKind) {
+    let hub = hub(store, "20ms");
     let credentials: Vec<_> = VENDORS.iter().map(|vendor| (*vendor, login(&hub, *vendor))).collect();
     hub.advance(15 * 24 * HOUR);
     let deadline = Instant::now() + PATIENCE;

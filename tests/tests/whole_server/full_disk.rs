@@ -8,6 +8,7 @@ use logout_tests::disk::SmallDisk;
 use logout_tests::http::{Answer, Request};
 use logout_tests::server::Server;
 use logout_tests::skip::{Need, Run};
+use logout_tests::stores::StoreKind;
 
 use crate::sample::{self, VENDORS, says_done};
 
@@ -35,7 +36,7 @@ pub(crate) fn add(run: &mut Run) {
 
 fn refuses_and_recovers() {
     let disk = SmallDisk::mount().unwrap();
-    sample::configure(disk.path());
+    sample::configure(disk.path(), StoreKind::Fjall);
     let samples = sample::load(disk.path(), SESSIONS);
     let server = Server::serve(disk.path());
     let address = server.address();

@@ -9,6 +9,7 @@ use std::time::Instant;
 use logout_core::Vendor;
 use logout_tests::http::Answer;
 use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -23,16 +24,16 @@ const LARGEST_BODY: usize = 16 * 1024;
 const MADE_UP: u32 = 600;
 
 pub(crate) fn add(run: &mut Run) {
-    run.test("hostile::malformed_requests_are_answered_and_end_nothing", &[], malformed);
-    run.test("hostile::requests_made_up_at_random_are_answered_and_end_nothing_unless_they_say_so", &[], made_up);
+    run.on_every_store("hostile::malformed_requests_are_answered_and_end_nothing", &[], malformed);
+    run.on_every_store("hostile::requests_made_up_at_random_are_answered_and_end_nothing_unless_they_say_so", &[], made_up);
     run.test("hostile::a_body_that_is_too_large_is_refused_in_the_vendors_words", &[], too_large);
     run.test("hostile::a_wrong_method_is_refused_and_the_right_ones_are_named", &[], wrong_method);
-    run.test("hostile::a_body_that_nobody_reads_is_never_taken_for_a_request", &[], smuggled);
+    run.on_every_store("hostile::a_body_that_nobody_reads_is_never_taken_for_a_request", &[], smuggled);
     run.test("hostile::a_request_that_never_ends_is_given_up", &[], too_slow);
 }
 
-fn malformed() {
-    let hub = Target::start(1_200);
+fn malformed(store: StoreKind) {
+    let hub = Target::start(store, 1_200);
     for vendor in VENDORS {
         let (method, own) = sign_out(vendor);
         let target = own.split('?').next().unwrap();
@@ -152,8 +153,8 @@ fn assert_framing_is_safe(hub: &Target, vendor: Vendor, method: &str, target: &s
     assert!(!sample.is_alive(hub.address()));
 }
 
-fn made_up() {
-    let hub = Target::start(4 * MADE_UP as usize);
+fn made_up(store: StoreKind) {
+    let hub = Target::start(store, 4 * MADE_UP as usize);
     let word = prop_oneof![
         Just("clientId".to_owned()),
         Just("redirect_uri".to_owned()),
@@ -216,7 +217,7 @@ fn made_up() {
 }
 
 fn too_large() {
-    let hub = Target::start(40);
+    let hub = Target::start(StoreKind::Fjall, 40);
     for vendor in VENDORS {
         let mut targets: Vec<(&str, &str)> = Vec::new();
         for (method, target, media_type) in endpoints(vendor) {
@@ -268,7 +269,7 @@ fn assert_too_large(vendor: Vendor, target: &str, answer: &Answer) {
 }
 
 fn wrong_method() {
-    let hub = Target::start(16);
+    let hub = Target::start(StoreKind::Fjall, 16);
     for vendor in VENDORS {
         let mut targets: Vec<&str> = endpoints(vendor).iter().map(|(_, target, _)| *target).collect();
         targets.dedup();
@@ -295,8 +296,8 @@ fn wrong_method() {
 
 /// A sign-out in the body of another request, over a connection that stays open: whoever answers early must not go on with
 /// what was not read.
-fn smuggled() {
-    let hub = Target::start(80);
+fn smuggled(store: StoreKind) {
+    let hub = Target::start(store, 80);
     for vendor in VENDORS {
         let (_, target) = sign_out(vendor);
         for method in ["DELETE", "GET", "POST"] {
@@ -324,7 +325,7 @@ fn smuggled() {
 
 /// All at once, because each takes as long as the server waits.
 fn too_slow() {
-    let hub = Target::start(16);
+    let hub = Target::start(StoreKind::Fjall, 16);
     let begun = Instant::now();
     let waiting: Vec<(Vendor, Sample, TcpStream)> = VENDORS
         .iter()

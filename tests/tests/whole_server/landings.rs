@@ -4,6 +4,7 @@ use logout_tests::http::{Answer, Request, percent_encode};
 use logout_tests::hub::Accounts;
 use logout_tests::server::Server;
 use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -16,12 +17,12 @@ const AT_LOGINS: usize = 11;
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 pub(crate) fn add(run: &mut Run) {
-    run.test("landings::sitefinity_leads_to_allowed_origins_only", &[], sitefinity);
-    run.test("landings::sitefinitys_logins_lead_to_allowed_origins_only", &[], sitefinity_logins);
-    run.test("landings::assets_and_elvis_lead_to_allowed_origins_only", &[], assets);
-    run.test("landings::wix_leads_to_what_the_app_allows_only", &[], wix);
-    run.test("landings::hcl_dx_leads_to_its_own_page_whatever_is_asked", &[], hcl_dx);
-    run.test("landings::what_is_allowed_is_arrived_at", &[], allowed);
+    run.on_every_store("landings::sitefinity_leads_to_allowed_origins_only", &[], sitefinity);
+    run.on_every_store("landings::sitefinitys_logins_lead_to_allowed_origins_only", &[], sitefinity_logins);
+    run.on_every_store("landings::assets_and_elvis_lead_to_allowed_origins_only", &[], assets);
+    run.on_every_store("landings::wix_leads_to_what_the_app_allows_only", &[], wix);
+    run.on_every_store("landings::hcl_dx_leads_to_its_own_page_whatever_is_asked", &[], hcl_dx);
+    run.on_every_store("landings::what_is_allowed_is_arrived_at", &[], allowed);
 }
 
 struct Hub {
@@ -30,14 +31,14 @@ struct Hub {
 }
 
 impl Hub {
-    fn start() -> Self {
-        Self::with(|_| ())
+    fn start(store: StoreKind) -> Self {
+        Self::with(store, |_| ())
     }
 
-    fn with(before: impl FnOnce(&std::path::Path)) -> Self {
+    fn with(store: StoreKind, before: impl FnOnce(&std::path::Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let elvis = "[[platform]]\nname = \"elvis\"\nvendor = \"assets\"\nprofile = \"elvis5\"\nprefix = \"/elvis\"\n";
-        sample::configure_with(folder.path(), "", &format!("{PLATFORMS}{elvis}"));
+        sample::configure_with(folder.path(), store, "", &format!("{PLATFORMS}{elvis}"));
         before(folder.path());
         Self { server: Server::serve(folder.path()), folder }
     }
@@ -98,8 +99,8 @@ fn queries(name: &str, attack: &str) -> Vec<String> {
     queries
 }
 
-fn sitefinity() {
-    let hub = Hub::start();
+fn sitefinity(store: StoreKind) {
+    let hub = Hub::start(store);
     for attack in hub.attacks() {
         for query in queries("redirect_uri", &attack) {
             for method in ["GET", "POST"] {
@@ -121,8 +122,8 @@ fn sitefinity() {
     }
 }
 
-fn sitefinity_logins() {
-    let hub = Hub::start();
+fn sitefinity_logins(store: StoreKind) {
+    let hub = Hub::start(store);
     let token = hub.send(&Request::get("/sitefinity/anticsrf").header("X-SF-ANTIFORGERY-REQUEST", "true")).json();
     let token = token["Value"].as_str().unwrap();
     for attack in hub.attacks().iter().step_by(AT_LOGINS) {
@@ -142,8 +143,8 @@ fn sitefinity_logins() {
     }
 }
 
-fn assets() {
-    let hub = Hub::start();
+fn assets(store: StoreKind) {
+    let hub = Hub::start(store);
     for attack in hub.attacks() {
         let form = Request::post("/logout").form(&[("logoutSuccessUrl", &attack)]);
         let queries = queries("logoutSuccessUrl", &attack);
@@ -165,9 +166,9 @@ fn assets() {
     }
 }
 
-fn wix() {
+fn wix(store: StoreKind) {
     let mut samples = Vec::new();
-    let hub = Hub::with(|folder| samples = sample::load(folder, 4));
+    let hub = Hub::with(store, |folder| samples = sample::load(folder, 4));
     let member: &Sample = samples.iter().find(|sample| sample.vendor == logout_core::Vendor::Wix).unwrap();
     let allowed = |url: &Url| {
         let without_answer = url.as_str().split(['?', '#']).next().unwrap();
@@ -215,9 +216,9 @@ fn location(answer: &Answer) -> Option<String> {
     })
 }
 
-fn hcl_dx() {
+fn hcl_dx(store: StoreKind) {
     let mut samples = Vec::new();
-    let hub = Hub::with(|folder| samples = sample::load(folder, 4 * 300));
+    let hub = Hub::with(store, |folder| samples = sample::load(folder, 4 * 300));
     samples.retain(|sample| sample.vendor == logout_core::Vendor::HclDx);
     let portal = "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/";
     let own = format!("{}/wps/portal", hub.server.base());
@@ -240,8 +241,8 @@ fn hcl_dx() {
     }
 }
 
-fn allowed() {
-    let hub = Hub::start();
+fn allowed(store: StoreKind) {
+    let hub = Hub::start(store);
     let base = hub.server.base();
     for (wanted, location) in [
         ("https://www.example.com/goodbye", "https://www.example.com/goodbye"),

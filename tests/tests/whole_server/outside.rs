@@ -9,6 +9,7 @@ use logout_tests::http::{Answer, Request};
 use logout_tests::hub::Accounts;
 use logout_tests::server::Server;
 use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use logout_tests::tls::Certificate;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -18,10 +19,10 @@ use crate::configuration::serve;
 use crate::sample::{self, CLIENT, PLATFORMS};
 
 pub(crate) fn add(run: &mut Run) {
-    run.test("outside::over_tls_cookies_are_secure", &[], tls);
-    run.test("outside::forwarded_headers_are_believed_from_listed_proxies_only", &[], proxies);
-    run.test("outside::every_url_begins_with_the_public_one", &[], public_urls);
-    run.test("outside::no_answer_repeats_a_host_that_the_request_names", &[], foreign_hosts);
+    run.on_every_store("outside::over_tls_cookies_are_secure", &[], tls);
+    run.on_every_store("outside::forwarded_headers_are_believed_from_listed_proxies_only", &[], proxies);
+    run.on_every_store("outside::every_url_begins_with_the_public_one", &[], public_urls);
+    run.on_every_store("outside::no_answer_repeats_a_host_that_the_request_names", &[], foreign_hosts);
 }
 
 /// Sends a request over TLS to a server whose certificate is this one.
@@ -39,10 +40,10 @@ fn send_over_tls(address: SocketAddr, certificate: &Certificate, request: &str) 
     Answer::parse(&received).unwrap()
 }
 
-fn tls() {
+fn tls(store: StoreKind) {
     let folder = tempfile::tempdir().unwrap();
     let certificate = Certificate::new();
-    let server = serve(folder.path(), &certificate.server_line(), PLATFORMS);
+    let server = serve(folder.path(), store, &certificate.server_line(), PLATFORMS);
     assert!(server.base().starts_with("https://127.0.0.1:"), "{}", server.greeting());
     let post = |target: &str, header: &str, body: &str| {
         let length = body.len();
@@ -68,12 +69,12 @@ fn tls() {
     assert!(Request::get("/").try_send(server.address()).is_err(), "nothing is served in the clear");
 }
 
-fn proxies() {
+fn proxies(store: StoreKind) {
     for (server_line, is_believed) in
         [("trusted_proxies = [\"127.0.0.1\"]", true), ("trusted_proxies = [\"10.0.0.0/8\"]", false), ("", false)]
     {
         let folder = tempfile::tempdir().unwrap();
-        let server = serve(folder.path(), server_line, PLATFORMS);
+        let server = serve(folder.path(), store, server_line, PLATFORMS);
         let login = Request::post("/dx/api/core/v1/auth/login")
             .header("X-Forwarded-For", "198.51.100.9, 203.0.113.7")
             .header("X-Forwarded-Proto", "https")
@@ -88,14 +89,12 @@ fn proxies() {
     }
 }
 
-fn public_urls() {
+fn public_urls(store: StoreKind) {
     let folder = tempfile::tempdir().unwrap();
-    let samples = {
-        sample::configure(folder.path());
-        sample::load(folder.path(), 4)
-    };
     let platforms = PLATFORMS.replace("vendor = \"wix\"", "vendor = \"wix\"\npublic_url = \"https://shop.example.com\"");
-    let server = serve(folder.path(), "public_url = \"https://sso.example.com\"", &platforms);
+    sample::configure_with(folder.path(), store, "public_url = \"https://sso.example.com\"", &platforms);
+    let samples = sample::load(folder.path(), 4);
+    let server = Server::serve(folder.path());
     let find = |vendor: Vendor| samples.iter().find(|sample| sample.vendor == vendor).unwrap();
     let body = json!({ "logout": { "clientId": CLIENT } });
     let link = find(Vendor::Wix).with(Request::post("/headless/v1/redirect-session").json(&body)).send(server.address());
@@ -117,10 +116,10 @@ fn public_urls() {
     assert!(index.contains("https://sso.example.com") && index.contains("https://shop.example.com"));
 }
 
-fn foreign_hosts() {
+fn foreign_hosts(store: StoreKind) {
     const EVIL: &str = "evil.example";
     let folder = tempfile::tempdir().unwrap();
-    sample::configure(folder.path());
+    sample::configure(folder.path(), store);
     let mut samples = sample::load(folder.path(), 4 * 100);
     let server = Server::serve(folder.path());
     let forged: [(&str, &[(&str, &str)]); 5] = [

@@ -11,13 +11,14 @@ use logout_core::credential::{Credential, CredentialDigest};
 use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock as _, TokenClaims, Tokens};
 use logout_core::session::{ClientId, Device, Person, Session, SessionId, Subject};
-use logout_core::store::{Opened, SessionStore as _};
+use logout_core::store::{Opened, SessionStore};
 use logout_core::time::Timestamp;
 use logout_hub::SystemClock;
 use logout_identity::JwtTokens;
-use logout_store::FjallStore;
+use logout_store::{FjallStore, PostgresStore, RedisStore};
 use logout_tests::http::{Answer, Request};
 use logout_tests::hub::Accounts;
+use logout_tests::stores::StoreKind;
 
 pub(crate) const VENDORS: [Vendor; 4] = [Vendor::Assets, Vendor::HclDx, Vendor::Sitefinity, Vendor::Wix];
 
@@ -54,24 +55,25 @@ const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 /// How many sessions are opened at once.
 const LOADING: usize = 512;
 
-/// Writes a configuration of [`PLATFORMS`] on the embedded store into `folder`.
-pub(crate) fn configure(folder: &Path) {
-    configure_with(folder, "", PLATFORMS);
+/// Writes a configuration of [`PLATFORMS`] on an empty store of this kind into `folder`.
+pub(crate) fn configure(folder: &Path, store: StoreKind) {
+    configure_with(folder, store, "", PLATFORMS);
 }
 
 /// The same with other platforms, and with more lines for the `[server]`.
-pub(crate) fn configure_with(folder: &Path, server: &str, platforms: &str) {
+pub(crate) fn configure_with(folder: &Path, store: StoreKind, server: &str, platforms: &str) {
     let server = format!("[server]\nlisten = \"127.0.0.1:0\"\n{server}\n");
-    let rest = "[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"fjall:sessions\"\n\
-                [redirects]\nallow = [\"https://www.example.com\", \"https://*.example.org\", \"http://localhost:3000\"]\n";
-    fs::write(folder.join("hub.toml"), format!("{server}{rest}{}{platforms}", Accounts::toml())).unwrap();
+    let store = store.empty();
+    let rest = "[redirects]\nallow = [\"https://www.example.com\", \"https://*.example.org\", \"http://localhost:3000\"]\n";
+    let listeners = format!("{server}[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{store}\"\n");
+    fs::write(folder.join("hub.toml"), format!("{listeners}{rest}{}{platforms}", Accounts::toml())).unwrap();
 }
 
 /// Opens `count` sessions, of all vendors in turn, in the store that [`configure`] names; no server may run on it.
 pub(crate) fn load(folder: &Path, count: usize) -> Vec<Sample> {
     actix_web::rt::System::new().block_on(async {
-        let store = FjallStore::open(&folder.join("sessions")).unwrap();
-        let tokens = JwtTokens::load(&store, &SystemClock).await.unwrap();
+        let store = store_of(folder);
+        let tokens = JwtTokens::load(&*store, &SystemClock).await.unwrap();
         let now = SystemClock.now();
         let (sessions, samples): (Vec<_>, Vec<_>) =
             (0..count).map(|number| Sample::new(VENDORS[number % VENDORS.len()], number, &tokens, now)).unzip();
@@ -81,6 +83,18 @@ pub(crate) fn load(folder: &Path, count: usize) -> Vec<Sample> {
         }
         samples
     })
+}
+
+/// The store that the configuration in `folder` names.
+fn store_of(folder: &Path) -> Box<dyn SessionStore> {
+    let configuration: toml::Table = fs::read_to_string(folder.join("hub.toml")).unwrap().parse().unwrap();
+    let url = configuration["store"]["url"].as_str().unwrap();
+    match url.split_once(':').unwrap() {
+        ("fjall", path) => Box::new(FjallStore::open(&folder.join(path)).unwrap()),
+        ("postgres", _) => Box::new(PostgresStore::connect(url).unwrap()),
+        ("redis", _) => Box::new(RedisStore::connect(url).unwrap()),
+        (other, _) => panic!("{other}"),
+    }
 }
 
 /// A session, and the credential that opens it.

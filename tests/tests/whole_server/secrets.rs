@@ -6,6 +6,7 @@ use logout_tests::http::{Request, percent_encode};
 use logout_tests::hub::Accounts;
 use logout_tests::server::{self, Server};
 use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 use serde_json::{Value, json};
 
 use crate::sample::{self, CLIENT, PLATFORMS, sign_out};
@@ -17,7 +18,7 @@ const STALE_COOKIE: &str = "canary-stale-cookie-55d0";
 const STALE_TOKEN: &str = "canary-stale-token-20ef";
 
 pub(crate) fn add(run: &mut Run) {
-    run.test("secrets::no_secret_is_in_the_log_the_admin_api_or_a_receipt", &[], canaries);
+    run.on_every_store("secrets::no_secret_is_in_the_log_the_admin_api_or_a_receipt", &[], canaries);
     run.test("secrets::an_error_in_the_configuration_does_not_repeat_a_secret", &[], configuration);
 }
 
@@ -45,12 +46,12 @@ impl Canaries {
     }
 }
 
-fn canaries() {
+fn canaries(store: StoreKind) {
     let folder = tempfile::tempdir().unwrap();
     let key = format!("[[platform.access_key]]\nkey = \"{ACCESS_KEY}\"\nusername = \"alice\"\n");
     let platforms = PLATFORMS.replace("vendor = \"sitefinity\"\n", &format!("vendor = \"sitefinity\"\n{key}"));
     for format in ["text", "json"] {
-        sample::configure_with(folder.path(), &format!("log_format = \"{format}\""), &platforms);
+        sample::configure_with(folder.path(), store, &format!("log_format = \"{format}\""), &platforms);
         let mut command = Command::new(server::binary());
         let server = Server::start(command.args(["serve", "--config", "hub.toml"]).env("RUST_LOG", "trace"), folder.path());
         let mut canaries = Canaries::default();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use logout_tests::http::{Answer, Request};
 use logout_tests::server::{self, Server};
 use logout_tests::skip::Run;
+use logout_tests::stores::StoreKind;
 
 use crate::sample::{self, Sample, says_done};
 
@@ -16,17 +17,17 @@ const GRACE: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn add(run: &mut Run) {
-    run.test("stop::sigterm_lets_a_request_in_flight_be_answered", &[], || answers_what_is_in_flight("TERM"));
-    run.test("stop::ctrl_c_lets_a_request_in_flight_be_answered", &[], || answers_what_is_in_flight("INT"));
-    run.test("stop::connections_that_lie_idle_do_not_keep_it", &[], with_idle_connections);
-    run.test("stop::a_request_that_never_ends_does_not_keep_it", &[], with_a_stuck_request);
+    run.on_every_store("stop::sigterm_lets_a_request_in_flight_be_answered", &[], |store| answers_what_is_in_flight(store, "TERM"));
+    run.on_every_store("stop::ctrl_c_lets_a_request_in_flight_be_answered", &[], |store| answers_what_is_in_flight(store, "INT"));
+    run.on_every_store("stop::connections_that_lie_idle_do_not_keep_it", &[], with_idle_connections);
+    run.on_every_store("stop::a_request_that_never_ends_does_not_keep_it", &[], with_a_stuck_request);
     run.test("start::what_keeps_it_from_starting_is_named_and_does_no_harm", &[], cannot_start);
-    run.test("start::an_empty_store_answers_the_first_request", &[], first_answer);
+    run.on_every_store("start::an_empty_store_answers_the_first_request", &[], first_answer);
 }
 
-fn answers_what_is_in_flight(signal: &str) {
+fn answers_what_is_in_flight(store: StoreKind, signal: &str) {
     let folder = tempfile::tempdir().unwrap();
-    sample::configure(folder.path());
+    sample::configure(folder.path(), store);
     let samples = sample::load(folder.path(), 4);
     let server = Server::serve(folder.path());
 
@@ -80,9 +81,9 @@ fn wait_until_closed(server: &Server) {
     }
 }
 
-fn with_idle_connections() {
+fn with_idle_connections(store: StoreKind) {
     let folder = tempfile::tempdir().unwrap();
-    sample::configure(folder.path());
+    sample::configure(folder.path(), store);
     let server = Server::serve(folder.path());
     let mut idle: Vec<TcpStream> = (0..4).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
     for connection in &mut idle[..2] {
@@ -96,9 +97,9 @@ fn with_idle_connections() {
     println!("with idle connections: ended after {:?}", told.elapsed());
 }
 
-fn with_a_stuck_request() {
+fn with_a_stuck_request(store: StoreKind) {
     let folder = tempfile::tempdir().unwrap();
-    sample::configure(folder.path());
+    sample::configure(folder.path(), store);
     let samples = sample::load(folder.path(), 4);
     let server = Server::serve(folder.path());
     let stuck: Vec<TcpStream> = [server.address(), server.admin_address()]
@@ -123,7 +124,7 @@ fn with_a_stuck_request() {
 
 fn cannot_start() {
     let folder = tempfile::tempdir().unwrap();
-    sample::configure(folder.path());
+    sample::configure(folder.path(), StoreKind::Fjall);
     let samples = sample::load(folder.path(), 4);
     let first = Server::serve(folder.path());
 
@@ -132,7 +133,7 @@ fn cannot_start() {
     assert_eq!((ended.status.code(), ended.stdout.as_slice()), (Some(1), b"".as_slice()));
     assert!(ended.stderr.contains("sessions"), "{}", ended.stderr);
     let other = tempfile::tempdir().unwrap();
-    sample::configure(other.path());
+    sample::configure(other.path(), StoreKind::Fjall);
     let address = first.address().to_string();
     let ended = server::run(&["serve", "--config", "hub.toml", "--listen", &address], other.path());
     assert_eq!((ended.status.code(), ended.stdout.as_slice()), (Some(1), b"".as_slice()));
@@ -155,9 +156,9 @@ fn cannot_start() {
     }
 }
 
-fn first_answer() {
+fn first_answer(store: StoreKind) {
     let folder = tempfile::tempdir().unwrap();
-    sample::configure(folder.path());
+    sample::configure(folder.path(), store);
     server::binary();
     let begun = Instant::now();
     let server = Server::serve(folder.path());

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use logout_tests::http::Answer;
 use logout_tests::server::{self, Server};
 use logout_tests::skip::{Need, Run};
+use logout_tests::stores::StoreKind;
 
 use crate::durability::next_answer;
 use crate::sample::{self, Sample, VENDORS, says_done};
@@ -41,7 +42,7 @@ struct Traced {
 impl Traced {
     fn start(sessions: usize, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        sample::configure(folder.path());
+        sample::configure(folder.path(), StoreKind::Fjall);
         let samples = sample::load(folder.path(), sessions);
         let mut strace = Command::new("strace");
         // With -D the server is the process that was started, and strace its grandchild, which ends with it.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use logout_core::Vendor;
 use logout_tests::http::Answer;
 use logout_tests::server::Server;
+use logout_tests::stores::StoreKind;
 use tempfile::TempDir;
 
 use crate::sample::{self, Sample, VENDORS, says_done};
@@ -23,9 +24,9 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn start(sessions: usize) -> Self {
+    pub(crate) fn start(store: StoreKind, sessions: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        sample::configure(folder.path());
+        sample::configure(folder.path(), store);
         let sessions = RefCell::new(sample::load(folder.path(), sessions));
         Self { server: Server::serve(folder.path()), sessions, _folder: folder }
     }

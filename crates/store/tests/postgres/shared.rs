@@ -24,6 +24,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
         ("names_may_hold_anything_and_be_long", any_name),
         ("an_order_that_is_refused_takes_no_other_down_with_it", bad_company),
         ("the_clock_of_a_hub_that_is_behind_brings_nothing_back", clocks_apart),
+        ("who_was_seen_before_an_order_has_not_expired_by_it", seen_before_an_order),
         ("what_was_used_just_before_a_store_is_dropped_is_known_to_the_next_one", last_touches),
         ("commits_are_synchronous_unless_the_url_says_otherwise", commits_are_synchronous),
     ]
@@ -47,6 +48,16 @@ fn what_one_hub_opens_another_knows() {
         assert_eq!(block_on(other.end(order(100 + number, EndTarget::Session(session.id)))), Ok(Vec::new()));
         assert!(!is_alive(&other, &session));
     }
+}
+
+fn seen_before_an_order() {
+    let (store, _server) = fresh();
+    let minute = Duration::from_secs(60);
+    let session = Session { idle_timeout: Some(30 * minute), ..session(0) };
+    assert_eq!(block_on(store.open(session.clone(), false, NOW)), Ok(Opened::Opened));
+    assert_eq!(block_on(store.touch(session.id, NOW.plus(20 * minute))), Ok(()));
+    let order = EndOrder { at: NOW.plus(49 * minute), ..order(0, EndTarget::Expired(session.id)) };
+    assert_eq!(block_on(store.end(order)), Ok(Vec::new()));
 }
 
 fn last_touches() {
