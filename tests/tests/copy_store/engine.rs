@@ -8,7 +8,6 @@ use logout_engines::{postgres, redis};
 use logout_store::{FjallStore, PostgresStore, RedisStore};
 use tempfile::TempDir;
 
-
 pub(crate) trait Engine {
     fn start() -> Self;
     fn url(&self) -> String;

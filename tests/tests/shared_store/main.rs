@@ -11,10 +11,12 @@ mod faults;
 #[path = "../single_logout/front.rs"]
 mod front;
 mod hubs;
+#[allow(dead_code, reason = "the stores' own tests do more with it")]
 #[path = "../../../crates/store/tests/postgres/pair.rs"]
 mod pair;
 #[path = "../../../crates/store/tests/relay/mod.rs"]
 mod relay;
+#[allow(dead_code, reason = "the stores' own tests do more with it")]
 #[path = "../../../crates/store/tests/sessions/mod.rs"]
 mod sessions;
 

@@ -21,8 +21,8 @@ use super::queue::{Job, Stale};
 use super::reading;
 use super::record::{self, CredentialRecord, RecordFault, SessionRecord};
 use super::table::Table;
-pub(super) use transfer::MARK_KEY;
 use crate::wakeup::{self, Caller, Wakeup};
+pub(super) use transfer::MARK_KEY;
 
 /// How many keys one operation writes, roughly.
 const KEYS: usize = 5;
