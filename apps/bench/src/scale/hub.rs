@@ -8,14 +8,22 @@ use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
 use logout_core::ports::Clock as _;
 use logout_core::store::{Opened, SessionFilter, SessionStore};
+use logout_core::transfer::{Record, Transfer};
 use logout_hub::config::Config;
 use logout_hub::{COMPILED, Hub, Options, SystemClock};
+use logout_store::PostgresStore;
 
 use super::live::Census;
 use super::session::session;
 use crate::process::{Fault, announce, answer};
 use crate::session_id;
 use crate::subject::{LOADING, configuration};
+
+/// From how many sessions on a database takes them in in bulk.
+const IN_BULK: u64 = 500_000;
+/// How many at once, and how many such parts are under way.
+const PART: usize = 5_000;
+const IMPORTING: usize = 3;
 
 /// Which hub to be.
 #[derive(Args, Clone, Debug)]
@@ -77,6 +85,10 @@ impl ScaleHub {
 
     async fn open(&self, store: &dyn SessionStore, numbers: Range<u64>) -> Result<(), Fault> {
         let now = SystemClock.now();
+        // One by one they would take half an hour: each login is a transaction of its own there.
+        if self.store.starts_with("postgres") && numbers.end - numbers.start >= IN_BULK {
+            return self.import(PostgresStore::connect(&self.store)?, numbers).await;
+        }
         let opening = stream::iter(numbers).map(async |number| {
             let opened = store.open(session(&self.vendor, self.epoch, number)?, false, now).await?;
             if opened == Opened::Opened { Ok(()) } else { Err(Fault::from("a session was not opened")) }
@@ -84,6 +96,22 @@ impl ScaleHub {
         let mut opening = std::pin::pin!(opening.buffer_unordered(LOADING));
         while let Some(opened) = opening.next().await {
             opened?;
+        }
+        Ok(())
+    }
+
+    /// As `copy-store` would take them in from another store.
+    async fn import(&self, store: PostgresStore, numbers: Range<u64>) -> Result<(), Fault> {
+        let now = SystemClock.now();
+        let store: &dyn Transfer = &store;
+        let parts = numbers.clone().step_by(PART).map(async |from| {
+            let part = from..numbers.end.min(from + PART as u64);
+            let records = part.map(|number| session(&self.vendor, self.epoch, number).map(Record::Session));
+            Ok::<_, Fault>(store.import(records.collect::<Result<_, Fault>>()?, now).await?)
+        });
+        let mut importing = std::pin::pin!(stream::iter(parts).buffer_unordered(IMPORTING));
+        while let Some(imported) = importing.next().await {
+            imported?;
         }
         Ok(())
     }
