@@ -1,8 +1,8 @@
 //! Sessions in a PostgreSQL database, shared by any number of hubs.
 //!
-//! Follow one sign-out: [`PostgresStore`] puts the order into `batch`, which hands everything that waits to `ending`; that makes one
-//! statement of it, the `link` carries it, and the function of `schema_1.sql` decides it. Looking up a credential goes the same
-//! way through `finding`. Everything else is a statement of its own.
+//! Follow one sign-out: [`PostgresStore`] puts the order into a batch, which hands everything that waits to `ending`; that makes one
+//! statement of all orders of a kind (`presented`: by what was presented), the `link` carries it, and the statement, or a function of the
+//! schema, decides it. Looking up a credential goes the same way through `finding`. Everything else is a statement of its own.
 
 mod connector;
 mod ending;

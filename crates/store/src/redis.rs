@@ -65,7 +65,8 @@ const ENDING: (usize, usize) = (2, 64);
 
 /// Keeps everything in a Redis (7.0 or later) or Valkey server that any number of hubs share.
 ///
-/// - **Atomicity.** On a single server, or a master behind sentinels, each call is one script: all or nothing, at once. In a
+/// - **Atomicity.** On a single server, or a master behind sentinels, each call is one script: all or nothing, at once; sign-outs that wait at the
+///   same time share one. In a
 ///   cluster that holds for everything of one person, and for one subject that no person is known of. An order that
 ///   concerns several is carried out bucket by bucket: when it fails halfway, what has ended so far has ended, and the receipt of
 ///   that id lists it. A sign-on that several persons share is joined, and ended, bucket by bucket too. Ending a platform takes steps
