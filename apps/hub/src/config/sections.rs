@@ -204,7 +204,7 @@ pub struct RedirectsConfig {
 /// `[store]`: where sessions live.
 #[derive(Clone, Debug, Serialize)]
 pub struct StoreConfig {
-    /// `memory:`, `fjall:PATH`, `redis://…` (also `redis+sentinel://…`, `redis+cluster://…`) or `postgres://…`. Default:
+    /// `memory:`, `fjall:PATH`, `redis://…` (also `redis+sentinel://…`, `redis+cluster://…`, and `valkey` for `redis`) or `postgres://…`. Default:
     /// `fjall:hub-data`, below the configuration's folder.
     pub url: StoreUrl,
     /// Whether tables are made, and brought up to date, at the start; otherwise `logout-hub migrate` does it. Default: true.
@@ -266,9 +266,11 @@ impl StoreUrl {
                 "" => Err(StoreFault::Path),
                 path => Ok(Self::Fjall(resolve(Path::new(path)))),
             },
-            "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" | "redis+cluster" | "rediss+cluster" => server().map(Self::Redis),
             "postgres" | "postgresql" => server().map(Self::Postgres),
-            _ => Err(StoreFault::Scheme),
+            other => match other.split_once('+').unwrap_or((other, "")) {
+                ("redis" | "rediss" | "valkey" | "valkeys", "" | "cluster" | "sentinel") => server().map(Self::Redis),
+                _ => Err(StoreFault::Scheme),
+            },
         }
     }
 
@@ -341,6 +343,7 @@ mod tests {
             ("fjall:///var/lib/hub", "fjall:/var/lib/hub"),
             ("redis://cache.example:6379/1", "redis://cache.example:6379/1"),
             ("redis+cluster://one:7000,two:7001,three", "redis+cluster://one:7000,two:7001,three"),
+            ("valkeys+sentinel://:secret@one,two/main", "valkeys+sentinel://:***@one,two/main"),
             ("postgres://hub:secret@one:5432,two:5433/hub", "postgres://hub:***@one:5432,two:5433/hub"),
             ("rediss+sentinel://:secret@one:26379,two:26379/main/2", "rediss+sentinel://:***@one:26379,two:26379/main/2"),
         ] {
