@@ -1,6 +1,6 @@
 //! Ending by what was presented, in one visit to the store: the credential is looked up in the same step that ends its session.
 
-use super::EndTarget;
+use super::{EndTarget, Found};
 use crate::credential::{CredentialDigest, SecretDigest};
 use crate::receipt::Reach;
 use crate::session::{ClientId, Session};
@@ -25,6 +25,18 @@ impl ByCredential {
     /// applies. The same rules as when the session has been looked up before.
     pub fn admits(&self, client: Option<&str>, csrf: Option<&SecretDigest>, csrf_due: bool) -> bool {
         self.client.as_ref().is_none_or(|named| named.may_end(client)) && self.csrf.check(csrf, csrf_due).is_ok()
+    }
+
+    /// What it comes to where the credential was looked up before, and turned out to be `found`.
+    pub fn resolved(&self, found: &Found) -> Vec<EndTarget> {
+        match found {
+            Found::Live(session, known)
+                if self.admits(session.client.as_ref().map(ClientId::as_str), session.csrf.as_ref(), known.csrf_due) =>
+            {
+                EndTarget::of(session, self.reach)
+            }
+            Found::Ended | Found::Live(..) | Found::Unknown => Vec::new(),
+        }
     }
 }
 

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, ReceiptId};
-use logout_core::session::ClientId;
-use logout_core::store::{EndOrder, EndTarget, Found, StoreUnavailable};
+use logout_core::store::{EndOrder, EndTarget, StoreUnavailable};
 use uuid::Uuid;
 
 use super::finding::Findings;
@@ -131,14 +130,9 @@ impl Endings {
         }
         let mut named = EndOrder { targets: Vec::new(), ..order.clone() };
         for target in &order.targets {
-            let EndTarget::Credential(by) = target else {
-                named.targets.push(target.clone());
-                continue;
-            };
-            if let Found::Live(session, known) = self.findings.find(&by.digest, order.at).await?
-                && by.admits(session.client.as_ref().map(ClientId::as_str), session.csrf.as_ref(), known.csrf_due)
-            {
-                named.targets.extend(EndTarget::of(&session, by.reach));
+            match target {
+                EndTarget::Credential(by) => named.targets.extend(by.resolved(&self.findings.find(&by.digest, order.at).await?)),
+                other => named.targets.push(other.clone()),
             }
         }
         Ok(Cow::Owned(named))

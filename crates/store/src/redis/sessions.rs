@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, Sealed};
 use logout_core::receipt::{EndedSession, Reach};
-use logout_core::session::{ClientId, Session, SessionId};
+use logout_core::session::{Session, SessionId};
 use logout_core::store::{EndOrder, EndTarget, Found, Opened};
 use logout_core::time::Timestamp;
 use redis::Value;
@@ -223,12 +223,7 @@ impl Places {
         let mut targets = Vec::new();
         for target in &order.targets {
             match target {
-                EndTarget::Credential(by) if is_wide(target) => {
-                    let Found::Live(session, known) = self.find(&by.digest, order.at).await? else { continue };
-                    if by.admits(session.client.as_ref().map(ClientId::as_str), session.csrf.as_ref(), known.csrf_due) {
-                        targets.extend(EndTarget::of(&session, by.reach));
-                    }
-                }
+                EndTarget::Credential(by) if is_wide(target) => targets.extend(by.resolved(&self.find(&by.digest, order.at).await?)),
                 other => targets.push(other.clone()),
             }
         }
