@@ -218,22 +218,28 @@ pub(super) fn read_receipt(id: ReceiptId, bytes: &[u8]) -> Result<Receipt, Recor
     const DAMAGED: RecordFault = RecordFault("receipt");
     let mut reader = Reader::of("receipt", RECEIPT, bytes)?;
     let head: ReceiptHead<'_> = postcard::from_bytes(reader.text()?).map_err(|_| DAMAGED)?;
-    let mut sessions = Vec::new();
-    while !reader.is_empty() {
-        sessions.push(read_ended(reader.text()?)?);
-    }
     Ok(Receipt {
         id,
         at: Timestamp::from_millis(head.at),
         reason: Reason::parse(head.reason).ok_or(DAMAGED)?,
         platform: head.platform.map(PlatformName::new),
         reach: Reach::parse(head.reach).ok_or(DAMAGED)?,
-        sessions,
+        sessions: read_entries(reader.rest())?,
     })
 }
 
+/// What of a receipt stands behind its head.
+pub(super) fn read_entries(bytes: &[u8]) -> Result<Vec<EndedSession>, RecordFault> {
+    let mut reader = Reader::bare("receipt", bytes);
+    let mut sessions = Vec::new();
+    while !reader.is_empty() {
+        sessions.push(read_ended(reader.text()?)?);
+    }
+    Ok(sessions)
+}
+
 /// One entry of a receipt, as `lua/end.lua` writes it.
-pub(super) fn read_ended(bytes: &[u8]) -> Result<EndedSession, RecordFault> {
+fn read_ended(bytes: &[u8]) -> Result<EndedSession, RecordFault> {
     let mut reader = Reader::bare("receipt", bytes);
     let id = SessionId::from_bytes(reader.array()?);
     let (upstream, has_person) = (reader.flag()?, reader.flag()?);

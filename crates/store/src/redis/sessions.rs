@@ -181,9 +181,8 @@ impl Places {
         loop {
             let arguments = step(order, head, &from, targets);
             let arguments: Vec<&[u8]> = arguments.iter().map(AsRef::as_ref).collect();
-            let answer = array(self.bucket(place).write(&script::END, &arguments).await?)?;
-            let [answer] = <[Value; 1]>::try_from(answer).map_err(|_| Fault::Shape)?;
-            from = stepped(answer, ended)?;
+            let mut answer = array(self.bucket(place).write(&script::END, &arguments).await?)?.into_iter();
+            from = stepped(&mut answer, ended)?;
             if from.is_empty() {
                 return Ok(());
             }
@@ -203,14 +202,13 @@ impl Places {
             arguments.extend(step(order, &record::receipt_head(order)?, &[], &targets).into_iter().map(Cow::into_owned));
         }
         let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-        let answers = array(self.bucket(0).write(&script::END, &arguments).await?)?;
-        let mut ended = Vec::with_capacity(orders.len());
-        for answer in answers {
+        let mut answers = array(self.bucket(0).write(&script::END, &arguments).await?)?.into_iter();
+        let each = orders.iter().map(|_| {
             let mut sessions = Vec::new();
-            stepped(answer, &mut sessions)?;
-            ended.push(sessions);
-        }
-        if ended.len() == orders.len() { Ok(ended) } else { Err(Fault::Shape) }
+            stepped(&mut answers, &mut sessions)?;
+            Ok(sessions)
+        });
+        each.collect()
     }
 
     /// The targets of an order that one step in one bucket can find out. In a cluster a credential leads to its own bucket, but what lies in
@@ -292,10 +290,9 @@ fn step<'a>(order: &'a EndOrder, head: &'a [u8], from: &'a [u8], targets: &'a [V
 }
 
 /// What a step ended; brings where the walk goes on, or nothing.
-fn stepped(answer: Value, ended: &mut Vec<EndedSession>) -> Result<Vec<u8>, Fault> {
-    let [next, entries] = <[Value; 2]>::try_from(array(answer)?).map_err(|_| Fault::Shape)?;
-    for entry in array(entries)? {
-        ended.push(record::read_ended(&bytes(entry)?)?);
-    }
-    bytes(next)
+fn stepped(answers: &mut impl Iterator<Item = Value>, ended: &mut Vec<EndedSession>) -> Result<Vec<u8>, Fault> {
+    let mut next = || bytes(answers.next().ok_or(Fault::Shape)?);
+    let (from, entries) = (next()?, next()?);
+    ended.extend(record::read_entries(&entries)?);
+    Ok(from)
 }

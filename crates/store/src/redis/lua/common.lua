@@ -7,15 +7,15 @@ local DELIVERY_HEAD = '>BI8B'
 
 -- The session of this record; the same fields, in the same order, as record.rs writes them.
 local function read(record)
-    local s = {}
-    local version
-    version, s.expires, s.may_idle, s.idle, s.seen, s.has_sign_on, s.sign_on, s.has_person, s.person, s.subject, s.body,
-        s.has_sealed, s.sealed, s.rest = struct.unpack(SESSION, record)
+    local version, expires, may_idle, idle, seen, has_sign_on, sign_on, has_person, person, subject, body, has_sealed, sealed, rest =
+        struct.unpack(SESSION, record)
     if version ~= 1 then
         error('a session record of an unknown version')
     end
-    s.credentials = string.sub(record, s.rest)
-    return s
+    -- In one piece, because a table that grows field by field is moved four times.
+    return { id = false, expires = expires, may_idle = may_idle, idle = idle, seen = seen, has_sign_on = has_sign_on,
+        sign_on = sign_on, has_person = has_person, person = person, subject = subject, body = body, has_sealed = has_sealed,
+        sealed = sealed, rest = rest, credentials = string.sub(record, rest) }
 end
 
 local function ends_by(s)
