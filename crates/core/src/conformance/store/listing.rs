@@ -1,0 +1,117 @@
+//! Receipts and sessions, as they are read and listed.
+
+use std::collections::BTreeSet;
+
+use super::{NOW, Store, after, end, ids_of, listed, open, order, order_at, session};
+use crate::platform::PlatformName;
+use crate::receipt::{EndedSession, Reach, Reason};
+use crate::session::{Person, Session, SessionId, SignOnId, Subject};
+use crate::store::{EndOrder, EndTarget, SessionFilter};
+
+/// Word for word.
+pub async fn a_receipt_says_what_was_asked_and_what_ended(store: Store) {
+    for (reason, reach) in [
+        (Reason::Administrator, Reach::Person),
+        (Reason::Expiry, Reach::SignOn),
+        (Reason::User, Reach::Subject),
+        (Reason::User, Reach::Session),
+    ] {
+        let session = open(&store, session("cms", "alice")).await;
+        let platform = Some(session.platform.clone());
+        let order = EndOrder { reason, reach, platform, ..order(vec![EndTarget::Session(session.id)]) };
+        store.end(order.clone()).await.expect("the store answers");
+        let expected = order.receipt_for(vec![EndedSession::from(&session)]);
+        assert_eq!(store.receipt(order.receipt).await, Ok(Some(expected)));
+    }
+}
+
+/// A stranger who sends rubbish fills no disk.
+pub async fn nothing_is_written_when_nothing_ended(store: Store) {
+    let ended = open(&store, session("cms", "alice")).await;
+    end(&store, EndTarget::Session(ended.id)).await;
+    let before = store.receipts(None, 10).await.expect("the store answers");
+    let targets = [
+        EndTarget::Expired(SessionId::at(NOW)),
+        EndTarget::Person(Person::new("nobody")),
+        EndTarget::Platform(PlatformName::new("nowhere")),
+        EndTarget::Session(ended.id),
+        EndTarget::SignOn(SignOnId::random()),
+        EndTarget::Subject(PlatformName::new("cms"), Subject::new("Default", "nobody")),
+    ];
+    for target in targets {
+        let order = order(vec![target]);
+        assert_eq!(store.end(order.clone()).await, Ok(Vec::new()));
+        assert_eq!(store.receipt(order.receipt).await, Ok(None));
+    }
+    assert_eq!(store.end(order(Vec::new())).await, Ok(Vec::new()));
+    assert_eq!(store.receipts(None, 10).await, Ok(before));
+}
+
+/// The console's list.
+pub async fn receipts_come_newest_first_in_pages(store: Store) {
+    let mut written = Vec::new();
+    for second in 0..25 {
+        let session = open(&store, session("cms", "alice")).await;
+        let order = order_at(after(second), vec![EndTarget::Session(session.id)]);
+        store.end(order.clone()).await.expect("the store answers");
+        written.insert(0, order.receipt);
+    }
+    let (mut read, mut before) = (Vec::new(), None);
+    for _ in 0..3 {
+        let page = store.receipts(before, 10).await.expect("the store answers");
+        assert!(page.items.len() <= 10);
+        read.extend(page.items.iter().map(|receipt| receipt.id));
+        before = page.next;
+        assert_eq!(before.is_some(), read.len() < 25);
+    }
+    assert_eq!(read, written);
+}
+
+/// Each once, in the order of ids, the dead ones left out.
+pub async fn sessions_are_listed_in_pages_without_gaps_or_repeats(store: Store) {
+    let mut expected = BTreeSet::new();
+    for index in 0..25 {
+        let session = open(&store, session("cms", "alice")).await;
+        match index % 5 {
+            0 => drop(end(&store, EndTarget::Session(session.id)).await),
+            _ => drop(expected.insert(session.id)),
+        }
+    }
+    open(&store, Session { expires: NOW, ..session("cms", "alice") }).await;
+    for filter in [SessionFilter::default(), SessionFilter { person: Some(Person::new("alice@example.com")), ..Default::default() }] {
+        let (mut read, mut after) = (Vec::new(), None);
+        for _ in 0..3 {
+            let page = store.sessions(&filter, after, 8, NOW).await.expect("the store answers");
+            read.extend(page.items.iter().map(|session| session.id));
+            after = page.next;
+            assert_eq!(after.is_some(), read.len() < 20);
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(read, expected.iter().copied().collect::<Vec<_>>());
+    }
+}
+
+/// All that is given must match.
+pub async fn sessions_are_filtered_by_person_platform_and_subject(store: Store) {
+    let alice_cms = open(&store, session("cms", "alice")).await;
+    let alice_dam = open(&store, session("dam", "alice")).await;
+    let bob_cms = open(&store, session("cms", "bob")).await;
+    let person = Some(Person::new("alice@example.com"));
+    let platform = Some(PlatformName::new("cms"));
+    let subject = Some(Subject::new("Default", "bob"));
+    let none = SessionFilter::default;
+    for (filter, expected) in [
+        (none(), vec![&alice_cms, &alice_dam, &bob_cms]),
+        (SessionFilter { person: person.clone(), ..none() }, vec![&alice_cms, &alice_dam]),
+        (SessionFilter { platform: platform.clone(), ..none() }, vec![&alice_cms, &bob_cms]),
+        (SessionFilter { subject: subject.clone(), ..none() }, vec![&bob_cms]),
+        (SessionFilter { person: person.clone(), platform: platform.clone(), ..none() }, vec![&alice_cms]),
+        (SessionFilter { platform, subject: subject.clone(), ..none() }, vec![&bob_cms]),
+        (SessionFilter { person, subject, ..none() }, vec![]),
+        (SessionFilter { platform: Some(PlatformName::new("shop")), ..none() }, vec![]),
+    ] {
+        assert_eq!(listed(&store, &filter, NOW).await, ids_of(expected), "{filter:?}");
+    }
+}
