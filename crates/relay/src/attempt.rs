@@ -7,7 +7,7 @@ use logout_core::delivery::{Attempt, AttemptAnswer, DeliveryState, Leased, Outco
 use logout_core::ports::Told;
 use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, CarrierFault, Confirmation, UpstreamAnswer, UpstreamRequest, UpstreamSession};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::figures;
 use crate::lane::{Lane, Shared};
@@ -22,20 +22,39 @@ pub(crate) struct Try {
     pub(crate) lease_ends: Instant,
 }
 
+/// Carries a delivery. One that is still under way when the relay has been given its time to stop is given back, so that
+/// whoever else is there need not wait for the end of its lease.
+pub(crate) async fn carry_or_give_back(lane: Arc<Lane>, shared: Arc<Shared>, this: Try) -> Option<Timestamp> {
+    let mut stop = shared.stop.subscribe();
+    let time_is_up = async {
+        // An error would mean that nobody can say so any more; `shared` can.
+        let _ = stop.wait_for(|stop| *stop).await;
+        sleep(shared.settings.stop_within).await;
+    };
+    let due = tokio::select! {
+        due = carry(&lane, &shared, &this) => return due,
+        () = time_is_up => this.leased.delivery.due,
+    };
+    // No try is counted: nobody knows what has become of it. One go at the store, since the process is about to end.
+    let this = Try { lease_ends: Instant::now(), ..this };
+    settle(&lane, &shared, &this, Settlement { attempt: None, outcome: Outcome::Again { due } }, None).await;
+    None
+}
+
 /// Tells the upstream, reads its answer and settles. Says when the delivery is to be tried again.
-pub(crate) async fn carry(lane: Arc<Lane>, shared: Arc<Shared>, this: Try) -> Option<Timestamp> {
+async fn carry(lane: &Lane, shared: &Shared, this: &Try) -> Option<Timestamp> {
     let delivery = &this.leased.delivery;
     let at = shared.clock.now();
-    let Some(to) = addressee(&lane, &shared, &this) else {
+    let Some(to) = addressee(lane, shared, this) else {
         lane.gate().breaker.trial_is_off(Instant::now());
         figures::tried(&lane.platform, "unsealable");
         log::error!(platform = lane.platform.as_str(), session:% = delivery.session; "what is sealed cannot be opened");
         let attempt = Some(Attempt { at, answer: AttemptAnswer::Unsealable });
-        settle(&lane, &shared, &this, Settlement { attempt, outcome: Outcome::GivenUp }, None).await;
+        settle(lane, shared, this, Settlement { attempt, outcome: Outcome::GivenUp }, None).await;
         return None;
     };
     let provider = &*lane.upstream.provider;
-    let sent = call(&lane, provider.sign_out(&to), shared.settings.call_timeout).await;
+    let sent = call(lane, provider.sign_out(&to), shared.settings.call_timeout).await;
     let confirmation = sent.as_ref().map(|answer| provider.confirm(answer));
     let answer = match &sent {
         Ok(answer) => AttemptAnswer::Status(answer.status),
@@ -52,15 +71,15 @@ pub(crate) async fn carry(lane: Arc<Lane>, shared: Arc<Shared>, this: Try) -> Op
     let attempt = Some(Attempt { at, answer });
     match landing {
         Some(landing) => {
-            note_answer(&lane);
-            let verified = if shared.settings.verify { Some(verify(&lane, &shared, &this, &to).await) } else { None };
-            settle(&lane, &shared, &this, Settlement { attempt, outcome: Outcome::Confirmed { verified } }, landing).await;
+            note_answer(lane);
+            let verified = if shared.settings.verify { Some(verify(lane, shared, this, &to).await) } else { None };
+            settle(lane, shared, this, Settlement { attempt, outcome: Outcome::Confirmed { verified } }, landing).await;
             None
         }
         None => {
-            let asked = note_refusal(&lane, &shared, &sent);
-            let outcome = next(&shared, &this, asked);
-            settle(&lane, &shared, &this, Settlement { attempt, outcome }, None).await;
+            let asked = note_refusal(lane, shared, &sent);
+            let outcome = next(shared, this, asked);
+            settle(lane, shared, this, Settlement { attempt, outcome }, None).await;
             match outcome {
                 Outcome::Again { due } => Some(due),
                 Outcome::Confirmed { .. } | Outcome::GivenUp => None,
@@ -166,7 +185,7 @@ pub(crate) async fn settle(lane: &Lane, shared: &Shared, this: &Try, settlement:
                     return;
                 }
                 failures = failures.saturating_add(1);
-                tokio::time::sleep(pause).await;
+                sleep(pause).await;
             }
         }
     };

@@ -20,11 +20,14 @@ use crate::strangers::is_stranger;
 /// The shortest sleep before the outbox is asked again, so that a store whose clock differs from ours does not make us spin.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 
+/// How long the store may take at a stop to note what was not finished.
+const GIVING_BACK: Duration = Duration::from_secs(1);
+
 /// How many deliveries are looked through at once for those that are too old, while the upstream is left alone.
 const OVERDUE_BATCH: usize = 64;
 
 impl Lane {
-    /// Carries what is due until `stop`, then lets what is under way finish within the configured limit.
+    /// Carries what is due until `stop`, then lets what is under way finish within the configured limit, and gives the rest back.
     pub(crate) async fn run(self: Arc<Self>, shared: Arc<Shared>) {
         let mut stop = shared.stop.subscribe();
         figures::breaker(&self.platform, false);
@@ -62,8 +65,8 @@ impl Lane {
             }
             self.note_in_flight(tries.len());
         }
-        let _ = timeout(shared.settings.stop_within, async { while tries.join_next().await.is_some() {} }).await;
-        // What is still under way keeps its lease until that runs out, and is carried again then.
+        let _ = timeout(shared.settings.stop_within + GIVING_BACK, async { while tries.join_next().await.is_some() {} }).await;
+        // What the store did not take back keeps its lease until that runs out, and is carried again then.
         tries.shutdown().await;
         self.note_in_flight(0);
     }
@@ -102,7 +105,7 @@ impl Lane {
             self.gate().breaker.trial_begins();
         }
         for leased in leased {
-            tries.spawn(attempt::carry(self.clone(), shared.clone(), Try { leased, lease_ends: now + lease }));
+            tries.spawn(attempt::carry_or_give_back(self.clone(), shared.clone(), Try { leased, lease_ends: now + lease }));
         }
         self.note_in_flight(tries.len());
         if full {

@@ -79,7 +79,8 @@ impl Relay {
     }
 
     /// Leases nothing more, lets what is under way finish within [`RelaySettings::stop_within`], and answers every sign-out that
-    /// waits. What did not finish keeps its lease until that runs out, and is carried again then, by whoever is there.
+    /// waits. What did not finish is given back, and carried by whoever is there; where the store does not take it within another
+    /// second, its lease runs out first.
     pub async fn stop(&self) {
         self.inner.shared.stop.send_replace(true);
         let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
