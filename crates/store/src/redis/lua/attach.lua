@@ -9,13 +9,13 @@ if ends_by(s) <= now then
     return 0
 end
 local kept, over = {}, {}
-each_credential(s.credentials, function(digest, expires, bytes)
-    if expires > now then
-        kept[#kept + 1] = bytes
+for lies = s.rest, #record, 41 do
+    if struct.unpack('>I8', record, lies + 32) > now then
+        kept[#kept + 1] = string.sub(record, lies, lies + 40)
     else
-        over[#over + 1] = digest
+        over[#over + 1] = string.sub(record, lies, lies + 31)
     end
-end)
+end
 -- Everything before what is sealed stays as it is.
 local head = string.sub(record, 1, s.rest - 1 - 5 - #s.sealed)
 local has_sealed, sealed = s.has_sealed, s.sealed

@@ -5,17 +5,18 @@ local base = KEYS[1]
 local SESSION = '>BI8BI8I8Bc16BI4c0I4c0I4c0BI4c0'
 local DELIVERY_HEAD = '>BI8B'
 
--- The session of this record; the same fields, in the same order, as record.rs writes them.
+-- The session of this record; the same fields, in the same order, as record.rs writes them. Its credentials, 41 bytes each, follow from
+-- `rest` on: digest, expiry and whether a CSRF token is due.
 local function read(record)
     local version, expires, may_idle, idle, seen, has_sign_on, sign_on, has_person, person, subject, body, has_sealed, sealed, rest =
         struct.unpack(SESSION, record)
-    if version ~= 1 then
-        error('a session record of an unknown version')
+    if version ~= 1 or (#record + 1 - rest) % 41 ~= 0 then
+        error('a session record that is damaged, or of an unknown version')
     end
     -- In one piece, because a table that grows field by field is moved four times.
     return { id = false, expires = expires, may_idle = may_idle, idle = idle, seen = seen, has_sign_on = has_sign_on,
         sign_on = sign_on, has_person = has_person, person = person, subject = subject, body = body, has_sealed = has_sealed,
-        sealed = sealed, rest = rest, credentials = string.sub(record, rest) }
+        sealed = sealed, rest = rest, record = record }
 end
 
 local function ends_by(s)
@@ -35,14 +36,6 @@ end
 
 local function delivery_key(id)
     return base .. 'd:' .. id
-end
-
--- Calls `each` with digest, expiry and the 41 bytes of every credential.
-local function each_credential(credentials, each)
-    for at = 1, #credentials, 41 do
-        local digest, expires = struct.unpack('>c32I8', credentials, at)
-        each(digest, expires, string.sub(credentials, at, at + 40))
-    end
 end
 
 -- The client and the CSRF secret in what only record.rs reads otherwise (`SessionBody`, as postcard writes it): each a byte that says

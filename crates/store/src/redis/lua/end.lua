@@ -121,14 +121,14 @@ local function choose_opened(wanted, at)
     if not s or ends_by(s) <= at then
         return
     end
-    local lies = string.find(s.credentials, digest, 1, true)
-    while lies and lies % 41 ~= 1 do
-        lies = string.find(s.credentials, digest, lies + 1, true)
+    local lies = string.find(s.record, digest, s.rest, true)
+    while lies and (lies - s.rest) % 41 ~= 0 do
+        lies = string.find(s.record, digest, lies + 1, true)
     end
     if not lies then
         return
     end
-    local expires, is_due = struct.unpack('>I8B', s.credentials, lies + 32)
+    local expires, is_due = struct.unpack('>I8B', s.record, lies + 32)
     if expires <= at then
         return
     end
@@ -222,9 +222,9 @@ for number, order in ipairs(orders) do
     for index = order.begins, last do
         local s = ends[index]
         -- The keys of the other credentials are tombstones from now on: they lead to a session that is not there.
-        for lies = 1, #s.credentials, 41 do
-            if struct.unpack('>I8', s.credentials, lies + 32) <= order.at then
-                local key = credential_key(string.sub(s.credentials, lies, lies + 31))
+        for lies = s.rest, #s.record, 41 do
+            if struct.unpack('>I8', s.record, lies + 32) <= order.at then
+                local key = credential_key(string.sub(s.record, lies, lies + 31))
                 local known = redis.call('GET', key)
                 if known and string.sub(known, 1, 16) == s.id then
                     redis.call('DEL', key)
@@ -241,10 +241,10 @@ for number, order in ipairs(orders) do
             table.insert(deliveries, 0)
             table.insert(deliveries, s.id)
         end
-        written[#written + 1] = struct.pack('>I4c16BBI4c0', 22 + #s.person + #s.subject, s.id, s.has_sealed, s.has_person,
-            #s.person, s.person) .. s.subject
+        written[#written + 1] = struct.pack('>I4c16BBI4c0c0', 22 + #s.person + #s.subject, s.id, s.has_sealed, s.has_person,
+            #s.person, s.person, s.subject)
     end
-    local entries, before = table.concat(written), told[order.receipt]
+    local entries, before = #written > 1 and table.concat(written) or written[1] or '', told[order.receipt]
     if entries ~= '' then
         local key = base .. 'r:' .. order.receipt
         if before or (order.from ~= '' and redis.call('EXISTS', key) == 1) then
