@@ -242,36 +242,8 @@ fn page<T, C>(mut items: Vec<T>, limit: usize, id: impl Fn(&T) -> C) -> Page<T, 
 #[async_trait]
 impl SessionStore for PostgresStore {
     async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, StoreUnavailable> {
-        let ends = row::millis(session.ends_by(session.seen));
-        let digests: Vec<Vec<u8>> = session.credentials.iter().map(|credential| credential.digest.as_bytes().to_vec()).collect();
-        let expiries: Vec<i64> = session.credentials.iter().map(|credential| row::millis(credential.expires)).collect();
-        let dues: Vec<bool> = session.credentials.iter().map(|credential| credential.csrf_due).collect();
-        let params = params![
-            row::uuid(session.id.as_bytes()),
-            row::text(session.platform.as_str()),
-            row::text(&session.subject.realm),
-            row::text(&session.subject.name),
-            row::subject_key(&session.subject),
-            session.person.as_ref().map(|person| row::text(person.as_str())),
-            session.person.as_ref().map(row::person_key),
-            session.client.as_ref().map(|client| row::text(client.as_str())),
-            session.sign_on.map(|id| row::uuid(id.as_bytes())),
-            session.administrator,
-            session.csrf.map(|digest| digest.as_bytes().to_vec()),
-            row::millis(session.opened),
-            row::millis(session.seen),
-            session.idle_timeout.map(row::span),
-            row::millis(session.expires),
-            ends,
-            session.device.address,
-            session.device.user_agent.as_deref().map(row::text),
-            session.sealed.map(|sealed| sealed.as_bytes().to_vec()),
-            digests,
-            expiries,
-            dues,
-            joins,
-            row::millis(now),
-        ];
+        let mut params = row::columns_of(session);
+        params.extend(params![joins, row::millis(now)]);
         let verdict = self.rows(statements::OPEN, params).await?;
         match verdict.first().map(|row| row.try_get(0)).transpose().map_err(Failure::from)? {
             Some(0) => Ok(Opened::Opened),

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::link::Failure;
+use super::link::{Failure, Params, params};
 
 /// Of sessions called `s`, in the order that [`session`] reads.
 pub(super) const SESSION: &str = "s.id, s.platform, s.realm, s.name, s.person, s.client, s.sign_on, s.administrator, s.csrf, s.opened, \
@@ -85,6 +85,39 @@ fn damaged(what: &str) -> Failure {
 
 pub(super) fn digest(bytes: &[u8]) -> Result<[u8; 32], Failure> {
     bytes.try_into().map_err(|_| damaged("digest"))
+}
+
+/// A session's row: the columns of `logout_sessions`, in their order.
+pub(super) fn columns_of(session: Session) -> Params {
+    let ends = millis(session.ends_by(session.seen));
+    let digests: Vec<Vec<u8>> = session.credentials.iter().map(|credential| credential.digest.as_bytes().to_vec()).collect();
+    let expiries: Vec<i64> = session.credentials.iter().map(|credential| millis(credential.expires)).collect();
+    let dues: Vec<bool> = session.credentials.iter().map(|credential| credential.csrf_due).collect();
+    params![
+        uuid(session.id.as_bytes()),
+        text(session.platform.as_str()),
+        text(&session.subject.realm),
+        text(&session.subject.name),
+        subject_key(&session.subject),
+        session.person.as_ref().map(|person| text(person.as_str())),
+        session.person.as_ref().map(person_key),
+        session.client.as_ref().map(|client| text(client.as_str())),
+        session.sign_on.map(|id| uuid(id.as_bytes())),
+        session.administrator,
+        session.csrf.map(|digest| digest.as_bytes().to_vec()),
+        millis(session.opened),
+        millis(session.seen),
+        session.idle_timeout.map(span),
+        millis(session.expires),
+        ends,
+        ends,
+        session.device.address,
+        session.device.user_agent.as_deref().map(text),
+        session.sealed.map(|sealed| sealed.as_bytes().to_vec()),
+        digests,
+        expiries,
+        dues,
+    ]
 }
 
 /// The session whose columns begin at `at`.

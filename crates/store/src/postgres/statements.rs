@@ -8,21 +8,21 @@
 pub(super) const OPEN: &str = "
 WITH held AS MATERIALIZED (
     SELECT s.id FROM logout_sessions s
-    WHERE $19::bytea IS NOT NULL
-        AND s.id IN (SELECT k.session FROM logout_credentials k WHERE k.digest = ANY ($20::bytea[]) AND k.expires > $24::bigint)
+    WHERE $20::bytea IS NOT NULL
+        AND s.id IN (SELECT k.session FROM logout_credentials k WHERE k.digest = ANY ($21::bytea[]) AND k.expires > $25::bigint)
     ORDER BY s.id FOR KEY SHARE OF s
 ), holders AS MATERIALIZED (
     SELECT coalesce(array_agg(h.id), '{}') AS ids FROM held h
 ), siblings AS MATERIALIZED (
-    SELECT s.id FROM logout_sessions s WHERE $23::boolean AND s.sign_on = $9::uuid AND s.ends > $24
+    SELECT s.id FROM logout_sessions s WHERE $24::boolean AND s.sign_on = $9::uuid AND s.ends > $25
     ORDER BY s.id FOR KEY SHARE OF s
 ), verdict AS MATERIALIZED (
     SELECT CASE
-        WHEN $19 IS NOT NULL AND EXISTS (
+        WHEN $20 IS NOT NULL AND EXISTS (
             SELECT FROM logout_credentials k, holders
-            WHERE k.digest = ANY ($20) AND k.expires > $24 AND k.session <> ALL (holders.ids)
+            WHERE k.digest = ANY ($21) AND k.expires > $25 AND k.session <> ALL (holders.ids)
         ) THEN 1
-        WHEN $23 AND $9 IS NOT NULL AND (SELECT count(*) FROM siblings) = 0 THEN 2
+        WHEN $24 AND $9 IS NOT NULL AND (SELECT count(*) FROM siblings) = 0 THEN 2
         ELSE 0
     END AS is
 ), opened AS (
@@ -30,7 +30,7 @@ WITH held AS MATERIALIZED (
         id, platform, realm, name, subject_key, person, person_key, client, sign_on, administrator, csrf, opened, seen, idle, expires,
         ends, look_at, address, user_agent, sealed, digests, expiries, csrf_dues
     )
-    SELECT $1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::bigint, $16, $17, $18, $19, $20, $21, $22
+    SELECT $1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::bigint, $17::bigint, $18, $19, $20, $21, $22, $23
     FROM verdict v WHERE v.is = 0
     ON CONFLICT (id) DO UPDATE SET
         platform = excluded.platform, realm = excluded.realm, name = excluded.name, subject_key = excluded.subject_key,
@@ -42,7 +42,7 @@ WITH held AS MATERIALIZED (
 ), known AS (
     INSERT INTO logout_credentials (digest, session, expires)
     SELECT DISTINCT ON (u.digest) u.digest, $1, u.expires
-    FROM verdict v CROSS JOIN LATERAL unnest($20::bytea[], $21::bigint[]) u(digest, expires)
+    FROM verdict v CROSS JOIN LATERAL unnest($21::bytea[], $22::bigint[]) u(digest, expires)
     WHERE v.is = 0
     ORDER BY u.digest
     ON CONFLICT (digest) DO UPDATE SET session = excluded.session, expires = excluded.expires

@@ -6,7 +6,6 @@ use deadpool_postgres::Object;
 use logout_core::delivery::{Delivery, DeliveryState};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::Receipt;
-use logout_core::session::Session;
 use logout_core::time::Timestamp;
 use logout_core::transfer::Record;
 use tokio_postgres::Error;
@@ -115,7 +114,7 @@ impl Batch {
                 Record::Delivery(one) => deliveries.push(delivery(&one)),
                 Record::Once(one) => once.push(params![one.key.as_bytes().to_vec(), one.value, row::millis(one.expires)]),
                 Record::Receipt(one) => receipts.push(receipt(&one)),
-                Record::Session(one) => sessions.push(session(one)),
+                Record::Session(one) => sessions.push(row::columns_of(one)),
                 Record::Tombstone(one) => {
                     let (digest, session) = (one.digest.as_bytes().to_vec(), row::uuid(one.session.as_bytes()));
                     tombstones.push(params![digest, session, row::millis(one.expires)]);
@@ -155,38 +154,6 @@ impl Way {
         }
         writer.finish().await.map(drop)
     }
-}
-
-fn session(session: Session) -> Params {
-    let ends = row::millis(session.ends_by(session.seen));
-    let digests: Vec<Vec<u8>> = session.credentials.iter().map(|credential| credential.digest.as_bytes().to_vec()).collect();
-    let expiries: Vec<i64> = session.credentials.iter().map(|credential| row::millis(credential.expires)).collect();
-    let dues: Vec<bool> = session.credentials.iter().map(|credential| credential.csrf_due).collect();
-    params![
-        row::uuid(session.id.as_bytes()),
-        row::text(session.platform.as_str()),
-        row::text(&session.subject.realm),
-        row::text(&session.subject.name),
-        row::subject_key(&session.subject),
-        session.person.as_ref().map(|person| row::text(person.as_str())),
-        session.person.as_ref().map(row::person_key),
-        session.client.as_ref().map(|client| row::text(client.as_str())),
-        session.sign_on.map(|id| row::uuid(id.as_bytes())),
-        session.administrator,
-        session.csrf.map(|digest| digest.as_bytes().to_vec()),
-        row::millis(session.opened),
-        row::millis(session.seen),
-        session.idle_timeout.map(row::span),
-        row::millis(session.expires),
-        ends,
-        ends,
-        session.device.address,
-        session.device.user_agent.as_deref().map(row::text),
-        session.sealed.map(|sealed| sealed.as_bytes().to_vec()),
-        digests,
-        expiries,
-        dues,
-    ]
 }
 
 fn receipt(receipt: &Receipt) -> Params {
