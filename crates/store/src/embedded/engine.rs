@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fjall::compaction::Leveled;
+use fjall::config::{PartitioningPolicy, PinningPolicy};
 use fjall::{
     AbstractTree as _, CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable as _, Slice,
     Snapshot,
@@ -260,6 +261,12 @@ fn open_records(database: &Database) -> fjall::Result<Keyspace> {
             // Never reached: we turn it over ourselves, see `make_room`.
             .max_memtable_size(2 * MEMTABLE_LIMIT)
             .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(FILE)))
+            // What leads to a record stays in memory, some 15 bytes for a session, so that a record costs one read however many there are.
+            // By default that holds for the upper levels only, and ten million sessions are mostly below.
+            .filter_block_partitioning_policy(PartitioningPolicy::all(false))
+            .filter_block_pinning_policy(PinningPolicy::all(true))
+            .index_block_partitioning_policy(PartitioningPolicy::all(false))
+            .index_block_pinning_policy(PinningPolicy::all(true))
     })
 }
 
