@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
+use logout_core::outbox::Store;
 use logout_core::ports::Clock as _;
 use logout_core::store::{Opened, SessionFilter, SessionStore};
 use logout_core::transfer::{Record, Transfer};
 use logout_hub::config::Config;
 use logout_hub::{COMPILED, Hub, Options, SystemClock};
-use logout_store::PostgresStore;
+use logout_store::{FjallStore, PostgresStore};
 
 use super::live::Census;
 use super::session::session;
@@ -19,7 +20,7 @@ use crate::process::{Fault, announce, answer};
 use crate::session_id;
 use crate::subject::{LOADING, configuration};
 
-/// From how many sessions on a database takes them in in bulk.
+/// From how many sessions on a store that lies on a disk takes them in in bulk.
 const IN_BULK: u64 = 500_000;
 /// How many at once, and how many such parts are under way.
 const PART: usize = 5_000;
@@ -64,15 +65,19 @@ impl ScaleHub {
     async fn serve(&self) -> Result<(), Fault> {
         let configuration = configuration(&self.vendor, &self.store, self.workers);
         let config = Config::parse(&configuration, &self.folder.join("bench.toml"), Vec::new(), &COMPILED)?;
-        let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store: None };
+        // Open already, because a second instance could not open it to load it.
+        let embedded = self.store.starts_with("fjall").then(|| FjallStore::open(&self.folder.join("store"))).transpose()?.map(Arc::new);
+        let store = embedded.clone().map(|store| store as Arc<dyn Store>);
+        let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store };
         let hub = Hub::start(config, options).await?;
+        let embedded = embedded.as_deref();
         announce(&[hub.address])?;
         let replies = |question: String| {
             let store = hub.ports.store.clone();
             async move {
                 let words: Vec<&str> = question.split(' ').collect();
                 match words.as_slice() {
-                    ["open", from, to] => self.open(&*store, from.parse()?..to.parse()?).await.map(|()| "opened".to_owned()),
+                    ["open", from, to] => self.open(&*store, embedded, from.parse()?..to.parse()?).await.map(|()| "opened".to_owned()),
                     ["census"] => Ok(self.census(&*store).await?.to_string()),
                     _ => Err(format!("no such question: {question}").into()),
                 }
@@ -83,12 +88,17 @@ impl ScaleHub {
         Ok(())
     }
 
-    async fn open(&self, store: &dyn SessionStore, numbers: Range<u64>) -> Result<(), Fault> {
-        let now = SystemClock.now();
+    async fn open(&self, store: &dyn SessionStore, embedded: Option<&FjallStore>, numbers: Range<u64>) -> Result<(), Fault> {
         // One by one they would take half an hour: each login is a transaction of its own there.
-        if self.store.starts_with("postgres") && numbers.end - numbers.start >= IN_BULK {
-            return self.import(PostgresStore::connect(&self.store)?, numbers).await;
+        if numbers.end - numbers.start >= IN_BULK {
+            if let Some(store) = embedded {
+                return self.import(store, numbers).await;
+            }
+            if self.store.starts_with("postgres") {
+                return self.import(&PostgresStore::connect(&self.store)?, numbers).await;
+            }
         }
+        let now = SystemClock.now();
         let opening = stream::iter(numbers).map(async |number| {
             let opened = store.open(session(&self.vendor, self.epoch, number)?, false, now).await?;
             if opened == Opened::Opened { Ok(()) } else { Err(Fault::from("a session was not opened")) }
@@ -101,9 +111,8 @@ impl ScaleHub {
     }
 
     /// As `copy-store` would take them in from another store.
-    async fn import(&self, store: PostgresStore, numbers: Range<u64>) -> Result<(), Fault> {
+    async fn import(&self, store: &dyn Transfer, numbers: Range<u64>) -> Result<(), Fault> {
         let now = SystemClock.now();
-        let store: &dyn Transfer = &store;
         let parts = numbers.clone().step_by(PART).map(async |from| {
             let part = from..numbers.end.min(from + PART as u64);
             let records = part.map(|number| session(&self.vendor, self.epoch, number).map(Record::Session));
