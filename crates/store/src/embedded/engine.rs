@@ -261,7 +261,7 @@ fn open_records(database: &Database) -> fjall::Result<Keyspace> {
             // Never reached: we turn it over ourselves, see `make_room`.
             .max_memtable_size(2 * MEMTABLE_LIMIT)
             .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(FILE)))
-            // What leads to a record stays in memory, some 15 bytes for a session, so that a record costs one read however many there are.
+            // What leads to a record stays in memory, less than ten bytes for a session, so that a record costs one read however many there are.
             // By default that holds for the upper levels only, and ten million sessions are mostly below.
             .filter_block_partitioning_policy(PartitioningPolicy::all(false))
             .filter_block_pinning_policy(PinningPolicy::all(true))

@@ -45,7 +45,7 @@ do
     local digests, keys = {}, {}
     for _, order in ipairs(orders) do
         for index = order.first, order.last do
-            if string.byte(ARGV[index], 1) == 67 then
+            if string.sub(ARGV[index], 1, 1) == 'C' then
                 local digest = string.sub(ARGV[index], 2, 33)
                 digests[#digests + 1] = digest
                 keys[#keys + 1] = credential_key(digest)
