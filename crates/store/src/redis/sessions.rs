@@ -203,12 +203,13 @@ impl Places {
         }
         let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
         let mut answers = array(self.bucket(0).write(&script::END, &arguments).await?)?.into_iter();
-        let each = orders.iter().map(|_| {
+        let mut ended = Vec::with_capacity(orders.len());
+        for _ in orders {
             let mut sessions = Vec::new();
             stepped(&mut answers, &mut sessions)?;
-            Ok(sessions)
-        });
-        each.collect()
+            ended.push(sessions);
+        }
+        if answers.len() == 0 { Ok(ended) } else { Err(Fault::Shape) }
     }
 
     /// The targets of an order that one step in one bucket can find out. In a cluster a credential leads to its own bucket, but what lies in
