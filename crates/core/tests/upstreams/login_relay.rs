@@ -1,0 +1,143 @@
+//! Logins that go through the hub.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use futures_executor::block_on;
+use logout_core::login_relay::{LoginRelay, RelayFault};
+use logout_core::message::{Method, Request};
+use logout_core::ports::Seal as _;
+use logout_core::provider::Upstream;
+use logout_core::store::Found;
+use logout_core::upstream::{Carrier, CarrierFault, UpstreamAnswer, UpstreamRequest, UpstreamSession};
+
+use super::{Reversed, Simple, World, register, world};
+
+/// Answers once, and keeps what it was sent.
+#[derive(Debug)]
+struct Recorder {
+    answer: Result<UpstreamAnswer, CarrierFault>,
+    sent: Mutex<Option<UpstreamRequest>>,
+}
+
+#[async_trait]
+impl Carrier for Recorder {
+    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer, CarrierFault> {
+        *self.sent.lock().unwrap() = Some(request);
+        self.answer.clone()
+    }
+}
+
+fn relay(world: &World, answer: Result<UpstreamAnswer, CarrierFault>) -> (LoginRelay, Arc<Recorder>) {
+    let carrier = Arc::new(Recorder { answer, sent: Mutex::new(None) });
+    let upstream = Upstream { provider: Arc::new(Simple), carrier: carrier.clone() };
+    (LoginRelay::new(upstream, "https://cms.internal:8443/base".parse().unwrap(), world.sessions.clone()), carrier)
+}
+
+fn header(name: &str, value: &str) -> (String, Vec<u8>) {
+    (name.to_owned(), value.as_bytes().to_vec())
+}
+
+#[test]
+fn a_relayed_login_is_registered_and_its_answer_mapped() {
+    let world = world();
+    let headers = vec![
+        header("set-cookie", "sid=s1; Domain=.internal; Path=/; HttpOnly"),
+        header("set-cookie", "theme=dark; Domain=other.example"),
+        header("location", "https://cms.internal:8443/base/home?a=1#b"),
+        header("x-odd", "kept as it is"),
+        header("connection", "close, X-Hop"),
+        header("x-hop", "1"),
+        header("transfer-encoding", "chunked"),
+    ];
+    let (relay, carrier) = relay(&world, Ok(UpstreamAnswer { status: 302, headers, body: b"hello alice".to_vec() }));
+    let request = Request::new(Method::Post, "/login")
+        .with_query("next=%2Fx")
+        .with_header("host", "cms.example")
+        .with_header("connection", "keep-alive, x-hop")
+        .with_header("x-hop", "1")
+        .with_header("x-forwarded-for", "6.6.6.6")
+        .with_header("accept-encoding", "br")
+        .with_header("content-type", "text/plain")
+        .with_client(Some([192, 0, 2, 7].into()))
+        .with_secure(true)
+        .with_body("secret words");
+    let answer = block_on(relay.login(&request)).unwrap();
+    let values: Vec<_> = answer.headers.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value))).collect();
+    assert_eq!(
+        values,
+        [
+            "set-cookie: sid=s1; Path=/; HttpOnly",
+            "set-cookie: theme=dark; Domain=other.example",
+            "location: https://cms.example/home?a=1#b",
+            "x-odd: kept as it is",
+        ]
+    );
+    assert_eq!((answer.status, answer.body.as_slice()), (302, b"hello alice".as_slice()));
+    let sent = carrier.sent.lock().unwrap().take().unwrap();
+    assert_eq!((sent.method, sent.target.as_str(), sent.body.as_slice()), (Method::Post, "/login?next=%2Fx", b"secret words".as_slice()));
+    let sent: Vec<_> = sent.headers.iter().map(|(name, value)| format!("{name}: {}", value.reveal())).collect();
+    assert_eq!(
+        sent,
+        ["content-type: text/plain", "x-forwarded-for: 192.0.2.7", "x-forwarded-host: cms.example", "x-forwarded-proto: https"]
+    );
+    assert!(matches!(block_on(world.sessions.look_up(&world.sessions.digest("session", "s1"))), Ok(Found::Live(..))));
+}
+
+#[test]
+fn a_location_below_the_upstream_s_address_becomes_the_platform_s_and_any_other_is_left_alone() {
+    let world = world();
+    for (told, arrives) in [
+        ("https://cms.internal:8443/base", "https://cms.example"),
+        ("https://CMS.internal:8443/base/home?a=1#b", "https://cms.example/home?a=1#b"),
+        ("http://cms.internal:8443/base/home", "https://cms.example/home"),
+        ("//cms.internal:8443/base/home", "https://cms.example/home"),
+        ("/base/home", "/base/home"),
+        ("home", "home"),
+        ("https://cms.internal/base/home", "https://cms.internal/base/home"),
+        ("https://cms.internal.evil.example:8443/base/", "https://cms.internal.evil.example:8443/base/"),
+        ("ftp://cms.internal:8443/base/", "ftp://cms.internal:8443/base/"),
+        ("//other.example/base", "//other.example/base"),
+    ] {
+        let answer = UpstreamAnswer { status: 302, headers: vec![header("location", told)], body: Vec::new() };
+        let (relay, _) = relay(&world, Ok(answer));
+        let answer = block_on(relay.login(&Request::new(Method::Post, "/login"))).unwrap();
+        assert_eq!(answer.header("location"), Some(arrives), "{told}");
+    }
+}
+
+#[test]
+fn a_login_that_is_answered_by_another_protocol_is_not_relayed() {
+    let world = world();
+    let answer = UpstreamAnswer { status: 101, headers: vec![header("upgrade", "h2c")], body: Vec::new() };
+    let (relay, _) = relay(&world, Ok(answer));
+    let fault = block_on(relay.login(&Request::new(Method::Post, "/login"))).unwrap_err();
+    assert_eq!(fault, RelayFault::Upstream(CarrierFault::Broken));
+}
+
+#[test]
+fn a_renewed_credential_belongs_to_the_session_it_renews() {
+    let world = world();
+    let id = register(&world, "alice", "old");
+    let answer = UpstreamAnswer { status: 200, headers: vec![header("set-cookie", "sid=new")], body: b"hello alice".to_vec() };
+    let (relay, _) = relay(&world, Ok(answer));
+    block_on(relay.login(&Request::new(Method::Post, "/refresh").with_header("cookie", "sid=old"))).unwrap();
+    for secret in ["old", "new"] {
+        let Ok(Found::Live(session, _)) = block_on(world.sessions.look_up(&world.sessions.digest("session", secret))) else { panic!() };
+        assert_eq!(session.id, id);
+        let opened = Reversed.open(id, session.sealed.as_ref().unwrap()).unwrap();
+        assert_eq!(UpstreamSession::from_bytes(&opened).cookie("sid").unwrap().reveal(), "new");
+    }
+}
+
+#[test]
+fn a_login_that_cannot_be_registered_never_reaches_the_client() {
+    let world = world();
+    let answer = UpstreamAnswer { status: 200, headers: vec![header("set-cookie", "sid=s1")], body: b"hello alice".to_vec() };
+    let (registering, _) = relay(&world, Ok(answer));
+    world.store.set_broken(true);
+    assert_eq!(block_on(registering.login(&Request::new(Method::Post, "/login"))).unwrap_err(), RelayFault::Unavailable);
+    let (unreachable, _) = relay(&world, Err(CarrierFault::Timeout));
+    let fault = block_on(unreachable.login(&Request::new(Method::Post, "/login"))).unwrap_err();
+    assert_eq!(fault, RelayFault::Upstream(CarrierFault::Timeout));
+}

@@ -1,0 +1,212 @@
+//! The flow where a real instance stands behind a platform: registration, login relay, first sight, waiting, check.
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+
+mod check;
+mod login_relay;
+mod registration;
+mod sign_out;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use futures_executor::block_on;
+use logout_core::authority::Ports;
+use logout_core::credential::{Sealed, Secret};
+use logout_core::message::{Method, Request, Response};
+use logout_core::platform::{Platform, PlatformName};
+use logout_core::ports::{Deliveries, Expectation, FirstSight, PersonBySubject, ReceiptPages, Seal, SealFault, Told};
+use logout_core::receipt::{EndedSession, Reach, ReceiptId};
+use logout_core::redirect::{ApprovedUrl, RedirectPolicy};
+use logout_core::registration::Registration;
+use logout_core::session::{Device, SessionId, Subject};
+use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, Target, Wanted};
+use logout_core::testing::{BreakableStore, ListedAccounts, ManualClock, RememberedTokens};
+use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
+use logout_core::{Endpoint, LogoutProvider, Refusal, Reply, SessionAuthority, SignOut, UpstreamLogout, Vendor};
+
+/// A product whose session is the cookie `sid`, and whose login answers `hello <name>`.
+#[derive(Debug)]
+struct Simple;
+
+#[async_trait]
+impl LogoutProvider for Simple {
+    fn vendor(&self) -> Vendor {
+        Vendor::Sitefinity
+    }
+
+    fn endpoints(&self) -> &[Endpoint] {
+        &[]
+    }
+
+    async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
+        match sessions.sign_out(asked(sessions, self.presented(request))).await {
+            Ok(done) => Reply::signed_out(&done, Response::new(200)),
+            Err(refusal) => self.refused(request, &refusal),
+        }
+    }
+
+    fn refused(&self, _request: &Request, refusal: &Refusal) -> Reply {
+        Reply::refused(refusal, Response::new(400))
+    }
+}
+
+impl UpstreamLogout for Simple {
+    fn relayed_endpoints(&self) -> &[Endpoint] {
+        &[]
+    }
+
+    fn presented(&self, request: &Request) -> UpstreamSession {
+        let cookies = request.cookies("sid").map(|value| ("sid".to_owned(), Secret::new(value))).collect();
+        UpstreamSession { cookies, ..UpstreamSession::default() }
+    }
+
+    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
+        let secrets = session.cookies.iter().map(|(_, value)| value.clone());
+        secrets.map(|secret| Presentable { purpose: "session", secret, csrf_due: true }).collect()
+    }
+
+    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: logout_core::time::Timestamp) -> Option<Learned> {
+        let name = std::str::from_utf8(&answer.body).ok()?.strip_prefix("hello ")?;
+        let cookies: Vec<_> = answer.cookies_set(now).into_iter().map(|cookie| (cookie.name, cookie.value)).collect();
+        let before =
+            request.cookies("sid").next().map(|value| Presentable { purpose: "session", secret: Secret::new(value), csrf_due: true });
+        let session = UpstreamSession { cookies, ..UpstreamSession::default() };
+        Some(Learned { subject: Subject::new("r", name), session, expires: None, renews: before })
+    }
+
+    fn sign_out(&self, _to: &Addressee) -> UpstreamRequest {
+        UpstreamRequest::new(Method::Post, "/out")
+    }
+
+    fn confirm(&self, _answer: &UpstreamAnswer) -> Confirmation {
+        Confirmation::Refused
+    }
+
+    fn probe(&self, _to: &Addressee) -> Option<UpstreamRequest> {
+        None
+    }
+
+    fn alive(&self, _answer: &UpstreamAnswer) -> Option<bool> {
+        None
+    }
+}
+
+/// Seals by turning the bytes around, bound to the session.
+#[derive(Debug)]
+struct Reversed;
+
+impl Seal for Reversed {
+    fn seal(&self, session: SessionId, plain: &[u8]) -> Sealed {
+        Sealed::new([session.as_bytes(), plain.iter().rev().copied().collect::<Vec<_>>().as_slice()].concat())
+    }
+
+    fn open(&self, session: SessionId, sealed: &Sealed) -> Result<Vec<u8>, SealFault> {
+        let plain = sealed.as_bytes().strip_prefix(session.as_bytes()).ok_or(SealFault)?;
+        Ok(plain.iter().rev().copied().collect())
+    }
+}
+
+/// Deliveries that say what they are told to say.
+#[derive(Debug)]
+struct Scripted {
+    first_sight: Mutex<FirstSight>,
+    landing: Option<&'static str>,
+    woken: AtomicUsize,
+    asked: AtomicUsize,
+}
+
+struct Expected(Option<&'static str>);
+
+#[async_trait]
+impl Expectation for Expected {
+    async fn told(self: Box<Self>, ended: &[EndedSession]) -> Vec<Told> {
+        ended.iter().map(|session| Told { session: session.id, confirmed: true, landing: self.0.map(str::to_owned) }).collect()
+    }
+}
+
+#[async_trait]
+impl Deliveries for Scripted {
+    fn expect(&self, _receipt: ReceiptId) -> Option<Box<dyn Expectation>> {
+        Some(Box::new(Expected(self.landing)))
+    }
+
+    fn wake(&self, ended: &[EndedSession]) {
+        self.woken.fetch_add(ended.len(), Ordering::SeqCst);
+    }
+
+    async fn first_sight(&self, _platform: &PlatformName, _session: &UpstreamSession) -> FirstSight {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.first_sight.lock().unwrap().clone()
+    }
+}
+
+#[derive(Debug)]
+struct Pages;
+
+impl ReceiptPages for Pages {
+    fn landing(&self, receipt: ReceiptId) -> Option<ApprovedUrl> {
+        ApprovedUrl::from_operator(&format!("https://hub.example/receipts/of-{receipt}")).ok()
+    }
+}
+
+struct World {
+    sessions: SessionAuthority,
+    store: Arc<BreakableStore>,
+    deliveries: Arc<Scripted>,
+    clock: Arc<ManualClock>,
+}
+
+fn world_with(landing: Option<&'static str>, pages: bool) -> World {
+    let (clock, store) = (Arc::new(ManualClock::default()), Arc::new(BreakableStore::default()));
+    let first_sight = Mutex::new(FirstSight::NotSignedIn);
+    let deliveries = Arc::new(Scripted { first_sight, landing, woken: AtomicUsize::new(0), asked: AtomicUsize::new(0) });
+    let accounts = Arc::new(ListedAccounts::default());
+    let ports = Ports {
+        deliveries: deliveries.clone(),
+        seal: Some(Arc::new(Reversed)),
+        receipt_pages: pages.then(|| Arc::new(Pages) as Arc<dyn ReceiptPages>),
+        ..Ports::of_stand_ins(accounts, clock.clone(), store.clone(), Arc::new(RememberedTokens::default()))
+    };
+    let platform = Platform { has_upstream: true, ..Platform::new("cms", "https://cms.example/".parse().unwrap()) };
+    let persons = Arc::new(PersonBySubject { lowercase: true, domain: Some("example.com".to_owned()) });
+    World { sessions: SessionAuthority::new(Arc::new(platform), ports).with_persons(persons), store, deliveries, clock }
+}
+
+fn world() -> World {
+    world_with(None, false)
+}
+
+fn known_by(secret: &str) -> UpstreamSession {
+    UpstreamSession { cookies: vec![("sid".to_owned(), Secret::new(secret))], ..UpstreamSession::default() }
+}
+
+fn asked(sessions: &SessionAuthority, presented: UpstreamSession) -> SignOut {
+    let policy = RedirectPolicy::new(&sessions.platform().public_url).unwrap();
+    let digests = presented.cookies.iter().map(|(_, value)| Presented::in_cookie(Some(sessions.digest("session", value.reveal()))));
+    SignOut {
+        credentials: digests.collect(),
+        choice: Choice::All,
+        csrf: CsrfProof::NotNeeded,
+        client: None,
+        target: Target::Caller,
+        reach: Reach::Session,
+        absent: Absent::Accept,
+        landing: Landing {
+            wanted: Wanted::Nothing,
+            policy: LandingPolicy::Platform(Arc::new(policy)),
+            default: Some(ApprovedUrl::from_operator("/bye").unwrap()),
+            refuse_bad: false,
+        },
+        first_sight: (!presented.is_empty()).then_some(presented),
+    }
+}
+
+fn registration(name: &str, secret: &str) -> Registration {
+    let (subject, session) = (Subject::new("r", name), known_by(secret));
+    Registration { subject, person: None, session, expires: None, device: Device::default() }
+}
+
+fn register(world: &World, name: &str, secret: &str) -> SessionId {
+    block_on(world.sessions.register(&Simple, registration(name, secret))).unwrap()
+}

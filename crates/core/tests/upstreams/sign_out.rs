@@ -1,0 +1,108 @@
+//! Sign-outs that are told to an instance: landings, strangers, deliveries.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use futures_executor::block_on;
+use logout_core::authority::Ports;
+use logout_core::outbox::Outbox as _;
+use logout_core::ports::FirstSight;
+use logout_core::receipt::{Reach, Reason};
+use logout_core::session::Person;
+use logout_core::sign_out::{Absent, Wanted};
+use logout_core::store::{Found, SessionStore as _};
+use logout_core::testing::{ListedAccounts, RememberedTokens};
+use logout_core::{Refusal, SignOut};
+
+use super::{World, asked, known_by, register, world, world_with};
+
+#[test]
+fn the_landing_is_the_upstream_s_where_nothing_is_asked_for_and_the_rule_allows_it() {
+    for (upstream, landing) in
+        [(Some("https://cms.example/goodbye"), "https://cms.example/goodbye"), (Some("https://evil.example/"), "/bye"), (None, "/bye")]
+    {
+        let world = world_with(upstream, false);
+        register(&world, "alice", "a");
+        let done = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("a")))).unwrap();
+        assert_eq!(done.landing().unwrap().as_str(), landing);
+        register(&world, "alice", "b");
+        let mut wants = asked(&world.sessions, known_by("b"));
+        wants.landing.wanted = Wanted::Address("/own".to_owned());
+        assert_eq!(block_on(world.sessions.sign_out(wants)).unwrap().landing().unwrap().as_str(), "/own");
+    }
+}
+
+#[test]
+fn the_receipt_s_page_is_the_landing_of_those_who_ended_something_and_asked_for_nothing() {
+    let world = world_with(None, true);
+    register(&world, "alice", "a");
+    let done = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("a")))).unwrap();
+    assert_eq!(done.landing().unwrap().as_str(), format!("https://hub.example/receipts/of-{}", done.receipt()));
+    let again = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("a")))).unwrap();
+    assert_eq!((again.ended().len(), again.landing().unwrap().as_str()), (0, "/bye"));
+}
+
+#[test]
+fn a_stranger_is_answered_from_what_the_upstream_says_and_nothing_is_written() {
+    let world = world();
+    let says = |first_sight, absent| {
+        *world.deliveries.first_sight.lock().unwrap() = first_sight;
+        let asked = SignOut { absent, ..asked(&world.sessions, known_by("foreign")) };
+        block_on(world.sessions.sign_out(asked)).map(|done| done.landing().unwrap().as_str().to_owned())
+    };
+    let elsewhere = |to: &str| FirstSight::Confirmed { landing: Some(to.to_owned()) };
+    assert_eq!(says(FirstSight::Confirmed { landing: None }, Absent::Refuse).as_deref(), Ok("/bye"));
+    assert_eq!(says(elsewhere("https://cms.example/x"), Absent::Refuse).as_deref(), Ok("https://cms.example/x"));
+    assert_eq!(says(elsewhere("https://evil.example/"), Absent::Refuse).as_deref(), Ok("/bye"));
+    assert_eq!(says(FirstSight::NotSignedIn, Absent::Refuse), Err(Refusal::NotSignedIn));
+    assert_eq!(says(FirstSight::NotSignedIn, Absent::Accept).as_deref(), Ok("/bye"));
+    assert_eq!(says(FirstSight::Refused, Absent::Accept), Err(Refusal::Unavailable));
+    assert_eq!(says(FirstSight::Busy, Absent::Accept), Err(Refusal::Unavailable));
+    assert_eq!(block_on(world.store.receipts(None, 9)).unwrap().items, []);
+    let digest = world.sessions.digest("session", "foreign");
+    assert_eq!(block_on(world.sessions.look_up(&digest)), Ok(Found::Unknown));
+}
+
+#[test]
+fn a_stranger_whose_upstream_is_dead_is_kept_as_a_delivery_and_tombstoned() {
+    let world = world();
+    *world.deliveries.first_sight.lock().unwrap() = FirstSight::Unreachable;
+    let done = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("foreign")))).unwrap();
+    assert_eq!((done.ended().len(), world.deliveries.woken.load(Ordering::SeqCst)), (1, 1));
+    let delivery = block_on(world.store.delivery(done.ended()[0].id)).unwrap().unwrap();
+    assert_eq!((&*delivery.subject.name, delivery.receipt), ("", done.receipt()));
+    let digest = world.sessions.digest("session", "foreign");
+    assert_eq!(block_on(world.sessions.look_up(&digest)), Ok(Found::Ended));
+    // Once ended it is nobody's first sight.
+    let asked_before = world.deliveries.asked.load(Ordering::SeqCst);
+    block_on(world.sessions.sign_out(asked(&world.sessions, known_by("foreign")))).unwrap();
+    assert_eq!(world.deliveries.asked.load(Ordering::SeqCst), asked_before);
+}
+
+#[test]
+fn an_administrator_s_order_and_expiry_reach_upstreams_too() {
+    let world = world();
+    register(&world, "alice", "a");
+    let targets = vec![logout_core::store::EndTarget::Person(Person::new("alice@example.com"))];
+    let ports = ports_of(&world);
+    let (_, ended) = block_on(ports.end(Reason::Administrator, Reach::Person, targets)).unwrap();
+    assert_eq!((ended.len(), world.deliveries.woken.load(Ordering::SeqCst)), (1, 1));
+}
+
+fn ports_of(world: &World) -> Ports {
+    let tokens = Arc::new(RememberedTokens::default());
+    let ports = Ports::of_stand_ins(Arc::new(ListedAccounts::default()), world.clock.clone(), world.store.clone(), tokens);
+    Ports { deliveries: world.deliveries.clone(), ..ports }
+}
+
+#[test]
+fn a_store_that_fails_claims_nothing_and_tells_nobody() {
+    let world = world();
+    register(&world, "alice", "a");
+    world.store.set_broken(true);
+    let refused = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("a")))).unwrap_err();
+    assert_eq!((refused, world.deliveries.woken.load(Ordering::SeqCst)), (Refusal::Unavailable, 0));
+    world.store.set_broken(false);
+    let done = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("a")))).unwrap();
+    assert_eq!((done.ended().len(), world.deliveries.woken.load(Ordering::SeqCst)), (1, 1));
+}
