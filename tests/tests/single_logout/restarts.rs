@@ -95,8 +95,8 @@ fn killed_again_and_again(store: StoreKind) {
     println!("{rounds} kills: {} sign-outs, delivered {delivered} times", receipts.len());
 }
 
-/// Both are given their time at once, and what was not delivered is delivered after the next start: at once where the lease
-/// has gone with the hub, and where others might hold it in a minute, for which the kills wait.
+/// Both are given their time at once, and what was not delivered is given back: after the next start it is delivered at once,
+/// also where the store keeps leases of hubs that are gone, which here last longer than this test waits.
 fn stops_in_time(store: StoreKind) {
     let folder = tempfile::tempdir().unwrap();
     let upstream = ScriptedUpstream::start([], Behaviour::Hang);
@@ -117,10 +117,7 @@ fn stops_in_time(store: StoreKind) {
     let server = Server::serve(folder.path());
     let admin = Admin::of(&server, folder.path());
     let state = || admin.get(&format!("/api/receipts/{receipt}")).json()["sessions"][0]["delivery"]["state"].clone();
-    match store {
-        StoreKind::Fjall => wait_until("it is delivered", || state() == "confirmed"),
-        StoreKind::Postgres | StoreKind::Redis => assert_eq!(state(), "pending"),
-    }
+    wait_until("it is delivered", || state() == "confirmed");
 }
 
 fn confirmed() -> Behaviour {
