@@ -6,7 +6,7 @@ use std::time::Duration;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use logout_core::store::StoreUnavailable;
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -26,8 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// How long a connection may take to come, from whichever server.
 const CONNECTING: Duration = Duration::from_secs(2);
 
-/// How often a statement is tried that lost against another one: what it did is undone then.
-const TRIES: usize = 8;
+/// How long a statement that lost against another one, and was undone, is left before it is tried again: at first, and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
 
 /// What every connection is set to, before what the URL's own `options` say, which therefore win.
 ///
@@ -108,7 +108,7 @@ impl Fault {
     }
 
     fn was_undone(&self) -> bool {
-        let lost = [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE];
+        let lost = [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE, SqlState::LOCK_NOT_AVAILABLE];
         matches!(self, Self::Server(fault) if fault.code().is_some_and(|code| lost.contains(code)))
     }
 
@@ -209,10 +209,10 @@ impl Link {
         statement: &str,
         params: &Params,
     ) -> Result<Vec<Row>, Failure> {
-        let mut tries = 1;
+        let deadline = Instant::now() + PATIENCE + patience.unwrap_or_default();
+        let mut pause = PAUSE.0;
         loop {
-            let limit = PATIENCE + patience.unwrap_or_default();
-            let outcome = timeout(limit, self.once(given_up, patience, statement, params)).await.unwrap_or(Err(Fault::Timeout));
+            let outcome = timeout_at(deadline, self.once(given_up, patience, statement, params)).await.unwrap_or(Err(Fault::Timeout));
             match outcome {
                 Ok(rows) => {
                     if self.is_down.load(Ordering::Relaxed) && self.is_down.swap(false, Ordering::Relaxed) {
@@ -220,7 +220,10 @@ impl Link {
                     }
                     return Ok(rows);
                 }
-                Err(fault) if fault.was_undone() && tries < TRIES => tries += 1,
+                Err(fault) if fault.was_undone() && Instant::now() + pause < deadline => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE.1);
+                }
                 Err(fault) => {
                     self.is_full.fetch_or(fault.is_full(), Ordering::Relaxed);
                     if !self.is_down.swap(true, Ordering::Relaxed) {

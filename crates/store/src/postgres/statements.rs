@@ -1,21 +1,22 @@
-//! The statements that do more than they look like. Rows of several sessions are always taken in the order of ids, so that
-//! nobody waits in a circle.
+//! The statements that do more than they look like. Nobody waits in a circle: who ends sessions takes their rows in the order of ids, and
+//! who opens one waits for no row.
 
 /// Opens a session if it may be, and says 0; 1 for a credential that was ended, 2 for a sign-on that was.
 ///
 /// The sessions that the decision rests on are locked against being ended until this one is there. All of them, which is what the
-/// aggregates are for: they read their lists to the end.
+/// aggregates are for: they read their lists to the end. Where one of them is being ended just now, the statement fails at once and is
+/// tried again (see `link`): if it waited, holding others of the sign-on, whoever ends the sign-on would wait for those.
 pub(super) const OPEN: &str = "
 WITH held AS MATERIALIZED (
     SELECT s.id FROM logout_sessions s
     WHERE $20::bytea IS NOT NULL
         AND s.id IN (SELECT k.session FROM logout_credentials k WHERE k.digest = ANY ($21::bytea[]) AND k.expires > $25::bigint)
-    ORDER BY s.id FOR KEY SHARE OF s
+    ORDER BY s.id FOR KEY SHARE OF s NOWAIT
 ), holders AS MATERIALIZED (
     SELECT coalesce(array_agg(h.id), '{}') AS ids FROM held h
 ), siblings AS MATERIALIZED (
     SELECT s.id FROM logout_sessions s WHERE $24::boolean AND s.sign_on = $9::uuid AND s.ends > $25
-    ORDER BY s.id FOR KEY SHARE OF s
+    ORDER BY s.id FOR KEY SHARE OF s NOWAIT
 ), verdict AS MATERIALIZED (
     SELECT CASE
         WHEN $20 IS NOT NULL AND EXISTS (
