@@ -1,5 +1,6 @@
-//! The statements that do more than they look like. Nobody waits in a circle: who ends sessions takes their rows in the order of ids, and
-//! who opens one waits for no row.
+//! The statements that do more than they look like. So that nobody waits in a circle, who ends sessions takes their rows in the order of
+//! ids, and who opens one waits for no row. What is left are two far-reaching sign-outs of one person, between whose statements somebody
+//! joins a login: the server notices after a second, and the one that it undoes is tried again.
 
 /// Opens a session if it may be, and says 0; 1 for a credential that was ended, 2 for a sign-on that was.
 ///

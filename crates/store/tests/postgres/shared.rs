@@ -7,6 +7,7 @@ use futures_executor::block_on;
 use logout_core::credential::{Credential, CredentialDigest, random_bytes};
 use logout_core::session::{Person, Session, SessionId, Subject};
 use logout_core::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, SessionStore as _};
+use logout_engines::postgres::until;
 use logout_store::{ConnectFault, PostgresStore};
 
 use crate::sessions::{NOW, is_alive, order, session, session_of};
@@ -133,16 +134,19 @@ fn no_circles() {
     }
 }
 
+/// Also where the login that is joined has the latest id, as one of a hub has whose clock is ahead.
 fn joining_while_the_person_ends() {
-    let (one, other) = two_hubs();
+    let server = server();
+    let url = server.database_like("prepared");
+    let hubs = (PostgresStore::connect(&url).expect("a store"), PostgresStore::connect_unchanged(&url).expect("another"));
     for round in 0..40 {
-        let first = session(round * 10);
+        let first = session_of(round * 10 + 7 * (round % 2), round * 10);
         let joining: Vec<_> =
             (1..7).map(|number| Session { sign_on: first.sign_on, ..session_of(round * 10 + number, round * 10) }).collect();
-        assert_eq!(block_on(one.open(first.clone(), false, NOW)), Ok(Opened::Opened));
+        assert_eq!(block_on(hubs.0.open(first.clone(), false, NOW)), Ok(Opened::Opened));
         let start = Barrier::new(7);
         std::thread::scope(|scope| {
-            let (start, one, other) = (&start, &one, &other);
+            let (start, (one, other)) = (&start, &hubs);
             for session in &joining {
                 scope.spawn(move || {
                     start.wait();
@@ -155,9 +159,17 @@ fn joining_while_the_person_ends() {
             assert!(!ended.is_empty());
         });
         let filter = SessionFilter { person: first.person.clone(), ..SessionFilter::default() };
-        let page = block_on(one.sessions(&filter, None, 10, NOW)).expect("the store answers");
+        let page = block_on(hubs.0.sessions(&filter, None, 10, NOW)).expect("the store answers");
         assert!(page.items.is_empty(), "round {round}: {} are alive", page.items.len());
     }
+    drop(hubs);
+    let name = url.rsplit('/').next().expect("a name");
+    // Connections say what happened to them when they end.
+    until("the hubs have gone", || {
+        server.sql("postgres", &format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'")).as_deref() == Ok("0")
+    });
+    let circles = server.sql("postgres", &format!("SELECT deadlocks FROM pg_stat_database WHERE datname = '{name}'"));
+    assert_eq!(circles.as_deref(), Ok("0"), "somebody waited in a circle");
 }
 
 fn tables_are_made_once() {
