@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures_executor::block_on;
 use logout_core::authority::Ports;
+use logout_core::canonical::CanonicalForm;
 use logout_core::cookie::{CookiePolicy, CookieSpec};
 use logout_core::credential::{Credential, CredentialDigest, Sealed};
 use logout_core::platform::Platform;
@@ -19,7 +20,7 @@ use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
 use logout_core::redirect::RedirectPolicy;
 use logout_core::session::{ClientId, Device, Person, Session, SessionId, Subject};
 use logout_core::store::{EndOrder, Found, MemoryStore, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
-use logout_core::testing::{ListedAccounts, ManualClock};
+use logout_core::testing::{AsText, ListedAccounts, ManualClock};
 use logout_core::time::Timestamp;
 use logout_core::{LoginProvider, Method, Request, Response, SessionAuthority};
 use logout_identity::JwtTokens;
@@ -107,7 +108,7 @@ impl Subjects {
     fn sessions(&self) -> SessionAuthority {
         let now = self.clock.now();
         let expires = now.plus(Duration::from_secs(3_600));
-        let digest = CredentialDigest::of(&self.platform.name, "any", "secret");
+        let digest = CredentialDigest::of(&self.platform.name, "any", &CanonicalForm::of_text("secret"));
         let session = Session {
             id: SessionId::at(now),
             platform: self.platform.name.clone(),
@@ -127,7 +128,7 @@ impl Subjects {
         };
         let store = Arc::new(TirelessStore(Arc::new(session)));
         let ports = Ports::of_stand_ins(Arc::new(ListedAccounts::default()), self.clock.clone(), store, self.tokens.clone());
-        SessionAuthority::new(Arc::new(self.platform.clone()), ports)
+        SessionAuthority::new(Arc::new(self.platform.clone()), Arc::new(AsText), ports)
     }
 
     fn token(&self, audience: &str, vendor: &[(&str, &str)]) -> String {

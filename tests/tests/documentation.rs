@@ -191,7 +191,7 @@ const SECTIONS: &[(&str, &str)] = &[
 ];
 
 /// Keys that every platform has, and that are not the vendor's.
-const COMMON: [&str; 14] = logout_hub::config::COMMON_KEYS;
+const COMMON: &[&str] = logout_hub::config::COMMON_KEYS;
 
 /// The whole meaning of a configuration, vendors' keys included.
 fn meaning(text: &str) -> Result<String, ConfigErrors> {

@@ -1,11 +1,44 @@
 //! The vendors' documented sign-outs, as clients send them.
 
+use std::sync::LazyLock;
+
+use logout_assets::{AssetsConfig, AssetsProvider};
+use logout_core::CredentialReader;
+use logout_core::credential::CredentialDigest;
+use logout_core::platform::{Platform, PlatformName};
+use logout_hcl_dx::{HclDxConfig, HclDxProvider};
+use logout_sitefinity::{SitefinityConfig, SitefinityProvider};
+use logout_wix::{WixConfig, WixProvider};
+
 use crate::process::Fault;
 
 /// The vendors, in the order in which they take turns.
 pub(crate) const VENDORS: [&str; 4] = ["sitefinity", "assets", "wix", "hcl-dx"];
 /// The Wix application that the sessions belong to.
 pub(crate) const CLIENT: &str = "12345678-1234-1234-1234-123456789012";
+
+/// The adapters, for what they make of a credential. Made once: ten million sessions ask for it.
+static READERS: LazyLock<Vec<(&str, Box<dyn CredentialReader>)>> = LazyLock::new(|| {
+    fn reader<R: CredentialReader, E>(provider: Result<R, E>) -> Option<Box<dyn CredentialReader>> {
+        provider.ok().map(|provider| Box::new(provider) as _)
+    }
+    let Ok(url) = "http://127.0.0.1/".parse() else { return Vec::new() };
+    let bare = Platform::new("bench", url);
+    let readers = [
+        ("sitefinity", reader(SitefinityProvider::new(SitefinityConfig::default(), &bare))),
+        ("assets", reader(AssetsProvider::new(AssetsConfig::default(), &bare))),
+        ("wix", reader(WixProvider::new(WixConfig::default(), &bare))),
+        ("hcl-dx", reader(HclDxProvider::new(HclDxConfig::default(), &bare))),
+    ];
+    readers.into_iter().filter_map(|(vendor, reader)| Some((vendor, reader?))).collect()
+});
+
+/// The digest that the hub keeps a credential under.
+pub(crate) fn digest(vendor: &str, platform: &PlatformName, purpose: &str, secret: &str) -> Result<CredentialDigest, Fault> {
+    let reader = READERS.iter().find(|(known, _)| *known == vendor).ok_or("no such vendor")?;
+    let forms = reader.1.canonical_forms(purpose, secret);
+    Ok(CredentialDigest::of(platform, purpose, forms.first().ok_or("a credential without a form")?))
+}
 
 /// What the adapter calls a credential that is this `secret`, and the request that signs out with it.
 pub(crate) fn sign_out(vendor: &str, secret: &str) -> Result<(&'static str, String), Fault> {

@@ -9,7 +9,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
 use logout_core::authority::Ports;
-use logout_core::credential::{Credential, CredentialDigest};
+use logout_core::credential::Credential;
 use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock as _, TokenClaims};
 use logout_core::session::{ClientId, Device, Person, Session, SignOnId, Subject as Who};
@@ -17,7 +17,7 @@ use logout_core::store::SessionFilter;
 use logout_hub::config::Config;
 use logout_hub::{COMPILED, Hub, Options, SystemClock};
 
-use crate::dialect::{CLIENT, sign_out};
+use crate::dialect::{CLIENT, digest, sign_out};
 use crate::process::{Fault, announce, answer};
 use crate::session_id;
 
@@ -130,8 +130,8 @@ impl Subject {
         let secret = match self.kind.as_str() {
             "assets" => token("authToken", &[("reqCsrf", "false")])?,
             "wix" => format!("OauthNG.JWS.{}", token("access", &[("client_id", CLIENT)])?),
-            "hcl-dx" => format!("{index:043}="),
-            _ => format!("{index:043}"),
+            // As an encoder could have written it: a whole number of groups.
+            _ => format!("{index:044}"),
         };
         let (purpose, request) = sign_out(&self.kind, &secret)?;
         let session = Session {
@@ -141,7 +141,7 @@ impl Subject {
             person: Some(Person::new(format!("{name}@example.com"))),
             client: (self.kind == "wix").then(|| ClientId::new(CLIENT)),
             administrator: false,
-            credentials: vec![Credential { digest: CredentialDigest::of(&platform, purpose, &secret), expires, csrf_due: false }],
+            credentials: vec![Credential { digest: digest(&self.kind, &platform, purpose, &secret)?, expires, csrf_due: false }],
             csrf: None,
             opened: now,
             seen: now,

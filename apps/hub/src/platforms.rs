@@ -76,7 +76,7 @@ impl<'c> Platforms<'c> {
     pub(crate) fn mount(self, config: &Config, ports: &Ports) -> Result<(Mount, Vec<KnownPlatform>), StartFault> {
         let (mut mounted, mut known) = (Vec::with_capacity(self.0.len()), Vec::with_capacity(self.0.len()));
         for SetUp { config, common, adapter, upstream, persons } in self.0 {
-            let sessions = SessionAuthority::new(common, ports.clone());
+            let sessions = SessionAuthority::new(common, adapter.provider.clone(), ports.clone());
             let sessions = persons.map_or_else(|| sessions.clone(), |persons| sessions.clone().with_persons(persons));
             known.push(KnownPlatform { adapter: adapter.upstream, sessions: sessions.clone() });
             mounted.push(MountedPlatform {

@@ -27,8 +27,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tokens = Arc::new(JwtTokens::load(&*store, &*clock).await?);
 
     let platform = Platform::new("dam", base.parse()?);
-    let provider = AssetsProvider::new(AssetsConfig::default(), &platform)?;
-    let sessions = SessionAuthority::new(Arc::new(platform), Ports::of_stand_ins(accounts, clock, store, tokens));
+    let provider = Arc::new(AssetsProvider::new(AssetsConfig::default(), &platform)?);
+    let sessions = SessionAuthority::new(Arc::new(platform), provider.clone(), Ports::of_stand_ins(accounts, clock, store, tokens));
     let mount = Mount::new(vec![MountedPlatform::new(provider, sessions)])?;
 
     writeln!(std::io::stdout(), "{base}")?;

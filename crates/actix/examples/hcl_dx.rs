@@ -27,8 +27,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tokens = Arc::new(JwtTokens::load(&*store, &*clock).await?);
 
     let platform = Platform::new("portal", base.parse()?);
-    let provider = HclDxProvider::new(HclDxConfig::default(), &platform)?;
-    let sessions = SessionAuthority::new(Arc::new(platform), Ports::of_stand_ins(accounts, clock, store, tokens));
+    let provider = Arc::new(HclDxProvider::new(HclDxConfig::default(), &platform)?);
+    let sessions = SessionAuthority::new(Arc::new(platform), provider.clone(), Ports::of_stand_ins(accounts, clock, store, tokens));
     let mount = Mount::new(vec![MountedPlatform::new(provider, sessions)])?;
 
     writeln!(std::io::stdout(), "{base}")?;

@@ -29,8 +29,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let platform = Platform::new("shop", base.parse()?);
     let client_id = "12345678-1234-1234-1234-123456789012".to_owned();
     let client = OAuthApp { client_id, redirect_uris: vec![base.clone()], ..OAuthApp::default() };
-    let provider = WixProvider::new(WixConfig { apps: vec![client], ..WixConfig::default() }, &platform)?;
-    let sessions = SessionAuthority::new(Arc::new(platform), Ports::of_stand_ins(accounts, clock, store, tokens));
+    let provider = Arc::new(WixProvider::new(WixConfig { apps: vec![client], ..WixConfig::default() }, &platform)?);
+    let sessions = SessionAuthority::new(Arc::new(platform), provider.clone(), Ports::of_stand_ins(accounts, clock, store, tokens));
     let mount = Mount::new(vec![MountedPlatform::new(provider, sessions)])?;
 
     writeln!(std::io::stdout(), "{base}")?;

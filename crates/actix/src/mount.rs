@@ -129,6 +129,9 @@ impl Mounted {
             }
             Target::Login { endpoint, parameters } | Target::SignOut { endpoint, parameters } => (endpoint, parameters),
         };
+        if let Err(refusal) = mounted.sessions.admit(&request) {
+            return refused(&refusal);
+        }
         if signs_out && mounted.require_same_site && is_cross_site(&request, mounted.sessions.platform(), &mounted.cors_origins) {
             return refused(&Refusal::CrossSite);
         }

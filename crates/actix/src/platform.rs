@@ -26,15 +26,8 @@ pub struct MountedPlatform {
 
 impl MountedPlatform {
     /// A platform on every host, without cross-origin access, with the vendor's own openness to cross-site sign-outs.
-    pub fn new(provider: impl LoginProvider, sessions: SessionAuthority) -> Self {
-        Self {
-            provider: Arc::new(provider),
-            relay: None,
-            sessions,
-            host: None,
-            cors_origins: OriginList::default(),
-            require_same_site: false,
-        }
+    pub fn new(provider: Arc<dyn LoginProvider>, sessions: SessionAuthority) -> Self {
+        Self { provider, relay: None, sessions, host: None, cors_origins: OriginList::default(), require_same_site: false }
     }
 
     /// The endpoints besides sign-out: those of the stand-in, or the logins that are carried to the real instance. Whatever else

@@ -10,6 +10,7 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, HttpResponse, web};
 use logout_actix::{Limits, Mount, MountFault, MountedPlatform, TrustedProxies};
 use logout_assets::{AssetsConfig, AssetsProvider};
+use logout_core::LoginProvider;
 use logout_core::authority::{Ports, SessionAuthority};
 use logout_core::credential::Secret;
 use logout_core::platform::Platform;
@@ -31,13 +32,14 @@ async fn ports() -> Ports {
 
 fn mounted(vendor: &str, name: &str, prefix: &str, ports: &Ports) -> MountedPlatform {
     let platform = Platform::new(name, format!("http://hub.example{prefix}").parse().unwrap());
-    let sessions = SessionAuthority::new(Arc::new(platform.clone()), ports.clone());
-    match vendor {
-        "sitefinity" => MountedPlatform::new(SitefinityProvider::new(SitefinityConfig::default(), &platform).unwrap(), sessions),
-        "assets" => MountedPlatform::new(AssetsProvider::new(AssetsConfig::default(), &platform).unwrap(), sessions),
-        "wix" => MountedPlatform::new(WixProvider::new(WixConfig::default(), &platform).unwrap(), sessions),
-        _ => MountedPlatform::new(HclDxProvider::new(HclDxConfig::default(), &platform).unwrap(), sessions),
-    }
+    let provider: Arc<dyn LoginProvider> = match vendor {
+        "sitefinity" => Arc::new(SitefinityProvider::new(SitefinityConfig::default(), &platform).unwrap()),
+        "assets" => Arc::new(AssetsProvider::new(AssetsConfig::default(), &platform).unwrap()),
+        "wix" => Arc::new(WixProvider::new(WixConfig::default(), &platform).unwrap()),
+        _ => Arc::new(HclDxProvider::new(HclDxConfig::default(), &platform).unwrap()),
+    };
+    let sessions = SessionAuthority::new(Arc::new(platform), provider.clone(), ports.clone());
+    MountedPlatform::new(provider, sessions)
 }
 
 fn at_host(mut platform: MountedPlatform, host: &str) -> MountedPlatform {

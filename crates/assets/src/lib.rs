@@ -13,6 +13,7 @@ mod fields;
 mod login;
 mod probe;
 mod provider;
+mod reading;
 mod reply;
 mod request;
 mod stand_in;

@@ -4,7 +4,7 @@
 //! are not looked at: clients were observed to send placeholders and old cookies with it.
 
 use logout_core::SessionAuthority;
-use logout_core::credential::{Credential, Secret, SecretDigest};
+use logout_core::credential::{Secret, SecretDigest};
 use logout_core::message::{Request, Response};
 use logout_core::ports::{Account, AccountsUnavailable, TokenClaims};
 use logout_core::redirect::ApprovedUrl;
@@ -121,10 +121,9 @@ async fn open_with_token(
     };
     claims.vendor.extend(client.as_ref().map(|id| ("clientId".to_owned(), id.as_str().to_owned())));
     let token = sessions.tokens().mint(&claims).map_err(|_| Refusal::Unavailable)?;
-    let digest = sessions.digest(TOKEN, token.reveal());
     session.client = client;
     session.csrf = csrf_token.map(|secret| SecretDigest::of(secret.reveal()));
-    session.credentials = vec![Credential { digest, expires: session.expires, csrf_due: csrf_token.is_some() }];
+    session.credentials = vec![sessions.credential(TOKEN, &token, session.expires, csrf_token.is_some())];
     sessions.open(session, false).await?;
     Ok(token)
 }
@@ -132,8 +131,7 @@ async fn open_with_token(
 async fn open_with_session_id(request: &Request, sessions: &SessionAuthority, account: &Account) -> Result<Secret, Refusal> {
     let secret = Secret::random();
     let mut session = new_session(request, sessions, account);
-    let digest = sessions.digest(SESSION_ID, secret.reveal());
-    session.credentials = vec![Credential { digest, expires: session.expires, csrf_due: false }];
+    session.credentials = vec![sessions.credential(SESSION_ID, &secret, session.expires, false)];
     sessions.open(session, false).await?;
     Ok(secret)
 }

@@ -72,13 +72,9 @@ async fn signed_in(request: &Request, sessions: &SessionAuthority, dialect: &Dia
 
 /// The session of the first credential that opens one, and whether that one is due for a CSRF token.
 async fn live(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Option<(Arc<Session>, bool)>, Refusal> {
-    for presented in credentials(request, dialect, sessions.tokens(), sessions.now()) {
-        let Some(digest) = presented.digest else { continue };
-        if let Some((session, credential)) = sessions.session(&digest).await? {
-            return Ok(Some((session, credential.csrf_due)));
-        }
-    }
-    Ok(None)
+    let presented = credentials(request, dialect, sessions.tokens(), sessions.now());
+    let live = sessions.first_session(&presented).await?;
+    Ok(live.map(|(session, credential)| (session, credential.csrf_due)))
 }
 
 fn account_of(sessions: &SessionAuthority, session: &Session) -> Option<Account> {

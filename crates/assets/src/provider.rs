@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use logout_core::Reply;
 use logout_core::SessionAuthority;
+use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::cors::Preflight;
 use logout_core::message::{Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
@@ -14,7 +15,7 @@ use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 
 use crate::config::{AssetsConfig, Dialect};
-use crate::{reply, request, stand_in, upstream};
+use crate::{reading, reply, request, stand_in, upstream};
 
 /// Speaks the sign-out of Assets or Elvis for one platform.
 #[derive(Debug)]
@@ -41,6 +42,12 @@ impl AssetsProvider {
             login_endpoints.push(stand_in::landing(path));
         }
         Ok(Self { endpoints, login_endpoints, relayed_endpoints: upstream::relayed_endpoints(dialect.config.profile), dialect })
+    }
+}
+
+impl CredentialReader for AssetsProvider {
+    fn canonical_forms(&self, _purpose: &str, presented: &str) -> Vec<CanonicalForm> {
+        reading::forms(presented)
     }
 }
 
@@ -131,9 +138,9 @@ async fn cookie_lives(presented: &[Presented], sessions: &SessionAuthority) -> b
     if presented.len() < 2 {
         return false;
     }
-    for digest in presented.iter().filter(|one| one.by_cookie).filter_map(|one| one.digest) {
+    for one in presented.iter().filter(|one| one.by_cookie && !one.foreign) {
         // A store that does not answer now has answered the sign-out: the cookie stays, since it may open something.
-        match sessions.look_up(&digest).await {
+        match sessions.look_up(one.purpose, one.secret.reveal()).await {
             Ok(Found::Ended) => {}
             Ok(Found::Unknown) if !sessions.platform().has_upstream => {}
             _ => return true,

@@ -55,6 +55,7 @@ fn words(refusal: &Refusal) -> (u16, &'static str, &'static str) {
         Refusal::CsrfMissing => (403, "MissingCsrfTokenException", "The X-CSRF-TOKEN header is missing"),
         Refusal::CsrfWrong => (403, "InvalidCsrfTokenException", "The X-CSRF-TOKEN header does not belong to this session"),
         Refusal::MethodNotAllowed { .. } => (405, "HttpRequestMethodNotSupportedException", "Method not allowed"),
+        Refusal::TooManyCredentials => (431, "RequestHeaderFieldsTooLargeException", "The request brings too many cookies"),
         Refusal::TooSlow => (408, "AsyncRequestTimeoutException", "The request took too long"),
         Refusal::BodyTooLarge => (413, "MaxUploadSizeExceededException", "The request is too large"),
         Refusal::Unavailable => (503, "ServiceUnavailableException", "Temporarily unavailable; whether anything was changed is not known"),

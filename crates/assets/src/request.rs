@@ -1,6 +1,6 @@
 //! What a sign-out request asks for. Pure.
 
-use logout_core::credential::{CredentialDigest, SecretDigest};
+use logout_core::credential::SecretDigest;
 use logout_core::message::{Method, Request};
 use logout_core::ports::Tokens;
 use logout_core::provider::Endpoint;
@@ -8,7 +8,8 @@ use logout_core::receipt::Reach;
 use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, SignOut, Target, Wanted};
 use logout_core::time::Timestamp;
 
-use crate::config::{Dialect, Profile, TOKEN};
+use crate::config::{Dialect, Profile, SESSION_ID, TOKEN};
+use crate::reading::bare;
 
 /// `/services/logout`, which answers with JSON.
 pub(crate) const LOGOUT: &str = "logout";
@@ -53,25 +54,23 @@ pub(crate) fn read(request: &Request, dialect: &Dialect, tokens: &dyn Tokens, no
 }
 
 /// Everything that was presented, each value once, in order of precedence: the bearer token and then the cookies; in Elvis 4
-/// and 5 the session id in the path and then the cookies. A token that is forged, expired or of another platform has no
-/// digest, so it never gets as far as the store; in front of a real instance, whose tokens are not ours, each has one.
+/// and 5 the session id in the path and then the cookies. A token that is forged, expired or of another platform is
+/// foreign and never gets as far as the store; in front of a real instance, whose tokens are not ours, none is.
 pub(crate) fn credentials(request: &Request, dialect: &Dialect, tokens: &dyn Tokens, now: Timestamp) -> Vec<Presented> {
-    let has_tokens = dialect.config.profile.has_tokens();
-    let digest = |value: &str| {
-        let is_ours = !has_tokens || dialect.has_upstream || tokens.verify(value, dialect.platform.as_str(), TOKEN, now).is_ok();
-        is_ours.then(|| CredentialDigest::of(&dialect.platform, dialect.cookie.name(), value))
+    let purpose = purpose(dialect);
+    let is_foreign = |value: &str| {
+        let is_theirs = !dialect.config.profile.has_tokens() || dialect.has_upstream;
+        !is_theirs && tokens.verify(bare(value), dialect.platform.as_str(), TOKEN, now).is_err()
     };
-    let mut seen = Vec::with_capacity(2);
-    let mut credentials = Vec::with_capacity(2);
-    let by_cookie = request.cookies(dialect.cookie.name()).map(|value| (value, true));
-    for (value, by_cookie) in by_hand(request, dialect).map(|value| (value, false)).into_iter().chain(by_cookie) {
-        if value.is_empty() || seen.contains(&value) {
-            continue;
-        }
-        seen.push(value);
-        credentials.push(if by_cookie { Presented::in_cookie(digest(value)) } else { Presented::in_header(digest(value)) });
-    }
-    credentials
+    let by_hand = by_hand(request, dialect).map(|value| Presented::in_header(purpose, value));
+    let by_cookie = request.cookies(dialect.cookie.name()).map(|value| Presented::in_cookie(purpose, value));
+    let presented = Presented::each_once(by_hand.into_iter().chain(by_cookie));
+    presented.into_iter().map(|one| if is_foreign(one.secret.reveal()) { one.foreign() } else { one }).collect()
+}
+
+/// What the credentials of this profile are for.
+pub(crate) fn purpose(dialect: &Dialect) -> &'static str {
+    if dialect.config.profile.has_tokens() { TOKEN } else { SESSION_ID }
 }
 
 /// What no browser sends by itself: a bearer token, or in Elvis 4 and 5 the session id in the path.
@@ -109,7 +108,6 @@ mod tests {
 
     use super::*;
     use crate::AssetsConfig;
-    use crate::config::SESSION_ID;
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -152,7 +150,7 @@ mod tests {
                 Request::new(Method::Post, "/services/logout").with_header("cookie", format!("authToken={presented}")),
             ] {
                 let credentials = read_as(Profile::Assets6, &request, &tokens).credentials;
-                assert_eq!(credentials.iter().map(|presented| presented.digest.is_some()).collect::<Vec<_>>(), [ours], "{presented}");
+                assert_eq!(credentials.iter().map(|presented| !presented.foreign).collect::<Vec<_>>(), [ours], "{presented}");
             }
         }
     }
@@ -165,9 +163,12 @@ mod tests {
         let request = Request::new(Method::Post, "/services/logout")
             .with_header("cookie", "authToken=theirs")
             .with_header("authorization", "Bearer e30.e30.x");
-        let found: Vec<_> =
-            read(&request, &dam, &RememberedTokens::default(), NOW).credentials.iter().filter_map(|one| one.digest).collect();
-        assert_eq!(found, ["e30.e30.x", "theirs"].map(|value| CredentialDigest::of(&dam.platform, TOKEN, value)));
+        let found: Vec<_> = read(&request, &dam, &RememberedTokens::default(), NOW)
+            .credentials
+            .iter()
+            .map(|one| (one.purpose, one.secret.reveal().to_owned()))
+            .collect();
+        assert_eq!(found, ["e30.e30.x", "theirs"].map(|value| (TOKEN, value.to_owned())));
     }
 
     #[test]
@@ -182,18 +183,20 @@ mod tests {
 
     #[test]
     fn elvis_4_and_5_read_the_path_and_then_their_own_cookie_and_no_bearer() {
-        let dam = dialect(Profile::Elvis5);
-        let digest = |value: &str| CredentialDigest::of(&dam.platform, SESSION_ID, value);
+        let known = |value: &str| (SESSION_ID, value.to_owned());
         for (path, expected) in [
-            ("/services/logout;jsessionid=p", vec![digest("p"), digest("c")]),
-            ("/services/logout;x=1;jsessionid=p", vec![digest("p"), digest("c")]),
-            ("/services/logout;jsessionid=", vec![digest("c")]),
-            ("/services/logout", vec![digest("c")]),
+            ("/services/logout;jsessionid=p", vec![known("p"), known("c")]),
+            ("/services/logout;x=1;jsessionid=p", vec![known("p"), known("c")]),
+            ("/services/logout;jsessionid=", vec![known("c")]),
+            ("/services/logout", vec![known("c")]),
         ] {
             let request =
                 Request::new(Method::Get, path).with_header("cookie", "authToken=a; JSESSIONID=c").with_header("authorization", "Bearer b");
-            let found: Vec<_> =
-                read_as(Profile::Elvis5, &request, &RememberedTokens::default()).credentials.iter().filter_map(|one| one.digest).collect();
+            let found: Vec<_> = read_as(Profile::Elvis5, &request, &RememberedTokens::default())
+                .credentials
+                .iter()
+                .map(|one| (one.purpose, one.secret.reveal().to_owned()))
+                .collect();
             assert_eq!(found, expected, "{path}");
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! On whose word each line stands: docs/vendors/assets.md, "In front of a real instance".
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt as _;
@@ -30,12 +32,10 @@ pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession
     let name = dialect.cookie.name();
     let has_tokens = dialect.config.profile.has_tokens();
     let by_hand = by_hand(request, dialect).filter(|value| !value.is_empty());
-    let mut cookies: Vec<(String, Secret)> = Vec::new();
-    for value in by_hand.filter(|_| !has_tokens).into_iter().chain(request.cookies(name)) {
-        if !value.is_empty() && cookies.iter().all(|(_, known)| known.reveal() != value) {
-            cookies.push((name.to_owned(), Secret::new(value)));
-        }
-    }
+    let mut seen = HashSet::new();
+    let values = by_hand.filter(|_| !has_tokens).into_iter().chain(request.cookies(name));
+    let cookies = values.filter(|value| !value.is_empty() && seen.insert(*value)).map(|value| (name.to_owned(), Secret::new(value)));
+    let cookies = cookies.collect();
     UpstreamSession {
         cookies,
         bearer: by_hand.filter(|_| has_tokens).map(Secret::new),
@@ -49,13 +49,8 @@ pub(crate) fn credentials(session: &UpstreamSession, profile: Profile) -> Vec<Pr
     let has_tokens = profile.has_tokens();
     let purpose = if has_tokens { TOKEN } else { SESSION_ID };
     let by_cookie = session.cookies.iter().filter(|(name, _)| name == purpose).map(|(_, value)| value);
-    let mut credentials: Vec<Presentable> = Vec::new();
-    for secret in session.bearer.iter().filter(|_| has_tokens).chain(by_cookie).filter(|secret| !secret.reveal().is_empty()) {
-        if credentials.iter().all(|known| known.secret.reveal() != secret.reveal()) {
-            credentials.push(Presentable { purpose, secret: secret.clone(), csrf_due: has_tokens });
-        }
-    }
-    credentials
+    let secrets = session.bearer.iter().filter(|_| has_tokens).chain(by_cookie);
+    Presentable::each_once(secrets.map(|secret| Presentable { csrf_due: has_tokens, ..Presentable::new(purpose, secret.clone()) }))
 }
 
 /// The session that a login opens. `None` where it failed, where nothing says who logged in, and where the answer holds

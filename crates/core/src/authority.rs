@@ -1,5 +1,6 @@
 //! The one flow of a sign-out, and the sessions of a platform as its adapter sees them.
 
+mod credentials;
 mod first_sight;
 mod landing;
 mod one_visit;
@@ -7,13 +8,14 @@ mod one_visit;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::canonical::CredentialReader;
 use crate::credential::{Credential, CredentialDigest, Sealed};
 use crate::platform::Platform;
 use crate::ports::{Account, Accounts, Clock, Deliveries, NoDeliveries, Persons, ReceiptPages, Seal, Tokens};
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use crate::redirect::ApprovedUrl;
 use crate::session::{ClientId, Device, Person, Session, SessionId, Subject};
-use crate::sign_out::{Absent, Choice, CsrfProof, Refusal, SignOut, Target};
+use crate::sign_out::{Absent, Choice, CsrfProof, MOST_CREDENTIALS, Refusal, SignOut, Target};
 use crate::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, SessionStore, StoreUnavailable};
 use crate::time::Timestamp;
 use crate::upstream::UpstreamSession;
@@ -122,15 +124,16 @@ impl SignedOut {
 #[derive(Clone, Debug)]
 pub struct SessionAuthority {
     platform: Arc<Platform>,
+    reader: Arc<dyn CredentialReader>,
     ports: Ports,
     /// Links the subjects of its upstream to persons.
     persons: Option<Arc<dyn Persons>>,
 }
 
 impl SessionAuthority {
-    /// The sessions of `platform`.
-    pub fn new(platform: Arc<Platform>, ports: Ports) -> Self {
-        Self { platform, ports, persons: None }
+    /// The sessions of `platform`, whose credentials `reader` reads: the platform's own provider.
+    pub fn new(platform: Arc<Platform>, reader: Arc<dyn CredentialReader>, ports: Ports) -> Self {
+        Self { platform, reader, ports, persons: None }
     }
 
     /// The same, with a rule that links the subjects of its upstream to persons.
@@ -160,11 +163,6 @@ impl SessionAuthority {
         self.ports.clock.now()
     }
 
-    /// The digest of a secret presented here for `purpose`.
-    pub fn digest(&self, purpose: &str, secret: &str) -> CredentialDigest {
-        CredentialDigest::of(&self.platform.name, purpose, secret)
-    }
-
     /// Signs out, in this order and no other: who is the caller, is it the client's session, may the caller end that
     /// target (decided before the target is looked up), is the request the caller's own, is the landing allowed; then the
     /// sessions end in one durable step, and the result says what that step ended.
@@ -172,6 +170,9 @@ impl SessionAuthority {
     /// # Errors
     /// The refusal; nothing has ended then, except that with [`Refusal::Unavailable`] it is unknown whether it has.
     pub async fn sign_out(&self, asked: SignOut) -> Result<SignedOut, Refusal> {
+        if asked.credentials.len() > MOST_CREDENTIALS {
+            return Err(Refusal::TooManyCredentials);
+        }
         let at = self.now();
         let (receipt, reach) = (ReceiptId::at(at), asked.reach.max(self.platform.reach));
         if let Some(done) = self.sign_out_in_one_visit(&asked, receipt, reach, at).await? {
@@ -248,9 +249,8 @@ impl SessionAuthority {
         let mut callers: Vec<Caller> = Vec::with_capacity(1);
         let mut recognised = false;
         let mut unknown = false;
-        for presented in &asked.credentials {
-            let Some(digest) = &presented.digest else { continue };
-            match self.ports.store.find(digest, now).await? {
+        for presented in asked.credentials.iter().filter(|presented| !presented.foreign) {
+            match self.find(presented.purpose, presented.secret.reveal(), now).await? {
                 Found::Live(session, credential) => {
                     recognised = true;
                     let same_subject = callers.first().map(|first| first.session.subject == session.subject);
@@ -372,27 +372,6 @@ impl SessionAuthority {
     pub async fn open(&self, session: Session, joins: bool) -> Result<Opened, StoreUnavailable> {
         let now = self.now();
         self.ports.store.open(session, joins, now).await
-    }
-
-    /// What a credential is, without counting as use.
-    ///
-    /// # Errors
-    /// The store did not answer.
-    pub async fn look_up(&self, credential: &CredentialDigest) -> Result<Found, StoreUnavailable> {
-        self.ports.store.find(credential, self.now()).await
-    }
-
-    /// The live session that a credential opens. Counts as use: the idle timeout starts again.
-    ///
-    /// # Errors
-    /// The store did not answer.
-    pub async fn session(&self, credential: &CredentialDigest) -> Result<Option<(Arc<Session>, Credential)>, StoreUnavailable> {
-        let now = self.now();
-        let Found::Live(session, credential) = self.ports.store.find(credential, now).await? else { return Ok(None) };
-        if session.touch_grain().is_some_and(|grain| now.since(session.seen) >= grain) {
-            self.ports.store.touch(session.id, now).await?;
-        }
-        Ok(Some((session, credential)))
     }
 
     /// Gives a live session one more credential. `false`: it is not live any more.

@@ -1,51 +1,126 @@
-//! Forward authentication: has one of a request's credentials been ended here?
+//! Forward authentication: may a reverse proxy let a request with these credentials pass?
+
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
 
 use crate::authority::SessionAuthority;
-use crate::credential::CredentialDigest;
 use crate::message::Request;
 use crate::provider::UpstreamLogout;
-use crate::registration::digests;
+use crate::session::Session;
+use crate::sign_out::{MOST_CREDENTIALS, Refusal};
 use crate::store::{Found, StoreUnavailable};
+use crate::upstream::Presentable;
+
+/// Which requests a reverse proxy may let pass.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckMode {
+    /// Those whose every credential the hub saw begin and knows to be alive. Everything else is denied, a request without
+    /// credentials too.
+    Known,
+    /// Those none of whose credentials has been ended here. A credential that the hub never saw passes, and so does a
+    /// spelling of an ended one that no decoder known to the adapter takes for it.
+    #[default]
+    NotEnded,
+}
 
 /// What a request's credentials are to a reverse proxy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Checked {
-    /// One of them has been ended. It counts even beside a live one: nobody knows which of them the vendor would take.
+    /// Denied: it presents two different credentials where the product takes one, and which one is not known here.
+    Ambiguous,
+    /// Denied: one of them has been ended. It counts even beside a live one.
     Ended,
-    /// None of them has been ended here. Whether they open anything is for the vendor to say.
+    /// It may pass, as far as [`CheckMode`] says.
     Passes,
+    /// Denied: it presents more than is looked at.
+    TooMany,
+    /// Denied, with [`CheckMode::Known`] only: no credential, or one that the hub does not know to be alive.
+    Unknown,
 }
 
 impl SessionAuthority {
+    /// Whether `request` can be read without doubt and within bounds: at most [`crate::platform::Platform::max_cookies`],
+    /// and one `Authorization` at most, because products disagree on which of several counts.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn admit(&self, request: &Request) -> Result<(), Refusal> {
+        if request.headers_named("authorization").nth(1).is_some() {
+            return Err(Refusal::Malformed { field: "Authorization", rule: "must be given once" });
+        }
+        if request.cookie_count() > self.platform().max_cookies {
+            return Err(Refusal::TooManyCredentials);
+        }
+        Ok(())
+    }
+
     /// Looks at all credentials that `request` presents to this platform. A live one counts as used. Cookies are also read as
     /// servers do that take them in quotes, behind a comma or percent-encoded: an ended one must not get by in other clothes.
     ///
     /// # Errors
     /// The store did not answer; the proxy must deny.
     pub async fn check(&self, provider: &dyn UpstreamLogout, request: &Request) -> Result<Checked, StoreUnavailable> {
-        let mut live = Vec::new();
-        let mut looked_at: Vec<CredentialDigest> = Vec::new();
-        let sent = digests(self, provider, &provider.presented(request)).collect::<Vec<_>>();
-        let readings = other_readings(request);
-        let others = readings.iter().flat_map(|reading| digests(self, provider, &provider.presented(reading)).collect::<Vec<_>>());
-        for digest in sent.into_iter().chain(others) {
-            if looked_at.contains(&digest) {
-                continue;
-            }
-            looked_at.push(digest);
-            match self.look_up(&digest).await? {
-                Found::Ended => return Ok(Checked::Ended),
-                Found::Live(..) => live.push(digest),
-                Found::Unknown => {}
+        let denied = |checked, reason: &str| {
+            log::info!(platform = self.platform().name.as_str(), reason; "a request was denied");
+            Ok(checked)
+        };
+        match self.admit(request) {
+            Ok(()) => {}
+            Err(Refusal::TooManyCredentials) => return denied(Checked::TooMany, "too many cookies"),
+            Err(_) => return denied(Checked::Ambiguous, "several Authorization headers"),
+        }
+        let presented = provider.credentials(&provider.presented(request));
+        let bearers = bearers(provider, request);
+        if presented.len().max(bearers.len()) > MOST_CREDENTIALS {
+            return denied(Checked::TooMany, "too many credentials");
+        }
+        let mut live: Vec<(&'static str, Arc<Session>)> = Vec::new();
+        let mut has_unknown = false;
+        for one in &presented {
+            match self.look_up(one.purpose, one.secret.reveal()).await? {
+                Found::Ended => return denied(Checked::Ended, "a credential has been ended"),
+                Found::Live(session, _) => live.push((one.purpose, session)),
+                Found::Unknown => has_unknown = true,
             }
         }
-        for digest in live {
-            self.session(&digest).await?;
+        let readings = other_readings(request);
+        let others = readings.iter().flat_map(|reading| provider.credentials(&provider.presented(reading)));
+        for one in others.chain(bearers.iter().cloned()) {
+            let is_new = presented.iter().all(|known| known.purpose != one.purpose || known.secret.reveal() != one.secret.reveal());
+            if is_new && self.look_up(one.purpose, one.secret.reveal()).await? == Found::Ended {
+                return denied(Checked::Ended, "a credential has been ended, in another spelling");
+            }
+        }
+        let contradicts = |(index, (purpose, session)): (usize, &(&str, Arc<Session>))| {
+            live[..index].iter().any(|(other, known)| other == purpose && known.id != session.id)
+        };
+        if bearers.len() > 1 || live.iter().enumerate().any(contradicts) {
+            return denied(Checked::Ambiguous, "two different credentials for one purpose");
+        }
+        if self.platform().check == CheckMode::Known && (has_unknown || live.is_empty()) {
+            return denied(Checked::Unknown, if has_unknown { "an unknown credential" } else { "no credential" });
+        }
+        let now = self.now();
+        for (_, session) in live {
+            self.note_use(&session, now).await?;
         }
         Ok(Checked::Passes)
     }
+}
+
+/// The different credentials in an `Authorization` header that holds several values behind commas, as intermediaries fold
+/// them; none where it holds one value only. What the vendor writes behind a comma and is no credential does not count.
+fn bearers(provider: &dyn UpstreamLogout, request: &Request) -> Vec<Presentable> {
+    let Some(value) = request.header("authorization").filter(|value| value.contains(',')) else { return Vec::new() };
+    let alone = |piece: &str| {
+        let request = Request::new(request.method(), request.path()).with_header("authorization", piece.trim());
+        provider.credentials(&provider.presented(&request))
+    };
+    Presentable::each_once(value.split(',').take(2 * MOST_CREDENTIALS).flat_map(alone))
 }
 
 /// What `request` is to servers that read cookies more generously than RFC 6265 has it: without the quotes around a value (servlet

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroize as _;
 
+use crate::canonical::CanonicalForm;
 use crate::platform_name::PlatformName;
 use crate::time::Timestamp;
 
@@ -101,12 +102,14 @@ impl fmt::Debug for SecretDigest {
 pub struct CredentialDigest(SecretDigest);
 
 impl CredentialDigest {
-    /// The digest of `secret`, presented at `platform` for `purpose` (the adapter's own word, such as `"access"`).
-    pub fn of(platform: &PlatformName, purpose: &str, secret: &str) -> Self {
+    /// The digest of a credential with this canonical form at `platform` for `purpose` (the adapter's own word, such as
+    /// `"access"`).
+    pub fn of(platform: &PlatformName, purpose: &str, form: &CanonicalForm) -> Self {
         let mut hash = Sha256::new();
-        for part in [platform.as_str(), purpose, secret] {
+        let (meaning, kind) = form.parts();
+        for part in [Some(platform.as_str().as_bytes()), Some(purpose.as_bytes()), Some(meaning), kind].into_iter().flatten() {
             hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
+            hash.update(part);
         }
         Self(SecretDigest(hash.finalize().into()))
     }
@@ -162,14 +165,11 @@ mod tests {
     #[test]
     fn a_digest_depends_on_platform_purpose_and_secret() {
         let (cms, dam) = (PlatformName::new("cms"), PlatformName::new("dam"));
-        let digest = CredentialDigest::of(&cms, "access", "x");
-        assert_eq!(digest, CredentialDigest::of(&cms, "access", "x"));
-        for other in [
-            CredentialDigest::of(&dam, "access", "x"),
-            CredentialDigest::of(&cms, "refresh", "x"),
-            CredentialDigest::of(&cms, "access", "y"),
-            CredentialDigest::of(&cms, "acces", "sx"),
-        ] {
+        let of = |platform, purpose, text| CredentialDigest::of(platform, purpose, &CanonicalForm::of_text(text));
+        let digest = of(&cms, "access", "x");
+        assert_eq!(digest, of(&cms, "access", "x"));
+        let bytes = CredentialDigest::of(&cms, "access", &CanonicalForm::of_bytes("x"));
+        for other in [of(&dam, "access", "x"), of(&cms, "refresh", "x"), of(&cms, "access", "y"), of(&cms, "acces", "sx"), bytes] {
             assert_ne!(digest, other);
         }
     }

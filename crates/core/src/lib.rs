@@ -7,6 +7,7 @@
 //! Start reading at [`authority::SessionAuthority::sign_out`]: it owns the order in which a sign-out happens.
 
 pub mod authority;
+pub mod canonical;
 pub mod check;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -38,6 +39,7 @@ pub mod transfer;
 pub mod upstream;
 
 pub use authority::{SessionAuthority, SignedOut};
+pub use canonical::{CanonicalForm, CredentialReader};
 pub use message::{Method, Request, Response};
 pub use provider::{Endpoint, LoginProvider, LogoutProvider, UpstreamLogout, Vendor};
 pub use reply::Reply;

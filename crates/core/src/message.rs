@@ -209,6 +209,11 @@ impl Request {
             .map(|(name, value)| (name.trim(), value.trim()))
     }
 
+    /// How many cookies it brings, as many as there are separators between them.
+    pub fn cookie_count(&self) -> usize {
+        self.headers_named("cookie").map(|header| header.bytes().filter(|byte| *byte == b';').count() + 1).sum()
+    }
+
     /// What follows `scheme` in the `Authorization` header: any number of spaces, none included, may stand between, since
     /// clients exist that send none.
     pub fn authorization(&self, scheme: &str) -> Option<&str> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::check::CheckMode;
 use crate::cookie::CookiePolicy;
 pub use crate::platform_name::PlatformName;
 use crate::receipt::Reach;
@@ -31,11 +32,15 @@ pub struct Platform {
     pub absolute_timeout: Duration,
     /// Whether a real instance stands behind it, whose credentials are not ours; otherwise the hub is a stand-in.
     pub has_upstream: bool,
+    /// What a reverse proxy lets pass.
+    pub check: CheckMode,
+    /// How many cookies a request may bring.
+    pub max_cookies: usize,
 }
 
 impl Platform {
     /// A platform at `public_url`, whose path is the prefix, with the documented defaults: reach `session`, no further
-    /// landings, cookies `Secure` on https, half an hour idle, twelve hours at most.
+    /// landings, cookies `Secure` on https, half an hour idle, twelve hours at most, 200 cookies a request.
     pub fn new(name: &str, public_url: Url) -> Self {
         Self {
             name: PlatformName::new(name),
@@ -47,6 +52,8 @@ impl Platform {
             idle_timeout: Some(Duration::from_secs(30 * 60)),
             absolute_timeout: Duration::from_secs(12 * 60 * 60),
             has_upstream: false,
+            check: CheckMode::default(),
+            max_cookies: 200,
         }
     }
 

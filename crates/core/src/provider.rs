@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::authority::SessionAuthority;
+use crate::canonical::CredentialReader;
 use crate::cors::Preflight;
 use crate::message::{Method, Request, Response, percent_decode};
 use crate::reply::Reply;
@@ -155,7 +156,7 @@ fn decode_segment(segment: &str) -> Option<Cow<'_, str>> {
 /// Implementors are glue: they read a [`crate::SignOut`] out of the request, hand it to
 /// [`SessionAuthority::sign_out`], and put the outcome into the vendor's words. They decide nothing about sessions.
 #[async_trait]
-pub trait LogoutProvider: Debug + Send + Sync + 'static {
+pub trait LogoutProvider: CredentialReader {
     /// Whose dialect it is.
     fn vendor(&self) -> Vendor;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::authority::SessionAuthority;
+use crate::canonical::CanonicalForm;
 use crate::credential::{Credential, CredentialDigest, SecretDigest};
 use crate::provider::UpstreamLogout;
 use crate::session::{Device, Person, Session, SessionId, Subject};
@@ -73,7 +74,7 @@ impl SessionAuthority {
         }
         let mut live = Vec::new();
         for presentable in &credentials {
-            match self.look_up(&self.digest(presentable.purpose, presentable.secret.reveal())).await? {
+            match self.look_up(presentable.purpose, presentable.secret.reveal()).await? {
                 Found::Live(known, _) => live.push((presentable, known)),
                 Found::Ended => return Err(RegistrationFault::Ended),
                 Found::Unknown => {}
@@ -99,8 +100,9 @@ impl SessionAuthority {
     /// Of those who register the same credential at once, lets one go on: looking it up and opening its session are two steps.
     async fn claim(&self, credentials: &[Presentable], now: Timestamp) -> Result<(), RegistrationFault> {
         for presentable in credentials {
-            let name = format!("{} {}", presentable.purpose, presentable.secret.reveal());
-            let claimed = self.put_once(self.digest(CLAIM, &name), Vec::new(), now.plus(CLAIMED)).await?;
+            let kept = self.digest(presentable.purpose, presentable.secret.reveal());
+            let claim = CredentialDigest::of(&self.platform().name, CLAIM, &CanonicalForm::of_bytes(*kept.as_bytes()));
+            let claimed = self.put_once(claim, Vec::new(), now.plus(CLAIMED)).await?;
             // Whoever was first has opened it by now, is about to, or has just signed it out.
             if !claimed {
                 return Err(RegistrationFault::Busy);
@@ -118,14 +120,14 @@ impl SessionAuthority {
         session: &UpstreamSession,
         expires: Option<Timestamp>,
     ) -> Result<Option<SessionId>, StoreUnavailable> {
-        let Found::Live(known, _) = self.look_up(&self.digest(before.purpose, before.secret.reveal())).await? else { return Ok(None) };
+        let Found::Live(known, _) = self.look_up(before.purpose, before.secret.reveal()).await? else { return Ok(None) };
         let expires = expires.unwrap_or(known.expires);
         let sealed = match known.sealed.as_ref().and_then(|sealed| self.unseal(known.id, sealed)) {
             Some(before) => self.seal(known.id, &session.clone().renewing(before)),
             None => self.seal(known.id, session),
         };
         for presentable in provider.credentials(session) {
-            let credential = self.credential(&presentable, session, expires);
+            let credential = self.known_credential(&presentable, session, expires);
             let fresh = known.credentials.iter().all(|old| old.digest != credential.digest);
             if fresh && !self.attach_sealed(known.id, credential, sealed.clone()).await? {
                 return Ok(None);
@@ -139,24 +141,11 @@ impl SessionAuthority {
         session.idle_timeout = self.platform().idle_timeout;
         session.client.clone_from(&known_by.client);
         session.csrf = known_by.csrf.as_ref().map(|token| SecretDigest::of(token.reveal()));
-        session.credentials = credentials.iter().map(|presentable| self.credential(presentable, known_by, session.expires)).collect();
+        session.credentials = credentials.iter().map(|presentable| self.known_credential(presentable, known_by, session.expires)).collect();
         session.sealed = Some(self.seal(session.id, known_by));
     }
 
-    fn credential(&self, presentable: &Presentable, known_by: &UpstreamSession, expires: Timestamp) -> Credential {
-        Credential {
-            digest: self.digest(presentable.purpose, presentable.secret.reveal()),
-            expires,
-            csrf_due: presentable.csrf_due && known_by.csrf.is_some(),
-        }
+    fn known_credential(&self, presentable: &Presentable, known_by: &UpstreamSession, expires: Timestamp) -> Credential {
+        self.credential(presentable.purpose, &presentable.secret, expires, presentable.csrf_due && known_by.csrf.is_some())
     }
-}
-
-/// The digests by which a store knows the credentials of `session`.
-pub(crate) fn digests<'a>(
-    sessions: &'a SessionAuthority,
-    provider: &dyn UpstreamLogout,
-    session: &UpstreamSession,
-) -> impl Iterator<Item = CredentialDigest> + use<'a> {
-    provider.credentials(session).into_iter().map(|presentable| sessions.digest(presentable.purpose, presentable.secret.reveal()))
 }

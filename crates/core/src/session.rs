@@ -189,6 +189,7 @@ impl Session {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::canonical::CanonicalForm;
     use crate::credential::CredentialDigest;
 
     /// A session with one credential whose secret is the session's subject name.
@@ -202,7 +203,11 @@ pub(crate) mod tests {
             person: Some(Person::new(name)),
             client: None,
             administrator: false,
-            credentials: vec![Credential { digest: CredentialDigest::of(&platform, "session", name), expires, csrf_due: false }],
+            credentials: vec![Credential {
+                digest: CredentialDigest::of(&platform, "session", &CanonicalForm::of_text(name)),
+                expires,
+                csrf_due: false,
+            }],
             csrf: None,
             opened: Timestamp::from_millis(0),
             seen: Timestamp::from_millis(0),

@@ -3,33 +3,41 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::credential::{CredentialDigest, SecretDigest};
+use crate::credential::{Secret, SecretDigest};
 use crate::message::Method;
 use crate::receipt::Reach;
 use crate::redirect::{ApprovedUrl, RedirectFault, RedirectPolicy};
 use crate::session::{ClientId, Subject};
 use crate::upstream::UpstreamSession;
 
+/// How many different credentials a request may present. A request with more is refused as a whole: a sign-out that looks
+/// at some of them only would be a partial one.
+pub const MOST_CREDENTIALS: usize = 16;
+
 /// A credential as it was presented.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Presented {
-    /// What the store would know it by; `None` when it cannot be one of ours (not a token, badly signed, expired).
-    pub digest: Option<CredentialDigest>,
+    /// What it is for, in the adapter's own word.
+    pub purpose: &'static str,
+    /// The text that was sent.
+    pub secret: Secret,
     /// Whether a browser sent it by itself.
     pub by_cookie: bool,
+    /// Whether it cannot be one of ours (not a token, badly signed, expired), so that no store is asked for it.
+    pub foreign: bool,
     /// Whether it proves by itself that it was ours and has not expired, even when its session is gone.
     pub vouched: bool,
 }
 
 impl Presented {
     /// A credential out of a header.
-    pub fn in_header(digest: Option<CredentialDigest>) -> Self {
-        Self { digest, by_cookie: false, vouched: false }
+    pub fn in_header(purpose: &'static str, secret: impl Into<String>) -> Self {
+        Self { purpose, secret: Secret::new(secret), by_cookie: false, foreign: false, vouched: false }
     }
 
     /// A credential out of a cookie.
-    pub fn in_cookie(digest: Option<CredentialDigest>) -> Self {
-        Self { digest, by_cookie: true, vouched: false }
+    pub fn in_cookie(purpose: &'static str, secret: impl Into<String>) -> Self {
+        Self { by_cookie: true, ..Self::in_header(purpose, secret) }
     }
 
     /// The same, well signed and not expired.
@@ -38,6 +46,33 @@ impl Presented {
         self.vouched = true;
         self
     }
+
+    /// The same, known to be none of ours.
+    #[must_use]
+    pub fn foreign(mut self) -> Self {
+        self.foreign = true;
+        self
+    }
+
+    /// Each of `presented` once, in order ([`each_once`]).
+    pub fn each_once(presented: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        each_once(presented, |one| (one.purpose, one.secret.reveal()))
+    }
+}
+
+/// Each of the credentials that `items` hold once, in order, without empty ones; `key` says purpose and secret. Reading
+/// stops at one more than [`MOST_CREDENTIALS`], so that the work does not grow faster than the request.
+pub(crate) fn each_once<T>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> (&str, &str)) -> Vec<T> {
+    let mut each: Vec<T> = Vec::with_capacity(2);
+    for item in items {
+        if !key(&item).1.is_empty() && !each.iter().any(|known| key(known) == key(&item)) {
+            each.push(item);
+            if each.len() > MOST_CREDENTIALS {
+                break;
+            }
+        }
+    }
+    each
 }
 
 /// Which of several credentials count.
@@ -219,6 +254,9 @@ pub enum Refusal {
     /// Nobody is signed in with what was presented.
     #[error("not signed in")]
     NotSignedIn,
+    /// The request presents more cookies or credentials than are looked at.
+    #[error("too many cookies or credentials")]
+    TooManyCredentials,
     /// The request did not arrive in time.
     #[error("the request took too long")]
     TooSlow,

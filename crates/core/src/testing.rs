@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::authority::{Ports, SessionAuthority};
+use crate::canonical::{CanonicalForm, CredentialReader};
 use crate::credential::{Credential, CredentialDigest, Sealed, Secret, SecretDigest};
 use crate::delivery::{Delivery, Leased, Settlement};
 use crate::message::{Request, Response};
@@ -238,10 +239,20 @@ impl Outbox for BreakableStore {
     }
 }
 
+/// Reads credentials as text: no two spellings mean the same.
+#[derive(Clone, Copy, Debug)]
+pub struct AsText;
+
+impl CredentialReader for AsText {
+    fn canonical_forms(&self, _purpose: &str, presented: &str) -> Vec<CanonicalForm> {
+        vec![CanonicalForm::of_text(presented)]
+    }
+}
+
 /// A provider with a store in memory and a clock that is set: what an adapter's tests send requests to.
 #[derive(Debug)]
 pub struct StandIn<P> {
-    provider: P,
+    provider: Arc<P>,
     sessions: SessionAuthority,
     clock: Arc<ManualClock>,
     store: Arc<BreakableStore>,
@@ -252,10 +263,11 @@ impl<P: LoginProvider> StandIn<P> {
     pub fn new(platform: Platform, provider: impl FnOnce(&Platform) -> P) -> Self {
         let clock = Arc::new(ManualClock::default());
         let store = Arc::new(BreakableStore::default());
-        let provider = provider(&platform);
+        let provider = Arc::new(provider(&platform));
         let accounts = Arc::new(ListedAccounts::default());
         let ports = Ports::of_stand_ins(accounts, clock.clone(), store.clone(), Arc::new(RememberedTokens::default()));
-        Self { provider, sessions: SessionAuthority::new(Arc::new(platform), ports), clock, store }
+        let sessions = SessionAuthority::new(Arc::new(platform), provider.clone(), ports);
+        Self { provider, sessions, clock, store }
     }
 
     /// Its clock.

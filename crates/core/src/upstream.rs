@@ -7,6 +7,7 @@ use cookie::Cookie;
 use crate::credential::Secret;
 use crate::message::{Method, Parameters};
 use crate::session::{ClientId, Subject};
+use crate::sign_out::each_once;
 use crate::time::Timestamp;
 
 /// What an upstream must be given back so that it knows a session: cookies, a bearer token, a CSRF token, each as it was
@@ -105,6 +106,19 @@ pub struct Presentable {
     pub secret: Secret,
     /// Whether a sign-out with it must prove that it was not forged, given that the session's CSRF token is known.
     pub csrf_due: bool,
+}
+
+impl Presentable {
+    /// A credential for `purpose`.
+    pub fn new(purpose: &'static str, secret: Secret) -> Self {
+        Self { purpose, secret, csrf_due: false }
+    }
+
+    /// Each of `credentials` once, in order, at most one more than the flow takes
+    /// ([`crate::sign_out::MOST_CREDENTIALS`]).
+    pub fn each_once(credentials: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        each_once(credentials, |one| (one.purpose, one.secret.reveal()))
+    }
 }
 
 /// A request to an upstream. Its headers may hold credentials, so it does not print them.

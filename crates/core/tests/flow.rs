@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_executor::block_on;
 use logout_core::SessionAuthority;
 use logout_core::authority::Ports;
-use logout_core::credential::{Credential, SecretDigest};
+use logout_core::credential::{Secret, SecretDigest};
 use logout_core::housekeeping::Housekeeping;
 use logout_core::platform::Platform;
 use logout_core::receipt::{Reach, Reason};
@@ -17,7 +17,7 @@ use logout_core::redirect::{RedirectFault, RedirectPolicy};
 use logout_core::session::{ClientId, Device, Person, Session, SignOnId, Subject};
 use logout_core::sign_out::{Absent, Choice, ClientClaim, CsrfProof, Landing, LandingPolicy, Presented, Refusal, SignOut, Target, Wanted};
 use logout_core::store::{MemoryStore, SessionFilter};
-use logout_core::testing::{ListedAccounts, ManualClock, RememberedTokens};
+use logout_core::testing::{AsText, ListedAccounts, ManualClock, RememberedTokens};
 
 struct World {
     clock: Arc<ManualClock>,
@@ -34,7 +34,7 @@ impl World {
 
     fn platform(&self, name: &str, reach: Reach) -> SessionAuthority {
         let platform = Platform { reach, ..Platform::new(name, "https://site.example/".parse().unwrap()) };
-        SessionAuthority::new(Arc::new(platform), self.ports.clone())
+        SessionAuthority::new(Arc::new(platform), Arc::new(AsText), self.ports.clone())
     }
 
     /// The names of the secrets that still open something, at any of the platforms.
@@ -49,7 +49,7 @@ impl World {
 fn session(authority: &SessionAuthority, name: &str, secret: &str) -> Session {
     let mut session = authority.new_session(Subject::new("Default", name), None, Device::default());
     session.person = Some(Person::new(name));
-    session.credentials = vec![Credential { digest: authority.digest("session", secret), expires: session.expires, csrf_due: false }];
+    session.credentials = vec![authority.credential("session", &Secret::new(secret), session.expires, false)];
     session
 }
 
@@ -60,7 +60,7 @@ fn open(authority: &SessionAuthority, session: Session) {
 fn asked(authority: &SessionAuthority, secrets: &[&str]) -> SignOut {
     let policy = RedirectPolicy::new(&authority.platform().public_url).unwrap();
     SignOut {
-        credentials: secrets.iter().map(|secret| Presented::in_cookie(Some(authority.digest("session", secret)))).collect(),
+        credentials: secrets.iter().map(|secret| Presented::in_cookie("session", *secret)).collect(),
         choice: Choice::FirstValid,
         csrf: CsrfProof::NotNeeded,
         client: None,
@@ -244,7 +244,7 @@ fn an_absent_session_is_accepted_refused_or_refused_when_unrecognised() {
     let shop = world.platform("shop", Reach::Session);
     open(&shop, session(&shop, "alice", "spent"));
     block_on(shop.sign_out(asked(&shop, &["spent"]))).unwrap();
-    let header = |secret: &str| Presented::in_header(Some(shop.digest("session", secret)));
+    let header = |secret: &str| Presented::in_header("session", secret);
     let with =
         |absent, credentials: Vec<Presented>| block_on(shop.sign_out(SignOut { absent, credentials, ..asked(&shop, &[]) })).map(|_| ());
     let refused = Err(Refusal::NotSignedIn);
@@ -253,10 +253,10 @@ fn an_absent_session_is_accepted_refused_or_refused_when_unrecognised() {
     assert_eq!(with(Absent::Refuse, vec![header("spent")]), refused);
     assert_eq!(with(Absent::RefuseUnrecognised, vec![]), Ok(()));
     assert_eq!(with(Absent::RefuseUnrecognised, vec![header("x")]), refused);
-    assert_eq!(with(Absent::RefuseUnrecognised, vec![Presented::in_header(None)]), refused);
+    assert_eq!(with(Absent::RefuseUnrecognised, vec![Presented::in_header("session", "foreign").foreign()]), refused);
     assert_eq!(with(Absent::RefuseUnrecognised, vec![header("spent")]), Ok(()));
     assert_eq!(with(Absent::RefuseUnrecognised, vec![header("x").vouched()]), Ok(()));
-    assert_eq!(with(Absent::RefuseUnrecognised, vec![header("x"), Presented::in_cookie(None)]), Ok(()));
+    assert_eq!(with(Absent::RefuseUnrecognised, vec![header("x"), Presented::in_cookie("session", "foreign").foreign()]), Ok(()));
 }
 
 #[test]
@@ -285,8 +285,7 @@ fn a_cookie_may_have_to_be_proven_by_something_that_a_browser_does_not_send_by_i
         block_on(cms.sign_out(SignOut { choice: Choice::FirstAndProvenCookies, credentials, ..asked(&cms, &[]) }))
             .map(|done| done.ended().len())
     };
-    let digest = |secret: &str| Some(cms.digest("session", secret));
-    let (header, cookie) = (|secret| Presented::in_header(digest(secret)), |secret| Presented::in_cookie(digest(secret)));
+    let (header, cookie) = (|secret: &str| Presented::in_header("session", secret), |secret: &str| Presented::in_cookie("session", secret));
     assert_eq!(with(vec![cookie("a1")]), Err(Refusal::CsrfMissing));
     assert_eq!(with(vec![header("stale"), cookie("a1")]), Err(Refusal::CsrfMissing));
     assert_eq!(with(vec![header("b"), cookie("a1")]), Err(Refusal::CsrfWrong));

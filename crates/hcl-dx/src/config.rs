@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logout_core::cookie::CookieSpec;
-use logout_core::credential::CredentialDigest;
 use logout_core::message::Request;
 use logout_core::platform::{Platform, PlatformName, SetUpFault};
 use logout_core::redirect::RedirectPolicy;
+use logout_core::sign_out::Presented;
 use serde::{Deserialize, Serialize};
 
 use crate::config_service::{ConfigService, Properties};
@@ -143,6 +143,11 @@ impl Dialect {
         presented(request, &self.cookie)
     }
 
+    /// The same, as the flow reads them.
+    pub(crate) fn presented(&self, request: &Request) -> Vec<Presented> {
+        Presented::each_once(self.tokens(request).map(|token| Presented::in_cookie(LTPA, token)))
+    }
+
     /// The cookies that a request presents of those a logout clears.
     pub(crate) fn presented_cookies(&self, request: &Request) -> Vec<&CookieSpec> {
         if self.tokens(request).next().is_none() {
@@ -150,10 +155,6 @@ impl Dialect {
         }
         let old = presented(request, &self.old_cookie).next().is_some() && !self.cookie.name().eq_ignore_ascii_case(OLD_COOKIE);
         [Some(&self.cookie), old.then_some(&self.old_cookie)].into_iter().flatten().collect()
-    }
-
-    pub(crate) fn digest(&self, token: &str) -> CredentialDigest {
-        CredentialDigest::of(&self.platform, LTPA, token)
     }
 }
 

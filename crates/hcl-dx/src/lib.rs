@@ -14,6 +14,7 @@ mod login;
 mod portal;
 mod probe;
 mod provider;
+mod reading;
 mod reply;
 mod request;
 mod stand_in;

@@ -3,7 +3,7 @@
 //! Documented, unless a comment says otherwise (docs/vendors/hcl-dx.md, "Logins").
 
 use logout_core::SessionAuthority;
-use logout_core::credential::{Credential, Secret};
+use logout_core::credential::Secret;
 use logout_core::message::{Request, Response};
 use logout_core::ports::{Account, AccountsUnavailable};
 use logout_core::session::Subject;
@@ -49,7 +49,7 @@ pub(crate) async fn login(request: &Request, sessions: &SessionAuthority, dialec
     session.idle_timeout = None;
     session.expires = session.opened.plus(dialect.token_lifetime);
     let ltpa = if dialect.config.track_logged_out_tokens { token::opaque() } else { token::telling(&session, sessions)? };
-    session.credentials = vec![Credential { digest: dialect.digest(ltpa.reveal()), expires: session.expires, csrf_due: false }];
+    session.credentials = vec![sessions.credential(token::LTPA, &ltpa, session.expires, false)];
     sessions.open(session, false).await?;
     Ok(signed_in("Login Successful", &account.name).header("set-cookie", dialect.cookie.set(ltpa.reveal(), request.is_secure(), None)))
 }

@@ -87,16 +87,15 @@ pub(crate) async fn protected_home(request: &Request, sessions: &SessionAuthorit
 /// Who a request proves to be: the user of the first live token and, only where logged-out tokens are not tracked, of the
 /// first one that was ended before its time.
 async fn signed_in(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Option<String>, Refusal> {
-    for ltpa in dialect.tokens(request) {
-        if let Some((session, _)) = sessions.session(&dialect.digest(ltpa)).await? {
-            return Ok(Some(session.subject.name.to_string()));
-        }
+    let presented = dialect.presented(request);
+    if let Some((session, _)) = sessions.first_session(&presented).await? {
+        return Ok(Some(session.subject.name.to_string()));
     }
     if dialect.config.track_logged_out_tokens {
         return Ok(None);
     }
-    for ltpa in dialect.tokens(request) {
-        if sessions.look_up(&dialect.digest(ltpa)).await? == Found::Ended
+    for ltpa in presented.iter().map(|one| one.secret.reveal()) {
+        if sessions.look_up(token::LTPA, ltpa).await? == Found::Ended
             && let Some(name) = token::told(ltpa, sessions)
         {
             return Ok(Some(name));

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use logout_core::Reply;
 use logout_core::SessionAuthority;
+use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::cors::Preflight;
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
@@ -14,7 +15,7 @@ use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, Upstr
 
 use crate::config::{Dialect, HclDxConfig};
 use crate::request::{CORE_API, CORE_LOGOUT, CORE_LOGOUT_PATH, PORTAL_LOGOUT};
-use crate::{reply, request, stand_in, upstream, who};
+use crate::{reading, reply, request, stand_in, upstream, who};
 
 /// Speaks HCL Digital Experience's logout for one platform.
 #[derive(Debug)]
@@ -43,6 +44,12 @@ impl HclDxProvider {
         }
         let relayed_endpoints = upstream::relayed_endpoints();
         Ok(Self { endpoints, login_endpoints: stand_in::endpoints(&dialect), relayed_endpoints, dialect })
+    }
+}
+
+impl CredentialReader for HclDxProvider {
+    fn canonical_forms(&self, _purpose: &str, presented: &str) -> Vec<CanonicalForm> {
+        reading::forms(presented)
     }
 }
 

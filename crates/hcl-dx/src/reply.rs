@@ -71,6 +71,7 @@ pub(crate) fn refused(refusal: &Refusal, request: &Request, dialect: &Dialect) -
         Refusal::CrossSite => (403, "Forbidden", "The request is not allowed.", "It comes from another site."),
         Refusal::Forbidden => (403, "Forbidden", "Access is denied.", "The user may not read this item."),
         Refusal::MethodNotAllowed { .. } => (405, "MethodNotAllowed", "The method is not allowed.", "See the Allow header."),
+        Refusal::TooManyCredentials => (431, "RequestHeaderFieldsTooLarge", "The request is too large.", "It brings too many cookies."),
         Refusal::TooSlow => (408, "RequestTimeout", "The request took too long.", "It did not arrive in time."),
         Refusal::Unavailable => {
             (503, "ServiceUnavailable", "The service is temporarily unavailable.", "Whether anything was changed is not known. Try again.")

@@ -2,7 +2,7 @@
 
 use logout_core::message::Request;
 use logout_core::receipt::Reach;
-use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, SignOut, Target, Wanted};
+use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, SignOut, Target, Wanted};
 
 use crate::config::{Dialect, LogoutWithoutSession};
 
@@ -54,7 +54,7 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
     };
     Asked {
         sign_out: SignOut {
-            credentials: dialect.tokens(request).map(|token| Presented::in_cookie(Some(dialect.digest(token)))).collect(),
+            credentials: dialect.presented(request),
             // Observed: of several tokens each is tried, and each that is ours is revoked.
             choice: Choice::All,
             csrf: CsrfProof::NotNeeded,

@@ -40,13 +40,8 @@ pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession
 }
 
 pub(crate) fn credentials(session: &UpstreamSession, dialect: &Dialect) -> Vec<Presentable> {
-    let mut credentials: Vec<Presentable> = Vec::new();
-    for (_, token) in session.cookies.iter().filter(|(name, token)| dialect.holds_token(name) && !token.reveal().is_empty()) {
-        if credentials.iter().all(|known| known.secret.reveal() != token.reveal()) {
-            credentials.push(Presentable { purpose: LTPA, secret: token.clone(), csrf_due: false });
-        }
-    }
-    credentials
+    let tokens = session.cookies.iter().filter(|(name, _)| dialect.holds_token(name));
+    Presentable::each_once(tokens.map(|(_, token)| Presentable::new(LTPA, token.clone())))
 }
 
 /// A login that went well: 200, with the token in its cookie. The user is whom the answer names, else whom the request does.

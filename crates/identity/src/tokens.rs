@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
+use base64::alphabet::URL_SAFE;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jsonwebtoken::{Algorithm, crypto};
 use logout_core::credential::Secret;
 use logout_core::ports::{Clock, TokenClaims, TokenFault, Tokens};
@@ -14,6 +16,11 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 use crate::keys::SigningKeys;
 
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
+);
+
 /// Claims with a meaning of their own, which a vendor's claim may not take the place of (RFC 7519, section 4.1).
 const REGISTERED: [&str; 7] = ["iss", "aud", "sub", "jti", "iat", "exp", "nbf"];
 
@@ -22,7 +29,7 @@ const REGISTERED: [&str; 7] = ["iss", "aud", "sub", "jti", "iat", "exp", "nbf"];
 /// A token is accepted when its header is the very header that one of the accepted keys signs with (so `alg` is never the
 /// caller's choice, and an unknown `kid` is nobody's), its signature fits, issuer and audience are the expected ones, and
 /// it has not expired at the instant that the *caller* names. The system's clock is not asked. A token with `nbf` is
-/// refused: none is minted.
+/// refused: none is minted. Of its signature the bytes count, not how they are spelled.
 pub struct JwtTokens {
     keys: RwLock<Arc<SigningKeys>>,
 }
@@ -84,7 +91,10 @@ impl Tokens for JwtTokens {
         let (header, payload) = message.split_once('.').ok_or(TokenFault::Invalid)?;
         let keys = self.current();
         let key = keys.verifying(header, now).ok_or(TokenFault::Invalid)?;
-        if !crypto::verify(signature, message.as_bytes(), &key.verifies, Algorithm::HS256).unwrap_or(false) {
+        // A signature counts by its bytes: products take it padded, and with the unused bits of its last character set.
+        let signature = LENIENT.decode(signature).map_err(|_| TokenFault::Invalid)?;
+        let signature = URL_SAFE_NO_PAD.encode(signature);
+        if !crypto::verify(&signature, message.as_bytes(), &key.verifies, Algorithm::HS256).unwrap_or(false) {
             return Err(TokenFault::Invalid);
         }
         let json = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenFault::Invalid)?;

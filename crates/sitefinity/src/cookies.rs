@@ -4,33 +4,52 @@
 //! stands in `nameC1` and `nameC2`. What `name` says is the same for everybody then, so it is no credential.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// The values of the cookies called `name`, put together where they are spread; a value whose parts are not all there is none.
-pub(crate) fn values<'a>(cookies: &[(&'a str, &'a str)], name: &str) -> impl Iterator<Item = Cow<'a, str>> {
-    let own = cookies.iter().filter(move |(known, _)| *known == name);
-    own.filter_map(move |(_, value)| match number_of_chunks(value) {
-        None => Some(Cow::Borrowed(*value)),
-        Some(count) => together(cookies, name, count).map(Cow::Owned),
-    })
-    .filter(|value| !value.is_empty())
+/// Names have no case: ASP.NET's own collection of cookies compares them so (docs/vendors/sitefinity.md).
+///
+/// The cookies are looked through once. What several of them say to be spread over as many others is put together once.
+pub(crate) fn values<'a>(cookies: &[(&'a str, &'a str)], name: &str) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
+    let (mut wholes, mut chunks) = (Vec::new(), HashMap::new());
+    for (known, value) in cookies {
+        if known.eq_ignore_ascii_case(name) {
+            wholes.push(*value);
+        } else if let Some(number) = chunk_number(known, name) {
+            chunks.entry(number).or_insert(*value);
+        }
+    }
+    let mut spread = Vec::new();
+    let values = wholes.into_iter().filter_map(move |value| match number_of_chunks(value) {
+        None => Some(Cow::Borrowed(value)),
+        Some(count) if spread.contains(&count) => None,
+        Some(count) => {
+            spread.push(count);
+            (1..=count).map(|number| chunks.get(&number).copied()).collect::<Option<String>>().map(Cow::Owned)
+        }
+    });
+    values.filter(|value| !value.is_empty())
+}
+
+/// Whether a cookie of this name is `name` itself, or one of those that its value is spread over.
+pub(crate) fn belongs(cookie: &str, name: &str) -> bool {
+    cookie.eq_ignore_ascii_case(name) || is_chunk(cookie, name)
 }
 
 /// Whether `cookie` is one of those that the value of `name` is spread over.
 pub(crate) fn is_chunk(cookie: &str, name: &str) -> bool {
-    let number = cookie.strip_prefix(name).and_then(|rest| rest.strip_prefix('C'));
-    number.is_some_and(|number| (1..=3).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()))
+    chunk_number(cookie, name).is_some()
+}
+
+fn chunk_number(cookie: &str, name: &str) -> Option<u16> {
+    let (whole, number) = cookie.split_at_checked(name.len())?;
+    let number = number.strip_prefix(['C', 'c']).filter(|_| whole.eq_ignore_ascii_case(name))?;
+    let is_plain = (1..=3).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
+    number.parse().ok().filter(|_| is_plain)
 }
 
 fn number_of_chunks(value: &str) -> Option<u16> {
     value.strip_prefix("chunks:").or_else(|| value.strip_prefix("chunks-"))?.parse().ok()
-}
-
-fn together(cookies: &[(&str, &str)], name: &str, count: u16) -> Option<String> {
-    let part = |number| {
-        let chunk = format!("{name}C{number}");
-        cookies.iter().find(|(known, _)| *known == chunk).map(|(_, value)| *value)
-    };
-    (1..=count).map(part).collect()
 }
 
 #[cfg(test)]
@@ -47,7 +66,8 @@ mod tests {
             (vec![("s", "chunks:0")], vec![]),
             (vec![("s", "chunks:60000")], vec![]),
             (vec![("s", "chunks:x")], vec!["chunks:x"]),
-            (vec![("s", ""), ("S", "a"), ("sC1", "one")], vec![]),
+            (vec![("s", ""), ("S", "a"), ("sC1", "one")], vec!["a"]),
+            (vec![("S", "chunks:2"), ("Sc2", "two"), ("sC1", "one"), ("s", "chunks:2")], vec!["onetwo"]),
         ] {
             assert_eq!(values(&cookies, "s").collect::<Vec<_>>(), expected, "{cookies:?}");
         }
@@ -55,8 +75,17 @@ mod tests {
 
     #[test]
     fn chunks_are_told_by_their_number() {
-        for (cookie, is) in [("sC1", true), ("sC12", true), ("sC", false), ("sCx", false), ("s1", false), ("tC1", false), ("sC1234", false)]
-        {
+        for (cookie, is) in [
+            ("sC1", true),
+            ("sC12", true),
+            ("sC", false),
+            ("sCx", false),
+            ("s1", false),
+            ("tC1", false),
+            ("sC1234", false),
+            ("Sc1", true),
+            ("sC01", false),
+        ] {
             assert_eq!(is_chunk(cookie, "s"), is, "{cookie}");
         }
     }

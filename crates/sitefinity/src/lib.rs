@@ -12,6 +12,7 @@ mod cookies;
 mod login;
 mod probe;
 mod provider;
+mod reading;
 mod reply;
 mod request;
 mod stand_in;

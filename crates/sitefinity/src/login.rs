@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use logout_core::SessionAuthority;
-use logout_core::credential::{Credential, Secret};
+use logout_core::credential::Secret;
 use logout_core::message::{Request, Response};
 use logout_core::page::{Field, Form, Page};
 use logout_core::ports::{Account, AccountsUnavailable, TokenClaims};
@@ -110,7 +110,7 @@ async fn open(
     let secret = Secret::random();
     let mut session = sessions.new_session(dialect.subject(Some(&account.realm), &account.name), Some(account), request.device());
     session.sign_on = Some(sign_on);
-    session.credentials = vec![Credential { digest: sessions.digest(purpose, secret.reveal()), expires: session.expires, csrf_due: false }];
+    session.credentials = vec![sessions.credential(purpose, &secret, session.expires, false)];
     let opened = sessions.open(session, joins).await?;
     Ok((opened == Opened::Opened).then_some(secret))
 }
@@ -138,8 +138,7 @@ pub(crate) async fn token(request: &Request, sessions: &SessionAuthority, dialec
     // The answer says how long the token lives, so it does not end earlier for lying unused.
     session.idle_timeout = None;
     session.expires = session.opened.plus(dialect.token_lifetime);
-    session.credentials =
-        vec![Credential { digest: sessions.digest(ACCESS, access_token.reveal()), expires: session.expires, csrf_due: false }];
+    session.credentials = vec![sessions.credential(ACCESS, &access_token, session.expires, false)];
     sessions.open(session, false).await?;
     let answer = json!({ "access_token": access_token.reveal(), "token_type": "bearer", "expires_in": lifetime });
     Ok(json_answer(200, &answer).header("pragma", "no-cache"))
@@ -158,7 +157,7 @@ pub(crate) async fn token_service(request: &Request, sessions: &SessionAuthority
         Wanted::Address(address) => dialect.redirects.approve(&address).unwrap_or_else(|_| dialect.root.clone()),
         Wanted::Bad(_) | Wanted::Nothing => dialect.root.clone(),
     };
-    if let Some(parent) = live_by_cookie(request, sessions, dialect.token_service_cookie.name(), TOKEN_SERVICE).await? {
+    if let Some(parent) = live_by_cookie(request, sessions, &dialect.token_service_cookie, TOKEN_SERVICE).await? {
         let account = sessions.accounts().find(&parent.subject.realm, &parent.subject.name);
         if let (Some(account), Some(sign_on)) = (account, parent.sign_on)
             && let Some(site) = open(request, sessions, dialect, &account, sign_on, SITE, true).await?

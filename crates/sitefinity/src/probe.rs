@@ -5,14 +5,16 @@
 use std::sync::Arc;
 
 use logout_core::SessionAuthority;
+use logout_core::cookie::CookieSpec;
 use logout_core::message::{Request, Response};
 use logout_core::page::Page;
 use logout_core::ports::Account;
 use logout_core::session::Session;
-use logout_core::sign_out::Refusal;
+use logout_core::sign_out::{Presented, Refusal};
 use serde_json::{Value, json};
 
 use crate::config::Dialect;
+use crate::cookies;
 use crate::reply::json_answer;
 use crate::request::{ACCESS, SITE};
 
@@ -82,7 +84,7 @@ async fn caller(request: &Request, sessions: &SessionAuthority, dialect: &Dialec
         let session = live_bearer(token, sessions).await?;
         return Ok(session.and_then(|session| account_of(sessions, &session)).map_or(Who::BadBearer, Who::Account));
     }
-    if let Some(session) = live_by_cookie(request, sessions, dialect.session_cookie.name(), SITE).await? {
+    if let Some(session) = live_by_cookie(request, sessions, &dialect.session_cookie, SITE).await? {
         return Ok(account_of(sessions, &session).map_or(Who::Anonymous, Who::Account));
     }
     let owner = request.header("x-sf-access-key").and_then(|key| dialect.owner_of_access_key(key));
@@ -94,22 +96,20 @@ async fn live_bearer(token: &str, sessions: &SessionAuthority) -> Result<Option<
     if sessions.tokens().verify(token, sessions.platform().name.as_str(), ACCESS, sessions.now()).is_err() {
         return Ok(None);
     }
-    let found = sessions.session(&sessions.digest(ACCESS, token)).await?;
+    let found = sessions.session(ACCESS, token).await?;
     Ok(found.map(|(session, _)| session))
 }
 
 pub(crate) async fn live_by_cookie(
     request: &Request,
     sessions: &SessionAuthority,
-    cookie: &str,
-    purpose: &str,
+    cookie: &CookieSpec,
+    purpose: &'static str,
 ) -> Result<Option<Arc<Session>>, Refusal> {
-    for value in request.cookies(cookie) {
-        if let Some((session, _)) = sessions.session(&sessions.digest(purpose, value)).await? {
-            return Ok(Some(session));
-        }
-    }
-    Ok(None)
+    let sent: Vec<_> = request.all_cookies().collect();
+    let presented = cookies::values(&sent, cookie.name()).map(|value| Presented::in_cookie(purpose, value));
+    let live = sessions.first_session(&Presented::each_once(presented)).await?;
+    Ok(live.map(|(session, _)| session))
 }
 
 fn account_of(sessions: &SessionAuthority, session: &Session) -> Option<Account> {

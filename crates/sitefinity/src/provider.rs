@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use logout_core::Reply;
 use logout_core::SessionAuthority;
+use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, UpstreamLogout, Vendor};
@@ -12,7 +13,7 @@ use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 
 use crate::config::{Dialect, SitefinityConfig};
-use crate::{reply, request, stand_in, upstream};
+use crate::{reading, reply, request, stand_in, upstream};
 
 /// Speaks Sitefinity's sign-out for one platform.
 #[derive(Debug)]
@@ -38,6 +39,12 @@ impl SitefinityProvider {
             relayed_endpoints: upstream::relayed_endpoints(),
             dialect,
         })
+    }
+}
+
+impl CredentialReader for SitefinityProvider {
+    fn canonical_forms(&self, _purpose: &str, presented: &str) -> Vec<CanonicalForm> {
+        reading::forms(presented)
     }
 }
 

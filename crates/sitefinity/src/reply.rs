@@ -1,5 +1,7 @@
 //! The vendor's words for what came out. Pure.
 
+use std::collections::HashSet;
+
 use logout_core::Reply;
 use logout_core::SignedOut;
 use logout_core::message::{Request, Response};
@@ -41,8 +43,13 @@ fn clear_cookies(answer: Response, reach: Reach, request: &Request, dialect: &Di
         answer = answer.cookies(dialect.token_service_cookie.clear(secure));
         spread.push(dialect.token_service_cookie.name());
     }
-    let chunks = request.all_cookies().filter(|(name, _)| spread.iter().any(|whole| cookies::is_chunk(name, whole)));
-    chunks.fold(answer, |answer, (name, _)| answer.cookies(dialect.cookie(name).clear(secure)))
+    // Browsers know a cookie by its name as it was set: a chunk, or the name in another case.
+    let others = request
+        .all_cookies()
+        .map(|(name, _)| name)
+        .filter(|name| spread.iter().any(|whole| name != whole && cookies::belongs(name, whole)));
+    let mut seen = HashSet::new();
+    others.filter(|name| seen.insert(*name)).fold(answer, |answer, name| answer.cookies(dialect.cookie(name).clear(secure)))
 }
 
 /// A request that did not become a sign-out. Statuses are our choice; `X-Authentication-Error: NeedAdminRights` was
@@ -53,6 +60,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Reply {
         Refusal::Forbidden => (403, "Administrator rights are needed to sign out another user."),
         Refusal::CrossSite => (403, "Sign-out from another site is not allowed here."),
         Refusal::MethodNotAllowed { .. } => (405, "Method not allowed."),
+        Refusal::TooManyCredentials => (431, "The request brings too many cookies."),
         Refusal::TooSlow => (408, "The request took too long."),
         Refusal::BodyTooLarge => (413, "The request is too large."),
         Refusal::Unavailable => (503, "Temporarily unavailable. Whether anybody was signed out is not known; try again."),
@@ -87,6 +95,7 @@ mod tests {
             (Refusal::TooSlow, 408),
             (Refusal::BodyTooLarge, 413),
             (Refusal::Malformed { field: "x", rule: "y" }, 400),
+            (Refusal::TooManyCredentials, 431),
             (Refusal::Unavailable, 503),
         ] {
             let response = Response::from(refused(&refusal));

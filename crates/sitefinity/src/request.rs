@@ -1,6 +1,5 @@
 //! What a sign-out request asks for. Pure.
 
-use logout_core::credential::CredentialDigest;
 use logout_core::message::Request;
 use logout_core::receipt::Reach;
 use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, SignOut, Target, Wanted};
@@ -72,17 +71,12 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
 }
 
 fn credentials(request: &Request, dialect: &Dialect, with_token_service: bool) -> Vec<Presented> {
-    let digest = |purpose, secret: &str| Some(CredentialDigest::of(&dialect.platform, purpose, secret));
-    let mut credentials = Vec::with_capacity(2);
-    credentials.extend(bearer(request).map(|token| Presented::in_header(digest(ACCESS, token))));
     let sent: Vec<(&str, &str)> = request.all_cookies().collect();
-    let values = cookies::values(&sent, dialect.session_cookie.name());
-    credentials.extend(values.map(|value| Presented::in_cookie(digest(SITE, &value))));
-    if with_token_service {
-        let values = cookies::values(&sent, dialect.token_service_cookie.name());
-        credentials.extend(values.map(|value| Presented::in_cookie(digest(TOKEN_SERVICE, &value))));
-    }
-    credentials
+    let by_token = bearer(request).map(|token| Presented::in_header(ACCESS, token));
+    let site = cookies::values(&sent, dialect.session_cookie.name()).map(|value| Presented::in_cookie(SITE, value));
+    let token_service = dialect.token_service_cookie.name();
+    let token_service = cookies::values(&sent, token_service).map(|value| Presented::in_cookie(TOKEN_SERVICE, value));
+    Presented::each_once(by_token.into_iter().chain(site).chain(token_service.filter(|_| with_token_service)))
 }
 
 /// The access token that a request presents.

@@ -2,6 +2,7 @@
 //!
 //! On whose word each line stands: docs/vendors/sitefinity.md, "In front of a real site".
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -42,18 +43,12 @@ pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession
 /// What a sign-out is recognised by, in the order in which it is read; and what a renewal is. Extra cookies are none.
 pub(crate) fn credentials(session: &UpstreamSession, dialect: &Dialect) -> Vec<Presentable> {
     let sent = pairs(&session.cookies);
-    let mut credentials: Vec<Presentable> = Vec::new();
-    let mut add = |purpose, value: &str| {
-        let known = credentials.iter().any(|other| other.purpose == purpose && other.secret.reveal() == value);
-        if !known && !value.is_empty() {
-            credentials.push(Presentable { purpose, secret: Secret::new(value), csrf_due: false });
-        }
-    };
-    session.bearer.iter().for_each(|token| add(ACCESS, token.reveal()));
-    cookies::values(&sent, dialect.session_cookie.name()).for_each(|value| add(SITE, &value));
-    cookies::values(&sent, dialect.token_service_cookie.name()).for_each(|value| add(TOKEN_SERVICE, &value));
-    session.other(REFRESH).into_iter().for_each(|token| add(REFRESH, token.reveal()));
-    credentials
+    let text = |purpose| move |value: Cow<'_, str>| Presentable::new(purpose, Secret::new(value));
+    let access = session.bearer.iter().map(|token| Presentable::new(ACCESS, token.clone()));
+    let site = cookies::values(&sent, dialect.session_cookie.name()).map(text(SITE));
+    let token_service = cookies::values(&sent, dialect.token_service_cookie.name()).map(text(TOKEN_SERVICE));
+    let refresh = session.other(REFRESH).into_iter().map(|token| Presentable::new(REFRESH, token.clone()));
+    Presentable::each_once(access.chain(site).chain(token_service).chain(refresh))
 }
 
 pub(crate) fn learn(request: &Request, answer: &UpstreamAnswer, now: Timestamp, dialect: &Dialect) -> Option<Learned> {
@@ -85,10 +80,10 @@ fn silent_sign_in(request: &Request, answer: &UpstreamAnswer, now: Timestamp, di
     let name = dialect.token_service_cookie.name();
     let parent = Secret::new(cookies::values(&sent, name).next()?);
     if session.cookie(name).is_none() {
-        let own = sent.iter().filter(|(known, _)| *known == name || cookies::is_chunk(known, name));
+        let own = sent.iter().filter(|(known, _)| cookies::belongs(known, name));
         session.cookies.extend(own.map(|(name, value)| ((*name).to_owned(), Secret::new(*value))));
     }
-    let renews = Presentable { purpose: TOKEN_SERVICE, secret: parent.clone(), csrf_due: false };
+    let renews = Presentable::new(TOKEN_SERVICE, parent.clone());
     Some(Learned { subject: unknown(&parent), session, expires: None, renews: Some(renews) })
 }
 
@@ -109,7 +104,7 @@ fn grant(request: &Request, answer: &UpstreamAnswer, now: Timestamp, dialect: &D
         "authorization_code" => (unknown(&access), None),
         "refresh_token" => {
             let secret = Secret::new(form.first("refresh_token").filter(|token| !token.is_empty())?);
-            (unknown(&access), Some(Presentable { purpose: REFRESH, secret, csrf_due: false }))
+            (unknown(&access), Some(Presentable::new(REFRESH, secret)))
         }
         _ => return None,
     };
@@ -229,7 +224,7 @@ pub(crate) fn probe(to: &Addressee, dialect: &Dialect) -> Option<UpstreamRequest
         Some(token) => with_bearer(UpstreamRequest::new(Method::Get, stand_in::current_user_path(dialect)), Some(token)),
         None => {
             let token_service = dialect.token_service_cookie.name();
-            let sites = |name: &str| name != token_service && !cookies::is_chunk(name, token_service);
+            let sites = |name: &str| !cookies::belongs(name, token_service);
             let own = to.session.cookies.iter().filter(|(name, _)| sites(name)).cloned().collect();
             let session = UpstreamSession { cookies: own, ..UpstreamSession::default() };
             cookies::values(&pairs(&session.cookies), dialect.session_cookie.name()).next()?;
@@ -252,8 +247,8 @@ pub(crate) fn alive(answer: &UpstreamAnswer) -> Option<bool> {
 
 fn is_known(name: &str, dialect: &Dialect) -> bool {
     let spread = [&dialect.session_cookie, &dialect.token_service_cookie];
-    spread.iter().any(|cookie| cookie.name() == name || cookies::is_chunk(name, cookie.name()))
-        || dialect.extra_cookies.iter().any(|cookie| cookie.name() == name)
+    spread.iter().any(|cookie| cookies::belongs(name, cookie.name()))
+        || dialect.extra_cookies.iter().any(|cookie| cookie.name().eq_ignore_ascii_case(name))
 }
 
 fn pairs(cookies: &[(String, Secret)]) -> Vec<(&str, &str)> {

@@ -11,7 +11,7 @@ use logout_core::credential::{Credential, Secret};
 use logout_core::message::Request;
 use logout_core::ports::{Account, TokenClaims};
 use logout_core::session::{ClientId, Session, Subject};
-use logout_core::sign_out::Refusal;
+use logout_core::sign_out::{Presented, Refusal};
 use logout_core::time::Timestamp;
 
 use crate::authorization::{Authorization, TOKEN_PREFIX, authorization};
@@ -81,7 +81,7 @@ pub(crate) fn new_session(
 }
 
 pub(crate) fn credential(purpose: &str, secret: &Secret, expires: Timestamp, sessions: &SessionAuthority) -> Credential {
-    Credential { digest: sessions.digest(purpose, secret.reveal()), expires, csrf_due: false }
+    sessions.credential(purpose, secret, expires, false)
 }
 
 /// Gives `session` a fresh secret for `purpose`, for `lifetime` or as long as the session lives; `None` when the session has
@@ -134,16 +134,13 @@ pub(crate) async fn live_by_cookie(
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Option<Arc<Session>>, Fault> {
-    for value in request.cookies(dialect.member_cookie.name()) {
-        if let Some(session) = live(MEMBER_COOKIE, value, sessions).await? {
-            return Ok(Some(session));
-        }
-    }
-    Ok(None)
+    let presented = request.cookies(dialect.member_cookie.name()).map(|value| Presented::in_cookie(MEMBER_COOKIE, value));
+    let live = sessions.first_session(&Presented::each_once(presented)).await?;
+    Ok(live.map(|(session, _)| session))
 }
 
 /// The live session that `secret` opens when it is presented for `purpose`.
 pub(crate) async fn live(purpose: &str, secret: &str, sessions: &SessionAuthority) -> Result<Option<Arc<Session>>, Fault> {
-    let found = sessions.session(&sessions.digest(purpose, secret)).await?;
+    let found = sessions.session(purpose, secret).await?;
     Ok(found.map(|(session, _)| session))
 }

@@ -1,5 +1,6 @@
 //! The 8-4-4-4-12 spelling of 128 bits, which Wix uses for every id.
 
+use logout_core::canonical::CanonicalForm;
 use logout_core::credential::{CredentialDigest, random_bytes};
 use logout_core::platform::PlatformName;
 use logout_core::session::Subject;
@@ -21,7 +22,7 @@ pub(crate) fn random() -> String {
 /// The id that a subject goes by in Wix's answers: the same one whenever and wherever it is asked for (our choice).
 pub(crate) fn of_subject(platform: &PlatformName, subject: &Subject) -> String {
     let name = format!("{}\n{}", subject.realm, subject.name);
-    let digest = CredentialDigest::of(platform, "member-id", &name);
+    let digest = CredentialDigest::of(platform, "member-id", &CanonicalForm::of_text(&name));
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest.as_bytes()[..16]);
     bytes[6] = bytes[6] & 0x0f | 0x80;

@@ -22,6 +22,7 @@ mod login;
 mod paths;
 mod probe;
 mod provider;
+mod reading;
 mod redirect_session;
 mod reply;
 mod request;

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use logout_core::Reply;
 use logout_core::SessionAuthority;
+use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::cors::Preflight;
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
@@ -13,7 +14,7 @@ use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 
 use crate::config::{Dialect, WixConfig};
-use crate::{credentials, paths, reply, request, stand_in, upstream};
+use crate::{credentials, paths, reading, reply, request, stand_in, upstream};
 
 /// Where the Logout method is called: what the vendor's SDK makes of its service path, host by host (observed), and the two
 /// paths that the documentation prints.
@@ -42,6 +43,12 @@ impl WixProvider {
             relayed_endpoints: upstream::relayed_endpoints(&dialect),
             dialect,
         })
+    }
+}
+
+impl CredentialReader for WixProvider {
+    fn canonical_forms(&self, _purpose: &str, presented: &str) -> Vec<CanonicalForm> {
+        reading::forms(presented)
     }
 }
 

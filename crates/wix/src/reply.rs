@@ -106,6 +106,7 @@ fn words_for(refusal: &Refusal) -> Response {
         Refusal::Malformed { field, rule } => return violation(field, rule),
         Refusal::MethodNotAllowed { .. } => (405, "METHOD_NOT_ALLOWED", "Method not allowed."),
         Refusal::NotSignedIn => (401, "UNAUTHENTICATED", "A valid access token is needed."),
+        Refusal::TooManyCredentials => (431, "REQUEST_HEADER_FIELDS_TOO_LARGE", "The request brings too many cookies."),
         Refusal::TooSlow => (408, "REQUEST_TIMEOUT", "The request took too long."),
         Refusal::BodyTooLarge => (413, "PAYLOAD_TOO_LARGE", "The request is too large."),
         Refusal::Unavailable => return fault(503, &json!({ "message": "", "details": {} })),

@@ -1,6 +1,5 @@
 //! What a sign-out request asks for. Pure.
 
-use logout_core::credential::CredentialDigest;
 use logout_core::message::{Method, Request};
 use logout_core::ports::TokenClaims;
 use logout_core::receipt::Reach;
@@ -85,17 +84,15 @@ fn credentials(
     vouched: bool,
     ticket: Option<&str>,
 ) -> Vec<Presented> {
-    let digest = |purpose, secret: &str| Some(CredentialDigest::of(&dialect.platform, purpose, secret));
-    let mut credentials = Vec::with_capacity(2);
-    credentials.extend(match authorization {
-        Authorization::Token(token) if vouched => Some(Presented::in_header(digest(ACCESS, token)).vouched()),
-        Authorization::Token(token) if dialect.has_upstream => Some(Presented::in_header(digest(ACCESS, token))),
-        Authorization::Token(_) => Some(Presented::in_header(None)),
+    let by_header = match authorization {
+        Authorization::Token(token) if vouched => Some(Presented::in_header(ACCESS, token).vouched()),
+        Authorization::Token(token) if dialect.has_upstream => Some(Presented::in_header(ACCESS, token)),
+        Authorization::Token(token) => Some(Presented::in_header(ACCESS, token).foreign()),
         Authorization::Absent | Authorization::ApiKey => None,
-    });
-    credentials.extend(ticket.map(|ticket| Presented::in_header(digest(TICKET, ticket))));
-    credentials.extend(request.cookies(dialect.member_cookie.name()).map(|value| Presented::in_cookie(digest(MEMBER_COOKIE, value))));
-    credentials
+    };
+    let by_ticket = ticket.map(|ticket| Presented::in_header(TICKET, ticket));
+    let by_cookie = request.cookies(dialect.member_cookie.name()).map(|value| Presented::in_cookie(MEMBER_COOKIE, value));
+    Presented::each_once(by_header.into_iter().chain(by_ticket).chain(by_cookie))
 }
 
 /// The app that a token was given to, which decides on the landing even when the token's session is gone.
@@ -196,7 +193,7 @@ mod tests {
     fn the_header_comes_before_the_ticket_and_the_ticket_before_cookies() {
         let request = get("ticket=t").with_header("cookie", "smSession=a; x=y; smSession=b").with_header("authorization", "good");
         let presented = asked(&request).map(|asked| asked.sign_out.credentials).unwrap();
-        let kinds: Vec<_> = presented.iter().map(|one| (one.by_cookie, one.vouched, one.digest.is_some())).collect();
+        let kinds: Vec<_> = presented.iter().map(|one| (one.by_cookie, one.vouched, !one.foreign)).collect();
         assert_eq!(kinds, [(false, true, true), (false, false, true), (true, false, true), (true, false, true)]);
         let absent = |request: &Request| asked(request).map(|asked| (asked.sign_out.absent, asked.by_ticket));
         assert_eq!(absent(&request), Ok((Absent::RefuseUnrecognised, true)));
@@ -212,8 +209,8 @@ mod tests {
         let shop = Dialect::new(config, &platform).unwrap();
         for token in ["good", "theirs"] {
             let asked = read(&get("").with_header("authorization", token), &shop, |_| panic!("nothing is verified")).unwrap();
-            let presented = asked.sign_out.credentials[0];
-            assert_eq!(presented.digest, Some(CredentialDigest::of(&shop.platform, ACCESS, token)));
+            let presented = &asked.sign_out.credentials[0];
+            assert_eq!((presented.purpose, presented.secret.reveal(), presented.foreign), (ACCESS, token, false));
             assert!(!presented.vouched && asked.sign_out.client.is_none());
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! On whose word each line stands: docs/vendors/wix.md, "In front of a real site".
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use form_urlencoded::Serializer;
@@ -50,13 +52,9 @@ pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession
 
 /// The cookies of a session that a request brings, each value once.
 pub(crate) fn cookies(request: &Request, dialect: &Dialect) -> Vec<(String, Secret)> {
-    let mut cookies: Vec<(String, Secret)> = Vec::new();
-    for (name, value) in request.all_cookies().filter(|(name, value)| is_cookie(name, dialect) && !value.is_empty()) {
-        if cookies.iter().all(|(known, secret)| known != name || secret.reveal() != value) {
-            cookies.push((name.to_owned(), Secret::new(value)));
-        }
-    }
-    cookies
+    let mut seen = HashSet::new();
+    let own = request.all_cookies().filter(|(name, value)| is_cookie(name, dialect) && !value.is_empty());
+    own.filter(|cookie| seen.insert(*cookie)).map(|(name, value)| (name.to_owned(), Secret::new(value))).collect()
 }
 
 /// Whether a sign-out removes the cookie of this name.
@@ -66,14 +64,14 @@ pub(crate) fn is_cookie(name: &str, dialect: &Dialect) -> bool {
 
 /// In the order in which a sign-out reads them. The cookies beside the member's are sent along, but name no session.
 pub(crate) fn credentials(session: &UpstreamSession, dialect: &Dialect) -> Vec<Presentable> {
-    let presentable = |purpose, secret: &Secret| Presentable { purpose, secret: secret.clone(), csrf_due: false };
+    let presentable = |purpose, secret: &Secret| Presentable::new(purpose, secret.clone());
     let others = OTHERS.into_iter().flat_map(|purpose| {
         let called = session.others.iter().filter(move |(name, _)| name == purpose);
         called.map(move |(_, secret)| presentable(purpose, secret))
     });
     let members = session.cookies.iter().filter(|(name, _)| name == dialect.member_cookie.name());
     let all = session.bearer.iter().map(|token| presentable(ACCESS, token)).chain(others);
-    all.chain(members.map(|(_, secret)| presentable(MEMBER_COOKIE, secret))).filter(|one| !one.secret.reveal().is_empty()).collect()
+    Presentable::each_once(all.chain(members.map(|(_, secret)| presentable(MEMBER_COOKIE, secret))))
 }
 
 /// The call that the vendor's SDK makes: its path, and the header that asks for an envelope, in which a sign-out cannot be mistaken

@@ -90,8 +90,9 @@ fn a_platform_may_have_the_person_said_by_a_claim_of_a_token_that_its_key_has_si
     std::fs::write(&key_file, "a secret of thirty-two bytes or more").unwrap();
     let rule = format!("from = \"claim\", claim = \"email\", lowercase = true, algorithm = \"HS256\", key_file = {key_file:?}");
     let hub = TestHub::on(store, &platform("shop", "wix", &nobody(), &format!("person = {{ {rule} }}"))).unwrap();
-    let claims = json!({ "email": "Alice@Corp.example", "exp": 4_102_444_800_u64 });
     for (key, person) in [("a secret of thirty-two bytes or more", json!("alice@corp.example")), ("somebody else's secret", json!(null))] {
+        // Two tokens that sign the same are the same credential.
+        let claims = json!({ "email": "Alice@Corp.example", "exp": 4_102_444_800_u64, "jti": key });
         let key = EncodingKey::from_secret(key.as_bytes());
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();
         let answer = post(&hub, &json!({ "platform": "shop", "subject": "alice", "bearer": token }));

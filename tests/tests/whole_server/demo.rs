@@ -326,7 +326,8 @@ fn receipt_names_nobody() {
 
     let unknown = Request::get("/receipts/AAAAAAAAAAAAAAAAAAAAAA").send(demo.hub());
     assert_eq!(unknown.status, 404);
-    let changed = secret.replace(|letter| letter == secret.chars().next().unwrap(), "_");
+    let first = secret.chars().next().unwrap();
+    let changed = secret.replace(first, if first == '_' { "A" } else { "_" });
     for other in [changed.as_str(), id.as_str(), "x", "%ff", "AAAA%2FAAAA", &"A".repeat(4000)] {
         let answer = Request::get(&format!("/receipts/{other}")).send(demo.hub());
         let headers =

@@ -6,19 +6,23 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use logout_core::Vendor;
+use logout_assets::{AssetsConfig, AssetsProvider};
 use logout_core::credential::{Credential, CredentialDigest};
-use logout_core::platform::PlatformName;
+use logout_core::platform::{Platform, PlatformName};
 use logout_core::ports::{Clock as _, TokenClaims, Tokens};
 use logout_core::session::{ClientId, Device, Person, Session, SessionId, Subject};
 use logout_core::store::{Opened, SessionStore};
 use logout_core::time::Timestamp;
+use logout_core::{CredentialReader, Vendor};
+use logout_hcl_dx::{HclDxConfig, HclDxProvider};
 use logout_hub::SystemClock;
 use logout_identity::JwtTokens;
+use logout_sitefinity::{SitefinityConfig, SitefinityProvider};
 use logout_store::{FjallStore, PostgresStore, RedisStore};
 use logout_tests::http::{Answer, Request};
 use logout_tests::hub::Accounts;
 use logout_tests::stores::StoreKind;
+use logout_wix::{WixConfig, WixProvider};
 
 pub(crate) const VENDORS: [Vendor; 4] = [Vendor::Assets, Vendor::HclDx, Vendor::Sitefinity, Vendor::Wix];
 
@@ -136,7 +140,7 @@ impl Sample {
             person: Some(Person::new("alice@example.com")),
             client: (vendor == Vendor::Wix).then(|| ClientId::new(CLIENT)),
             administrator: false,
-            credentials: vec![Credential { digest: CredentialDigest::of(&platform, purpose, &secret), expires, csrf_due: false }],
+            credentials: vec![Credential { digest: digest(vendor, &platform, purpose, &secret), expires, csrf_due: false }],
             csrf: None,
             opened: now,
             seen: now,
@@ -256,4 +260,16 @@ pub(crate) fn probes(vendor: Vendor) -> Vec<Probe> {
             (Request::post("/headless/v1/redirect-session").json(&serde_json::json!({ "logout": { "clientId": CLIENT } })), by_status),
         ],
     }
+}
+
+/// The digest that the hub keeps a credential under.
+fn digest(vendor: Vendor, platform: &PlatformName, purpose: &str, secret: &str) -> CredentialDigest {
+    let bare = Platform::new(platform.as_str(), "http://127.0.0.1/".parse().unwrap());
+    let reader: Box<dyn CredentialReader> = match vendor {
+        Vendor::Assets => Box::new(AssetsProvider::new(AssetsConfig::default(), &bare).unwrap()),
+        Vendor::HclDx => Box::new(HclDxProvider::new(HclDxConfig::default(), &bare).unwrap()),
+        Vendor::Sitefinity => Box::new(SitefinityProvider::new(SitefinityConfig::default(), &bare).unwrap()),
+        Vendor::Wix => Box::new(WixProvider::new(WixConfig::default(), &bare).unwrap()),
+    };
+    CredentialDigest::of(platform, purpose, &reader.canonical_forms(purpose, secret)[0])
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use logout_core::credential::{Credential, CredentialDigest};
+use logout_core::credential::Credential;
 use logout_core::platform::PlatformName;
 use logout_core::session::{Device, Person, Session, SignOnId, Subject};
 use logout_core::time::Timestamp;
 
-use crate::dialect::sign_out;
+use crate::dialect::{digest, sign_out};
 use crate::process::Fault;
 use crate::session_id;
 
@@ -17,18 +17,18 @@ pub(super) const VENDORS: [&str; 2] = ["hcl-dx", "sitefinity"];
 /// Longer than any measurement: none of them expires meanwhile.
 const LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-fn secret(vendor: &str, number: u64) -> String {
-    if vendor == "hcl-dx" { format!("{number:043}=") } else { format!("{number:043}") }
+fn secret(number: u64) -> String {
+    format!("{number:044}")
 }
 
 /// The request that signs this session out.
 pub(super) fn request(vendor: &str, number: u64) -> Result<Vec<u8>, Fault> {
-    Ok(sign_out(vendor, &secret(vendor, number))?.1.into_bytes())
+    Ok(sign_out(vendor, &secret(number))?.1.into_bytes())
 }
 
 /// One login by a browser: a subject and a person, a sign-on, one credential, a device.
 pub(super) fn session(vendor: &str, epoch: u64, number: u64) -> Result<Session, Fault> {
-    let (platform, secret) = (PlatformName::new("bench"), secret(vendor, number));
+    let (platform, secret) = (PlatformName::new("bench"), secret(number));
     let purpose = sign_out(vendor, &secret)?.0;
     let opened = Timestamp::from_millis(epoch + number);
     let (name, expires) = (format!("user{number}"), opened.plus(LIFE));
@@ -40,7 +40,7 @@ pub(super) fn session(vendor: &str, epoch: u64, number: u64) -> Result<Session, 
         person: Some(Person::new(format!("{name}@example.com"))),
         client: None,
         administrator: false,
-        credentials: vec![Credential { digest: CredentialDigest::of(&platform, purpose, &secret), expires, csrf_due: false }],
+        credentials: vec![Credential { digest: digest(vendor, &platform, purpose, &secret)?, expires, csrf_due: false }],
         csrf: None,
         opened,
         seen: opened,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
-use logout_core::credential::{Credential, CredentialDigest, Secret};
+use logout_core::credential::{Credential, Secret};
 use logout_core::delivery::{DeliveryState, Verification};
 use logout_core::outbox::{DeliveryFilter, Store};
 use logout_core::platform::PlatformName;
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::confirmations::Confirmations;
 use super::upstream::LANDING;
-use crate::dialect::{CLIENT, VENDORS, sign_out};
+use crate::dialect::{CLIENT, VENDORS, digest, sign_out};
 use crate::process::{Fault, announce, answer};
 use crate::subject::{LOADING, live_sessions};
 
@@ -175,7 +175,7 @@ impl HubSubject {
             person: Some(Person::new(format!("{name}@example.com"))),
             client: None,
             administrator: false,
-            credentials: vec![Credential { digest: CredentialDigest::of(&platform, purpose, &secret), expires, csrf_due: false }],
+            credentials: vec![Credential { digest: digest(vendor, &platform, purpose, &secret)?, expires, csrf_due: false }],
             csrf: None,
             opened: now,
             seen: now,
@@ -202,7 +202,7 @@ fn cookie(vendor: &str) -> Option<&'static str> {
 fn upstream_secret(vendor: &str, person: usize) -> String {
     let filler = "Qm".repeat(120);
     let prefix = if vendor == "wix" { "OauthNG.JWS." } else { "" };
-    format!("{prefix}eyJhbGciOiJIUzI1NiJ9.{filler}.{person:043}")
+    format!("{prefix}eyJhbGciOiJIUzI1NiJ9.{filler}{person:044}.{person:043}")
 }
 
 /// What a stand-in itself gives out.
@@ -222,7 +222,7 @@ fn stand_in_secret(hub: &Hub, vendor: &str, person: usize, name: &str, now: Time
     Ok(match vendor {
         "assets" => token("authToken", &[("reqCsrf", "false")])?,
         "wix" => format!("OauthNG.JWS.{}", token("access", &[("client_id", CLIENT)])?),
-        _ => format!("{person:043}"),
+        _ => format!("{person:044}"),
     })
 }
 

@@ -37,6 +37,9 @@ pub(super) async fn check(
     match checked? {
         Checked::Passes => Ok(HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish()),
         Checked::Ended => Err(Problem::SIGNED_OUT),
+        Checked::Unknown => Err(Problem::NOT_KNOWN),
+        Checked::TooMany => Err(Problem::TOO_MANY_CREDENTIALS),
+        _ => Err(Problem::AMBIGUOUS),
     }
 }
 

@@ -59,6 +59,9 @@ pub(super) fn checked(platform: &PlatformName, outcome: Result<Checked, StoreUna
     let outcome = match outcome {
         Ok(Checked::Ended) => "ended",
         Ok(Checked::Passes) => "passes",
+        Ok(Checked::TooMany) => "too-many",
+        Ok(Checked::Unknown) => "unknown",
+        Ok(_) => "ambiguous",
         Err(StoreUnavailable) => "unavailable",
     };
     counter!(CHECKS, "platform" => platform.to_string(), "outcome" => outcome).increment(1);

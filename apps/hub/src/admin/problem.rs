@@ -32,6 +32,10 @@ impl Problem {
     pub(super) const NOT_FOUND: Self = Self::new(StatusCode::NOT_FOUND, "There is nothing here");
     pub(super) const NOT_JSON: Self = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must be application/json");
     pub(super) const NOT_TO_BE_RETRIED: Self = Self::new(StatusCode::CONFLICT, "The delivery is confirmed, or what it needs is erased");
+    pub(super) const AMBIGUOUS: Self = Self::unauthorized("Bearer error=\"invalid_token\"", "Two different credentials are presented");
+    pub(super) const NOT_KNOWN: Self = Self::unauthorized("Bearer", "No credential that is known to be alive");
+    pub(super) const TOO_MANY_CREDENTIALS: Self =
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The request brings more cookies or credentials than are looked at");
     pub(super) const SIGNED_OUT: Self = Self::unauthorized("Bearer error=\"invalid_token\"", "The credential has been signed out");
     pub(super) const UNAUTHORIZED: Self = Self::unauthorized("Bearer", "The admin token is missing or wrong");
     pub(super) const UNAVAILABLE: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, "The session store does not answer");

@@ -145,8 +145,7 @@ pub(super) async fn register(state: web::Data<AdminState>, mut fields: Fields) -
 /// The live session that one of these credentials opens.
 async fn live(known: &KnownPlatform, session: &UpstreamSession) -> Result<Option<std::sync::Arc<Session>>, StoreUnavailable> {
     for presentable in known.adapter.credentials(session) {
-        let digest = known.sessions.digest(presentable.purpose, presentable.secret.reveal());
-        if let Found::Live(session, _) = known.sessions.look_up(&digest).await? {
+        if let Found::Live(session, _) = known.sessions.look_up(presentable.purpose, presentable.secret.reveal()).await? {
             return Ok(Some(session));
         }
     }

@@ -1,10 +1,12 @@
 //! `[[platform]]`: the keys that every vendor's platforms share, and the way to the vendor's own.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use logout_core::check::CheckMode;
 use logout_core::cookie::CookiePolicy;
 use logout_core::platform::Platform;
 use logout_core::provider::Vendor;
@@ -22,11 +24,13 @@ use super::secrets::{of_file, read_file};
 use super::{Compiled, RedirectsConfig, SessionsConfig, values};
 
 /// The keys of a `[[platform]]` that are not the vendor's.
-pub const COMMON_KEYS: [&str; 14] = [
+pub const COMMON_KEYS: &[&str] = &[
+    "check",
     "cookies",
     "cors_origins",
     "host",
     "idle_timeout",
+    "max_cookies",
     "name",
     "person",
     "prefix",
@@ -64,6 +68,11 @@ pub struct PlatformConfig {
     pub cors_origins: Vec<String>,
     /// Whether sign-outs that another site caused are refused. Default: false.
     pub require_same_site: bool,
+    /// What `/check` lets pass: `not_ended` or `known`. Default: `not_ended`.
+    pub check: CheckMode,
+    /// How many cookies a request may bring. Default: 200.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_cookies: Option<NonZeroUsize>,
     /// The base address of the real instance behind it. Default: none, the hub is a stand-in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<Url>,
@@ -114,6 +123,10 @@ struct CommonKeys {
     cors_origins: Vec<String>,
     #[serde(default)]
     require_same_site: bool,
+    #[serde(default)]
+    check: CheckMode,
+    #[serde(default)]
+    max_cookies: Option<NonZeroUsize>,
 }
 
 impl PlatformConfig {
@@ -146,6 +159,8 @@ impl PlatformConfig {
             cookies: keys.cookies,
             cors_origins: keys.cors_origins,
             require_same_site: keys.require_same_site,
+            check: keys.check,
+            max_cookies: keys.max_cookies,
             upstream: keys.upstream,
             upstream_ca_file: keys.upstream_ca_file.map(|path| document.resolve(&path)),
             person,
@@ -164,7 +179,7 @@ impl PlatformConfig {
     pub fn vendor_keys<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         let tree = self.document.tree();
         let node = self.vendor_node(&tree)?;
-        self.document.read(&format!("platform.{}", self.name), &node, &COMMON_KEYS)
+        self.document.read(&format!("platform.{}", self.name), &node, COMMON_KEYS)
     }
 
     /// The vendor's own keys as they are written, with secrets masked.
@@ -203,6 +218,8 @@ impl PlatformConfig {
         platform.reach = self.reach;
         platform.redirects = redirects.allow.iter().chain(&self.redirects).cloned().collect();
         platform.cookies = self.cookies.clone();
+        platform.check = self.check;
+        platform.max_cookies = self.max_cookies.map_or(platform.max_cookies, NonZeroUsize::get);
         platform.has_upstream = self.upstream.is_some();
         platform.idle_timeout = self.idle_timeout.or((!platform.has_upstream).then_some(sessions.idle_timeout));
         platform.absolute_timeout = sessions.absolute_timeout;

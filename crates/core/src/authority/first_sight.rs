@@ -2,7 +2,6 @@
 
 use super::landing::{approved, landing};
 use super::{SessionAuthority, SignedOut, check_client};
-use crate::credential::Credential;
 use crate::ports::FirstSight;
 use crate::receipt::{Reason, ReceiptId};
 use crate::session::{Device, Subject};
@@ -30,9 +29,9 @@ impl SessionAuthority {
             FirstSight::Refused | FirstSight::Busy => Err(Refusal::Unavailable),
             FirstSight::Unreachable => {
                 let mut stranger = self.new_session(Subject::new("", ""), None, Device::default());
-                let credentials = asked.credentials.iter().filter_map(|presented| presented.digest);
+                let credentials = asked.credentials.iter().filter(|presented| !presented.foreign);
                 stranger.credentials =
-                    credentials.map(|digest| Credential { digest, expires: stranger.expires, csrf_due: false }).collect();
+                    credentials.map(|presented| self.credential(presented.purpose, &presented.secret, stranger.expires, false)).collect();
                 stranger.sealed = Some(self.seal(stranger.id, session));
                 let id = stranger.id;
                 if self.open(stranger, false).await? != Opened::Opened {

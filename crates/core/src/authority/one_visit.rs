@@ -19,7 +19,7 @@ impl SessionAuthority {
         reach: Reach,
         at: Timestamp,
     ) -> Result<Option<SignedOut>, Refusal> {
-        let Some(targets) = targets(asked, reach) else { return Ok(None) };
+        let Some(targets) = self.targets_by_credential(asked, reach) else { return Ok(None) };
         let client = asked.client.as_ref().map(|claim| &claim.id);
         // A bad landing that refuses has to refuse before anything ends. Any other is decided on later: once, and it may be logged.
         let approved = match asked.landing.refuse_bad.then(|| landing::landing(&asked.landing, client, &[])) {
@@ -38,24 +38,34 @@ impl SessionAuthority {
         };
         Ok(Some(self.signed_out(asked, receipt, reach, ended, landing, true)))
     }
-}
 
-/// What ends, where that follows from the request and from each credential by itself.
-fn targets(asked: &SignOut, reach: Reach) -> Option<Vec<EndTarget>> {
-    let client = asked.client.as_ref();
-    let is_plain = asked.target == Target::Caller && client.is_none_or(|claim| claim.known) && !needs_session(asked);
-    // Of several credentials each must count whatever the others are; a single one that no cookie carried always does.
-    let each_counts = match asked.choice {
-        Choice::All => asked.credentials.len() == 1 || (client.is_none() && asked.csrf == CsrfProof::NotNeeded),
-        Choice::FirstAndProvenCookies => asked.credentials.len() == 1 && !asked.credentials[0].by_cookie,
-        Choice::FirstAndSameSubject | Choice::FirstValid => asked.credentials.len() == 1,
-    };
-    if !is_plain || !each_counts || asked.credentials.is_empty() {
-        return None;
+    /// What ends, where that follows from the request and from each credential by itself.
+    fn targets_by_credential(&self, asked: &SignOut, reach: Reach) -> Option<Vec<EndTarget>> {
+        let client = asked.client.as_ref();
+        let is_plain = asked.target == Target::Caller && client.is_none_or(|claim| claim.known) && !needs_session(asked);
+        // Of several credentials each must count whatever the others are; a single one that no cookie carried always does.
+        let is_single = asked.credentials.len() == 1;
+        let each_counts = match asked.choice {
+            Choice::All => is_single || (client.is_none() && asked.csrf == CsrfProof::NotNeeded),
+            Choice::FirstAndProvenCookies => is_single && !asked.credentials[0].by_cookie,
+            Choice::FirstAndSameSubject | Choice::FirstValid => is_single,
+        };
+        if !is_plain || !each_counts || asked.credentials.iter().any(|presented| presented.foreign) {
+            return None;
+        }
+        let client: Option<ClientId> = client.map(|claim| claim.id.clone());
+        let by = |digest| EndTarget::Credential(ByCredential { digest, client: client.clone(), csrf: asked.csrf, reach });
+        // Of a single credential the likely reading is enough: where it ends nothing, the flow looks at all of them. Beside
+        // others that do end something nothing would be looked at again.
+        let mut targets = Vec::with_capacity(asked.credentials.len());
+        for presented in &asked.credentials {
+            match (is_single, presented.secret.reveal()) {
+                (true, secret) => targets.push(by(self.digest(presented.purpose, secret))),
+                (false, secret) => targets.extend(self.sole_digests(presented.purpose, secret)?.into_iter().map(by)),
+            }
+        }
+        (!targets.is_empty()).then_some(targets)
     }
-    let client: Option<ClientId> = client.map(|claim| claim.id.clone());
-    let by = |digest| EndTarget::Credential(ByCredential { digest, client: client.clone(), csrf: asked.csrf, reach });
-    asked.credentials.iter().map(|presented| presented.digest.map(by)).collect()
 }
 
 /// Whether the session has to be known to tell if the landing is allowed.

@@ -81,7 +81,7 @@ fn a_relayed_login_is_registered_and_its_answer_mapped() {
         sent,
         ["content-type: text/plain", "x-forwarded-for: 192.0.2.7", "x-forwarded-host: cms.example", "x-forwarded-proto: https"]
     );
-    assert!(matches!(block_on(world.sessions.look_up(&world.sessions.digest("session", "s1"))), Ok(Found::Live(..))));
+    assert!(matches!(block_on(world.sessions.look_up("session", "s1")), Ok(Found::Live(..))));
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_renewed_credential_belongs_to_the_session_it_renews() {
     let (relay, _) = relay(&world, Ok(answer));
     block_on(relay.login(&Request::new(Method::Post, "/refresh").with_header("cookie", "sid=old"))).unwrap();
     for secret in ["old", "new"] {
-        let Ok(Found::Live(session, _)) = block_on(world.sessions.look_up(&world.sessions.digest("session", secret))) else { panic!() };
+        let Ok(Found::Live(session, _)) = block_on(world.sessions.look_up("session", secret)) else { panic!() };
         assert_eq!(session.id, id);
         let opened = Reversed.open(id, session.sealed.as_ref().unwrap()).unwrap();
         assert_eq!(UpstreamSession::from_bytes(&opened).cookie("sid").unwrap().reveal(), "new");

@@ -21,13 +21,21 @@ use logout_core::redirect::{ApprovedUrl, RedirectPolicy};
 use logout_core::registration::Registration;
 use logout_core::session::{Device, SessionId, Subject};
 use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, Target, Wanted};
-use logout_core::testing::{BreakableStore, ListedAccounts, ManualClock, RememberedTokens};
+use logout_core::testing::{AsText, BreakableStore, ListedAccounts, ManualClock, RememberedTokens};
 use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
-use logout_core::{Endpoint, LogoutProvider, Refusal, Reply, SessionAuthority, SignOut, UpstreamLogout, Vendor};
+use logout_core::{
+    CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Refusal, Reply, SessionAuthority, SignOut, UpstreamLogout, Vendor,
+};
 
 /// A product whose session is the cookie `sid`, and whose login answers `hello <name>`.
 #[derive(Debug)]
 struct Simple;
+
+impl CredentialReader for Simple {
+    fn canonical_forms(&self, purpose: &str, presented: &str) -> Vec<CanonicalForm> {
+        AsText.canonical_forms(purpose, presented)
+    }
+}
 
 #[async_trait]
 impl LogoutProvider for Simple {
@@ -170,7 +178,7 @@ fn world_with(landing: Option<&'static str>, pages: bool) -> World {
     };
     let platform = Platform { has_upstream: true, ..Platform::new("cms", "https://cms.example/".parse().unwrap()) };
     let persons = Arc::new(PersonBySubject { lowercase: true, domain: Some("example.com".to_owned()) });
-    World { sessions: SessionAuthority::new(Arc::new(platform), ports).with_persons(persons), store, deliveries, clock }
+    World { sessions: SessionAuthority::new(Arc::new(platform), Arc::new(Simple), ports).with_persons(persons), store, deliveries, clock }
 }
 
 fn world() -> World {
@@ -183,9 +191,9 @@ fn known_by(secret: &str) -> UpstreamSession {
 
 fn asked(sessions: &SessionAuthority, presented: UpstreamSession) -> SignOut {
     let policy = RedirectPolicy::new(&sessions.platform().public_url).unwrap();
-    let digests = presented.cookies.iter().map(|(_, value)| Presented::in_cookie(Some(sessions.digest("session", value.reveal()))));
+    let credentials = presented.cookies.iter().map(|(_, value)| Presented::in_cookie("session", value.reveal()));
     SignOut {
-        credentials: digests.collect(),
+        credentials: credentials.collect(),
         choice: Choice::All,
         csrf: CsrfProof::NotNeeded,
         client: None,

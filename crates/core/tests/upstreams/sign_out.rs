@@ -59,8 +59,7 @@ fn a_stranger_is_answered_from_what_the_upstream_says_and_nothing_is_written() {
     assert_eq!(says(FirstSight::Refused, Absent::Accept), Err(Refusal::Unavailable));
     assert_eq!(says(FirstSight::Busy, Absent::Accept), Err(Refusal::Unavailable));
     assert_eq!(block_on(world.store.receipts(None, 9)).unwrap().items, []);
-    let digest = world.sessions.digest("session", "foreign");
-    assert_eq!(block_on(world.sessions.look_up(&digest)), Ok(Found::Unknown));
+    assert_eq!(block_on(world.sessions.look_up("session", "foreign")), Ok(Found::Unknown));
 }
 
 #[test]
@@ -71,8 +70,7 @@ fn a_stranger_whose_upstream_is_dead_is_kept_as_a_delivery_and_tombstoned() {
     assert_eq!((done.ended().len(), world.deliveries.woken.load(Ordering::SeqCst)), (1, 1));
     let delivery = block_on(world.store.delivery(done.ended()[0].id)).unwrap().unwrap();
     assert_eq!((&*delivery.subject.name, delivery.receipt), ("", done.receipt()));
-    let digest = world.sessions.digest("session", "foreign");
-    assert_eq!(block_on(world.sessions.look_up(&digest)), Ok(Found::Ended));
+    assert_eq!(block_on(world.sessions.look_up("session", "foreign")), Ok(Found::Ended));
     // Once ended it is nobody's first sight.
     let asked_before = world.deliveries.asked.load(Ordering::SeqCst);
     block_on(world.sessions.sign_out(asked(&world.sessions, known_by("foreign")))).unwrap();

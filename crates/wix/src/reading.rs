@@ -1,0 +1,25 @@
+//! What a credential means, whatever its spelling. On whose word: docs/vendors/wix.md, "Spellings of a credential".
+
+use logout_core::canonical::{CanonicalForm, percent_decoded, unquoted};
+
+use crate::authorization::TOKEN_PREFIX;
+
+/// The forms of a token, a ticket or a cookie. An access token is a signed JWT behind its prefix and means what it signs.
+/// Cookies also come in double quotes and percent-encoded, which the vendor's clients and servers on Node take.
+pub(crate) fn forms(presented: &str) -> Vec<CanonicalForm> {
+    let text = presented.trim();
+    let inner = unquoted(text).unwrap_or(text);
+    let readings = [Some(text.to_owned()), Some(inner.to_owned()), percent_decoded(inner)];
+    let mut forms = Vec::with_capacity(1);
+    for form in readings.into_iter().flatten().map(|text| form(&text)) {
+        if !forms.contains(&form) {
+            forms.push(form);
+        }
+    }
+    forms
+}
+
+fn form(text: &str) -> CanonicalForm {
+    let token = text.strip_prefix(TOKEN_PREFIX).unwrap_or(text);
+    CanonicalForm::of_jwt(token).unwrap_or_else(|| CanonicalForm::of_text(text))
+}
