@@ -68,6 +68,10 @@ pub trait Accounts: Debug + Send + Sync + 'static {
     /// every realm is searched in the configured order. A mail address works in place of the name.
     async fn verify(&self, realm: Option<&str>, name: &str, password: &Secret) -> Result<Option<Account>, AccountsUnavailable>;
 
+    /// Whether an account of any realm has this name or mail address, compared as by [`Accounts::verify`]. Whoever is told knows who
+    /// has an account: only where the operator wants that.
+    fn is_known(&self, name: &str) -> bool;
+
     /// The account with this name, without regard to ASCII case.
     fn find(&self, realm: &str, name: &str) -> Option<Account>;
 }

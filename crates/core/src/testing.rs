@@ -75,16 +75,22 @@ impl Default for ListedAccounts {
 impl Accounts for ListedAccounts {
     async fn verify(&self, realm: Option<&str>, name: &str, password: &Secret) -> Result<Option<Account>, AccountsUnavailable> {
         let mut known = self.0.iter().filter(|account| realm.is_none_or(|realm| account.realm.eq_ignore_ascii_case(realm)));
-        let account = known.find(|account| {
-            account.name.eq_ignore_ascii_case(name) || account.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(name))
-        });
+        let account = known.find(|account| answers_to(account, name));
         Ok(account.filter(|account| password.reveal() == format!("{}-password", account.name)).cloned())
+    }
+
+    fn is_known(&self, name: &str) -> bool {
+        self.0.iter().any(|account| answers_to(account, name))
     }
 
     fn find(&self, realm: &str, name: &str) -> Option<Account> {
         let same = |account: &&Account| account.realm.eq_ignore_ascii_case(realm) && account.name.eq_ignore_ascii_case(name);
         self.0.iter().find(same).cloned()
     }
+}
+
+fn answers_to(account: &Account, name: &str) -> bool {
+    account.name.eq_ignore_ascii_case(name) || account.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(name))
 }
 
 /// Tokens of three parts that only this value knows: nothing is signed, it remembers what it minted.

@@ -173,6 +173,10 @@ impl Accounts for PasswordAccounts {
         Ok(candidates.into_iter().zip(matches).find_map(|(entry, matches)| matches.then(|| entry.account.clone())))
     }
 
+    fn is_known(&self, name: &str) -> bool {
+        self.candidates(None, name).next().is_some()
+    }
+
     fn find(&self, realm: &str, name: &str) -> Option<Account> {
         self.candidates(Some(realm), name).find(|entry| entry.account.name.eq_ignore_ascii_case(name)).map(|entry| entry.account.clone())
     }

@@ -134,3 +134,13 @@ async fn an_account_made_in_code_logs_in_with_its_password_and_no_other() {
         assert_eq!(accounts.verify(Some("Default"), "alice", &Secret::new(password)).await.unwrap(), verified, "{password}");
     }
 }
+
+#[test]
+fn an_account_is_known_by_its_name_and_its_address_in_any_realm() {
+    for known in ["Alice", "ALICE@example.com", "alice@partner.example", "bob", "carol"] {
+        assert!(accounts().is_known(known), "{known}");
+    }
+    for unknown in ["", "dora", "alice@", "example.com"] {
+        assert!(!accounts().is_known(unknown), "{unknown}");
+    }
+}

@@ -26,6 +26,9 @@ pub struct WixConfig {
     pub require_ticket_for_cookie_logout: bool,
     /// Whether `wixMemberLoggedIn=false` is added to the address that a redirect session leads to. Default: yes.
     pub member_flag: bool,
+    /// Whether a login answers an unknown address otherwise than a wrong password, as the live service does (observed). Strangers
+    /// learn who is a member then. Default: it does not.
+    pub tells_unknown_address: bool,
     /// How long an access token lives, in seconds. Documented default: 14400.
     pub access_token_lifetime: u32,
     /// How long a session lives with its refresh token and cookie, in seconds. Default: 14 days (our choice; Wix says "long-lived").
@@ -83,6 +86,7 @@ impl Default for WixConfig {
             require_authorization: false,
             require_ticket_for_cookie_logout: false,
             member_flag: true,
+            tells_unknown_address: false,
             access_token_lifetime: 4 * 60 * 60,
             refresh_token_lifetime: 14 * 24 * 60 * 60,
             cookie_names: CookieNames::default(),

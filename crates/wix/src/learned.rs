@@ -20,7 +20,7 @@ use crate::config::Dialect;
 use crate::credentials::{ACCESS, CLIENT_CLAIM, MEMBER_COOKIE, REFRESH, SESSION_TOKEN, TICKET, VISITOR};
 use crate::grant::CODE;
 use crate::upstream::{cookies, enveloped, is_cookie, object};
-use crate::{guid, stand_in};
+use crate::{guid, raw_request, stand_in};
 
 /// The session that an answer opens or renews; it lasts as long as its refresh token is configured to.
 pub(crate) fn learn(request: &Request, answer: &UpstreamAnswer, now: Timestamp, dialect: &Dialect) -> Option<Learned> {
@@ -38,7 +38,7 @@ pub(crate) fn learn(request: &Request, answer: &UpstreamAnswer, now: Timestamp, 
 
 /// A visitor's or a member's tokens. Other grants are not of somebody who signs out.
 fn token(request: &Request, answer: &UpstreamAnswer, now: Timestamp, dialect: &Dialect) -> Option<Learned> {
-    let asked = Fields::read(request).ok()?;
+    let asked = raw_request::fields(request).ok()?;
     let field = |name, other| asked.either(name, other).ok().flatten();
     let body = object(answer).filter(|_| answer.status == 200)?;
     let access = text(&body, "access_token")?;

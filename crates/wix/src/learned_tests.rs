@@ -37,6 +37,9 @@ fn a_grant_brings_its_tokens_and_renews_what_it_was_given_for() {
     }
     let enveloped = json!({ "statusCode": 200, "headers": [], "body": STANDARD.encode(both.to_string()) });
     assert!(learn(&anonymous(), &granted(&enveloped), NOW, &dialect()).is_some());
+    let raw = json!({ "body": STANDARD.encode(refresh("old").body()), "method": "POST" });
+    let learned = learn(&post(stand_in::TOKEN, "/_api/oauth2/token", &raw), &granted(&enveloped), NOW, &dialect()).unwrap();
+    assert_eq!(learned.renews.map(|before| before.secret.reveal().to_owned()), Some("old".to_owned()));
 }
 
 #[test]

@@ -7,8 +7,8 @@
 //! The rooms, the same in every adapter: `config` (keys and what follows from them), `request` (what a request asks for),
 //! `reply` (the vendor's words), `stand_in` (the other endpoints), `login` and `probe` (what serves them), `upstream` (real sites),
 //! `provider` (glue).
-//! Wix needs a few more: `authorization`, `body`, `guid` and `paths` (what its requests are made of), `authorize`, `grant`, `token` and
-//! `redirect_session` (the OAuth side), `credentials` (what sessions are opened by), `learned` (which of that a real site's answers bring).
+//! Wix needs a few more: `authorization`, `body`, `raw_request`, `guid` and `paths` (what its requests are made of), `authorize`, `grant`,
+//! `token` and `redirect_session` (the OAuth side), `credentials` (what sessions are opened by), `learned` (which of that a real site's answers bring).
 
 mod authorization;
 mod authorize;
@@ -22,6 +22,7 @@ mod login;
 mod paths;
 mod probe;
 mod provider;
+mod raw_request;
 mod reading;
 mod redirect_session;
 mod reply;

@@ -24,7 +24,7 @@ const SESSION_TOKEN_LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// A login with a visitor's token, which says for which app. The visitor's own session goes on.
 ///
 /// An unknown name and a wrong password get the same answer, the one for a wrong password: Wix tells them apart, and so tells
-/// strangers who is a member (our choice).
+/// strangers who is a member (our choice; `tells_unknown_address` is the switch).
 pub(crate) async fn login(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
     let Caller::Live(visitor) = caller(request, sessions).await? else { return Err(Refusal::NotSignedIn.into()) };
     let client = visitor.client.clone().ok_or(Refusal::NotSignedIn)?;
@@ -34,6 +34,9 @@ pub(crate) async fn login(request: &Request, sessions: &SessionAuthority, dialec
     let name = login_id.either("email", "username")?.ok_or_else(|| required("loginId"))?;
     let password = Secret::new(fields.text("password")?.ok_or_else(|| required("password"))?);
     let Some(account) = verify(sessions, name, &password).await? else {
+        if dialect.config.tells_unknown_address && !sessions.accounts().is_known(name) {
+            return Err(application_error(404, "-19999", "There is no member with this e-mail address.").into());
+        }
         return Err(application_error(401, "-19976", "The e-mail address or the password is wrong.").into());
     };
     let token = Secret::random();

@@ -47,15 +47,14 @@ fn is_enveloped(request: &Request, form: ResponseForm) -> bool {
     match form {
         ResponseForm::Envelope => true,
         ResponseForm::Raw => false,
-        ResponseForm::Auto => calls_logout(request) || wants_json(request),
+        ResponseForm::Auto => calls(request, "AuthenticationService.Logout") || wants_json(request),
     }
 }
 
-fn calls_logout(request: &Request) -> bool {
+/// Whether the vendor's SDK says that it calls this method. Observed: it does at every call, in a header, with the full name.
+pub(crate) fn calls(request: &Request, wanted: &str) -> bool {
     let entries = request.headers_named("x-wix-bi-gateway").flat_map(|header| header.split(','));
-    entries
-        .filter_map(|entry| entry.split_once('='))
-        .any(|(name, method)| name.trim() == "method-fqn" && method.trim().ends_with("AuthenticationService.Logout"))
+    entries.filter_map(|entry| entry.split_once('=')).any(|(name, method)| name.trim() == "method-fqn" && method.trim().ends_with(wanted))
 }
 
 fn wants_json(request: &Request) -> bool {
@@ -68,7 +67,7 @@ fn wants_json(request: &Request) -> bool {
 
 /// The documented `RawHttpResponse` around `answer`. Cookies go on the outside too where the client has any: a browser that
 /// asks by script would keep them otherwise (our choice).
-fn envelope(answer: &Response, request: &Request) -> Response {
+pub(crate) fn envelope(answer: &Response, request: &Request) -> Response {
     let headers: Vec<Value> = answer
         .headers()
         .iter()
@@ -83,7 +82,7 @@ fn envelope(answer: &Response, request: &Request) -> Response {
         })
         .collect();
     let body = json!({ "body": STANDARD.encode(answer.body()), "statusCode": answer.status(), "headers": headers });
-    let outer = Response::with_text(200, "application/json", body.to_string());
+    let outer = json_answer(200, &body);
     if request.header("cookie").is_none() {
         return outer;
     }
@@ -210,7 +209,7 @@ mod tests {
         assert_eq!((outer.status(), &told["statusCode"], &told["body"]), (200, &json!(418), &json!("Pz4/Pn5+fg==")));
         let keys: Vec<_> = told["headers"].as_array().into_iter().flatten().map(|header| header["key"].as_str().unwrap_or("")).collect();
         assert_eq!(keys, ["Content-Type", "Set-Cookie", "Set-Cookie"]);
-        assert!(outer.headers().iter().all(|(name, _)| *name == "content-type"));
+        assert!(outer.headers().iter().all(|(name, _)| ["content-type", "cache-control"].contains(name)));
         assert_eq!(envelope(&answer, &get(&[("cookie", "x=y")])).headers().iter().filter(|(name, _)| *name == "set-cookie").count(), 2);
         let empty: Value = serde_json::from_slice(envelope(&Response::new(302), &get(&[])).body()).unwrap();
         assert_eq!(empty["body"], json!(""));

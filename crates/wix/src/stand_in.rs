@@ -26,12 +26,18 @@ pub(crate) fn endpoints(dialect: &Dialect) -> Vec<Endpoint> {
         endpoint(AUTHORIZATION, Method::Get, AUTHORIZE),
         endpoint(LOGIN_FORM, Method::Post, AUTHORIZE),
         endpoint(LOGIN, Method::Post, "/_api/iam/authentication/v2/login"),
-        endpoint(TOKEN, Method::Post, "/oauth2/token"),
-        endpoint(TOKEN, Method::Post, "/_api/oauth2/token"),
-        endpoint("token-info", Method::Post, "/oauth2/token-info"),
         endpoint("member", Method::Get, "/members/v1/members/my"),
         endpoint("member", Method::Get, "/_api/members/v1/members/my"),
     ];
+    // Observed: the vendor's SDK puts `/_api` in front where its host is none of its maker's.
+    for below in ["/oauth2", "/_api/oauth2"] {
+        endpoints.extend([
+            endpoint(TOKEN, Method::Post, &format!("{below}/token")),
+            endpoint("token-info", Method::Post, &format!("{below}/token-info")),
+            endpoint("user-info", Method::Get, &format!("{below}/user-info")),
+            endpoint("key-set", Method::Get, &format!("{below}/jwks")),
+        ]);
+    }
     // Observed: which of them is called depends on the host; the last one is documented.
     for path in ["/_api/redirects-api/v1/redirect-session", "/headless/v1/redirect-session", "/redirect-session/v1/redirect-session"] {
         endpoints.push(endpoint(REDIRECT_SESSION, Method::Post, path));
@@ -49,6 +55,8 @@ pub(crate) async fn serve(request: &Request, sessions: &SessionAuthority, dialec
         LOGIN => login::login(request, sessions, dialect).await,
         TOKEN => token::token(request, sessions, dialect).await,
         "token-info" => probe::token_info(request, sessions, dialect).await,
+        "user-info" => probe::user_info(request, sessions, dialect).await,
+        "key-set" => Ok(token::key_set(request)),
         "member" => probe::member(request, sessions, dialect).await,
         REDIRECT_SESSION => redirect_session::create(request, sessions, dialect).await,
         _ => probe::home(request, sessions, dialect).await,

@@ -10,14 +10,29 @@ use logout_core::session::{ClientId, Session, Subject};
 use logout_core::sign_out::Refusal;
 use serde_json::json;
 
-use crate::body::Fields;
 use crate::config::Dialect;
 use crate::credentials::{ACCESS, REFRESH, VISITOR, attach, attach_secret, credential, live, mint_access, new_session};
 use crate::grant::{CODE, GRANT, Grant};
-use crate::guid;
-use crate::reply::{Fault, json_answer, oauth_error};
+use crate::reply::{Fault, calls, envelope, json_answer, oauth_error};
+use crate::{guid, raw_request};
 
+/// The answer stands in an envelope where the request did. Documented: refusals stand in there too. A failure of the hub's does not:
+/// no client may take its 200 for success.
 pub(crate) async fn token(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
+    let answer = granted(request, sessions, dialect).await.unwrap_or_else(|Fault(words)| words);
+    let enveloped = answer.status() < 500 && raw_request::is_raw(request);
+    Ok(if enveloped { envelope(&answer, request) } else { answer })
+}
+
+/// The keys that tokens can be verified with by others (RFC 7517). There are none: access tokens are for the stand-in alone, which
+/// signs them with a secret, and a secret is never published. Documented: the live service's key is for tokens of OpenID Connect, and
+/// the stand-in issues none.
+pub(crate) fn key_set(request: &Request) -> Response {
+    let keys = json_answer(200, &json!({ "keys": [] }));
+    if calls(request, "Oauth2Ng.Jwks") { envelope(&keys, request) } else { keys }
+}
+
+async fn granted(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
     let asked = Asked::read(request).map_err(|_| oauth_error("invalid_request", "The request cannot be understood."))?;
     let grant_type = asked.grant_type.as_deref().ok_or_else(|| oauth_error("invalid_request", "grantType is missing."))?;
     let known = asked.client.as_deref().and_then(|text| dialect.client(text).ok());
@@ -42,7 +57,7 @@ struct Asked {
 
 impl Asked {
     fn read(request: &Request) -> Result<Self, Refusal> {
-        let fields = Fields::read(request)?;
+        let fields = raw_request::fields(request)?;
         let text = |name, other| fields.either(name, other).map(|text| text.map(str::to_owned));
         let secret = |name, other| fields.either(name, other).map(|text| text.map(Secret::new));
         Ok(Self {

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use crate::logins::{self, WIX_APP, text};
 
+mod oauth2;
+
 pub(crate) fn add(run: &mut Run) {
     let mut test = |name, body| run.test(name, &[Need::Node], body);
     test("wix::authentication_logout_gets_status_location_and_cookies_in_an_envelope", logout);
@@ -24,6 +26,9 @@ pub(crate) fn add(run: &mut Run) {
     test("wix::oauth_strategy_logout_of_a_dead_session_rejects_and_keeps_the_tokens", oauth_dead_session);
     test("wix::oauth_strategy_becomes_a_visitor_when_its_refresh_token_is_revoked", oauth_visitor);
     test("wix::redirect_sessions_are_made_at_the_path_of_each_host", redirect_session_paths);
+    test("wix::oauth_token_reads_its_answer_out_of_a_raw_response", oauth2::tokens);
+    test("wix::oauth_token_reads_a_refusal_out_of_a_raw_response", oauth2::refusals);
+    test("wix::oauth_jwks_token_info_and_user_info_are_read_by_the_sdk", oauth2::about);
 }
 
 const GOODBYE: &str = "https://mysite.com/goodbye";
