@@ -21,21 +21,23 @@ impl Report {
     /// The store did not answer.
     pub(crate) async fn read(store: &dyn SessionStore, outbox: &dyn Outbox, id: ReceiptId) -> Result<Option<Self>, StoreUnavailable> {
         match store.receipt(id).await? {
-            Some(receipt) => Self::of(receipt, outbox).await.map(Some),
+            Some(receipt) => Ok(Self::of_all(vec![receipt], outbox).await?.pop()),
             None => Ok(None),
         }
     }
 
-    /// Reads the deliveries of `receipt`.
+    /// Reads the deliveries of all `receipts` in one query.
     ///
     /// # Errors
     /// The store did not answer.
-    pub(crate) async fn of(receipt: Receipt, outbox: &dyn Outbox) -> Result<Self, StoreUnavailable> {
-        let mut deliveries = Vec::with_capacity(receipt.sessions.len());
-        for session in &receipt.sessions {
-            deliveries.push(if session.upstream { outbox.delivery(session.id).await? } else { None });
-        }
-        Ok(Self { receipt, deliveries })
+    pub(crate) async fn of_all(receipts: Vec<Receipt>, outbox: &dyn Outbox) -> Result<Vec<Self>, StoreUnavailable> {
+        let told: Vec<_> = receipts.iter().flat_map(|receipt| &receipt.sessions).filter(|session| session.upstream).collect();
+        let mut found = if told.is_empty() { Vec::new() } else { outbox.deliveries_of(&told).await? }.into_iter();
+        let report = |receipt: Receipt| {
+            let deliveries = receipt.sessions.iter().map(|session| if session.upstream { found.next().flatten() } else { None }).collect();
+            Self { receipt, deliveries }
+        };
+        Ok(receipts.into_iter().map(report).collect())
     }
 
     /// Each session that ended, with its delivery.

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::delivery::{Delivery, DeliveryState, Leased, Settlement};
 use crate::platform_name::PlatformName;
+use crate::receipt::EndedSession;
 use crate::session::SessionId;
 use crate::store::{Page, SessionStore, StoreUnavailable};
 use crate::time::Timestamp;
@@ -49,6 +50,11 @@ pub trait Outbox: Debug + Send + Sync + 'static {
 
     /// The delivery of this session.
     async fn delivery(&self, session: SessionId) -> Result<Option<Delivery>, StoreUnavailable>;
+
+    /// The deliveries of these sessions, in the same order: absent where no upstream is told, and where a delivery is
+    /// not kept any more. One query, however many sessions there are; a store that is spread over several places asks each
+    /// place once, and a store may split what is too large for one answer.
+    async fn deliveries_of(&self, sessions: &[&EndedSession]) -> Result<Vec<Option<Delivery>>, StoreUnavailable>;
 
     /// Deliveries in the order of their sessions' ids, beginning after `after`, at most `limit`.
     async fn deliveries(

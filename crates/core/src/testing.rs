@@ -231,6 +231,10 @@ impl Outbox for BreakableStore {
         self.store()?.delivery(session).await
     }
 
+    async fn deliveries_of(&self, sessions: &[&EndedSession]) -> Result<Vec<Option<Delivery>>, StoreUnavailable> {
+        self.store()?.deliveries_of(sessions).await
+    }
+
     async fn deliveries(
         &self,
         filter: &DeliveryFilter,

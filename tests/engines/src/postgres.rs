@@ -184,6 +184,26 @@ impl Server {
         if done.status.success() { Ok(text(&done.stdout)) } else { Err(text(&done.stderr)) }
     }
 
+    /// Has every connection write each statement that it carries out into the server's log, from now on.
+    ///
+    /// # Panics
+    /// When the server does not do it.
+    pub fn tell_statements(&self) {
+        self.sql("postgres", "ALTER SYSTEM SET log_statement = 'all'").expect("an administrator");
+        self.sql("postgres", "SELECT pg_reload_conf()").expect("an administrator");
+        until("the setting is there", || self.sql("postgres", "SHOW log_statement").as_deref() == Ok("all"));
+    }
+
+    /// How many statements the log tells of, those of applications alone.
+    ///
+    /// # Panics
+    /// When there is no log.
+    pub fn statements(&self) -> u64 {
+        let log = std::fs::read_to_string(self.folder.path().join("log")).expect("a log");
+        // Those of `psql`, which come without parameters, are told in other words.
+        log.lines().filter(|line| line.contains("LOG:  execute ")).count() as u64
+    }
+
     /// The URL of a new, empty database; its last part is the name.
     ///
     /// # Panics

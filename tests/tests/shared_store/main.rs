@@ -14,6 +14,7 @@ mod hubs;
 #[allow(dead_code, reason = "the stores' own tests do more with it")]
 #[path = "../../../crates/store/tests/postgres/pair.rs"]
 mod pair;
+mod receipts;
 #[path = "../../../crates/store/tests/relay/mod.rs"]
 mod relay;
 #[allow(dead_code, reason = "the stores' own tests do more with it")]
@@ -37,6 +38,8 @@ trait Engine {
     fn pause(&self, paused: bool);
     /// Takes no writes, or does again.
     fn read_only(&self, read_only: bool);
+    /// How many commands or statements it has carried out, counted from the first call on.
+    fn asked(&self) -> u64;
 }
 
 impl Engine for redis::Server {
@@ -63,6 +66,12 @@ impl Engine for redis::Server {
     fn read_only(&self, read_only: bool) {
         let of = if read_only { "127.0.0.1 1" } else { "NO ONE" };
         assert!(self.ask(&format!("REPLICAOF {of}")).contains("OK"));
+    }
+
+    fn asked(&self) -> u64 {
+        let stats = self.ask("INFO stats");
+        let count = stats.lines().find_map(|line| line.strip_prefix("total_commands_processed:"));
+        count.and_then(|count| count.trim().parse().ok()).expect("a server counts its commands")
     }
 }
 
@@ -92,6 +101,12 @@ impl Engine for postgres::Server {
         self.sql("postgres", &set).expect("an administrator");
         self.sql("postgres", "SELECT pg_reload_conf()").expect("an administrator");
     }
+
+    fn asked(&self) -> u64 {
+        // Once all statements are told, each that is carried out has a line of its own in the log.
+        self.tell_statements();
+        self.statements()
+    }
 }
 
 macro_rules! on_every_engine {
@@ -110,6 +125,7 @@ fn main() -> ExitCode {
         hubs::clocks_five_minutes_apart_bring_nothing_back
         hubs::deliveries_of_a_hub_that_is_gone_are_made_by_another
         hubs::two_hubs_tell_each_product_and_settle_once
+        receipts::a_receipt_of_a_thousand_sessions_is_one_query_and_so_is_a_page_of_receipts
         hubs::while_the_engine_is_down_nothing_is_claimed_and_then_all_goes_on
         faults::while_the_engine_hangs_nothing_is_claimed_and_then_all_goes_on
         faults::while_the_engine_takes_no_writes_nothing_is_claimed_and_then_all_goes_on

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use logout_core::delivery::DeliveryState;
+use logout_core::delivery::{Delivery, DeliveryState};
 use logout_core::receipt::ReceiptId;
 use logout_core::store::StoreUnavailable;
 use serde::Deserialize;
@@ -32,10 +32,7 @@ pub(super) struct ListQuery {
 pub(super) async fn list(state: web::Data<AdminState>, query: web::Query<ListQuery>) -> Result<HttpResponse, Problem> {
     let before = cursor("before", query.before.as_deref(), ReceiptId::parse)?;
     let page = state.ports.store.receipts(before, limit(query.limit.as_deref())?).await?;
-    let mut reports = Vec::with_capacity(page.items.len());
-    for receipt in page.items {
-        reports.push(Report::of(receipt, &*state.outbox).await?);
-    }
+    let reports = Report::of_all(page.items, &*state.outbox).await?;
     Ok(HttpResponse::Ok().json(views::receipts(&reports, page.next)))
 }
 
@@ -124,13 +121,20 @@ async fn settled(state: &AdminState, id: ReceiptId, wait: Duration) -> Result<Op
     Ok(Some(report))
 }
 
-/// Reads again what was pending, up to the first delivery that still is: while that is so the whole is not settled, and the
-/// rest of a receipt with thousands of them need not be looked at.
+/// Reads again what was pending. While the first of them still is, the whole is not settled, and the rest of a receipt with
+/// thousands of them need not be looked at; otherwise all the others are read in one query.
 async fn catch_up(state: &AdminState, report: &mut Report) -> Result<(), StoreUnavailable> {
-    for delivery in report.deliveries.iter_mut().flatten().filter(|delivery| delivery.state == DeliveryState::Pending) {
-        match state.outbox.delivery(delivery.session).await? {
-            Some(fresh) if fresh.state != DeliveryState::Pending => *delivery = fresh,
-            _ => break,
+    let waits = |delivery: &Option<Delivery>| delivery.as_ref().is_some_and(|delivery| delivery.state == DeliveryState::Pending);
+    let Some(first) = report.deliveries.iter().position(waits) else { return Ok(()) };
+    match state.outbox.deliveries_of(&[&report.receipt.sessions[first]]).await?.pop().flatten() {
+        Some(fresh) if fresh.state != DeliveryState::Pending => report.deliveries[first] = Some(fresh),
+        _ => return Ok(()),
+    }
+    let pending: Vec<_> = (0..report.deliveries.len()).filter(|index| waits(&report.deliveries[*index])).collect();
+    let sessions: Vec<_> = pending.iter().map(|index| &report.receipt.sessions[*index]).collect();
+    for (index, fresh) in pending.into_iter().zip(state.outbox.deliveries_of(&sessions).await?) {
+        if fresh.is_some() {
+            report.deliveries[index] = fresh;
         }
     }
     Ok(())

@@ -170,8 +170,8 @@ async fn card(product: &Product) -> Card<'_> {
 async fn receipt_rows(page: &ReceiptPage) -> Result<Vec<ReceiptRow>, StoreUnavailable> {
     let outbox: &dyn Outbox = &*page.outbox;
     let mut rows = Vec::with_capacity(RECEIPTS);
-    for receipt in page.ports.store.receipts(None, RECEIPTS).await?.items {
-        let report = Report::of(receipt, outbox).await?;
+    let receipts = page.ports.store.receipts(None, RECEIPTS).await?.items;
+    for report in Report::of_all(receipts, outbox).await? {
         let (told, settled) = report.progress();
         let confirmed = report.deliveries.iter().flatten().filter(|delivery| delivery.state == DeliveryState::Confirmed).count();
         rows.push(ReceiptRow {

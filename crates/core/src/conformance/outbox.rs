@@ -22,7 +22,7 @@ use std::time::Duration;
 pub use futures_executor::block_on;
 
 use crate::credential::{Credential, CredentialDigest, Sealed, random_bytes};
-use crate::delivery::{Attempt, AttemptAnswer, DeliveryState, Leased, Outcome, Settlement, Verification};
+use crate::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Leased, Outcome, Settlement, Verification};
 use crate::outbox::{DeliveryFilter, Store};
 use crate::platform::PlatformName;
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
@@ -56,6 +56,7 @@ macro_rules! outbox_conformance {
             a_given_up_delivery_is_left_alone_until_somebody_retries_it
             retrying_does_not_take_a_delivery_from_who_holds_it
             deliveries_are_listed_in_pages_by_platform_and_state
+            the_deliveries_of_many_sessions_come_in_the_order_asked_for
             housekeeping_forgets_settled_deliveries_and_keeps_pending_ones
             what_is_sealed_for_a_given_up_delivery_is_erased_when_it_has_expired
             a_session_whose_credential_has_a_tombstone_is_not_opened_again
@@ -315,6 +316,41 @@ pub async fn deliveries_are_listed_in_pages_by_platform_and_state<S: Store>(stor
     }
 }
 
+/// Pending and settled ones, of several platforms, with and without a person; nothing where there is none.
+pub async fn the_deliveries_of_many_sessions_come_in_the_order_asked_for<S: Store>(store: Arc<S>) {
+    let mut asked = Vec::new();
+    for number in 0..6 {
+        let platform = if number % 2 == 0 { "cms" } else { "dam" };
+        let mut session = session(platform, &format!("user{}", number / 2));
+        if number > 3 {
+            session.person = None;
+        }
+        if number == 2 {
+            session.sealed = None;
+        }
+        let session = open(&*store, session).await;
+        asked.extend(end(&*store, EndTarget::Session(session.id), NOW).await.1);
+    }
+    let leased = lease(&*store, "dam", 1, NOW).await.remove(0);
+    assert_eq!(store.settle(leased.delivery.session, leased.lease, confirmed(None)).await, Ok(true));
+    // Never kept here.
+    asked.insert(3, EndedSession { id: SessionId::at(NOW), ..asked[0].clone() });
+    asked.reverse();
+    asked.push(asked[0].clone());
+    let sessions: Vec<_> = asked.iter().collect();
+    let found = store.deliveries_of(&sessions).await.expect("the store answers");
+    let mut expected = Vec::new();
+    for session in &sessions {
+        expected.push(store.delivery(session.id).await.expect("the store answers"));
+    }
+    assert_eq!(found, expected);
+    let there: Vec<_> = found.iter().map(|delivery| delivery.as_ref().map(|delivery| delivery.session)).collect();
+    let upstream = |session: &EndedSession| (session.upstream && session.id != asked[3].id).then_some(session.id);
+    assert_eq!(there, asked.iter().map(upstream).collect::<Vec<_>>());
+    assert!(found.iter().flatten().any(|delivery| delivery.state == DeliveryState::Confirmed));
+    assert_eq!(store.deliveries_of(&[]).await, Ok(Vec::new()));
+}
+
 async fn sweep(store: &impl Store, now: Timestamp, receipts_until: Timestamp) {
     let mut from = None;
     loop {
@@ -370,6 +406,9 @@ pub async fn a_person_s_thousand_sessions_become_a_thousand_deliveries_in_one_or
     let bob = open(&*store, session("cms", "bob")).await;
     let (receipt, ended) = end(&*store, EndTarget::Person(Person::new("alice@example.com")), NOW).await;
     assert_eq!(ended.len(), 1_000);
+    let found = store.deliveries_of(&ended.iter().collect::<Vec<_>>()).await.expect("the store answers");
+    let told = |(session, delivery): (&EndedSession, Option<_>)| delivery.is_some_and(|own: Delivery| own.session == session.id);
+    assert!(ended.iter().zip(found).all(told));
     let mut leased = BTreeSet::new();
     while leased.len() < 1_000 {
         let more = lease(&*store, "cms", 300, NOW).await;

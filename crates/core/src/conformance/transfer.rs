@@ -252,6 +252,10 @@ pub async fn what_has_ended_elsewhere_has_ended_here<S: Store + Transfer>(store:
         let mut there = receipt.clone();
         there.sessions.sort_by_key(|session| session.id);
         assert_eq!(here, there);
+        let sessions: Vec<_> = here.sessions.iter().collect();
+        for (session, delivery) in sessions.iter().zip(store.deliveries_of(&sessions).await.expect("the store answers")) {
+            assert_eq!(Ok(delivery), store.delivery(session.id).await);
+        }
     }
 }
 

@@ -417,6 +417,11 @@ impl Outbox for MemoryStore {
         Ok(self.state()?.deliveries.of(session).cloned())
     }
 
+    async fn deliveries_of(&self, sessions: &[&EndedSession]) -> Result<Vec<Option<Delivery>>, StoreUnavailable> {
+        let state = self.state()?;
+        Ok(sessions.iter().map(|session| state.deliveries.of(session.id).cloned()).collect())
+    }
+
     async fn deliveries(
         &self,
         filter: &DeliveryFilter,

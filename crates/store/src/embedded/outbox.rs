@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use logout_core::delivery::{Delivery, DeliveryState, Leased, Settlement};
 use logout_core::outbox::{DeliveryFilter, Outbox};
 use logout_core::platform::PlatformName;
+use logout_core::receipt::EndedSession;
 use logout_core::session::SessionId;
 use logout_core::store::{Page, StoreUnavailable};
 use logout_core::time::Timestamp;
@@ -16,6 +17,9 @@ use super::engine::{Engine, ReadFault, View};
 use super::queue::Job;
 use super::record::DeliveryRecord;
 use super::table::Table;
+
+/// How many deliveries are read on the caller's own thread, at most: some hundred microseconds.
+const QUICK: usize = 64;
 
 #[async_trait]
 impl Outbox for FjallStore {
@@ -50,7 +54,17 @@ impl Outbox for FjallStore {
     }
 
     async fn delivery(&self, session: SessionId) -> Result<Option<Delivery>, StoreUnavailable> {
-        Ok(delivery(&*self.shared.engine()?, session)?)
+        // Both tables as of one instant: a delivery that is moved between two readings would be in neither.
+        Ok(delivery(&self.shared.engine()?.view(), session)?)
+    }
+
+    async fn deliveries_of(&self, sessions: &[&EndedSession]) -> Result<Vec<Option<Delivery>>, StoreUnavailable> {
+        let engine = self.shared.engine()?;
+        let ids: Vec<_> = sessions.iter().map(|session| session.id).collect();
+        if ids.len() <= QUICK {
+            return Ok(all_of(&engine, &ids)?);
+        }
+        aside(move || all_of(&engine, &ids)).await
     }
 
     async fn deliveries(
@@ -63,17 +77,22 @@ impl Outbox for FjallStore {
         if is_quick(filter) {
             return Ok(deliveries(&engine, filter, after, limit)?);
         }
-        // It may walk over every delivery there is; the caller's thread has others to serve.
-        let (reply, answer) = oneshot::channel();
+        // It may walk over every delivery there is.
         let filter = filter.clone();
-        let walk = move || drop(reply.send(deliveries(&engine, &filter, after, limit)));
-        std::thread::Builder::new().name("store-listing".to_owned()).spawn(walk).map_err(|_| StoreUnavailable)?;
-        Ok(answer.await.map_err(|_| StoreUnavailable)??)
+        aside(move || deliveries(&engine, &filter, after, limit)).await
     }
 
     async fn retry(&self, session: SessionId, now: Timestamp) -> Result<bool, StoreUnavailable> {
         self.ask(|reply| Job::Retry { session, now, reply }).await
     }
+}
+
+/// Reads on a thread of its own; the caller's has others to serve.
+async fn aside<T: Send + 'static>(read: impl FnOnce() -> Result<T, ReadFault> + Send + 'static) -> Result<T, StoreUnavailable> {
+    let (reply, answer) = oneshot::channel();
+    let read = move || drop(reply.send(read()));
+    std::thread::Builder::new().name("store-listing".to_owned()).spawn(read).map_err(|_| StoreUnavailable)?;
+    Ok(answer.await.map_err(|_| StoreUnavailable)??)
 }
 
 /// Whether a listing looks at little more than it returns.
@@ -86,9 +105,12 @@ fn pending(engine: &Engine, session: SessionId) -> Result<Option<Delivery>, Read
     Ok(Some(DeliveryRecord::read(&bytes)?.to_delivery(session)?))
 }
 
-fn delivery(engine: &Engine, session: SessionId) -> Result<Option<Delivery>, ReadFault> {
-    // Both tables as of one instant: a delivery that is moved between two readings would be in neither.
+fn all_of(engine: &Engine, sessions: &[SessionId]) -> Result<Vec<Option<Delivery>>, ReadFault> {
     let view = engine.view();
+    sessions.iter().map(|session| delivery(&view, *session)).collect()
+}
+
+fn delivery(view: &View<'_>, session: SessionId) -> Result<Option<Delivery>, ReadFault> {
     for table in [Table::Pending, Table::Settled] {
         if let Some(bytes) = view.read(table, session.as_bytes())? {
             return Ok(Some(DeliveryRecord::read(&bytes)?.to_delivery(session)?));

@@ -1,9 +1,12 @@
 //! What is still to be told, in the same database.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use logout_core::delivery::{Delivery, Leased, Settlement};
 use logout_core::outbox::{DeliveryFilter, Outbox};
 use logout_core::platform::PlatformName;
+use logout_core::receipt::EndedSession;
 use logout_core::session::SessionId;
 use logout_core::store::{Page, StoreUnavailable};
 use logout_core::time::Timestamp;
@@ -65,6 +68,15 @@ impl Outbox for PostgresStore {
         let statement = format!("SELECT {} FROM logout_deliveries d WHERE d.session = $1", row::DELIVERY);
         let rows = self.rows(statement, params![row::uuid(session.as_bytes())]).await?;
         Ok(rows.first().map(row::delivery).transpose()?)
+    }
+
+    async fn deliveries_of(&self, sessions: &[&EndedSession]) -> Result<Vec<Option<Delivery>>, StoreUnavailable> {
+        let statement = format!("SELECT {} FROM logout_deliveries d WHERE d.session = ANY ($1::uuid[])", row::DELIVERY);
+        let ids: Vec<_> = sessions.iter().map(|session| row::uuid(session.id.as_bytes())).collect();
+        let rows = self.rows(statement, params![ids]).await?;
+        let found = rows.iter().map(|found| row::delivery(found).map(|delivery| (delivery.session, delivery)));
+        let found = found.collect::<Result<HashMap<_, _>, _>>()?;
+        Ok(sessions.iter().map(|session| found.get(&session.id).cloned()).collect())
     }
 
     async fn deliveries(

@@ -1,6 +1,7 @@
 //! One bucket: sessions, tombstones, indexes, receipts and deliveries whose keys share a hash slot, so that a script changes
 //! all of them in one atomic step.
 
+use logout_core::delivery::Delivery;
 use logout_core::platform::PlatformName;
 use logout_core::session::SessionId;
 use logout_core::time::Timestamp;
@@ -137,6 +138,20 @@ impl Bucket<'_> {
     pub(super) async fn delivery(&self, session: SessionId) -> Result<Option<(Row, Vec<u8>)>, Fault> {
         let record = self.record(&[b"d:", session.as_bytes().as_slice()].concat()).await?;
         Ok(record.map(|record| Row::read(session, &record).map(|row| (row, record))).transpose()?)
+    }
+
+    /// The deliveries of these sessions, in the same order.
+    pub(super) async fn deliveries(&self, sessions: &[SessionId]) -> Result<Vec<Option<Delivery>>, Fault> {
+        let mut command = redis::cmd("MGET");
+        for session in sessions {
+            command.arg(self.key(&[b"d:", session.as_bytes().as_slice()].concat()));
+        }
+        let records = array(self.link.send(command, &self.base, false).await?)?;
+        if records.len() != sessions.len() {
+            return Err(Fault::Shape);
+        }
+        let read = |(session, record)| Ok(optional(record)?.map(|record| Row::read(session, &record)).transpose()?.map(|row| row.delivery));
+        sessions.iter().copied().zip(records).map(read).collect()
     }
 
     /// Puts `new` in place of the record `read`; where `free` is given, queues it only if it was queued for that instant.

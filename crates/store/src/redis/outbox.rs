@@ -1,11 +1,14 @@
 //! Deliveries over all buckets. A lease's number ends with the bucket that gave it out.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use async_trait::async_trait;
+use futures_util::future::try_join_all;
 use logout_core::delivery::{Delivery, DeliveryState, Leased, Settlement};
 use logout_core::outbox::{DeliveryFilter, Outbox};
 use logout_core::platform::PlatformName;
+use logout_core::receipt::EndedSession;
 use logout_core::session::SessionId;
 use logout_core::store::{Page, StoreUnavailable};
 use logout_core::time::Timestamp;
@@ -20,6 +23,8 @@ use super::record::Row;
 const PLACE_BITS: u32 = 10;
 /// How often a change is tried anew when somebody else came first.
 const TRIES: usize = 100;
+/// How many deliveries one command reads, at most: a server does nothing else meanwhile.
+const AT_ONCE: usize = 10_000;
 
 impl Places {
     async fn lease(&self, platform: &PlatformName, limit: usize, now: Timestamp, until: Timestamp) -> Result<Vec<Leased>, Fault> {
@@ -77,6 +82,19 @@ impl Places {
         let found = self.everywhere(|bucket| async move { bucket.delivery(session).await }).await?;
         let found = (0..self.count()).zip(found).find_map(|(place, found)| Some((place, found?)));
         Ok(found.map(|(place, (row, read))| (self.bucket(place), row, read)))
+    }
+
+    /// Asks each bucket once for all that may lie in it, or once for every [`AT_ONCE`].
+    async fn deliveries_of(&self, sessions: &[EndedSession]) -> Result<Vec<Option<Delivery>>, Fault> {
+        let mut by_place: BTreeMap<u16, BTreeSet<SessionId>> = BTreeMap::new();
+        for (session, place) in sessions.iter().flat_map(|session| self.of_delivery(session).map(|place| (session.id, place))) {
+            by_place.entry(place).or_default().insert(session);
+        }
+        let by_place: Vec<(u16, Vec<SessionId>)> = by_place.into_iter().map(|(place, ids)| (place, ids.into_iter().collect())).collect();
+        let asks = by_place.iter().flat_map(|(place, ids)| ids.chunks(AT_ONCE).map(|ids| (*place, ids)));
+        let answers = try_join_all(asks.map(|(place, ids)| async move { self.bucket(place).deliveries(ids).await })).await?;
+        let found: HashMap<_, _> = answers.into_iter().flatten().flatten().map(|delivery| (delivery.session, delivery)).collect();
+        Ok(sessions.iter().map(|session| found.get(&session.id).cloned()).collect())
     }
 
     async fn deliveries(
@@ -148,6 +166,11 @@ impl Outbox for RedisStore {
 
     async fn delivery(&self, session: SessionId) -> Result<Option<Delivery>, StoreUnavailable> {
         self.run(async move |places| Ok(places.delivery(session).await?.map(|(_, row, _)| row.delivery))).await
+    }
+
+    async fn deliveries_of(&self, sessions: &[&EndedSession]) -> Result<Vec<Option<Delivery>>, StoreUnavailable> {
+        let sessions: Vec<EndedSession> = sessions.iter().copied().cloned().collect();
+        self.run(async move |places| places.deliveries_of(&sessions).await).await
     }
 
     async fn deliveries(

@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use logout_core::credential::CredentialDigest;
 use logout_core::platform::PlatformName;
+use logout_core::receipt::EndedSession;
 use logout_core::session::{Person, Session, SessionId, SignOnId, Subject};
 use logout_core::time::Timestamp;
 use redis::Value;
@@ -98,10 +99,25 @@ impl Places {
     }
 
     pub(super) fn of_session(&self, session: &Session) -> u16 {
-        match &session.person {
-            Some(person) => self.of_person(person),
-            None => self.of_bytes(&subject_key(&session.platform, &session.subject)),
-        }
+        self.of_owner(session.person.as_ref(), &session.platform, &session.subject)
+    }
+
+    pub(super) fn of_ended(&self, ended: &EndedSession) -> u16 {
+        self.of_owner(ended.person.as_ref(), &ended.platform, &ended.subject)
+    }
+
+    pub(super) fn of_subject(&self, platform: &PlatformName, subject: &Subject) -> u16 {
+        self.of_bytes(&subject_key(platform, subject))
+    }
+
+    fn of_owner(&self, person: Option<&Person>, platform: &PlatformName, subject: &Subject) -> u16 {
+        person.map_or_else(|| self.of_subject(platform, subject), |person| self.of_person(person))
+    }
+
+    /// The buckets that the delivery of an ended session may lie in: the session's, and the subject's, where deliveries of
+    /// another store arrive without a person.
+    pub(super) fn of_delivery(&self, ended: &EndedSession) -> [u16; 2] {
+        [self.of_ended(ended), self.of_subject(&ended.platform, &ended.subject)]
     }
 
     /// The bucket of a session that only its id is known of; `None` where there is no such session.

@@ -5,6 +5,7 @@
 mod cluster;
 mod faults;
 mod losses;
+mod receipts;
 #[path = "../relay/mod.rs"]
 mod relay;
 mod sentinel;
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
     trials.extend(cluster::trials());
     trials.extend(sentinel::trials());
     trials.extend(losses::trials());
+    trials.extend(receipts::trials());
     let there = ["redis-server", "redis-cli"].into_iter().all(server::is_there);
     let required = std::env::var("LOGOUT_HUB_REQUIRE").unwrap_or_default();
     let required = required.split(',').any(|name| name.trim() == "redis");

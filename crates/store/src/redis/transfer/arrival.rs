@@ -14,7 +14,7 @@ use logout_core::transfer::{Once, Record, Tombstone};
 use crate::redis::bucket::millis;
 use crate::redis::link::Fault;
 use crate::redis::places::{Places, life};
-use crate::redis::record::{self, Row, exact, subject_key};
+use crate::redis::record::{self, Row, exact};
 use crate::redis::script;
 use crate::redis::sessions::{MARGIN, OF_HUBS, ONCE_MARGIN, SESSION_MARGIN};
 
@@ -120,12 +120,12 @@ impl Places {
 
     async fn delivery_arrival(&self, delivery: &Delivery) -> Result<Option<(u16, Arguments)>, Fault> {
         let session = delivery.session;
-        let mut place = self.of_bytes(&subject_key(&delivery.platform, &delivery.subject));
+        let mut place = self.of_subject(&delivery.platform, &delivery.subject);
         if self.are_many() {
             if self.delivery(session).await?.is_some() {
                 return Ok(None);
             }
-            // Where its session lies, or would have lain; nobody else looks for a delivery in a certain bucket.
+            // Where its session lies, or would have lain without a person: `deliveries_of` looks in both.
             place = self.of_id(session).await?.unwrap_or(place);
         }
         let due = if delivery.state == DeliveryState::Pending { millis(delivery.due) } else { Vec::new() };
@@ -143,13 +143,6 @@ impl Places {
             Ok((place, vec![b"R".to_vec(), receipt.id.as_bytes().to_vec(), record::receipt(receipt, &sessions)?]))
         };
         parts.into_iter().map(arrival).collect()
-    }
-
-    fn of_ended(&self, ended: &EndedSession) -> u16 {
-        match &ended.person {
-            Some(person) => self.of_person(person),
-            None => self.of_bytes(&subject_key(&ended.platform, &ended.subject)),
-        }
     }
 
     fn once_arrival(&self, once: &Once, now: Timestamp) -> Option<(u16, Arguments)> {
