@@ -20,6 +20,7 @@ pub(crate) fn add(run: &mut Run) {
         a_check_counts_as_use_of_the_session
         a_session_in_the_path_is_found_behind_the_platform_s_name_and_in_the_proxy_s_header
         a_body_is_not_waited_for
+        a_proxy_that_wants_200_gets_it_and_a_denial_stays_one
     }
 }
 
@@ -146,4 +147,23 @@ fn a_body_is_not_waited_for(store: StoreKind) {
     let hub = fronts(store);
     let request = Request::post("/check/portal/").header("Content-Length", "1000000").body("only the beginning of it");
     assert_eq!(check(&hub, request).status, 204);
+}
+
+fn a_proxy_that_wants_200_gets_it_and_a_denial_stays_one(store: StoreKind) {
+    let hub = fronts(store);
+    let id = text(&register(&hub, "alice", "one")["id"]);
+    let ask = |preference: &str| {
+        let request = Request::get("/check/portal/").header("Cookie", "LtpaToken2=one").header("Prefer", preference);
+        check(&hub, request)
+    };
+    for preference in ["return=representation", "wait=1, Return=Representation"] {
+        let answer = ask(preference);
+        assert_eq!((answer.status, answer.json()), (200, json!({ "status": "passes" })), "{preference}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+    for preference in ["return=minimal", "return", "representation", ""] {
+        assert_eq!(ask(preference).status, 204, "{preference}");
+    }
+    end(&hub, &id);
+    assert_is_problem(&ask("return=representation"), 401);
 }

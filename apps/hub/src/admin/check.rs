@@ -3,7 +3,7 @@
 //! `Cookie` and `Authorization` are the caller's own, so the proxy shows its token in a header of its own. Whatever is not a
 //! clear yes makes a proxy deny: that holds for 401, 403 and 503 alike.
 
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use logout_core::check::Checked;
 use logout_core::message::{Method, Request};
@@ -35,12 +35,24 @@ pub(super) async fn check(
     }
     figures::checked(&platform.name, checked);
     match checked? {
-        Checked::Passes => Ok(HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish()),
+        Checked::Passes => Ok(passes(&request)),
         Checked::Ended => Err(Problem::SIGNED_OUT),
         Checked::Unknown => Err(Problem::NOT_KNOWN),
         Checked::TooMany => Err(Problem::TOO_MANY_CREDENTIALS),
         _ => Err(Problem::AMBIGUOUS),
     }
+}
+
+/// 204, or 200 where `Prefer: return=representation` (RFC 7240) asks for something to see: Envoy takes nothing but 200 for a yes.
+fn passes(request: &HttpRequest) -> HttpResponse {
+    let preferences = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
+    let mut preferences = preferences.flat_map(|value| value.split(',')).map(str::trim);
+    let mut answer = HttpResponse::NoContent();
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    if preferences.any(|preference| preference.eq_ignore_ascii_case("return=representation")) {
+        return answer.status(StatusCode::OK).json(serde_json::json!({ "status": "passes" }));
+    }
+    answer.finish()
 }
 
 /// The request that the proxy asks about, without its body.

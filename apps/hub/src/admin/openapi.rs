@@ -157,6 +157,10 @@ fn check() -> Value {
         Value::Null,
         &[401, 403, 404, 503],
     );
+    operation["responses"]["200"] = json!({
+        "description": "Done, to a request with `Prefer: return=representation`",
+        "content": content("application/json", json!({ "type": "object", "required": ["status"], "properties": { "status": { "const": "passes" } } })),
+    });
     operation["security"] = json!([{ "check": [] }]);
     operation
 }
