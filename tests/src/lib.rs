@@ -13,6 +13,7 @@ pub mod hub;
 pub mod logins;
 pub mod node;
 pub mod process;
+pub mod proxy;
 pub mod server;
 pub mod skip;
 pub mod stores;

@@ -12,6 +12,7 @@ use libtest_mimic::{Arguments, Trial};
 
 use crate::disk::SmallDisk;
 use crate::process;
+use crate::proxy;
 use crate::stores::{self, StoreKind};
 
 /// How long it may take to find out whether programs may be traced.
@@ -23,10 +24,18 @@ pub const REQUIRE: &str = "LOGOUT_HUB_REQUIRE";
 /// What a test may need.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Need {
+    /// Apache with its Lua module, and LuaSocket.
+    Apache,
+    /// Caddy.
+    Caddy,
     /// Chromium and its driver.
     Chromium,
     /// curl.
     Curl,
+    /// Envoy.
+    Envoy,
+    /// HAProxy.
+    Haproxy,
     /// nginx.
     Nginx,
     /// Node.js with the packages of `tests/clients`.
@@ -39,35 +48,57 @@ pub enum Need {
     SmallDisk,
     /// strace, and the right to trace.
     Strace,
+    /// Traefik.
+    Traefik,
 }
 
 impl Need {
-    const ALL: [Self; 8] =
-        [Self::Chromium, Self::Curl, Self::Nginx, Self::Node, Self::Postgres, Self::Redis, Self::SmallDisk, Self::Strace];
+    const ALL: [Self; 13] = [
+        Self::Apache,
+        Self::Caddy,
+        Self::Chromium,
+        Self::Curl,
+        Self::Envoy,
+        Self::Haproxy,
+        Self::Nginx,
+        Self::Node,
+        Self::Postgres,
+        Self::Redis,
+        Self::SmallDisk,
+        Self::Strace,
+        Self::Traefik,
+    ];
 
     /// Its name in `LOGOUT_HUB_REQUIRE`.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Apache => "apache",
+            Self::Caddy => "caddy",
             Self::Chromium => "chromium",
             Self::Curl => "curl",
+            Self::Envoy => "envoy",
+            Self::Haproxy => "haproxy",
             Self::Nginx => "nginx",
             Self::Node => "node",
             Self::Postgres => "postgres",
             Self::Redis => "redis",
             Self::SmallDisk => "small-disk",
             Self::Strace => "strace",
+            Self::Traefik => "traefik",
         }
     }
 
     /// Why it cannot be had here; `None` when it can.
     pub fn missing(self) -> Option<String> {
         let programs: &[&str] = match self {
+            Self::Apache => &["apache2"],
             Self::Chromium => &["chromium", "chromedriver"],
             Self::Curl => &["curl"],
+            Self::Haproxy => &["haproxy"],
             Self::Nginx => &["nginx"],
             Self::Node => &["node"],
-            // Debian keeps them out of the path; whoever starts one knows where.
-            Self::Postgres => &[],
+            // They may be out of the path; whoever starts one knows where.
+            Self::Caddy | Self::Envoy | Self::Postgres | Self::Traefik => &[],
             Self::Redis => &["redis-server"],
             Self::SmallDisk => &["mount", "umount"],
             Self::Strace => &["strace"],
@@ -75,7 +106,9 @@ impl Need {
         let absent = programs.iter().find(|program| process::find(program).is_none());
         let reason = absent.map(|program| format!("{program} is not installed"));
         reason.or_else(|| match self {
-            Self::Chromium | Self::Curl | Self::Nginx | Self::Redis => None,
+            Self::Chromium | Self::Curl | Self::Haproxy | Self::Nginx | Self::Redis => None,
+            Self::Apache => proxy::apache_missing(),
+            Self::Caddy | Self::Envoy | Self::Traefik => proxy::program(self.name()).err(),
             Self::Postgres => logout_engines::postgres::programs().err(),
             Self::Node => packages_missing(&clients()),
             Self::SmallDisk => SmallDisk::mount().err(),
@@ -160,7 +193,8 @@ impl Run {
         }
     }
 
-    fn add(&mut self, name: &str, needs: &[Need], body: impl FnOnce() + Send + 'static) {
+    /// Adds a test that brings what it was made with.
+    pub fn add(&mut self, name: &str, needs: &[Need], body: impl FnOnce() + Send + 'static) {
         let missing: Vec<(Need, String)> = needs.iter().filter_map(|need| Some((*need, need.missing()?))).collect();
         let reason = missing.iter().map(|(_, reason)| reason.as_str()).collect::<Vec<_>>().join(", and ");
         let is_failure = missing.iter().any(|(need, _)| self.required.contains(need));

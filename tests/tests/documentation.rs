@@ -297,6 +297,7 @@ fn the_configurations_that_the_documents_print_are_right() {
     for text in shown {
         meaning(&text.replace("$HASH", hash())).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
     }
+    meaning(&read("examples/hub.toml")).unwrap_or_else(|errors| panic!("{errors}"));
     for vendor in ["sitefinity", "assets", "wix", "hcl-dx"] {
         let printed = blocks(&read(&format!("docs/vendors/{vendor}.md")), "toml");
         assert!(!printed.is_empty(), "{vendor} shows no configuration");

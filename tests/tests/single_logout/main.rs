@@ -9,7 +9,6 @@ mod everywhere;
 mod faults;
 mod front;
 mod many;
-mod nginx;
 mod restarts;
 mod strangers;
 mod ways;
@@ -23,7 +22,6 @@ fn main() -> ExitCode {
     everywhere::add(&mut run);
     faults::add(&mut run);
     many::add(&mut run);
-    nginx::add(&mut run);
     restarts::add(&mut run);
     strangers::add(&mut run);
     ways::add(&mut run);
