@@ -16,6 +16,7 @@ mod odd;
 mod outside;
 mod sample;
 mod secrets;
+mod spellings;
 mod stop;
 mod syncs;
 mod target;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     landings::add(&mut run);
     outside::add(&mut run);
     secrets::add(&mut run);
+    spellings::add(&mut run);
     stop::add(&mut run);
     syncs::add(&mut run);
     run.finish()

@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use futures_util::stream::{self, StreamExt as _};
 use logout_assets::{AssetsConfig, AssetsProvider};
-use logout_core::credential::{Credential, CredentialDigest};
+use logout_core::credential::{Credential, CredentialDigest, random_bytes};
 use logout_core::platform::{Platform, PlatformName};
 use logout_core::ports::{Clock as _, TokenClaims, Tokens};
 use logout_core::session::{ClientId, Device, Person, Session, SessionId, Subject};
@@ -129,8 +131,10 @@ impl Sample {
         };
         let (purpose, secret, realm) = match vendor {
             Vendor::Assets => ("authToken", token("authToken", &[("reqCsrf", "false")]), "Default"),
-            Vendor::HclDx => ("ltpa", format!("{id}{number:06}=="), "Default"),
-            Vendor::Sitefinity => ("site", format!("{id}{number:06}"), "default"),
+            Vendor::HclDx => ("ltpa", STANDARD.encode([&random_bytes::<64>()[number % 3..], id.as_bytes()].concat()), "Default"),
+            Vendor::Sitefinity => {
+                ("site", URL_SAFE_NO_PAD.encode([&random_bytes::<96>()[number % 3..], id.as_bytes()].concat()), "default")
+            }
             Vendor::Wix => ("access", format!("OauthNG.JWS.{}", token("access", &[("client_id", CLIENT)])), "Default"),
         };
         let session = Session {
@@ -183,14 +187,20 @@ impl Sample {
 
     /// Whether the credential opens the session, on which all of the vendor's probes have to agree.
     pub(crate) fn is_alive(&self, address: SocketAddr) -> bool {
-        let mut answers = probes(self.vendor).into_iter().map(|(request, is_alive)| {
-            let answer = self.with(request.clone()).send(address);
-            is_alive(&answer).unwrap_or_else(|| panic!("{request:?}: {} {}", answer.status, answer.text()))
-        });
-        let first = answers.next().unwrap();
-        assert!(answers.all(|answer| answer == first), "the probes of {} do not agree", self.vendor);
-        first
+        opens(self.vendor, &[self.header()], address)
     }
+}
+
+/// Whether these headers open a session, on which all of the vendor's probes have to agree.
+pub(crate) fn opens(vendor: Vendor, headers: &[(&str, String)], address: SocketAddr) -> bool {
+    let mut answers = probes(vendor).into_iter().map(|(request, is_alive)| {
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let answer = request.clone().send(address);
+        is_alive(&answer).unwrap_or_else(|| panic!("{request:?}: {} {}", answer.status, answer.text()))
+    });
+    let first = answers.next().unwrap();
+    assert!(answers.all(|answer| answer == first), "the probes of {vendor} do not agree");
+    first
 }
 
 /// The method and target of each vendor's documented sign-out.

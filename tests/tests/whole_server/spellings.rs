@@ -1,0 +1,254 @@
+//! One credential in every spelling that the product's decoder takes (docs/vendors, "Spellings"): a sign-out by any of them
+//! ends them all, at the check and on the product's own routes.
+
+use futures_executor::block_on;
+use logout_core::Vendor;
+use logout_core::store::Opened;
+use logout_tests::http::{Answer, Request};
+use logout_tests::hub::TestHub;
+use logout_tests::skip::Run;
+
+use crate::sample::{PLATFORMS, Sample, VENDORS, opens, says_done, sign_out};
+
+pub(crate) fn add(run: &mut Run) {
+    run.test("spellings::a_sign_out_of_assets_by_one_spelling_ends_all_of_them", &[], || one_ends_all(Vendor::Assets));
+    run.test("spellings::a_sign_out_of_hcl_dx_by_one_spelling_ends_all_of_them", &[], || one_ends_all(Vendor::HclDx));
+    run.test("spellings::a_sign_out_of_sitefinity_by_one_spelling_ends_all_of_them", &[], || one_ends_all(Vendor::Sitefinity));
+    run.test("spellings::a_sign_out_of_wix_by_one_spelling_ends_all_of_them", &[], || one_ends_all(Vendor::Wix));
+    run.test("spellings::what_decoders_in_front_make_of_an_ended_credential_is_denied", &[], others_are_denied);
+    run.test("spellings::only_a_known_and_live_credential_passes_where_that_is_asked_for", &[], known);
+    run.test("spellings::two_credentials_where_the_product_takes_one_are_denied", &[], ambiguous);
+}
+
+/// Several credentials, because how one can be spelled depends on its length and its bits.
+const CREDENTIALS: usize = 3;
+
+type Headers = Vec<(&'static str, String)>;
+
+struct World {
+    hub: TestHub,
+}
+
+impl World {
+    fn new(check: &str) -> Self {
+        let platforms = PLATFORMS.replace("[[platform]]\n", &format!("[[platform]]\ncheck = \"{check}\"\n"));
+        Self { hub: TestHub::with_platforms(&platforms).unwrap() }
+    }
+
+    fn open(&self, vendor: Vendor, number: usize) -> Sample {
+        let ports = self.hub.ports();
+        let now = ports.clock.now();
+        let (session, sample) = Sample::new(vendor, number, &*ports.tokens, now);
+        assert_eq!(block_on(ports.store.open(session, false, now)), Ok(Opened::Opened));
+        sample
+    }
+
+    fn check(&self, vendor: Vendor, headers: &[(&str, String)]) -> u16 {
+        let token = std::fs::read_to_string(self.hub.folder().join("check.token")).unwrap();
+        let request = Request::get(&format!("/check/{vendor}/")).header("Logout-Check-Token", token.trim());
+        with(request, headers).send(self.hub.admin_address()).status
+    }
+
+    fn opens(&self, vendor: Vendor, headers: &[(&str, String)]) -> bool {
+        opens(vendor, headers, self.hub.address())
+    }
+
+    fn sign_out(&self, vendor: Vendor, headers: &[(&str, String)]) -> Answer {
+        let (method, target) = sign_out(vendor);
+        with(Request::new(method, target), headers).send(self.hub.address())
+    }
+}
+
+fn with(request: Request, headers: &[(&str, String)]) -> Request {
+    headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+}
+
+fn one_ends_all(vendor: Vendor) {
+    let world = World::new("not_ended");
+    for number in 0..CREDENTIALS {
+        let count = spellings(vendor, &world.open(vendor, number).secret).len();
+        for chosen in 0..count {
+            let sample = world.open(vendor, number);
+            // How many there are depends on the value; the last one is as good as any.
+            let spellings = spellings(vendor, &sample.secret);
+            let by = &spellings[chosen.min(spellings.len() - 1)];
+            for spelling in &spellings {
+                assert_eq!(world.check(vendor, spelling), 204, "{spelling:?}");
+                assert!(world.opens(vendor, spelling), "{spelling:?}");
+            }
+            let answer = world.sign_out(vendor, by);
+            assert!(says_done(vendor, &answer), "{by:?}: {} {}", answer.status, answer.text());
+            assert!(!sample.is_alive(world.hub.address()), "{by:?}");
+            for spelling in &spellings {
+                assert_eq!(world.check(vendor, spelling), 401, "{spelling:?} after {by:?}");
+                assert!(!world.opens(vendor, spelling), "{spelling:?} after {by:?}");
+            }
+        }
+    }
+}
+
+fn others_are_denied() {
+    let world = World::new("not_ended");
+    for vendor in VENDORS {
+        let sample = world.open(vendor, 0);
+        assert!(says_done(vendor, &world.sign_out(vendor, &[sample.header()])));
+        for (name, value) in foreign_spellings(vendor, &sample.secret) {
+            assert_eq!(world.check(vendor, &[(name, value.clone())]), 401, "{name}: {value}");
+            assert!(!world.opens(vendor, &[(name, value.clone())]), "{name}: {value}");
+        }
+    }
+}
+
+fn known() {
+    let world = World::new("known");
+    for vendor in VENDORS {
+        let (live, ended) = (world.open(vendor, 0), world.open(vendor, 1));
+        let (name, value) = live.header();
+        for spelling in spellings(vendor, &live.secret) {
+            assert_eq!(world.check(vendor, &spelling), 204, "{spelling:?}");
+        }
+        assert!(says_done(vendor, &world.sign_out(vendor, &[ended.header()])));
+        assert_eq!(world.check(vendor, &[ended.header()]), 401);
+        let unseen = Sample::new(vendor, 2, &*world.hub.ports().tokens, world.hub.ports().clock.now()).1;
+        assert_eq!(world.check(vendor, &[unseen.header()]), 401);
+        assert_eq!(world.check(vendor, &[]), 401);
+        assert_eq!(world.check(vendor, &[("Cookie", "other=1".to_owned())]), 401);
+        // A credential that nobody has seen stays one beside a live one.
+        if name == "Cookie" {
+            assert_eq!(world.check(vendor, &[("Cookie", format!("{value}; {}", unseen.header().1))]), 401);
+            assert_eq!(world.check(vendor, &[("Cookie", format!("{value}; other=1"))]), 204);
+        }
+        assert!(says_done(vendor, &world.sign_out(vendor, &[live.header()])));
+        for spelling in spellings(vendor, &live.secret) {
+            assert_eq!(world.check(vendor, &spelling), 401, "{spelling:?}");
+        }
+    }
+}
+
+fn ambiguous() {
+    let world = World::new("not_ended");
+    for vendor in VENDORS {
+        let (one, two) = (world.open(vendor, 0), world.open(vendor, 1));
+        let ((name, first), (_, second)) = (one.header(), two.header());
+        let both: Vec<Headers> = match name {
+            "Cookie" => vec![vec![(name, format!("{first}; {second}"))], vec![(name, first.clone()), (name, second)]],
+            _ => vec![vec![(name, first.clone()), (name, second.clone())], vec![(name, format!("{first}, {second}"))]],
+        };
+        for headers in both {
+            assert_eq!(world.check(vendor, &headers), 401, "{headers:?}");
+        }
+        assert_eq!(world.check(vendor, &[(name, first)]), 204);
+        let twice = [("Authorization", "Bearer x".to_owned()), ("Authorization", "Bearer y".to_owned())];
+        assert_eq!(world.check(vendor, &twice), 401);
+        // The product's own routes refuse in its own form, and nothing ends.
+        let headers: Vec<_> = twice.into_iter().chain((name == "Cookie").then(|| one.header())).collect();
+        let answer = world.sign_out(vendor, &headers);
+        assert!(!says_done(vendor, &answer) && answer.status < 500, "{vendor}: {} {}", answer.status, answer.text());
+        assert!(one.is_alive(world.hub.address()) && two.is_alive(world.hub.address()), "{vendor}");
+    }
+}
+
+/// The spellings that the product's own decoder takes for `secret`.
+fn spellings(vendor: Vendor, secret: &str) -> Vec<Headers> {
+    let cookie = |text: String| vec![("Cookie", text)];
+    match vendor {
+        Vendor::Assets => {
+            let mut all: Vec<Headers> = signature_spellings(secret).into_iter().map(|token| cookie(format!("authToken={token}"))).collect();
+            all.push(cookie(format!("authToken=\"{secret}\"")));
+            let schemes = ["Bearer ", "bearer ", "BEARER  ", "Bearer"];
+            all.extend(schemes.map(|scheme| vec![("Authorization", format!("{scheme}{secret}"))]));
+            all
+        }
+        Vendor::Wix => {
+            let mut all: Vec<Headers> = signature_spellings(secret).into_iter().map(|token| vec![("Authorization", token)]).collect();
+            all.extend(["Bearer ", "bearer "].map(|scheme| vec![("Authorization", format!("{scheme}{secret}"))]));
+            all.push(vec![("Authorization", format!("{secret},IST.key"))]);
+            all
+        }
+        Vendor::Sitefinity => {
+            let standard = secret.replace('-', "+").replace('_', "/");
+            let padded = format!("{secret}{}", "=".repeat((4 - secret.len() % 4) % 4));
+            let mut values = with_unused_bits(secret);
+            values.extend([
+                standard.clone(),
+                padded,
+                standard.replace('+', "%2B").replace('/', "%2F"),
+                format!("{}%20{}", &secret[..9], &secret[9..]),
+            ]);
+            let mut all: Vec<Headers> = values.into_iter().map(|value| cookie(format!(".AspNet.Cookies={value}"))).collect();
+            all.extend([".aspnet.cookies", ".ASPNET.COOKIES"].map(|name| cookie(format!("{name}={secret}"))));
+            let (one, two) = secret.split_at(secret.len() / 2);
+            all.push(cookie(format!(".AspNet.Cookies=chunks:2; .AspNet.CookiesC2={two}; .AspNet.CookiesC1={one}")));
+            all
+        }
+        Vendor::HclDx => {
+            let mut values = with_unused_bits(secret.trim_end_matches('='));
+            values.retain(|value| value.len().is_multiple_of(4) || !secret.ends_with('='));
+            let pads = secret.len() - secret.trim_end_matches('=').len();
+            values.extend(with_unused_bits(secret.trim_end_matches('=')).into_iter().map(|bare| format!("{bare}{}", "=".repeat(pads))));
+            // The decoder reads what is outside its alphabet as an A.
+            values.extend(['-', '!', '.', '='].map(|stray| replaced_inside(secret, stray)));
+            let mut all: Vec<Headers> = values.into_iter().map(|value| cookie(format!("LtpaToken2={value}"))).collect();
+            all.extend(["ltpatoken2", "LTPATOKEN2"].map(|name| cookie(format!("{name}={secret}"))));
+            all
+        }
+    }
+}
+
+/// What servers and decoders other than the product's make of an ended credential.
+fn foreign_spellings(vendor: Vendor, secret: &str) -> Headers {
+    match vendor {
+        Vendor::Assets => {
+            vec![("Cookie", format!("x=1, authToken={secret}")), ("Cookie", format!("authToken={}", secret.replace('.', "%2E")))]
+        }
+        Vendor::Wix => vec![("Authorization", format!("Bearer {secret}, Bearer {secret}"))],
+        Vendor::Sitefinity => vec![
+            ("Cookie", format!("x=1, .AspNet.Cookies={secret}")),
+            ("Cookie", format!(".AspNet.Cookies=\"{secret}\"")),
+            ("Cookie", format!(".AspNet.Cookies={}!{}", &secret[..5], &secret[5..])),
+        ],
+        Vendor::HclDx => {
+            let inserted = ['-', '!', '.'].map(|stray| ("Cookie", format!("LtpaToken2={}{stray}{}", &secret[..7], &secret[7..])));
+            let url = secret.replace('+', "-").replace('/', "_");
+            let mut all = Headers::from(inserted);
+            all.extend([
+                ("Cookie", format!("LtpaToken2=\"{secret}\"")),
+                ("Cookie", format!("LtpaToken2={url}")),
+                ("Cookie", format!("LtpaToken2={}", secret.trim_end_matches('='))),
+                ("Cookie", format!("LtpaToken2={}", secret.replacen('=', "A", 1))),
+                ("Cookie", format!("LtpaToken2={}", secret.replace('=', "A"))),
+                ("Cookie", format!("LtpaToken2={}", secret.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D"))),
+            ]);
+            all
+        }
+    }
+}
+
+/// A signed token, with the unused bits of its signature set in every way, and padded.
+fn signature_spellings(token: &str) -> Vec<String> {
+    let mut all = with_unused_bits(token);
+    all.push(format!("{token}="));
+    all
+}
+
+/// `text` with every value of the bits of its last character that no byte holds; its last part is base64 without padding.
+fn with_unused_bits(text: &str) -> Vec<String> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let encoded = text.rsplit('.').next().unwrap().len();
+    let free = match encoded % 4 {
+        2 => 16,
+        3 => 4,
+        _ => 1,
+    };
+    let (front, last) = text.split_at(text.len() - 1);
+    let Some(value) = ALPHABET.iter().position(|known| *known == last.as_bytes()[0]) else { return vec![text.to_owned()] };
+    // The two characters behind these differ between the alphabets.
+    let group = (value - value % free)..(value - value % free + free).min(ALPHABET.len());
+    group.map(|value| format!("{front}{}", char::from(ALPHABET[value]))).collect()
+}
+
+/// `secret` with `stray` for each of its `A` but the last characters; a token without an `A` stays as it is.
+fn replaced_inside(secret: &str, stray: char) -> String {
+    let (front, tail) = secret.split_at(secret.len() - 4);
+    format!("{}{tail}", front.replace('A', &stray.to_string()))
+}
