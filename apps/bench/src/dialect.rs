@@ -1,9 +1,9 @@
 //! The vendors' documented sign-outs, as clients send them.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use logout_assets::{AssetsConfig, AssetsProvider};
-use logout_core::CredentialReader;
+use logout_core::LoginProvider;
 use logout_core::credential::CredentialDigest;
 use logout_core::platform::{Platform, PlatformName};
 use logout_hcl_dx::{HclDxConfig, HclDxProvider};
@@ -17,26 +17,31 @@ pub(crate) const VENDORS: [&str; 4] = ["sitefinity", "assets", "wix", "hcl-dx"];
 /// The Wix application that the sessions belong to.
 pub(crate) const CLIENT: &str = "12345678-1234-1234-1234-123456789012";
 
-/// The adapters, for what they make of a credential. Made once: ten million sessions ask for it.
-static READERS: LazyLock<Vec<(&str, Box<dyn CredentialReader>)>> = LazyLock::new(|| {
-    fn reader<R: CredentialReader, E>(provider: Result<R, E>) -> Option<Box<dyn CredentialReader>> {
-        provider.ok().map(|provider| Box::new(provider) as _)
+/// The adapters, for what they make of a credential and what they answer. Made once: ten million sessions ask for it.
+static PROVIDERS: LazyLock<Vec<(&str, Arc<dyn LoginProvider>)>> = LazyLock::new(|| {
+    fn made<P: LoginProvider, E>(provider: Result<P, E>) -> Option<Arc<dyn LoginProvider>> {
+        provider.ok().map(|provider| Arc::new(provider) as _)
     }
     let Ok(url) = "http://127.0.0.1/".parse() else { return Vec::new() };
     let bare = Platform::new("bench", url);
-    let readers = [
-        ("sitefinity", reader(SitefinityProvider::new(SitefinityConfig::default(), &bare))),
-        ("assets", reader(AssetsProvider::new(AssetsConfig::default(), &bare))),
-        ("wix", reader(WixProvider::new(WixConfig::default(), &bare))),
-        ("hcl-dx", reader(HclDxProvider::new(HclDxConfig::default(), &bare))),
+    let providers = [
+        ("sitefinity", made(SitefinityProvider::new(SitefinityConfig::default(), &bare))),
+        ("assets", made(AssetsProvider::new(AssetsConfig::default(), &bare))),
+        ("wix", made(WixProvider::new(WixConfig::default(), &bare))),
+        ("hcl-dx", made(HclDxProvider::new(HclDxConfig::default(), &bare))),
     ];
-    readers.into_iter().filter_map(|(vendor, reader)| Some((vendor, reader?))).collect()
+    providers.into_iter().filter_map(|(vendor, provider)| Some((vendor, provider?))).collect()
 });
+
+/// The adapter of this vendor with its default settings.
+pub(crate) fn provider(vendor: &str) -> Result<Arc<dyn LoginProvider>, Fault> {
+    let known = PROVIDERS.iter().find(|(known, _)| *known == vendor);
+    Ok(known.ok_or("no such vendor")?.1.clone())
+}
 
 /// The digest that the hub keeps a credential under.
 pub(crate) fn digest(vendor: &str, platform: &PlatformName, purpose: &str, secret: &str) -> Result<CredentialDigest, Fault> {
-    let reader = READERS.iter().find(|(known, _)| *known == vendor).ok_or("no such vendor")?;
-    let forms = reader.1.canonical_forms(purpose, secret);
+    let forms = provider(vendor)?.canonical_forms(purpose, secret);
     Ok(CredentialDigest::of(platform, purpose, forms.first().ok_or("a credential without a form")?))
 }
 

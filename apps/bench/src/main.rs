@@ -9,6 +9,7 @@
 mod client;
 mod dialect;
 mod engine;
+mod headers;
 mod pgbench;
 mod process;
 mod report;
@@ -44,6 +45,8 @@ struct Cli {
 enum Role {
     /// A person's four sessions ended by one sign-out, with an instance behind each platform.
     FanOut(FanOut),
+    /// What it costs to read a request, over its size.
+    Headers(headers::Headers),
     /// The tables and the plot of what `scale` has found, once more, without measuring.
     Plot(Plot),
     /// Sign-outs over the number of live sessions.
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.role {
         Some(Role::FanOut(fan_out)) => fan_out.run(),
+        Some(Role::Headers(headers)) => headers.run(),
         Some(Role::Plot(plot)) => plot.run(),
         Some(Role::Scale(scale)) => scale.run(),
         Some(Role::ScaleHub(hub)) => hub.run(),

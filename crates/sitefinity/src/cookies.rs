@@ -6,10 +6,16 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use logout_core::sign_out::MOST_CREDENTIALS;
+
+/// In how many ways a value may be spread at once: two cookies of one name can come from two paths.
+const MOST_SPREADS: usize = 2;
+
 /// The values of the cookies called `name`, put together where they are spread; a value whose parts are not all there is none.
 /// Names have no case: ASP.NET's own collection of cookies compares them so (docs/vendors/sitefinity.md).
 ///
-/// The cookies are looked through once. What several of them say to be spread over as many others is put together once.
+/// The cookies are looked through once. Where they say that the value is spread in more than [`MOST_SPREADS`] ways, more
+/// values come out than the flow takes, so that it refuses: to put together some of them would be a partial reading.
 pub(crate) fn values<'a>(cookies: &[(&'a str, &'a str)], name: &str) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
     let (mut wholes, mut chunks) = (Vec::new(), HashMap::new());
     for (known, value) in cookies {
@@ -19,16 +25,20 @@ pub(crate) fn values<'a>(cookies: &[(&'a str, &'a str)], name: &str) -> impl Ite
             chunks.entry(number).or_insert(*value);
         }
     }
-    let mut spread = Vec::new();
-    let values = wholes.into_iter().filter_map(move |value| match number_of_chunks(value) {
-        None => Some(Cow::Borrowed(value)),
-        Some(count) if spread.contains(&count) => None,
-        Some(count) => {
-            spread.push(count);
-            (1..=count).map(|number| chunks.get(&number).copied()).collect::<Option<String>>().map(Cow::Owned)
+    let mut counts: Vec<u16> = Vec::new();
+    for count in wholes.iter().filter_map(|value| number_of_chunks(value)) {
+        if counts.len() <= MOST_SPREADS && !counts.contains(&count) {
+            counts.push(count);
         }
-    });
-    values.filter(|value| !value.is_empty())
+    }
+    let together = |count: &u16| (1..=*count).map(|number| chunks.get(&number).copied()).collect::<Option<String>>();
+    let values: Vec<Cow<'a, str>> = if counts.len() > MOST_SPREADS {
+        (0..=MOST_CREDENTIALS).map(|number| Cow::Owned(format!("chunks:{number}"))).collect()
+    } else {
+        let spread = counts.iter().filter_map(together).map(Cow::Owned);
+        wholes.into_iter().filter(|value| number_of_chunks(value).is_none()).map(Cow::Borrowed).chain(spread).collect()
+    };
+    values.into_iter().filter(|value| !value.is_empty())
 }
 
 /// Whether a cookie of this name is `name` itself, or one of those that its value is spread over.
@@ -67,10 +77,17 @@ mod tests {
             (vec![("s", "chunks:60000")], vec![]),
             (vec![("s", "chunks:x")], vec!["chunks:x"]),
             (vec![("s", ""), ("S", "a"), ("sC1", "one")], vec!["a"]),
+            (vec![("s", "chunks:2"), ("s", "chunks:1"), ("sC1", "a"), ("sC2", "b")], vec!["ab", "a"]),
             (vec![("S", "chunks:2"), ("Sc2", "two"), ("sC1", "one"), ("s", "chunks:2")], vec!["onetwo"]),
         ] {
             assert_eq!(values(&cookies, "s").collect::<Vec<_>>(), expected, "{cookies:?}");
         }
+    }
+
+    #[test]
+    fn a_value_that_is_spread_in_many_ways_is_more_than_the_flow_takes() {
+        let cookies = [("s", "chunks:1"), ("s", "chunks:2"), ("s", "chunks:3"), ("sC1", "a"), ("sC2", "b"), ("sC3", "c")];
+        assert!(values(&cookies, "s").count() > MOST_CREDENTIALS);
     }
 
     #[test]
