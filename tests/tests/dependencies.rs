@@ -13,8 +13,8 @@ const ADAPTERS: [&str; 4] = ["logout-assets", "logout-hcl-dx", "logout-sitefinit
 const CORE: &str = "logout-core";
 
 /// The rooms that every adapter has, so that who has read one knows them all.
-const ROOMS: [&str; 9] =
-    ["config.rs", "lib.rs", "login.rs", "probe.rs", "provider.rs", "reply.rs", "request.rs", "stand_in.rs", "upstream.rs"];
+const ROOMS: [&str; 10] =
+    ["config.rs", "lib.rs", "login.rs", "probe.rs", "provider.rs", "reading.rs", "reply.rs", "request.rs", "stand_in.rs", "upstream.rs"];
 
 /// What decides under which server, runtime or database something runs. Types of HTTP (`http`) and parsers do not.
 const FRAMEWORKS: &[&str] =

@@ -13,3 +13,23 @@ pub(crate) fn forms(presented: &str) -> Vec<CanonicalForm> {
 pub(crate) fn bare(presented: &str) -> &str {
     unquoted(presented).unwrap_or(presented)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_es256_signature_of_the_other_sign_is_the_same_token() {
+        // s and n - s both verify; neither is looked at.
+        let token = |signature: &str| format!("eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiIxIn0.{signature}");
+        assert_eq!(forms(&token("MEQCIA")), forms(&token("MEQCIB")));
+        assert_ne!(forms("eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiIxIn0.x"), forms("eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiIyIn0.x"));
+    }
+
+    #[test]
+    fn a_session_id_is_text_and_comes_in_quotes_too() {
+        assert_eq!(forms("abc"), [CanonicalForm::of_text("abc")]);
+        assert!(forms("\"abc\"").contains(&CanonicalForm::of_text("abc")));
+        assert_ne!(forms("abc"), forms("ABC"));
+    }
+}
