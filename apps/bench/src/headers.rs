@@ -48,7 +48,7 @@ impl Headers {
             let hub = Running::start(vendor, folder.path())?;
             let check_token = std::fs::read_to_string(folder.path().join("check.token"))?;
             for (address, line, token) in routes(vendor, &hub)? {
-                let token = token.then(|| format!("Logout-Check-Token: {}\r\n", check_token.trim())).unwrap_or_default();
+                let token = if token { format!("Logout-Check-Token: {}\r\n", check_token.trim()) } else { String::new() };
                 for shape in shapes(vendor) {
                     self.measure(vendor, address, &line, &token, shape)?;
                 }
