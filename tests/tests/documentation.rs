@@ -1,6 +1,9 @@
 //! What the documents say about the code, compared with the code.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
 
+#[path = "documentation/security.rs"]
+mod security;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -135,25 +138,6 @@ fn the_readme_names_every_feature_and_the_minimum_rust_version() {
     }
     let rust = hub.rust_version.as_ref().unwrap();
     assert!(readme.contains(&format!("Rust {}.{} ", rust.major, rust.minor)), "{rust}");
-}
-
-#[test]
-fn the_tests_that_the_security_page_names_exist() {
-    let sources: String = files("rs").iter().map(|file| fs::read_to_string(file).unwrap()).collect();
-    let contracts: BTreeSet<String> = files("http").iter().map(|file| file.file_stem().unwrap().to_string_lossy().into_owned()).collect();
-    let page = read("docs/security.md");
-    let rows = page.lines().filter(|line| line.starts_with("| ") && line.matches('|').count() == 4);
-    let cells = rows.filter_map(|row| row.rsplit('|').nth(1));
-    let mut named = 0;
-    for test in cells.flat_map(quoted) {
-        named += 1;
-        let exists = sources.contains(&format!("fn {test}("))
-            || sources.contains(&format!("fn {test}<"))
-            || sources.contains(&format!("::{test}\""))
-            || contracts.contains(test);
-        assert!(exists, "there is no test {test}");
-    }
-    assert!(named > 20, "only {named} tests were found");
 }
 
 /// Under each of these headings of the operations page stands a table of keys. They are read in this configuration, a key in
