@@ -46,6 +46,44 @@ const FORGED: &[(&str, &str)] = &[
     ("X-Sendfile", "/etc/passwd"),
 ];
 
+/// Addresses that a proxy might take for one of those that it does not ask about, and the product for another.
+const ADDRESSES: &[&str] = &[
+    "/",
+    "//",
+    "*",
+    "/wps/portal",
+    "/wps/portal/",
+    "/wps/portal/../myportal/page",
+    "/wps/portal/%2e%2e/myportal/page",
+    "/wps/portal/..%2fmyportal/page",
+    "/wps/portal/..;/myportal/page",
+    "/wps/portal;/../myportal/page",
+    "/wps/portal%00/../myportal/page",
+    "/wps/portal%5c..%5cmyportal/page",
+    "/wps/portal\\..\\myportal\\page",
+    "/wps/portal?/../myportal/page",
+    "/wps/portal#/../myportal/page",
+    "/WPS/PORTAL/../myportal/page",
+    "/wps//portal/../myportal/page",
+    "//wps/myportal/page",
+    "/./wps/myportal/page",
+    "/wps/myportal/page/../../portal",
+    "/wps/myportal/!ut/p/../../page",
+    "/wps/myportal/!ut/p/%2e%2e/%2e%2e/page",
+    "/receipts/../wps/myportal/page",
+    "/receipts/..%2fwps/myportal/page",
+    "/dx/api/core/v1/auth/login/../validate",
+    "/dx/api/core/v1/auth/login%2f..%2fvalidate",
+    "/dx/api/core/v1/auth/logins",
+    "/logout-hub-check",
+    "/check/portal",
+    "http://portal.example.com/wps/myportal/page",
+    "http://portal.example.com/wps/portal/../myportal/page",
+    "HTTP://portal.example.com//wps/myportal/page",
+];
+
+const METHODS: &[&str] = &["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND", "TRACE"];
+
 /// Headers by which a client tells a proxy to drop others on the way.
 const DROPPED: &[&str] =
     &["Cookie", "Logout-Check-Token", "Authorization", "X-Forwarded-Uri", "Cookie, Logout-Check-Token, X-Original-Uri"];
@@ -55,6 +93,7 @@ pub(crate) fn add(run: &mut Run, proxy: Proxy) {
         forged_headers_neither_open_nor_close
         headers_that_are_dropped_on_the_way_open_nothing
         an_ended_credential_beside_a_live_one_does_not_pass
+        an_ended_credential_reaches_the_product_by_no_address_and_no_method
     }
 }
 
@@ -115,4 +154,26 @@ fn an_ended_credential_beside_a_live_one_does_not_pass(proxy: &Proxy) {
         assert_denied(&one.send(scene.address));
     }
     assert_eq!(product.requests().len(), before, "nothing has reached the product");
+}
+
+fn an_ended_credential_reaches_the_product_by_no_address_and_no_method(proxy: &Proxy) {
+    let product = credulous_product();
+    let scene = Scene::start(proxy, product.address());
+    scene.register("live");
+    scene.register("ended");
+    scene.sign_out("ended");
+    let seen = |what: &str| product.requests().iter().filter(|request| request.contains(what)).count();
+    // The hub itself has told the product of the sign-out by that very credential.
+    let before = seen("LtpaToken2=ended");
+    let every_address = ADDRESSES.iter().map(|address| ("GET", *address));
+    let every_method = METHODS.iter().flat_map(|method| [(*method, PAGE), (*method, "/wps/portal/../myportal/page")]);
+    for (method, address) in every_address.chain(every_method) {
+        let request = Request::new(method, address).header("Cookie", "LtpaToken2=ended");
+        // Some of these are no HTTP to some proxies, which hang up on them.
+        let _ = request.header("Authorization", "Basic made-up-and-ended").try_send(scene.address);
+    }
+    assert_eq!(seen("LtpaToken2=ended"), before, "{:#?}", product.requests());
+    assert_eq!(seen("made-up-and-ended"), 0, "{:#?}", product.requests());
+    assert_eq!(scene.get(PAGE, "live").status, 200);
+    assert_eq!(seen("LtpaToken2=live"), 1);
 }
