@@ -386,6 +386,23 @@ impl SessionAuthority {
         self.ports.store.attach(session, credential, Some(sealed), self.now()).await
     }
 
+    /// Ends a session at the word of this platform itself: one of its credentials was misused. The same step as any
+    /// sign-out, with a receipt. Does nothing when the session has ended already.
+    ///
+    /// # Errors
+    /// The store did not answer; nothing is claimed to have ended.
+    pub async fn revoke(&self, session: SessionId, reason: Reason) -> Result<(), StoreUnavailable> {
+        let at = self.now();
+        let platform = Some(self.platform.name.clone());
+        let reach = Reach::Session;
+        let order = EndOrder { receipt: ReceiptId::at(at), at, reason, platform, reach, targets: vec![EndTarget::Session(session)] };
+        let ended = self.ports.carry_out(order).await?;
+        if !ended.is_empty() {
+            log::warn!(platform = self.platform.name.as_str(), session:% = session, reason = reason.as_str(); "a session was revoked");
+        }
+        Ok(())
+    }
+
     /// Keeps a value that can be taken once.
     ///
     /// # Errors

@@ -57,6 +57,8 @@ impl fmt::Display for ReceiptId {
 pub enum Reason {
     /// An administrator signed somebody out.
     Administrator,
+    /// A credential that is good once was presented twice (RFC 6749, section 4.1.2; RFC 9700, section 4.14.2).
+    CredentialReuse,
     /// Idle or absolute expiry.
     Expiry,
     /// The person signed out.
@@ -64,12 +66,13 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 3] = [Self::Administrator, Self::Expiry, Self::User];
+    const ALL: &[Self] = &[Self::Administrator, Self::CredentialReuse, Self::Expiry, Self::User];
 
     /// Its word, as stores keep it and interfaces show it. Never changes for a given reason.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Administrator => "administrator",
+            Self::CredentialReuse => "credential-reuse",
             Self::Expiry => "expiry",
             Self::User => "user",
         }
@@ -77,7 +80,7 @@ impl Reason {
 
     /// The reason of this word; `None` for anything else.
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == word)
     }
 }
 
@@ -172,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_words_of_reason_and_reach_are_those_that_serde_writes_and_are_read_back() {
-        for reason in Reason::ALL {
+        for reason in Reason::ALL.iter().copied() {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
             assert_eq!(Reason::parse(reason.as_str()), Some(reason));
         }

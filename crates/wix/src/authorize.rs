@@ -20,7 +20,7 @@ use crate::paths::AUTHORIZE;
 use crate::reply::{Fault, landing_refused};
 
 /// How long a code waits for its exchange (our choice; the most that RFC 6749 recommends).
-const CODE_LIFETIME: Duration = Duration::from_secs(10 * 60);
+pub(crate) const CODE_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// An authorization request whose way back is approved.
 struct Flow {

@@ -31,6 +31,9 @@ pub struct WixConfig {
     pub tells_unknown_address: bool,
     /// How long an access token lives, in seconds. Documented default: 14400.
     pub access_token_lifetime: u32,
+    /// Whether a refresh token is good once, and each refresh answers with the next one, as RFC 9700 asks. One that comes again
+    /// ends the session. Default: no, the vendor's SDK goes on using the first one (observed).
+    pub rotate_refresh_tokens: bool,
     /// How long a session lives with its refresh token and cookie, in seconds. Default: 14 days (our choice; Wix says "long-lived").
     pub refresh_token_lifetime: u32,
     /// The names of the cookies.
@@ -87,6 +90,7 @@ impl Default for WixConfig {
             require_ticket_for_cookie_logout: false,
             member_flag: true,
             tells_unknown_address: false,
+            rotate_refresh_tokens: false,
             access_token_lifetime: 4 * 60 * 60,
             refresh_token_lifetime: 14 * 24 * 60 * 60,
             cookie_names: CookieNames::default(),

@@ -6,10 +6,13 @@
 use logout_core::SessionAuthority;
 use logout_core::credential::{Secret, SecretDigest};
 use logout_core::message::{Request, Response};
+use logout_core::receipt::Reason;
 use logout_core::session::{ClientId, Session, Subject};
 use logout_core::sign_out::Refusal;
+use logout_core::time::Timestamp;
 use serde_json::json;
 
+use crate::authorize::CODE_LIFETIME;
 use crate::config::Dialect;
 use crate::credentials::{ACCESS, REFRESH, VISITOR, attach, attach_secret, credential, live, mint_access, new_session};
 use crate::grant::{CODE, GRANT, Grant};
@@ -44,6 +47,9 @@ async fn granted(request: &Request, sessions: &SessionAuthority, dialect: &Diale
         _ => Err(oauth_error("unsupported_grant_type", "This stand-in grants anonymous, authorization_code and refresh_token.").into()),
     }
 }
+
+/// What a code or a refresh token that has been used is kept under.
+const USED: &str = "used";
 
 /// What is sent to the token endpoint.
 struct Asked {
@@ -81,13 +87,20 @@ async fn visitor(client: &ClientId, request: &Request, sessions: &SessionAuthori
     Ok(tokens(&access, &refresh, dialect))
 }
 
-/// A code is taken before anything about it is checked: whoever has it and gets the rest wrong has used it up.
+/// A code is taken before anything about it is checked: whoever has it and gets the rest wrong has used it up. One that has
+/// opened tokens and comes again ends what it opened (RFC 6749, section 4.1.2).
 async fn code(client: &ClientId, asked: &Asked, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
     let (Some(code), Some(verifier)) = (&asked.code, &asked.code_verifier) else {
         return Err(oauth_error("invalid_request", "code or codeVerifier is missing.").into());
     };
     let refused = || Fault::from(oauth_error("invalid_grant", "The code is unknown, used, expired, or not for this request."));
-    let kept = sessions.take_once(&sessions.digest(GRANT, code.reveal())).await?.ok_or_else(refused)?;
+    let session = live(CODE, code.reveal(), sessions).await?.ok_or_else(refused)?;
+    let Some(kept) = sessions.take_once(&sessions.digest(GRANT, code.reveal())).await? else {
+        if sessions.take_once(&sessions.digest(USED, code.reveal())).await?.is_some() {
+            sessions.revoke(session.id, Reason::CredentialReuse).await?;
+        }
+        return Err(refused());
+    };
     let grant: Grant = serde_json::from_slice(&kept).map_err(|_| refused())?;
     let same_address = match &asked.redirect_uri {
         Some(address) => dialect.approve(client, address).is_ok_and(|approved| approved.as_str() == grant.redirect_uri),
@@ -96,20 +109,35 @@ async fn code(client: &ClientId, asked: &Asked, sessions: &SessionAuthority, dia
     if grant.client != *client || !same_address || !grant.challenge.matches(&SecretDigest::of(verifier.reveal())) {
         return Err(refused());
     }
-    let session = live(CODE, code.reveal(), sessions).await?.ok_or_else(refused)?;
+    use_up(code, sessions.now().plus(CODE_LIFETIME), sessions).await?;
     let access = attach_access(&session, sessions, dialect).await?.ok_or_else(refused)?;
     let refresh = attach_secret(&session, REFRESH, None, sessions).await?.ok_or_else(refused)?;
     Ok(tokens(&access, &refresh, dialect))
 }
 
-/// Observed: the vendor's SDK goes on using the old refresh token, so it is not replaced.
+/// Observed: the vendor's SDK goes on using the old refresh token, so it is not replaced by default. Where it is, it is good
+/// once: one that comes again has been copied, and ends the session (RFC 9700, section 4.14.2).
 async fn refresh(client: &ClientId, asked: &Asked, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
     let refresh = asked.refresh_token.as_ref().ok_or_else(|| oauth_error("invalid_request", "refreshToken is missing."))?;
     let refused = || Fault::from(oauth_error("invalid_grant", "The refresh token is unknown, expired or revoked."));
     let session = live(REFRESH, refresh.reveal(), sessions).await?.filter(|session| session.client.as_ref() == Some(client));
     let session = session.ok_or_else(refused)?;
+    if !dialect.config.rotate_refresh_tokens {
+        let access = attach_access(&session, sessions, dialect).await?.ok_or_else(refused)?;
+        return Ok(tokens(&access, refresh, dialect));
+    }
+    if !use_up(refresh, session.expires, sessions).await? {
+        sessions.revoke(session.id, Reason::CredentialReuse).await?;
+        return Err(refused());
+    }
     let access = attach_access(&session, sessions, dialect).await?.ok_or_else(refused)?;
-    Ok(tokens(&access, refresh, dialect))
+    let next = attach_secret(&session, REFRESH, None, sessions).await?.ok_or_else(refused)?;
+    Ok(tokens(&access, &next, dialect))
+}
+
+/// Notes that a code or a refresh token has been used, before anything is given out for it. `false`: it was used before.
+async fn use_up(secret: &Secret, until: Timestamp, sessions: &SessionAuthority) -> Result<bool, Fault> {
+    Ok(sessions.put_once(sessions.digest(USED, secret.reveal()), Vec::new(), until).await?)
 }
 
 /// A fresh access token of `session`; `None` when the session has ended in the meantime.

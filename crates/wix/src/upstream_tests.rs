@@ -293,7 +293,6 @@ fn the_product_signs_out_a_member_by_whatever_step_of_the_login_was_learned() {
         assert!(product.learn(&authorize("wrong")).is_none());
         let code = cookie.other(CODE).unwrap().reveal().to_owned();
         let tokens = product.learn(&exchange(&code)).unwrap().session;
-        assert!(product.learn(&exchange(&code)).is_none(), "a code works once");
         let access = tokens.bearer.as_ref().unwrap().reveal().to_owned();
         let known_by = match step {
             "tokens" => tokens.clone(),
