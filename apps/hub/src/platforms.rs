@@ -84,6 +84,7 @@ impl<'c> Platforms<'c> {
                 relay: upstream.map(|(base, upstream)| LoginRelay::new(upstream, base, sessions.clone())),
                 sessions,
                 host: config.host.clone(),
+                owns_rest: true,
                 cors_origins: OriginList::new(&config.cors_origins),
                 require_same_site: config.require_same_site,
             });

@@ -12,13 +12,17 @@
 //! ```
 //!
 //! The mount answers what belongs to one of its platforms, by host, prefix and path, and leaves everything else to the app's
-//! other routes. Only this crate knows both actix-web and our own request and reply.
+//! other routes. A path belongs to a platform when an endpoint takes it, when it is a wrong spelling of one, when it lies in one of the
+//! vendor's namespaces ([`logout_core::LogoutProvider::namespaces`]), or when it lies below a host or prefix that no other platform
+//! shares ([`MountedPlatform::owns_rest`]); what no endpoint takes is refused in the vendor's words. An app's own route in there has to be
+//! registered before the mount. Only this crate knows both actix-web and our own request and reply.
 
 mod client;
 mod convert;
 mod mount;
 mod platform;
 mod router;
+mod territory;
 
 pub use client::TrustedProxies;
 pub use mount::{Limits, Mount};

@@ -127,6 +127,7 @@ impl Mounted {
                 });
                 return refused(&Refusal::MethodNotAllowed { allow });
             }
+            Target::NotFound => return refused(&Refusal::NotFound),
             Target::Login { endpoint, parameters } | Target::SignOut { endpoint, parameters } => (endpoint, parameters),
         };
         if let Err(refusal) = mounted.sessions.admit(&request) {

@@ -6,6 +6,7 @@ use logout_core::message::Method;
 use logout_core::provider::Endpoint;
 
 use crate::platform::MountedPlatform;
+use crate::territory::Territory;
 
 /// Platforms that cannot be mounted together.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -47,14 +48,28 @@ pub(crate) struct Match {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
-    Login { endpoint: &'static str, parameters: Vec<(&'static str, String)> },
-    MethodNotAllowed { allow: Vec<Method> },
-    SignOut { endpoint: &'static str, parameters: Vec<(&'static str, String)> },
+    Login {
+        endpoint: &'static str,
+        parameters: Vec<(&'static str, String)>,
+    },
+    MethodNotAllowed {
+        allow: Vec<Method>,
+    },
+    /// The path is the platform's, and no endpoint's.
+    NotFound,
+    SignOut {
+        endpoint: &'static str,
+        parameters: Vec<(&'static str, String)>,
+    },
 }
 
 #[derive(Debug)]
 pub(crate) struct Router {
     routes: Vec<Route>,
+    /// Those whose endpoints are of any depth. They come after all others, and reach into no other platform's territory.
+    of_any_depth: Vec<Route>,
+    territories: Vec<Territory>,
+    reserved: Vec<String>,
     /// Routes by their whole path in lower case; those with parameters in the path are only in `routes`.
     by_path: HashMap<String, Vec<usize>>,
     /// Whether some platforms have a host of their own: then the order of `routes` decides, and the short cut is not taken.
@@ -72,7 +87,7 @@ struct Route {
 
 impl Router {
     pub(crate) fn new(platforms: &[MountedPlatform], reserved: &[&str]) -> Result<Self, MountFault> {
-        let mut routes: Vec<Route> = Vec::new();
+        let (mut routes, mut of_any_depth): (Vec<Route>, Vec<Route>) = (Vec::new(), Vec::new());
         let mut by_path: HashMap<String, Vec<usize>> = HashMap::new();
         // A platform with a host of its own is asked first, so that one without does not answer for it.
         let mut order: Vec<usize> = (0..platforms.len()).collect();
@@ -90,13 +105,19 @@ impl Router {
                     endpoint: endpoint.clone(),
                     signs_out,
                 };
+                if endpoint.is_of_any_depth() {
+                    check(&route, &of_any_depth, platforms, reserved)?;
+                    of_any_depth.push(route);
+                    continue;
+                }
                 check(&route, &routes, platforms, reserved)?;
                 by_path.entry(format!("{}{}", route.prefix, endpoint.path()).to_ascii_lowercase()).or_default().push(routes.len());
                 routes.push(route);
             }
         }
         let hosts_differ = routes.iter().any(|route| route.host.is_some());
-        Ok(Self { routes, by_path, hosts_differ })
+        let reserved = reserved.iter().map(|path| (*path).to_owned()).collect();
+        Ok(Self { routes, of_any_depth, territories: Territory::of(platforms), reserved, by_path, hosts_differ })
     }
 
     /// Where a request for `path`, as sent, at `host`, as sent, goes.
@@ -108,7 +129,22 @@ impl Router {
         {
             return Some(found);
         }
-        self.first(self.routes.iter(), host, path, method)
+        self.first(self.routes.iter(), host, path, method).or_else(|| self.unmatched(host, path, method))
+    }
+
+    /// Where a request goes that no endpoint takes but perhaps one of any depth: to the platform that its path belongs to.
+    fn unmatched(&self, host: &str, path: &str, method: Method) -> Option<Match> {
+        let is_below = |own: &String| own.len() > 1 && own.ends_with('/') && path.starts_with(own.as_str());
+        if self.reserved.iter().any(|own| own == path || is_below(own)) {
+            return None;
+        }
+        let platform = Territory::owner(&self.territories, host, path)?;
+        let own = self.of_any_depth.iter().filter(|route| route.platform == platform);
+        self.first(own, host, path, method).or_else(|| {
+            let prefix = self.routes.iter().find(|route| route.platform == platform).map_or("", |route| route.prefix.as_str());
+            let path_from = if path.starts_with(prefix) { prefix.len() } else { 0 };
+            Some(Match { platform, path_from, target: Target::NotFound })
+        })
     }
 
     fn has_host(&self, platform: usize) -> bool {
@@ -146,7 +182,7 @@ impl Router {
 }
 
 /// Whether the `Host` that was sent is this one; its port counts only where a port is configured.
-fn is_host(own: &str, sent: &str) -> bool {
+pub(crate) fn is_host(own: &str, sent: &str) -> bool {
     let without_port = sent.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map(|(name, _)| name);
     own.eq_ignore_ascii_case(sent) || without_port.is_some_and(|name| own.eq_ignore_ascii_case(name))
 }
@@ -163,7 +199,8 @@ impl Route {
     /// Whether it answers for a reserved path or, where that ends with a slash, for anything below it.
     fn takes(&self, reserved: &str) -> bool {
         let is_below = || reserved != "/" && reserved.ends_with('/') && self.path().starts_with(reserved);
-        self.claims(reserved) || is_below()
+        // One of any depth leaves reserved paths out by itself.
+        !self.endpoint.is_of_any_depth() && self.claims(reserved) || is_below()
     }
 
     fn path(&self) -> String {
@@ -180,8 +217,13 @@ fn check(route: &Route, others: &[Route], platforms: &[MountedPlatform], reserve
         if name(other.platform) == name(route.platform) {
             return Err(MountFault::SameName(name(route.platform)));
         }
-        let same_host = other.host == route.host;
-        if same_host && (other.claims(&route.path()) || route.claims(&other.path())) {
+        // Of two endpoints of any depth below different prefixes, the longer prefix decides.
+        let shares_path = if route.endpoint.is_of_any_depth() {
+            other.prefix == route.prefix && route.endpoint.shares_a_depth_with(&other.endpoint)
+        } else {
+            other.claims(&route.path()) || route.claims(&other.path())
+        };
+        if other.host == route.host && shares_path {
             return Err(MountFault::Overlap { one: name(other.platform), other: name(route.platform), path: route.path() });
         }
     }

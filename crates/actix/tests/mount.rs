@@ -95,8 +95,7 @@ async fn what_is_no_platforms_is_left_to_the_app() {
     for (path, body) in [("/before", "before"), ("/", "the app's own home")] {
         assert_eq!(ask(&mount, get(path)).await.body, body, "{path}");
     }
-    for path in
-        ["/nowhere", "/Sitefinity", "/Sitefinity/SignOut/x", "/services/logout2", "/services%2Flogout", "//logout", "/_api/", "/wps"]
+    for path in ["/nowhere", "/Sitefinityx", "/service", "/logout/x", "/logouts", "/api", "/api/other", "/dx", "/dx/apis", "/wpsx", "/v2/x"]
     {
         let answer = ask(&mount, get(path)).await;
         assert_eq!((answer.status, answer.body.as_str()), (StatusCode::NOT_FOUND, "the app knows no such page"), "{path}");
@@ -146,7 +145,7 @@ async fn a_prefix_stands_before_every_path_of_its_platform_and_before_nobody_els
         let answer = ask(&mount, get(path)).await;
         assert_eq!((answer.status, answer.header("location")), (StatusCode::FOUND, Some(location)), "{path}");
     }
-    for path in ["/Sitefinity/SignOut", "/cmsSitefinity/SignOut", "/cms/cms/Sitefinity/SignOut", "/sites/Sitefinity/SignOut", "/cms"] {
+    for path in ["/Sitefinity/SignOut", "/cmsSitefinity/SignOut", "/sites/Sitefinity/SignOut", "/sites", "/cmsx"] {
         assert_eq!(ask(&mount, get(path)).await.body, "the app knows no such page", "{path}");
     }
 }
@@ -186,6 +185,96 @@ async fn a_platform_with_a_host_leaves_other_hosts_to_the_app() {
     let ports = ports().await;
     let mount = Mount::new(vec![at_host(mounted("sitefinity", "cms", "/", &ports), "cms.example")]).unwrap();
     assert_eq!(ask(&mount, get("/Sitefinity/SignOut")).await.body, "the app knows no such page");
+}
+
+/// What a platform says of an address that it does not have: by a mark that only one vendor's words have.
+fn not_found(answer: &Answer) -> Option<&'static str> {
+    let status = answer.status.as_u16();
+    if answer.body.contains(r#""errorcode":404"#) {
+        assert_eq!(status, 200);
+        return Some("assets");
+    }
+    if status != 404 || answer.body == "the app knows no such page" {
+        return None;
+    }
+    let is_json = answer.header("content-type") == Some("application/json");
+    match (is_json, answer.header("x-wix-request-id").is_some()) {
+        (true, true) => Some("wix"),
+        (true, false) => Some("hcl-dx"),
+        (false, _) if answer.header("pragma").is_some() => Some("sitefinity"),
+        (false, _) => Some("assets, in text"),
+    }
+}
+
+#[actix_web::test]
+async fn a_path_that_no_endpoint_takes_is_refused_by_the_vendor_that_it_was_meant_for() {
+    let mount = Mount::new(all_four(&ports().await)).unwrap();
+    for (path, vendor) in [
+        ("/services/logout/", "assets"),
+        ("//services//logout", "assets"),
+        ("/Services/Logout", "assets"),
+        ("/services/logout.", "assets"),
+        ("/services/logout;x", "assets"),
+        ("/services%2Flogout", "assets"),
+        ("/services%252Flogout", "assets"),
+        ("/services", "assets"),
+        ("/logout/", "assets, in text"),
+        ("//logout", "assets, in text"),
+        ("/LOGOUT", "assets, in text"),
+        ("/_api/", "wix"),
+        ("/_api/iam/authentication/v1/logout/", "wix"),
+        ("/V1/logout", "wix"),
+        ("/oauth2/revoke", "wix"),
+        ("/members/v1/members", "wix"),
+        ("/Sitefinity", "sitefinity"),
+        ("/Sitefinity/SignOut/x", "sitefinity"),
+        ("//Sitefinity/SignOut", "sitefinity"),
+        ("/api/default/users", "sitefinity"),
+        ("/wps", "hcl-dx"),
+        ("/WPS/portal", "hcl-dx"),
+        ("/wps/myportal/!ut/p/a1/other", "hcl-dx"),
+        ("/dx/api/core/v1/auth/logout/", "hcl-dx"),
+        ("/dx/api/core/v2/auth/logout", "hcl-dx"),
+    ] {
+        for method in [Method::GET, Method::POST, Method::DELETE] {
+            let answer = ask(&mount, to(method.clone(), path)).await;
+            assert_eq!(not_found(&answer), Some(vendor), "{method} {path}: {} {}", answer.status, answer.body);
+            assert!(answer.header("logout-receipt").is_none() && answer.header("set-cookie").is_none(), "{path}");
+            assert_eq!(answer.header("cache-control").map(|value| value.contains("no-store")), Some(true), "{path}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn below_a_host_or_prefix_of_its_own_everything_is_the_platforms_unless_it_says_otherwise() {
+    let ports = ports().await;
+    let with = |owns_rest: bool| {
+        let own = |mut platform: MountedPlatform| {
+            platform.owns_rest = owns_rest;
+            platform
+        };
+        let shop = own(at_host(mounted("wix", "shop", "", &ports), "shop.example"));
+        let platforms = vec![own(mounted("hcl-dx", "portal", "/portal", &ports)), shop, own(mounted("assets", "dam", "/", &ports))];
+        Mount::with(platforms, &["/", "/receipts/"], TrustedProxies::default(), Limits::default()).unwrap()
+    };
+    for (owns_rest, host, path, vendor) in [
+        (true, "hub.example", "/portal/nowhere", Some("hcl-dx")),
+        (true, "hub.example", "//Portal//nowhere", Some("hcl-dx")),
+        (true, "hub.example", "/portal", Some("hcl-dx")),
+        (true, "shop.example", "/nowhere", Some("wix")),
+        (true, "shop.example:8443", "/services/logout/", Some("wix")),
+        // What is reserved is so on every host; and the root of every host belongs to no platform alone.
+        (true, "shop.example", "/receipts/x", None),
+        (true, "shop.example", "/", None),
+        (true, "hub.example", "/nowhere", None),
+        (false, "hub.example", "/portal/nowhere", None),
+        (false, "hub.example", "/portal/wps/nowhere", Some("hcl-dx")),
+        (false, "shop.example", "/nowhere", None),
+        (false, "shop.example", "/v1/nowhere", Some("wix")),
+    ] {
+        let answer = ask(&with(owns_rest), TestRequest::with_uri(path).insert_header((header::HOST, host))).await;
+        assert_eq!(not_found(&answer), vendor, "{owns_rest} {host} {path}: {} {}", answer.status, answer.body);
+    }
 }
 
 #[actix_web::test]

@@ -24,6 +24,7 @@ pub struct AssetsProvider {
     endpoints: Vec<Endpoint>,
     login_endpoints: Vec<Endpoint>,
     relayed_endpoints: Vec<Endpoint>,
+    namespaces: [String; 1],
 }
 
 impl AssetsProvider {
@@ -41,7 +42,13 @@ impl AssetsProvider {
             }
             login_endpoints.push(stand_in::landing(path));
         }
-        Ok(Self { endpoints, login_endpoints, relayed_endpoints: upstream::relayed_endpoints(dialect.config.profile), dialect })
+        Ok(Self {
+            endpoints,
+            login_endpoints,
+            relayed_endpoints: upstream::relayed_endpoints(dialect.config.profile),
+            namespaces: ["/services".to_owned()],
+            dialect,
+        })
     }
 }
 
@@ -59,6 +66,10 @@ impl LogoutProvider for AssetsProvider {
 
     fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
+    }
+
+    fn namespaces(&self) -> &[String] {
+        &self.namespaces
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {

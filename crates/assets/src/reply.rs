@@ -2,7 +2,8 @@
 
 use logout_core::Reply;
 use logout_core::SignedOut;
-use logout_core::message::{Request, Response, percent_decode};
+use logout_core::message::{Request, Response};
+use logout_core::path::loose_segments;
 use logout_core::sign_out::Refusal;
 use serde_json::{Value, json};
 
@@ -30,7 +31,7 @@ pub(crate) fn signed_out(done: &SignedOut, request: &Request, cookie_lives: bool
 /// with a real status (our choice).
 pub(crate) fn refused(refusal: &Refusal, request: &Request, dialect: &Dialect) -> Reply {
     let (status, name, message) = words(refusal);
-    let answer = if percent_decode(request.path()).starts_with("/services/") {
+    let answer = if loose_segments(request.path()).first().is_some_and(|first| first == "services") {
         let error = json!({ "errorcode": status, "errorname": name, "message": message });
         json_answer(if dialect.config.errors_as_status { status } else { 200 }, &error)
     } else {
@@ -54,6 +55,7 @@ fn words(refusal: &Refusal) -> (u16, &'static str, &'static str) {
         Refusal::CrossSite | Refusal::Forbidden => (403, "AccessDeniedException", "Access is denied"),
         Refusal::CsrfMissing => (403, "MissingCsrfTokenException", "The X-CSRF-TOKEN header is missing"),
         Refusal::CsrfWrong => (403, "InvalidCsrfTokenException", "The X-CSRF-TOKEN header does not belong to this session"),
+        Refusal::NotFound => (404, "NoHandlerFoundException", "There is no such service"),
         Refusal::MethodNotAllowed { .. } => (405, "HttpRequestMethodNotSupportedException", "Method not allowed"),
         Refusal::TooManyCredentials => (431, "RequestHeaderFieldsTooLargeException", "The request brings too many cookies"),
         Refusal::TooSlow => (408, "AsyncRequestTimeoutException", "The request took too long"),
@@ -88,6 +90,7 @@ mod tests {
         (Refusal::CsrfWrong, 403),
         (Refusal::Malformed { field: "x", rule: "y" }, 400),
         (Refusal::MethodNotAllowed { allow: vec![] }, 405),
+        (Refusal::NotFound, 404),
         (Refusal::NotSignedIn, 401),
         (Refusal::TooSlow, 408),
         (Refusal::Unavailable, 503),
@@ -120,11 +123,13 @@ mod tests {
 
     #[test]
     fn an_encoded_path_is_a_service_all_the_same() {
-        let request = Request::new(Method::Get, "/%73ervices/logout;jsessionid=1");
-        let refusal = Refusal::MethodNotAllowed { allow: vec![Method::Post] };
-        let response = Response::from(refused(&refusal, &request, &dialect(false)));
-        assert_eq!(response.status(), 200);
-        assert!(response.headers().contains(&("allow", "POST".into())));
+        for path in ["/%73ervices/logout;jsessionid=1", "//services//logout", "/Services/logout", "/services", "/services%2Flogout"] {
+            let request = Request::new(Method::Get, path);
+            let refusal = Refusal::MethodNotAllowed { allow: vec![Method::Post] };
+            let response = Response::from(refused(&refusal, &request, &dialect(false)));
+            assert_eq!(response.status(), 200, "{path}");
+            assert!(response.headers().contains(&("allow", "POST".into())), "{path}");
+        }
     }
 
     #[test]

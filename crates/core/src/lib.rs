@@ -20,6 +20,7 @@ pub mod login_relay;
 pub mod message;
 pub mod outbox;
 pub mod page;
+pub mod path;
 pub mod platform;
 mod platform_name;
 pub mod ports;

@@ -63,23 +63,37 @@ pub struct Endpoint {
 
 #[derive(Clone, Debug)]
 enum Segment {
+    /// Any number of segments, none included.
+    Any,
     Literal(String),
     Parameter(&'static str),
 }
 
+impl Segment {
+    fn could_equal(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Literal(one), Self::Literal(other)) => one.eq_ignore_ascii_case(other),
+            _ => true,
+        }
+    }
+}
+
 impl Endpoint {
     /// The endpoint that the adapter calls `name`, at `path`, which begins with a slash; a whole segment in braces matches
-    /// any one segment, as given by `parameters` in order. Paths are compared after percent-decoding each segment once.
+    /// any one segment, as given by `parameters` in order, and one segment `**` any number of segments that are not empty. Paths are
+    /// compared after percent-decoding each segment once.
     pub fn new(name: &'static str, methods: &[Method], path: impl Into<String>, parameters: &[&'static str]) -> Self {
         let path = path.into();
         let segments = path
             .split('/')
             .skip(1)
             .map(|segment| {
-                parameters
-                    .iter()
-                    .find(|name| segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) == Some(**name))
-                    .map_or_else(|| Segment::Literal(segment.to_owned()), |name| Segment::Parameter(name))
+                let named = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+                match parameters.iter().find(|name| named == Some(**name)) {
+                    Some(name) => Segment::Parameter(name),
+                    None if segment == "**" => Segment::Any,
+                    None => Segment::Literal(segment.to_owned()),
+                }
             })
             .collect();
         Self { name, methods: methods.to_vec(), path, segments, ignores_case: false, optional_slash: false, path_parameters: false }
@@ -128,17 +142,58 @@ impl Endpoint {
             if self.optional_slash && path.len() > 1 && !self.path.ends_with('/') { path.strip_suffix('/').unwrap_or(path) } else { path };
         let mut sent = path.strip_prefix('/')?.split('/');
         let mut parameters = Vec::new();
-        for segment in &self.segments {
+        for (at, segment) in self.segments.iter().enumerate() {
+            if matches!(segment, Segment::Any) {
+                let behind = self.segments.len() - at - 1;
+                for _ in behind..sent.clone().count() {
+                    decode_segment(sent.next()?).filter(|given| !given.is_empty())?;
+                }
+                continue;
+            }
             let given = decode_segment(sent.next()?)?;
             match segment {
                 Segment::Parameter(_) if given.is_empty() => return None,
                 Segment::Parameter(name) => parameters.push((*name, given.into_owned())),
                 Segment::Literal(own) if self.ignores_case && own.eq_ignore_ascii_case(&given) => {}
                 Segment::Literal(own) if *own == given => {}
-                Segment::Literal(_) => return None,
+                Segment::Any | Segment::Literal(_) => return None,
             }
         }
         sent.next().is_none().then_some(parameters)
+    }
+
+    /// Whether it matches paths of any depth. Such an endpoint comes after every other one, of whatever platform.
+    pub fn is_of_any_depth(&self) -> bool {
+        self.segments.iter().any(|segment| matches!(segment, Segment::Any))
+    }
+
+    /// Whether `segments`, as [`crate::path::loose_segments`] makes them, are a spelling of a path of its own, right or wrong.
+    pub fn resembles(&self, segments: &[String]) -> bool {
+        let is = |(own, sent): (&Segment, &String)| match own {
+            Segment::Literal(own) => own.eq_ignore_ascii_case(sent),
+            Segment::Any | Segment::Parameter(_) => true,
+        };
+        let own = self.segments.iter().filter(|own| !matches!(own, Segment::Literal(text) if text.is_empty()));
+        match self.segments.iter().position(|own| matches!(own, Segment::Any)) {
+            None => own.clone().count() == segments.len() && own.zip(segments).all(is),
+            Some(before) => {
+                let behind = self.segments.len() - before - 1;
+                segments.len() >= before + behind
+                    && self.segments[..before].iter().zip(segments).all(is)
+                    && self.segments[before + 1..].iter().zip(&segments[segments.len() - behind..]).all(is)
+            }
+        }
+    }
+
+    /// Whether two endpoints of any depth have a path in common.
+    pub fn shares_a_depth_with(&self, other: &Self) -> bool {
+        let ends = |endpoint: &Self| {
+            let at = endpoint.segments.iter().position(|segment| matches!(segment, Segment::Any))?;
+            Some((endpoint.segments[..at].to_vec(), endpoint.segments[at + 1..].to_vec()))
+        };
+        let (Some((before, behind)), Some((others_before, others_behind))) = (ends(self), ends(other)) else { return false };
+        before.iter().zip(&others_before).all(|(one, other)| one.could_equal(other))
+            && behind.iter().rev().zip(others_behind.iter().rev()).all(|(one, other)| one.could_equal(other))
     }
 }
 
@@ -162,6 +217,12 @@ pub trait LogoutProvider: CredentialReader {
 
     /// The sign-out endpoints.
     fn endpoints(&self) -> &[Endpoint];
+
+    /// Where the product's addresses are, below the platform's prefix: the beginnings of paths (`/services`, `/dx/api`) that no other
+    /// product and no ordinary site has. A request there that is no endpoint's is answered in the vendor's words, with
+    /// [`Refusal::NotFound`], also where several platforms share one root. Compared as by [`crate::path::loose_segments`]. Endpoints
+    /// need not be repeated: every spelling of one is the platform's anyway.
+    fn namespaces(&self) -> &[String];
 
     /// Answers a request to one of [`LogoutProvider::endpoints`]. Always answers; a refusal is spoken in the vendor's words.
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply;
@@ -269,6 +330,48 @@ mod tests {
             assert!(lenient.matches(path).is_some(), "{path}");
         }
         assert!(lenient.matches("/a/out//").is_none() && lenient.matches("/a/out/x").is_none());
+    }
+
+    #[test]
+    fn an_endpoint_of_any_depth_ends_as_it_says() {
+        let widget = Endpoint::new("out", &[Method::Get], "/{page}/**/SignOut", &["page"]).ignoring_case().with_optional_slash();
+        for (path, page) in
+            [("/news/SignOut", "news"), ("/a/b/c/signout/", "a"), ("/a%20b/SIGNOUT", "a b"), ("/SignOut/SignOut", "SignOut")]
+        {
+            assert_eq!(widget.matches(path), Some(vec![("page", page.to_owned())]), "{path}");
+        }
+        for other in
+            ["/SignOut", "//SignOut", "/a//SignOut", "/a/SignOut/x", "/a/SignOut//", "/a/b%2Fc/SignOut", "/a%2FSignOut", "/a/b", "/"]
+        {
+            assert_eq!(widget.matches(other), None, "{other}");
+        }
+        let servlet = Endpoint::new("out", &[Method::Get], "/wps/**/ibm_security_logout", &[]);
+        for path in ["/wps/ibm_security_logout", "/wps/portal/ibm_security_logout", "/wps/a/b/c/ibm_security_logout"] {
+            assert!(servlet.matches(path).is_some(), "{path}");
+        }
+        for other in ["/ibm_security_logout", "/wpsx/ibm_security_logout", "/wps//ibm_security_logout", "/wps/ibm_security_logout/"] {
+            assert!(servlet.matches(other).is_none(), "{other}");
+        }
+        assert!(widget.is_of_any_depth() && servlet.is_of_any_depth() && !widget.shares_a_depth_with(&servlet));
+        for (other, shares) in [("/news/**/signout", true), ("/**/x/signout", true), ("/**/signin", false)] {
+            let other = Endpoint::new("other", &[Method::Get], other, &[]);
+            assert_eq!((widget.shares_a_depth_with(&other), other.shares_a_depth_with(&widget)), (shares, shares), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_spelling_resembles_its_endpoint_and_no_other() {
+        let resembles = |endpoint: &str, path: &str| {
+            Endpoint::new("out", &[Method::Get], endpoint, &["id"]).resembles(&crate::path::loose_segments(path))
+        };
+        for path in ["/A/Out", "//a//out/", "/a/out.", "/a%2Fout;x"] {
+            assert!(resembles("/A/Out", path), "{path}");
+        }
+        for path in ["/a", "/a/out/x", "/a/outs", "/"] {
+            assert!(!resembles("/A/Out", path), "{path}");
+        }
+        assert!(resembles("/a/{id}/c", "/A//b/c/") && !resembles("/a/{id}/c", "/a/c") && resembles("/", "//"));
+        assert!(resembles("/wps/**/out", "/wps//a/OUT/") && !resembles("/wps/**/out", "/wps") && !resembles("/wps/**/out", "/x/out"));
     }
 
     #[test]

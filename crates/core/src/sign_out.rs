@@ -251,6 +251,9 @@ pub enum Refusal {
         /// What it takes.
         allow: Vec<Method>,
     },
+    /// The platform has no such address. The mount says so of every path that is the platform's and no endpoint's.
+    #[error("no such address")]
+    NotFound,
     /// Nobody is signed in with what was presented.
     #[error("not signed in")]
     NotSignedIn,

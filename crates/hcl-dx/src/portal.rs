@@ -10,6 +10,8 @@ use crate::config_service::Properties;
 /// Where the portal's pages are, and where a logout leads.
 #[derive(Clone, Debug)]
 pub(crate) struct Portal {
+    /// The context root, below the platform's prefix; may be empty.
+    pub(crate) context: String,
     /// Path of the public home, below the platform's prefix.
     pub(crate) public_path: String,
     /// Path of the protected home, below the platform's prefix.
@@ -58,11 +60,19 @@ impl Portal {
             after_logout: configured.unwrap_or_else(|| public_page.clone()),
             logs_out_on_public: properties.flag("logout.user.onpublic")? && !substitutes_home,
             substitutes_home,
+            context,
             public_path,
             protected_path,
             public_page,
             protected_page,
         })
+    }
+}
+
+impl Portal {
+    /// Where the portal's addresses begin: at its context root, or where that is empty, at each of its homes.
+    pub(crate) fn namespaces(&self) -> Vec<String> {
+        if self.context.is_empty() { vec![self.public_path.clone(), self.protected_path.clone()] } else { vec![self.context.clone()] }
     }
 }
 

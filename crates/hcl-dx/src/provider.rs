@@ -24,6 +24,7 @@ pub struct HclDxProvider {
     endpoints: Vec<Endpoint>,
     login_endpoints: Vec<Endpoint>,
     relayed_endpoints: Vec<Endpoint>,
+    namespaces: Vec<String>,
 }
 
 impl HclDxProvider {
@@ -43,7 +44,8 @@ impl HclDxProvider {
             endpoints.push(stand_in::public_home(&dialect));
         }
         let relayed_endpoints = upstream::relayed_endpoints();
-        Ok(Self { endpoints, login_endpoints: stand_in::endpoints(&dialect), relayed_endpoints, dialect })
+        let namespaces = std::iter::once("/dx/api".to_owned()).chain(dialect.portal.namespaces()).collect();
+        Ok(Self { endpoints, login_endpoints: stand_in::endpoints(&dialect), relayed_endpoints, namespaces, dialect })
     }
 }
 
@@ -61,6 +63,10 @@ impl LogoutProvider for HclDxProvider {
 
     fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
+    }
+
+    fn namespaces(&self) -> &[String] {
+        &self.namespaces
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {

@@ -72,6 +72,7 @@ pub(crate) fn refused(refusal: &Refusal, request: &Request, dialect: &Dialect) -
         Refusal::Forbidden => (403, "Forbidden", "Access is denied.", "The user may not read this item."),
         Refusal::MethodNotAllowed { .. } => (405, "MethodNotAllowed", "The method is not allowed.", "See the Allow header."),
         Refusal::TooManyCredentials => (431, "RequestHeaderFieldsTooLarge", "The request is too large.", "It brings too many cookies."),
+        Refusal::NotFound => (404, "NotFound", "The resource does not exist.", "There is nothing at this address."),
         Refusal::TooSlow => (408, "RequestTimeout", "The request took too long.", "It did not arrive in time."),
         Refusal::Unavailable => {
             (503, "ServiceUnavailable", "The service is temporarily unavailable.", "Whether anything was changed is not known. Try again.")
@@ -136,6 +137,7 @@ mod tests {
             (Refusal::Forbidden, 403),
             (Refusal::CrossSite, 403),
             (Refusal::MethodNotAllowed { allow: vec![Method::Post, Method::Options] }, 405),
+            (Refusal::NotFound, 404),
             (Refusal::TooSlow, 408),
             (Refusal::BodyTooLarge, 413),
             (Refusal::Malformed { field: "username", rule: "must be a string" }, 400),

@@ -22,6 +22,7 @@ pub struct SitefinityProvider {
     endpoints: Vec<Endpoint>,
     login_endpoints: Vec<Endpoint>,
     relayed_endpoints: Vec<Endpoint>,
+    namespaces: [String; 3],
 }
 
 impl SitefinityProvider {
@@ -37,6 +38,7 @@ impl SitefinityProvider {
             endpoints: vec![sign_out.ignoring_case().with_optional_slash()],
             login_endpoints: stand_in::endpoints(&dialect),
             relayed_endpoints: upstream::relayed_endpoints(),
+            namespaces: ["/Sitefinity".to_owned(), format!("/api/{}", dialect.config.service_path), "/sf/system".to_owned()],
             dialect,
         })
     }
@@ -56,6 +58,10 @@ impl LogoutProvider for SitefinityProvider {
 
     fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
+    }
+
+    fn namespaces(&self) -> &[String] {
+        &self.namespaces
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {

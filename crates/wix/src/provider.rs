@@ -21,6 +21,9 @@ use crate::{credentials, paths, reading, reply, request, stand_in, upstream};
 const LOGOUT_PATHS: [&str; 5] =
     [paths::LOGOUT, "/iam/authentication/v1/logout", "/authentication/v1/logout", "/_api/authentication/v1/logout", "/v1/logout"];
 
+/// Where Wix's addresses begin, as its documentation and its SDK spell them.
+const NAMESPACES: [&str; 8] = ["/_api", "/authentication", "/headless/v1", "/iam", "/members/v1", "/oauth2", "/redirect-session/v1", "/v1"];
+
 /// Speaks Wix's sign-out for one site.
 #[derive(Debug)]
 pub struct WixProvider {
@@ -28,6 +31,7 @@ pub struct WixProvider {
     endpoints: Vec<Endpoint>,
     login_endpoints: Vec<Endpoint>,
     relayed_endpoints: Vec<Endpoint>,
+    namespaces: Vec<String>,
 }
 
 impl WixProvider {
@@ -41,6 +45,7 @@ impl WixProvider {
             endpoints: LOGOUT_PATHS.iter().map(|path| Endpoint::new("logout", &[Method::Get, Method::Post], *path, &[])).collect(),
             login_endpoints: stand_in::endpoints(&dialect),
             relayed_endpoints: upstream::relayed_endpoints(&dialect),
+            namespaces: NAMESPACES.map(str::to_owned).to_vec(),
             dialect,
         })
     }
@@ -60,6 +65,10 @@ impl LogoutProvider for WixProvider {
 
     fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
+    }
+
+    fn namespaces(&self) -> &[String] {
+        &self.namespaces
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {

@@ -47,6 +47,10 @@ impl LogoutProvider for Simple {
         &[]
     }
 
+    fn namespaces(&self) -> &[String] {
+        &[]
+    }
+
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
         match sessions.sign_out(asked(sessions, self.presented(request))).await {
             Ok(done) => Reply::signed_out(&done, Response::new(200)),

@@ -35,6 +35,10 @@ impl LogoutProvider for Dialect {
         &[]
     }
 
+    fn namespaces(&self) -> &[String] {
+        &[]
+    }
+
     async fn logout(&self, request: &Request, _sessions: &SessionAuthority) -> Reply {
         self.refused(request, &Refusal::Unavailable)
     }
