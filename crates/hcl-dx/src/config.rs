@@ -101,6 +101,7 @@ impl Default for HclDxConfig {
 pub(crate) struct Dialect {
     pub(crate) config: HclDxConfig,
     pub(crate) platform: PlatformName,
+    pub(crate) prefix: String,
     pub(crate) portal: Portal,
     pub(crate) redirects: Arc<RedirectPolicy>,
     pub(crate) cookie: CookieSpec,
@@ -123,6 +124,7 @@ impl Dialect {
         let cookie = |name: &str| CookieSpec::new(name, "/", true, &platform.cookies);
         Ok(Self {
             platform: platform.name.clone(),
+            prefix: platform.prefix.clone(),
             portal: Portal::new(&properties, &config.logout_state, platform)?,
             redirects: Arc::new(platform.redirect_policy()?),
             cookie: cookie(&config.cookie_name),

@@ -14,7 +14,7 @@ use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 
 use crate::config::{Dialect, HclDxConfig};
-use crate::request::{CORE_API, CORE_LOGOUT, CORE_LOGOUT_PATH, PORTAL_LOGOUT};
+use crate::request::{CORE_API, CORE_LOGOUT, CORE_LOGOUT_PATH, PORTAL_LOGOUT, SERVLET_LOGOUT, SERVLET_NAME};
 use crate::{reading, reply, request, stand_in, upstream, who};
 
 /// Speaks HCL Digital Experience's logout for one platform.
@@ -38,6 +38,9 @@ impl HclDxProvider {
             // Documented: POST only.
             Endpoint::new(CORE_LOGOUT, &[Method::Post], format!("{CORE_API}{CORE_LOGOUT_PATH}"), &[]),
             Endpoint::new(PORTAL_LOGOUT, &[Method::Get], dialect.portal.logout_path.clone(), &[]).with_optional_slash(),
+            // Documented as a form's action and as a link; observed: at any depth below the context root, with path parameters.
+            Endpoint::new(SERVLET_LOGOUT, &[Method::Get, Method::Post], format!("{}/**/{SERVLET_NAME}", dialect.portal.context), &[])
+                .with_path_parameters(),
         ];
         // The public home of a real portal is its own page, which the hub cannot answer.
         if dialect.portal.logs_out_on_public && !platform.has_upstream {

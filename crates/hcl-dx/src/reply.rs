@@ -47,9 +47,15 @@ pub(crate) fn signed_out(done: &SignedOut, answer: Answer, request: &Request, di
         }
         Answer::Page => Page::who_is_signed_in(dialect.platform.as_str(), None).response(200),
         Answer::Redirect => Response::redirect(landing),
+        Answer::Servlet => done.landing().map_or_else(logged_out_page, Response::redirect),
         Answer::Target => json(200, &LogoutTarget { redirect_url: landing.as_str() }),
     };
     Reply::signed_out(done, clear_presented(response, request, dialect))
+}
+
+/// Observed: without an exit page the servlet says so on a page of its own.
+fn logged_out_page() -> Response {
+    Page { title: "Successful Logout".to_owned(), lines: vec!["You are signed out.".to_owned()], form: None }.response(200)
 }
 
 /// A request that did not become a sign-out.

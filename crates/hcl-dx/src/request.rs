@@ -16,6 +16,10 @@ pub(crate) const CORE_LOGOUT_PATH: &str = "/auth/logout";
 pub(crate) const CORE_LOGOUT: &str = "core-logout";
 /// The portal's logout address.
 pub(crate) const PORTAL_LOGOUT: &str = "portal-logout";
+/// The application server's logout servlet, below the context root.
+pub(crate) const SERVLET_LOGOUT: &str = "servlet-logout";
+/// Its name, the last segment of its path. Documented: the server knows it at any application's path.
+pub(crate) const SERVLET_NAME: &str = "ibm_security_logout";
 /// The public home, where touching it signs out.
 pub(crate) const PUBLIC_HOME: &str = "public-home";
 
@@ -35,6 +39,8 @@ pub(crate) enum Answer {
     Page,
     /// A redirect to the target.
     Redirect,
+    /// A redirect to the exit page that was asked for, else the server's small page.
+    Servlet,
     /// The target alone.
     Target,
 }
@@ -44,14 +50,19 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
     let answer = match request.endpoint() {
         CORE_LOGOUT => Answer::Object,
         PUBLIC_HOME => Answer::Page,
+        SERVLET_LOGOUT => Answer::Servlet,
         // Documented: `autoRedirect=false`; whatever else the parameter holds changes nothing (our choice).
         _ if request.query().first("autoRedirect").is_some_and(|value| value.eq_ignore_ascii_case("false")) => Answer::Target,
         _ => Answer::Redirect,
     };
     let absent = match (answer, dialect.config.logout_without_session) {
-        (Answer::Page, _) | (Answer::Object, LogoutWithoutSession::Ok) => Absent::Accept,
+        // Observed: the servlet needs no login.
+        (Answer::Page | Answer::Servlet, _) | (Answer::Object, LogoutWithoutSession::Ok) => Absent::Accept,
         _ => Absent::Refuse,
     };
+    let wanted = if answer == Answer::Servlet { exit_page(request, dialect) } else { Wanted::Nothing };
+    // Observed: the servlet redirects to an exit page only. A bad one leads to where every logout leads (our choice).
+    let stays = answer == Answer::Servlet && matches!(wanted, Wanted::Nothing);
     Asked {
         sign_out: SignOut {
             credentials: dialect.presented(request),
@@ -63,15 +74,45 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
             reach: Reach::Session,
             absent,
             landing: Landing {
-                wanted: Wanted::Nothing,
+                wanted,
                 policy: LandingPolicy::Platform(dialect.redirects.clone()),
-                default: Some(dialect.portal.after_logout.clone()),
+                default: (!stays).then(|| dialect.portal.after_logout.clone()),
                 refuse_bad: false,
             },
             first_sight: None,
         },
         answer,
     }
+}
+
+/// The exit page that a call of the servlet asks for. Query and form count together, as in the servlet's own reading (documented), so
+/// that a value in each is one too many.
+///
+/// Observed: a path with a slash in front is below the context root, and any other one beside the servlet's own address.
+fn exit_page(request: &Request, dialect: &Dialect) -> Wanted {
+    let (query, form) = (request.query(), request.form());
+    match Wanted::from_values(query.all("logoutExitPage").chain(form.all("logoutExitPage"))) {
+        Wanted::Address(address) => {
+            let page = address.trim_matches(' ');
+            // A second slash in front would make a host of what follows, and a backslash is read as a slash.
+            Wanted::Address(match page.strip_prefix('/') {
+                Some(rest) if !rest.starts_with(['/', '\\']) => format!("{}{}{page}", dialect.prefix, dialect.portal.context),
+                Some(_) => page.to_owned(),
+                None if is_relative(page) => {
+                    let folder = request.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+                    format!("{}{folder}/{page}", dialect.prefix)
+                }
+                None => page.to_owned(),
+            })
+        }
+        other => other,
+    }
+}
+
+/// Whether `page` is a path without a slash in front, and neither an absolute address nor something that a browser may take for one.
+fn is_relative(page: &str) -> bool {
+    let before_path = page.split(['/', '?', '#']).next().unwrap_or_default();
+    !before_path.contains(':') && !page.starts_with('\\')
 }
 
 #[cfg(test)]
@@ -119,6 +160,50 @@ mod tests {
         ] {
             assert_eq!(asked(endpoint, "", without_session).sign_out.absent, absent, "{endpoint} {without_session:?}");
         }
+    }
+
+    #[test]
+    fn an_exit_page_is_read_from_query_and_form_and_resolved_as_the_servlet_does() {
+        let asked = |path: &str, query: &str, form: &str, base: &str, context: &str| {
+            let config =
+                HclDxConfig { config_service: crate::ConfigService::default().with("uri.context.path", context), ..HclDxConfig::default() };
+            let dialect = Dialect::new(config, &Platform::new("dx", base.parse().unwrap())).unwrap();
+            let request = Request::new(Method::Post, path)
+                .with_query(query)
+                .with_header("content-type", "application/x-www-form-urlencoded")
+                .with_body(form)
+                .with_endpoint(SERVLET_LOGOUT, vec![]);
+            let asked = read(&request, &dialect);
+            assert_eq!((asked.answer, asked.sign_out.absent), (Answer::Servlet, Absent::Accept));
+            match asked.sign_out.landing.wanted {
+                Wanted::Nothing => "nothing".to_owned(),
+                Wanted::Bad(fault) => format!("{fault:?}"),
+                Wanted::Address(address) => address,
+            }
+        };
+        let deep = "/wps/portal/ibm_security_logout";
+        for (query, form, wanted) in [
+            ("", "", "nothing"),
+            ("logoutExitPage=", "", "nothing"),
+            ("logoutExitPage=/portal", "", "/wps/portal"),
+            ("", "logoutExitPage=%2Fportal%3Fa%3Db", "/wps/portal?a=b"),
+            ("logoutExitPage=index.jsp", "", "/wps/portal/index.jsp"),
+            ("logoutExitPage=a/b?c=d:e", "", "/wps/portal/a/b?c=d:e"),
+            ("logoutExitPage=https://www.example.com/x", "", "https://www.example.com/x"),
+            ("logoutExitPage=//evil.example", "", "//evil.example"),
+            ("logoutExitPage=/%5Cevil.example", "", "/\\evil.example"),
+            ("logoutExitPage=%5C%5Cevil.example", "", "\\\\evil.example"),
+            ("logoutExitPage=javascript:alert(1)", "", "javascript:alert(1)"),
+            ("logoutExitPage=/a&logoutExitPage=/a", "", "Duplicated"),
+            ("logoutExitPage=/a", "logoutExitPage=/b", "Duplicated"),
+            ("logoutexitpage=/a", "", "nothing"),
+        ] {
+            assert_eq!(asked(deep, query, form, "http://dx.example/", "/wps"), wanted, "{query} {form}");
+        }
+        let home = "logoutExitPage=/home";
+        assert_eq!(asked("/ibm_security_logout", home, "", "http://dx.example/", ""), "/home");
+        assert_eq!(asked("/wps/ibm_security_logout", home, "", "http://dx.example/below", "/wps"), "/below/wps/home");
+        assert_eq!(asked("/wps/ibm_security_logout", "logoutExitPage=x", "", "http://dx.example/below", "/wps"), "/below/wps/x");
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn the_public_home_of_a_real_portal_is_no_sign_out_endpoint() {
     let config_service = ConfigService::default().with("logout.user.onpublic", true);
     let config = HclDxConfig { config_service, ..HclDxConfig::default() };
     let paths = |has_upstream| HclDxProvider::new(config.clone(), &platform(has_upstream)).unwrap().endpoints().len();
-    assert_eq!((paths(false), paths(true)), (3, 2));
+    assert_eq!((paths(false), paths(true)), (4, 3));
 }
 
 #[test]
