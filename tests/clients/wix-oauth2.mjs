@@ -1,6 +1,6 @@
 // The `oauth` module of @wix/identity: it posts whole requests inside requests, and reads whole answers inside answers.
 
-import { oauth } from '@wix/identity';
+import { oauth, recovery } from '@wix/identity';
 import { createClient } from '@wix/sdk';
 import { input, report, settled } from './io.mjs';
 import { calls, pairOf, probe, signIn } from './wix-sdk.mjs';
@@ -13,7 +13,7 @@ const visitor = (await member.auth.generateVisitorTokens()).accessToken.value;
 
 function clientOf(token) {
   return createClient({
-    modules: { oauth },
+    modules: { oauth, recovery },
     auth: { getAuthHeaders: async () => ({ headers: token ? { Authorization: token } : {} }) },
     ...(apiBaseUrl && { host: { name: 'tests', apiBaseUrl } }),
     useCDN: false,
@@ -66,6 +66,8 @@ const user = {
   visitor: await settled(clientOf(visitor).oauth.userInfo()),
   nobody: await settled(clientOf(null).oauth.userInfo()),
 };
+// A method that a stand-in does not have.
+const unknown = (await settled(clientOf(tokens.access).recovery.sendRecoveryEmail('alice@example.com'))).fault;
 // Granted tokens are as good as those that the SDK's own strategy fetches.
 const works = await probe({ access: refresh.body.access_token, refresh: granted.body.refresh_token });
-report({ granted, refresh, refused, keys, info, user, made, works });
+report({ granted, refresh, refused, keys, info, user, made, unknown, works });

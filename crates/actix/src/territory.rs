@@ -46,7 +46,8 @@ impl Territory {
                 has_rest: mounted.owns_rest && is_alone && (host.is_some() || !prefix.is_empty()),
                 host,
                 prefix,
-                namespaces: mounted.provider.namespaces().iter().map(|namespace| loose_segments(namespace)).collect(),
+                // The root is nobody's namespace.
+                namespaces: mounted.provider.namespaces().iter().map(|own| loose_segments(own)).filter(|own| !own.is_empty()).collect(),
                 endpoints: mounted.provider.endpoints().iter().chain(mounted.login_endpoints()).cloned().collect(),
             }
         };

@@ -197,6 +197,9 @@ fn not_found(answer: &Answer) -> Option<&'static str> {
     if status != 404 || answer.body == "the app knows no such page" {
         return None;
     }
+    if answer.header("content-type") == Some("application/json; charset=utf-8") {
+        return Some("sitefinity, in JSON");
+    }
     let is_json = answer.header("content-type") == Some("application/json");
     match (is_json, answer.header("x-wix-request-id").is_some()) {
         (true, true) => Some("wix"),
@@ -229,7 +232,7 @@ async fn a_path_that_no_endpoint_takes_is_refused_by_the_vendor_that_it_was_mean
         ("/Sitefinity", "sitefinity"),
         ("/Sitefinity/SignOut/x", "sitefinity"),
         ("//Sitefinity/SignOut", "sitefinity"),
-        ("/api/default/users", "sitefinity"),
+        ("/api/default/users", "sitefinity, in JSON"),
         ("/wps", "hcl-dx"),
         ("/WPS/portal", "hcl-dx"),
         ("/wps/myportal/!ut/p/a1/other", "hcl-dx"),
@@ -275,6 +278,63 @@ async fn below_a_host_or_prefix_of_its_own_everything_is_the_platforms_unless_it
         let answer = ask(&with(owns_rest), TestRequest::with_uri(path).insert_header((header::HOST, host))).await;
         assert_eq!(not_found(&answer), vendor, "{owns_rest} {host} {path}: {} {}", answer.status, answer.body);
     }
+}
+
+#[actix_web::test]
+async fn an_endpoint_of_any_depth_stays_out_of_other_platforms_territories() {
+    let ports = ports().await;
+    let mount = Mount::new(all_four(&ports)).unwrap();
+    for (path, location) in
+        [("/news/SignOut", "/news"), ("/wpsx/signout/", "/wpsx"), ("/v2/SignOut", "/v2"), ("/logout/SignOut", "/logout")]
+    {
+        let answer = ask(&mount, get(path)).await;
+        assert_eq!((answer.status, answer.header("location")), (StatusCode::FOUND, Some(location)), "{path}");
+    }
+    for (path, vendor) in [
+        ("/services/SignOut", "assets"),
+        ("/services/x/signout", "assets"),
+        ("/v1/SignOut", "wix"),
+        ("/_api/SignOut", "wix"),
+        ("/wps/SignOut", "hcl-dx"),
+        ("/wps/portal/x/SignOut", "hcl-dx"),
+        ("/news//SignOut", "sitefinity"),
+        ("/news/SignOut;x", "sitefinity"),
+        ("/wps/portal/ibm_security_logout/", "hcl-dx"),
+    ] {
+        let answer = ask(&mount, get(path)).await;
+        assert_eq!((not_found(&answer), answer.header("logout-receipt")), (Some(vendor), None), "{path}");
+    }
+    let servlet = ask(&mount, get("/wps/portal/ibm_security_logout?logoutExitPage=/portal")).await;
+    assert_eq!((servlet.status, servlet.header("location")), (StatusCode::FOUND, Some("/wps/portal")));
+
+    // Of two sites below one another, the longer prefix decides; a reserved path is neither's.
+    let sites = vec![mounted("sitefinity", "cms", "/", &ports), mounted("sitefinity", "de", "/de", &ports)];
+    let mount = Mount::with(sites, &["/", "/receipts/"], TrustedProxies::default(), Limits::default()).unwrap();
+    for (path, location) in [("/news/SignOut", "/news"), ("/de/news/SignOut", "/de/news"), ("/dex/news/SignOut", "/dex/news")] {
+        assert_eq!(ask(&mount, get(path)).await.header("location"), Some(location), "{path}");
+    }
+    for path in ["/de/SignOut", "/de/news//SignOut"] {
+        assert_eq!(not_found(&ask(&mount, get(path)).await), Some("sitefinity"), "{path}");
+    }
+    assert_eq!(ask(&mount, get("/receipts/SignOut")).await.body, "the app knows no such page");
+}
+
+#[actix_web::test]
+async fn two_endpoints_of_any_depth_that_have_a_path_in_common_are_refused_by_name() {
+    let ports = ports().await;
+    let portal = |name: &str, prefix: &str, context: &str| {
+        let platform = Platform::new(name, format!("http://hub.example{prefix}").parse().unwrap());
+        let config_service = logout_hcl_dx::ConfigService::default().with("uri.context.path", context);
+        let config = HclDxConfig { config_service, ..HclDxConfig::default() };
+        let provider = Arc::new(HclDxProvider::new(config, &platform).unwrap());
+        let sessions = SessionAuthority::new(Arc::new(platform), provider.clone(), ports.clone());
+        MountedPlatform::new(provider, sessions)
+    };
+    let fault = |platforms| Mount::new(platforms).err();
+    // The programming interface of both is at the same address anyway.
+    assert!(matches!(fault(vec![portal("one", "", "/a"), portal("two", "", "/b")]), Some(MountFault::Overlap { .. })));
+    assert_eq!(fault(vec![portal("one", "", ""), portal("two", "/two", "")]), None);
+    assert_eq!(fault(vec![portal("one", "", ""), mounted("sitefinity", "cms", "", &ports)]), None);
 }
 
 #[actix_web::test]

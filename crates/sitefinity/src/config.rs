@@ -24,6 +24,9 @@ pub struct SitefinityConfig {
     pub default_provider: String,
     /// The path of the web service below `/api/`. Default: `default`.
     pub service_path: String,
+    /// Whether `<page>/SignOut`, the login widget's own link, signs out below every page of the site. Default: yes. A site that has pages
+    /// of its own at such addresses switches it off.
+    pub widget_sign_out: bool,
     /// How long an OAuth2 access token lives, in seconds, used or not; never longer than a session may last at this platform.
     /// Documented default: 3600.
     pub access_token_lifetime: u32,
@@ -86,6 +89,7 @@ impl Default for SitefinityConfig {
             cookie_names: CookieNames::default(),
             default_provider: "Default".to_owned(),
             service_path: "default".to_owned(),
+            widget_sign_out: true,
             access_token_lifetime: 3600,
             access_keys: Vec::new(),
             upstream_administrator: None,

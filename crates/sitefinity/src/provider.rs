@@ -5,6 +5,7 @@ use logout_core::Reply;
 use logout_core::SessionAuthority;
 use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::message::{Method, Request, Response};
+use logout_core::path::loose_segments;
 use logout_core::platform::{Platform, SetUpFault};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, UpstreamLogout, Vendor};
 use logout_core::session::Subject;
@@ -13,6 +14,7 @@ use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 
 use crate::config::{Dialect, SitefinityConfig};
+use crate::request::{SIGN_OUT, WIDGET_SIGN_OUT};
 use crate::{reading, reply, request, stand_in, upstream};
 
 /// Speaks Sitefinity's sign-out for one platform.
@@ -32,10 +34,15 @@ impl SitefinityProvider {
     /// Names the configuration key that cannot be used.
     pub fn new(config: SitefinityConfig, platform: &Platform) -> Result<Self, SetUpFault> {
         let dialect = Dialect::new(config, platform)?;
+        let both = [Method::Get, Method::Post];
         // Observed: clients write the path in any case, and with a slash at its end.
-        let sign_out = Endpoint::new("sign-out", &[Method::Get, Method::Post], "/Sitefinity/SignOut", &[]);
+        let mut endpoints = vec![Endpoint::new(SIGN_OUT, &both, "/Sitefinity/SignOut", &[]).ignoring_case().with_optional_slash()];
+        if dialect.config.widget_sign_out {
+            let widget = Endpoint::new(WIDGET_SIGN_OUT, &both, "/{page}/**/SignOut", &["page"]);
+            endpoints.push(widget.ignoring_case().with_optional_slash());
+        }
         Ok(Self {
-            endpoints: vec![sign_out.ignoring_case().with_optional_slash()],
+            endpoints,
             login_endpoints: stand_in::endpoints(&dialect),
             relayed_endpoints: upstream::relayed_endpoints(),
             namespaces: ["/Sitefinity".to_owned(), format!("/api/{}", dialect.config.service_path), "/sf/system".to_owned()],
@@ -47,6 +54,15 @@ impl SitefinityProvider {
 impl CredentialReader for SitefinityProvider {
     fn canonical_forms(&self, _purpose: &str, presented: &str) -> Vec<CanonicalForm> {
         reading::forms(presented)
+    }
+}
+
+impl SitefinityProvider {
+    /// Whether a path goes through the product's own addresses, so that no page of the site can be there.
+    fn is_no_page(&self, path: &str) -> bool {
+        let segments = loose_segments(path);
+        let goes_through = |namespace: &Vec<String>| segments.windows(namespace.len()).any(|part| part == namespace);
+        self.namespaces.iter().map(|namespace| loose_segments(namespace)).any(|namespace| goes_through(&namespace))
     }
 }
 
@@ -65,6 +81,9 @@ impl LogoutProvider for SitefinityProvider {
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
+        if request.endpoint() == WIDGET_SIGN_OUT && self.is_no_page(request.path()) {
+            return self.refused(request, &Refusal::NotFound);
+        }
         let mut asked = request::read(request, &self.dialect);
         let has_upstream = sessions.platform().has_upstream;
         asked.sign_out.first_sight = has_upstream.then(|| self.presented(request)).filter(|session| !session.is_empty());
@@ -74,8 +93,10 @@ impl LogoutProvider for SitefinityProvider {
         }
     }
 
-    fn refused(&self, _request: &Request, refusal: &Refusal) -> Reply {
-        reply::refused(refusal)
+    fn refused(&self, request: &Request, refusal: &Refusal) -> Reply {
+        // Observed: the web services word their errors in JSON, where the rest of the site shows text.
+        let is_service = || self.namespaces[1..].iter().any(|own| loose_segments(request.path()).starts_with(&loose_segments(own)));
+        if *refusal == Refusal::NotFound && is_service() { reply::no_such_service() } else { reply::refused(refusal) }
     }
 }
 

@@ -7,7 +7,7 @@ use logout_core::SignedOut;
 use logout_core::message::{Request, Response};
 use logout_core::receipt::Reach;
 use logout_core::sign_out::Refusal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::config::Dialect;
 use crate::cookies;
@@ -75,6 +75,12 @@ pub(crate) fn refused(refusal: &Refusal) -> Reply {
         _ => answer,
     };
     Reply::refused(refusal, answer)
+}
+
+/// A web service that there is not. Observed: the shape, which the vendor's own client reads; the words are ours.
+pub(crate) fn no_such_service() -> Reply {
+    let fault = json!({ "error": { "code": "NotFound", "message": "There is nothing at this address." } });
+    Reply::refused(&Refusal::NotFound, json_answer(404, &fault))
 }
 
 /// The answer of a login or probe.

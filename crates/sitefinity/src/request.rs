@@ -7,6 +7,11 @@ use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, P
 use crate::config::Dialect;
 use crate::cookies;
 
+/// The documented address.
+pub(crate) const SIGN_OUT: &str = "sign-out";
+/// The login widget's own link, below the page that the widget is on.
+pub(crate) const WIDGET_SIGN_OUT: &str = "widget-sign-out";
+
 /// The site's session, in its cookie.
 pub(crate) const SITE: &str = "site";
 /// The token service's session, in its cookie.
@@ -27,6 +32,9 @@ pub(crate) struct Asked {
 /// Reads a sign-out. Never fails: what cannot be understood counts as absent. Parameters come from the query, by POST too,
 /// and their names have no case (our choice).
 pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
+    if request.endpoint() == WIDGET_SIGN_OUT {
+        return read_widget(request, dialect);
+    }
     let query = request.query();
     let with_token_service = flag(query.first_ignoring_case("sts_signout")) == Some(true);
     let username = query.first_ignoring_case("username").map(str::trim).filter(|name| !name.is_empty());
@@ -46,27 +54,46 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
         }),
         other => other,
     };
-    Asked {
-        sign_out: SignOut {
-            // The answer clears every cookie it was shown, so the session behind each of them has to end.
-            credentials: credentials(request, dialect, reach.max(dialect.reach) >= Reach::SignOn),
-            choice: Choice::All,
-            csrf: CsrfProof::NotNeeded,
-            client: None,
-            target,
-            reach,
-            // Observed: clients sign out to get rid of a cookie that the server already rejects, so an unknown session is answered
-            // like a known one (docs/vendors/sitefinity.md, "Stale cookie").
-            absent: Absent::Accept,
-            landing: Landing {
-                wanted,
-                policy: LandingPolicy::Platform(dialect.redirects.clone()),
-                default: Some(dialect.root.clone()),
-                refuse_bad: false,
-            },
-            first_sight: None,
-        },
-        stays: flag(query.first_ignoring_case("redirect")) == Some(false),
+    let landing = Landing {
+        wanted,
+        policy: LandingPolicy::Platform(dialect.redirects.clone()),
+        default: Some(dialect.root.clone()),
+        refuse_bad: false,
+    };
+    let stays = flag(query.first_ignoring_case("redirect")) == Some(false);
+    Asked { sign_out: sign_out(request, target, reach, landing, dialect), stays }
+}
+
+/// Observed in the widget's source: it reads no parameter, takes GET and POST alike, signs out of everything that the site's
+/// authentication knows, and redirects to the page that the widget names or else to the page that it is on; to the root of the site where
+/// that may not be. Which page a widget names is not known here.
+fn read_widget(request: &Request, dialect: &Dialect) -> Asked {
+    let path = request.path().trim_end_matches('/');
+    let page = path.rsplit_once('/').map_or("", |(page, _)| page);
+    let page = dialect.redirects.approve(&format!("{}{page}", dialect.prefix)).unwrap_or_else(|_| dialect.root.clone());
+    let landing = Landing {
+        wanted: Wanted::Nothing,
+        policy: LandingPolicy::Platform(dialect.redirects.clone()),
+        default: Some(page),
+        refuse_bad: false,
+    };
+    Asked { sign_out: sign_out(request, Target::Caller, Reach::SignOn, landing, dialect), stays: false }
+}
+
+fn sign_out(request: &Request, target: Target, reach: Reach, landing: Landing, dialect: &Dialect) -> SignOut {
+    SignOut {
+        // The answer clears every cookie it was shown, so the session behind each of them has to end.
+        credentials: credentials(request, dialect, reach.max(dialect.reach) >= Reach::SignOn),
+        choice: Choice::All,
+        csrf: CsrfProof::NotNeeded,
+        client: None,
+        target,
+        reach,
+        // Observed: clients sign out to get rid of a cookie that the server already rejects, so an unknown session is answered
+        // like a known one (docs/vendors/sitefinity.md, "Stale cookie").
+        absent: Absent::Accept,
+        landing,
+        first_sight: None,
     }
 }
 
@@ -96,7 +123,7 @@ fn flag(value: Option<&str>) -> Option<bool> {
 mod tests {
     use logout_core::Method;
     use logout_core::platform::Platform;
-    use logout_core::redirect::RedirectFault;
+    use logout_core::redirect::{ApprovedUrl, RedirectFault};
     use logout_core::session::Subject;
 
     use super::*;
@@ -161,6 +188,25 @@ mod tests {
             assert!(matches!(&landing.wanted, Wanted::Address(to) if to == meant), "{wanted}: {:?}", landing.wanted);
         }
         assert!(matches!(asked("redirect_uri=a&redirect_uri=b").sign_out.landing.wanted, Wanted::Bad(RedirectFault::Duplicated)));
+    }
+
+    #[test]
+    fn the_widget_leads_back_to_its_page_and_reads_no_parameter() {
+        for (base, path, landing) in [
+            ("http://x.example", "/news/SignOut", "/news"),
+            ("http://x.example", "/a/b%20c/signout/", "/a/b%20c"),
+            ("http://x.example/cms", "/news/SignOut", "/cms/news"),
+            ("http://x.example", "/%5Cevil.test/SignOut", "/"),
+            ("http://x.example", "/%2Fevil.test/SignOut", "/"),
+        ] {
+            let request = Request::new(Method::Get, path)
+                .with_query("redirect_uri=/elsewhere&redirect=false&sts_signout=false&username=bob")
+                .with_endpoint(WIDGET_SIGN_OUT, vec![]);
+            let asked = read(&request, &dialect(base));
+            assert_eq!(asked.sign_out.landing.default.as_ref().map(ApprovedUrl::as_str), Some(landing), "{path}");
+            assert!(matches!(asked.sign_out.landing.wanted, Wanted::Nothing) && !asked.stays, "{path}");
+            assert_eq!((asked.sign_out.target, asked.sign_out.reach), (Target::Caller, Reach::SignOn), "{path}");
+        }
     }
 
     #[test]

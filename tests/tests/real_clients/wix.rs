@@ -28,6 +28,7 @@ pub(crate) fn add(run: &mut Run) {
     test("wix::redirect_sessions_are_made_at_the_path_of_each_host", redirect_session_paths);
     test("wix::oauth_token_reads_its_answer_out_of_a_raw_response", oauth2::tokens);
     test("wix::oauth_token_reads_a_refusal_out_of_a_raw_response", oauth2::refusals);
+    test("wix::a_method_that_there_is_not_is_told_by_code_and_request_id", oauth2::unknown_method);
     test("wix::oauth_jwks_token_info_and_user_info_are_read_by_the_sdk", oauth2::about);
 }
 

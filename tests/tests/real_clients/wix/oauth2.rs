@@ -67,3 +67,10 @@ pub(super) fn about() {
         assert!(fault["requestId"].is_string(), "{which}: {seen}");
     }
 }
+
+pub(super) fn unknown_method() {
+    let seen = seen("");
+    let fault = &seen["unknown"];
+    assert_eq!((&fault["status"], &fault["details"]["applicationError"]["code"]), (&json!(404), &json!("NOT_FOUND")), "{seen}");
+    assert!(fault["requestId"].is_string(), "{seen}");
+}
