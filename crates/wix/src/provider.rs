@@ -22,7 +22,8 @@ const LOGOUT_PATHS: [&str; 5] =
     [paths::LOGOUT, "/iam/authentication/v1/logout", "/authentication/v1/logout", "/_api/authentication/v1/logout", "/v1/logout"];
 
 /// Where Wix's addresses begin, as its documentation and its SDK spell them.
-const NAMESPACES: [&str; 8] = ["/_api", "/authentication", "/headless/v1", "/iam", "/members/v1", "/oauth2", "/redirect-session/v1", "/v1"];
+const NAMESPACES: [&str; 9] =
+    ["/_api", "/_iam", "/authentication", "/headless/v1", "/iam", "/members/v1", "/oauth2", "/redirect-session/v1", "/v1"];
 
 /// Speaks Wix's sign-out for one site.
 #[derive(Debug)]
