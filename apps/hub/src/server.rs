@@ -121,7 +121,7 @@ impl Hub {
                 .app_data(receipt_page.clone())
                 .route("/receipts/{secret}", web::get().to(ReceiptPage::answer))
                 .route("/receipts/{secret}", web::head().to(ReceiptPage::answer))
-                .default_service(web::to(|| async { HttpResponse::NotFound().body("not found") }))
+                .default_service(web::to(|| async { HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("not found") }))
         })
         .workers(config.server.workers.map_or_else(default_workers, NonZeroUsize::get))
         .shutdown_timeout(grace.as_secs())

@@ -248,7 +248,7 @@ async fn carry_out(console: &Console, request: &HttpRequest, pressed: &Pressed, 
             console.desk.carry_out(index, order).await;
             home()
         }
-        None => HttpResponse::NotFound().body("not found"),
+        None => HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("not found"),
     }
 }
 
