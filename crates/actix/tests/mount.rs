@@ -248,6 +248,50 @@ async fn a_path_that_no_endpoint_takes_is_refused_by_the_vendor_that_it_was_mean
     }
 }
 
+/// Ways to get `path` wrong, at each place where that can be done.
+fn misspellings(path: &str) -> Vec<String> {
+    let slashes: Vec<usize> = path.match_indices('/').map(|(at, _)| at).collect();
+    let at_slash = |at: usize, with: &str| format!("{}{with}{}", &path[..at], &path[at + 1..]);
+    let mut wrong: Vec<String> =
+        ["/", "//", ".", ";", ";x=1", "%20", "%00", "/.", "/x/.."].iter().map(|behind| format!("{path}{behind}")).collect();
+    for at in slashes {
+        wrong.extend(["//", "/./", "/x/../", "/;/", "/%2E/"].map(|with| at_slash(at, with)));
+        if at > 0 {
+            wrong.extend(["%2F", "%2f", "%5C", "%252F", "./", ";x/", "%20/"].map(|with| at_slash(at, with)));
+        }
+        wrong.push(format!("{}{}", &path[..=at], path[at + 1..].to_ascii_uppercase()));
+    }
+    wrong
+}
+
+#[actix_web::test]
+async fn no_misspelling_of_any_endpoint_is_the_apps_or_another_vendors() {
+    let platforms = all_four(&ports().await);
+    let endpoints: Vec<_> =
+        platforms.iter().flat_map(|one| one.provider.endpoints().iter().chain(one.login_endpoints())).cloned().collect();
+    let mount = Mount::new(platforms.clone()).unwrap();
+    let app = App::new().configure(mount.routes()).default_service(web::to(|| async { "the app knows no such page" }));
+    let app = init_service(app).await;
+    let mut tried = 0;
+    for platform in &platforms {
+        let vendor = platform.provider.vendor().name();
+        for endpoint in platform.provider.endpoints().iter().chain(platform.login_endpoints()) {
+            let path = endpoint.path().replace("**", "deep").replace(['{', '}'], "");
+            for wrong in misspellings(&path) {
+                // A spelling that the vendor takes, or one of an endpoint that takes any name there.
+                if path == "/" || endpoints.iter().any(|known| known.matches(&wrong).is_some()) {
+                    continue;
+                }
+                let answer = Answer::of(call_service(&app, get(&wrong).to_request()).await).await;
+                let said = not_found(&answer).unwrap_or("nobody");
+                assert!(said.starts_with(vendor), "{wrong}, wrong for {path} of {vendor}: {said}, {}", answer.body);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 1_000, "{tried}");
+}
+
 #[actix_web::test]
 async fn below_a_host_or_prefix_of_its_own_everything_is_the_platforms_unless_it_says_otherwise() {
     let ports = ports().await;

@@ -9,7 +9,7 @@ use logout_tests::stores::StoreKind;
 use logout_tests::upstream::{Behaviour, ScriptedUpstream};
 use serde_json::json;
 
-use crate::front::{Front, admin, deliveries, login, platform, receipt, wait_until};
+use crate::front::{Front, VENDORS, admin, deliveries, login, platform, receipt, wait_until};
 
 pub(crate) fn add(run: &mut Run) {
     run.on_every_store("ways::a_session_that_expires_is_ended_at_its_product_too", &[], expiry);
@@ -17,6 +17,7 @@ pub(crate) fn add(run: &mut Run) {
     run.on_every_store("ways::sitefinity_is_told_by_name_where_an_administrator_is_configured", &[], by_name);
     run.test("ways::the_product_s_landing_is_taken_where_it_came_in_time_and_is_allowed", &[], landing);
     run.on_every_store("ways::at_reach_subject_and_session_others_of_the_person_live_on", &[], narrower);
+    run.test("ways::the_widget_s_link_and_the_servlet_end_all_four_and_a_wrong_spelling_ends_none", &[], other_links);
     run.test("ways::who_may_read_a_relayed_login_is_for_the_product_to_say", &[], preflight);
 }
 
@@ -88,6 +89,26 @@ fn landing() {
         let answer = login(&hub, "hcl-dx", "alice", Accounts::ALICE).sign_out().send(hub.address());
         assert_eq!(answer.json()["redirectUrl"] == configured, sent, "{}", answer.text());
         assert_eq!(deliveries(&receipt(&hub, &answer))[0]["state"], "confirmed");
+    }
+}
+
+fn other_links() {
+    for (asked, link, wrong, lands) in [
+        ("sitefinity", "/news/press/SignOut", "/news//press/SignOut", "/news/press"),
+        ("hcl-dx", "/wps/portal/ibm_security_logout?logoutExitPage=/portal", "/wps/portal/ibm_security_logout/", "/wps/portal"),
+    ] {
+        let front = Front::with(StoreKind::Fjall, "wait = \"20s\"", "person");
+        let sessions = VENDORS.map(|vendor| front.login(vendor));
+        let of_asked = sessions.iter().find(|session| session.vendor == asked).unwrap();
+        let call = |path: &str| Request::get(path).header(of_asked.header.0, &of_asked.header.1).send(front.hub.address());
+        assert_eq!(call(wrong).status, 404, "{wrong}");
+        assert!(sessions.iter().all(|session| front.is_alive(session)), "{wrong}");
+        let answer = call(link);
+        assert_eq!((answer.status, answer.header("location")), (302, Some(lands)), "{link}");
+        for session in &sessions {
+            assert!(!front.is_alive(session), "{} lives after {link}", session.vendor);
+        }
+        assert_eq!(receipt(&front.hub, &answer)["progress"], json!({ "deliveries": 4, "settled": 4 }), "{link}");
     }
 }
 
