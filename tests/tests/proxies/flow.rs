@@ -21,6 +21,7 @@ const BOUND: Duration = Duration::from_secs(20);
 pub(crate) fn add(run: &mut Run, proxy: Proxy) {
     behind! { run, proxy;
         a_live_credential_passes_and_an_ended_one_does_not
+        every_sign_out_of_the_product_goes_to_the_hub
         a_hub_that_is_down_denies
         a_hub_that_does_not_answer_denies_in_time
         a_connection_from_before_the_sign_out_is_refused_at_its_next_request
@@ -67,6 +68,28 @@ fn a_live_credential_passes_and_an_ended_one_does_not(proxy: &Proxy) {
     assert_eq!(at_the_product.status, 200, "the product still takes it");
     assert_eq!(scene.get(CONTENT, &token).status, 401, "the check does not");
     assert_eq!(scene.get(PUBLIC, &token).status, 200);
+}
+
+/// The product's own sign-out calls; see `docs/vendors/hcl-dx.md`.
+const SIGN_OUTS: [(&str, &str); 5] = [
+    ("POST", "/dx/api/core/v1/auth/logout"),
+    ("GET", "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!"),
+    ("GET", "/wps/ibm_security_logout?logoutExitPage=/wps/portal"),
+    ("POST", "/wps/portal/ibm_security_logout"),
+    ("GET", "/wps/myportal/!ut/p/ibm_security_logout;x=1"),
+];
+
+fn every_sign_out_of_the_product_goes_to_the_hub(proxy: &Proxy) {
+    let product = credulous_product();
+    let scene = Scene::start(proxy, product.address());
+    for (number, (method, target)) in SIGN_OUTS.into_iter().enumerate() {
+        let cookie = format!("session-{number}");
+        scene.register(&cookie);
+        assert_eq!(scene.get(PAGE, &cookie).status, 200);
+        let out = Request::new(method, target).header("Cookie", &format!("LtpaToken2={cookie}")).send(scene.address);
+        assert!(out.header("logout-receipt").is_some(), "{target}: {} {}", out.status, out.text());
+        assert_eq!(scene.get(PAGE, &cookie).status, 401, "{target}");
+    }
 }
 
 fn a_hub_that_is_down_denies(proxy: &Proxy) {
