@@ -122,6 +122,14 @@ impl TestHub {
         Self::with_server("", &format!("{STORE}{url}\"\n{tables}"))
     }
 
+    /// The same, believing what every client of this machine says of its own address in `X-Forwarded-For`.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub fn on_store_behind_proxy(url: &str, tables: &str) -> Result<Self, String> {
+        Self::with_server("trusted_proxies = [\"127.0.0.1\"]", &format!("{STORE}{url}\"\n{tables}"))
+    }
+
     /// Takes over the key that `other` seals with, and starts anew.
     ///
     /// # Panics
@@ -137,7 +145,7 @@ impl TestHub {
                     [redirects]\nallow = [\"https://www.example.com\", \"https://*.example.org\", \"http://localhost:3000\"]\n";
         let server_table = format!("[server]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n{server}\n");
         let configuration = format!("{server_table}{head}{}{tables}", Accounts::toml());
-        let scheme = if server.is_empty() { "http" } else { "https" };
+        let scheme = if server.contains("tls") { "https" } else { "http" };
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut hub = Self { folder, clock: Arc::default(), configuration, running: None, address, scheme };
         hub.run()?;

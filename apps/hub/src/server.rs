@@ -83,7 +83,9 @@ impl Hub {
         let platforms = Platforms::set_up(&config, &public_url)?;
         let store = options.store.map_or_else(|| stores::open(&config.store), Ok)?;
         let tokens = Arc::new(JwtTokens::load(&*store, &*options.clock).await?);
-        let accounts = Arc::new(PasswordAccounts::new(config.accounts.iter().map(AccountConfig::to_account).collect())?);
+        let listed = config.accounts.iter().map(AccountConfig::to_account).collect();
+        let limits = config.login.limits();
+        let accounts = Arc::new(PasswordAccounts::limited(listed, limits, store.clone(), options.clock.clone())?);
         let secrets = ReceiptSecrets::load(&*store).await?;
         let signer = Arc::new(ReceiptSigner::load(&*store, options.clock.now(), config.receipts.retention).await?);
         let upstreams = platforms.upstreams();
@@ -218,7 +220,8 @@ pub fn open_store(config: &Config) -> Result<(), StartFault> {
 pub fn check(config: &Config) -> Result<(), StartFault> {
     let (store, clock): (Arc<dyn SessionStore>, Arc<dyn Clock>) = (Arc::new(MemoryStore::new()), Arc::new(SystemClock));
     let tokens = actix_web::rt::System::new().block_on(JwtTokens::load(&*store, &*clock))?;
-    let accounts = PasswordAccounts::new(config.accounts.iter().map(AccountConfig::to_account).collect())?;
+    let listed = config.accounts.iter().map(AccountConfig::to_account).collect();
+    let accounts = PasswordAccounts::limited(listed, config.login.limits(), store.clone(), clock.clone())?;
     let ports = Ports::of_stand_ins(Arc::new(accounts), clock, store, Arc::new(tokens));
     Platforms::set_up(config, &public_url(config, config.server.listen)?)?.mount(config, &ports)?;
     config.server.tls.as_ref().map(tls::server_config).transpose()?;

@@ -22,8 +22,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let base = format!("http://{}/", listener.local_addr()?);
 
     let alice = PasswordAccount::with_password(Account::new("alice"), &Secret::new("wonderland"))?;
-    let accounts = Arc::new(PasswordAccounts::new(vec![alice])?);
     let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(SystemClock));
+    let accounts = Arc::new(PasswordAccounts::new(vec![alice], store.clone(), clock.clone())?);
     let tokens = Arc::new(JwtTokens::load(&*store, &*clock).await?);
 
     let platform = Platform::new("portal", base.parse()?);

@@ -27,7 +27,7 @@ async fn ports() -> Ports {
     let alice = PasswordAccount::with_password(Account::new("alice"), &Secret::new(PASSWORD)).unwrap();
     let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(SystemClock));
     let tokens = Arc::new(JwtTokens::load(&*store, &*clock).await.unwrap());
-    Ports::of_stand_ins(Arc::new(PasswordAccounts::new(vec![alice]).unwrap()), clock, store, tokens)
+    Ports::of_stand_ins(Arc::new(PasswordAccounts::new(vec![alice], store.clone(), clock.clone()).unwrap()), clock, store, tokens)
 }
 
 fn mounted(vendor: &str, name: &str, prefix: &str, ports: &Ports) -> MountedPlatform {

@@ -5,8 +5,9 @@
 
 use logout_core::SessionAuthority;
 use logout_core::credential::{Secret, SecretDigest};
+use logout_core::login::LoginAttempt;
 use logout_core::message::{Request, Response};
-use logout_core::ports::{Account, AccountsUnavailable, TokenClaims};
+use logout_core::ports::{Account, TokenClaims};
 use logout_core::redirect::ApprovedUrl;
 use logout_core::session::{ClientId, Session, Subject};
 use logout_core::sign_out::{Refusal, Wanted};
@@ -24,7 +25,7 @@ const MAX_CLIENT_ID: usize = 128;
 pub(crate) async fn login(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
     let fields = Fields::read(request).await?;
     let redirects = !dialect.config.profile.has_tokens();
-    let Some(account) = account(&fields, sessions).await? else {
+    let Some(account) = account(request, &fields, sessions).await? else {
         let target = if redirects { target(&fields, "failUrl", dialect) } else { None };
         return Ok(target.map_or_else(|| failed(dialect), |to| Response::redirect(&to).uncached()));
     };
@@ -53,7 +54,7 @@ pub(crate) async fn login(request: &Request, sessions: &SessionAuthority, dialec
 /// A program's login: a token in the answer, no cookie, and no CSRF token is ever due.
 pub(crate) async fn api_login(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
     let fields = Fields::read(request).await?;
-    let Some(account) = account(&fields, sessions).await? else { return Ok(failed(dialect)) };
+    let Some(account) = account(request, &fields, sessions).await? else { return Ok(failed(dialect)) };
     let client = fields.first("clientId").filter(|id| id.len() <= MAX_CLIENT_ID).map(ClientId::new);
     let token = open_with_token(request, sessions, dialect, &account, client, None).await?;
     let mut body = succeeded(dialect);
@@ -88,9 +89,9 @@ fn target(fields: &Fields<'_>, name: &str, dialect: &Dialect) -> Option<Approved
     Some(approved.unwrap_or_else(|| dialect.landing.clone()))
 }
 
-async fn account(fields: &Fields<'_>, sessions: &SessionAuthority) -> Result<Option<Account>, Refusal> {
+async fn account(request: &Request, fields: &Fields<'_>, sessions: &SessionAuthority) -> Result<Option<Account>, Refusal> {
     let Some((name, password)) = fields.name_and_password() else { return Ok(None) };
-    sessions.accounts().verify(None, &name, &password).await.map_err(|AccountsUnavailable| Refusal::Unavailable)
+    Ok(sessions.accounts().verify(LoginAttempt::of(request, &name, &password)).await?)
 }
 
 fn new_session(request: &Request, sessions: &SessionAuthority, account: &Account) -> Session {

@@ -58,6 +58,7 @@ fn words(refusal: &Refusal) -> (u16, &'static str, &'static str) {
         Refusal::NotFound => (404, "NoHandlerFoundException", "There is no such service"),
         Refusal::MethodNotAllowed { .. } => (405, "HttpRequestMethodNotSupportedException", "Method not allowed"),
         Refusal::TooManyCredentials => (431, "RequestHeaderFieldsTooLargeException", "The request brings too many cookies"),
+        Refusal::TooManyLogins { .. } => (429, "TooManyRequestsException", "Too many logins; try again later"),
         Refusal::TooSlow => (408, "AsyncRequestTimeoutException", "The request took too long"),
         Refusal::BodyTooLarge => (413, "MaxUploadSizeExceededException", "The request is too large"),
         Refusal::Unavailable => (503, "ServiceUnavailableException", "Temporarily unavailable; whether anything was changed is not known"),

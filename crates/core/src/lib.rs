@@ -16,6 +16,7 @@ pub mod cors;
 pub mod credential;
 pub mod delivery;
 pub mod housekeeping;
+pub mod login;
 pub mod login_relay;
 pub mod message;
 pub mod outbox;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
@@ -354,6 +355,13 @@ impl Response {
     #[must_use]
     pub fn uncached(self) -> Self {
         if self.headers.iter().any(|(name, _)| *name == "cache-control") { self } else { self.header("cache-control", "no-store") }
+    }
+
+    /// With the time after which the caller may ask again, in whole seconds, rounded up (RFC 9110).
+    #[must_use]
+    pub fn retry_after(self, span: Duration) -> Self {
+        let seconds = span.as_secs() + u64::from(span.subsec_nanos() > 0);
+        self.header("retry-after", seconds.to_string())
     }
 
     /// As 503 and without cookies, so that nobody takes it for success and the caller can try again.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::credential::{Sealed, Secret};
+use crate::login::{LoginAttempt, LoginError};
 use crate::platform_name::PlatformName;
 use crate::receipt::{EndedSession, ReceiptId};
 use crate::redirect::ApprovedUrl;
@@ -55,18 +56,17 @@ impl Account {
     }
 }
 
-/// The accounts could not be asked just now.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("accounts are not available")]
-pub struct AccountsUnavailable;
-
 /// Names and passwords.
 #[async_trait]
 pub trait Accounts: Debug + Send + Sync + 'static {
     /// The account with this name and password, compared without regard to ASCII case in the name; `None` for a wrong
-    /// password and for an unknown name alike, after the same work. Must not block the caller's thread. Without a realm,
-    /// every realm is searched in the configured order. A mail address works in place of the name.
-    async fn verify(&self, realm: Option<&str>, name: &str, password: &Secret) -> Result<Option<Account>, AccountsUnavailable>;
+    /// password and for an unknown name alike, after the same work. Must not block the caller's thread. A mail address works
+    /// in place of the name.
+    ///
+    /// # Errors
+    /// The password was not looked at: too many logins were asked for, in the same way for known and unknown names, or the
+    /// accounts could not be asked.
+    async fn verify(&self, attempt: LoginAttempt<'_>) -> Result<Option<Account>, LoginError>;
 
     /// Whether an account of any realm has this name or mail address, compared as by [`Accounts::verify`]. Whoever is told knows who
     /// has an account: only where the operator wants that.

@@ -23,7 +23,8 @@ impl Reply {
         Self(in_vendors_words.uncached().header("logout-receipt", done.receipt().to_string()))
     }
 
-    /// A sign-out that was refused, in the vendor's words. Adds `Cache-Control: no-store` and, for a wrong method, `Allow`.
+    /// A sign-out that was refused, in the vendor's words. Adds `Cache-Control: no-store` and, for a wrong method, `Allow`,
+    /// for too many logins `Retry-After`.
     ///
     /// When the store did not answer, the status is 503 whatever the vendor's words say: nobody may take it for success.
     pub fn refused(refusal: &Refusal, in_vendors_words: Response) -> Self {
@@ -33,6 +34,7 @@ impl Reply {
             Refusal::Unavailable => {
                 response = response.unavailable();
             }
+            Refusal::TooManyLogins { retry_after } => response = response.retry_after(*retry_after),
             _ => {}
         }
         Self(response)
@@ -47,7 +49,18 @@ impl From<Reply> for Response {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn who_asked_for_too_many_logins_is_told_when_to_come_back() {
+        for (millis, seconds) in [(1_000, "1"), (1_001, "2"), (0, "0")] {
+            let refusal = Refusal::TooManyLogins { retry_after: Duration::from_millis(millis) };
+            let (_, headers, _) = Response::from(Reply::refused(&refusal, Response::new(429))).into_parts();
+            assert!(headers.contains(&("retry-after", seconds.to_owned())), "{headers:?}");
+        }
+    }
 
     #[test]
     fn a_failed_store_is_always_503_and_clears_no_cookie() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::credential::{Secret, SecretDigest};
 use crate::message::Method;
@@ -260,6 +261,12 @@ pub enum Refusal {
     /// The request presents more cookies or credentials than are looked at.
     #[error("too many cookies or credentials")]
     TooManyCredentials,
+    /// Too many logins were asked for, so that this one was not looked at.
+    #[error("too many logins")]
+    TooManyLogins {
+        /// After which time another one may be looked at.
+        retry_after: Duration,
+    },
     /// The request did not arrive in time.
     #[error("the request took too long")]
     TooSlow,

@@ -10,10 +10,11 @@ use crate::authority::{Ports, SessionAuthority};
 use crate::canonical::{CanonicalForm, CredentialReader};
 use crate::credential::{Credential, CredentialDigest, Sealed, Secret, SecretDigest};
 use crate::delivery::{Delivery, Leased, Settlement};
+use crate::login::{LoginAttempt, LoginError};
 use crate::message::{Request, Response};
 use crate::outbox::{DeliveryFilter, Outbox};
 use crate::platform::{Platform, PlatformName};
-use crate::ports::{Account, Accounts, AccountsUnavailable, Clock, TokenClaims, TokenFault, Tokens};
+use crate::ports::{Account, Accounts, Clock, TokenClaims, TokenFault, Tokens};
 use crate::provider::LoginProvider;
 use crate::receipt::{EndedSession, Receipt, ReceiptId};
 use crate::session::{Person, Session, SessionId};
@@ -73,10 +74,13 @@ impl Default for ListedAccounts {
 
 #[async_trait]
 impl Accounts for ListedAccounts {
-    async fn verify(&self, realm: Option<&str>, name: &str, password: &Secret) -> Result<Option<Account>, AccountsUnavailable> {
-        let mut known = self.0.iter().filter(|account| realm.is_none_or(|realm| account.realm.eq_ignore_ascii_case(realm)));
-        let account = known.find(|account| answers_to(account, name));
-        Ok(account.filter(|account| password.reveal() == format!("{}-password", account.name)).cloned())
+    async fn verify(&self, attempt: LoginAttempt<'_>) -> Result<Option<Account>, LoginError> {
+        let of = |name: &str| {
+            let mut known = self.0.iter().filter(|account| attempt.realm.is_none_or(|realm| account.realm.eq_ignore_ascii_case(realm)));
+            known.find(|account| answers_to(account, name))
+        };
+        let account = of(attempt.name).or_else(|| attempt.or_name.and_then(of));
+        Ok(account.filter(|account| attempt.password.reveal() == format!("{}-password", account.name)).cloned())
     }
 
     fn is_known(&self, name: &str) -> bool {

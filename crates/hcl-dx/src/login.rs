@@ -4,8 +4,9 @@
 
 use logout_core::SessionAuthority;
 use logout_core::credential::Secret;
+use logout_core::login::LoginAttempt;
 use logout_core::message::{Request, Response};
-use logout_core::ports::{Account, AccountsUnavailable};
+use logout_core::ports::Account;
 use logout_core::session::Subject;
 use logout_core::sign_out::Refusal;
 use serde::Serialize;
@@ -41,7 +42,7 @@ pub(crate) async fn login(request: &Request, sessions: &SessionAuthority, dialec
         return Err(Refusal::CrossSite);
     }
     let (name, password) = credentials(request.body())?;
-    let Some(account) = verify(sessions, &name, &password).await? else {
+    let Some(account) = verify(request, sessions, &name, &password).await? else {
         return Ok(reply::fault(401, "Unauthorized", "The login failed.", "The user name or the password is wrong."));
     };
     let mut session = sessions.new_session(Subject::new(&account.realm, &account.name), Some(&account), request.device());
@@ -65,14 +66,10 @@ fn credentials(body: &[u8]) -> Result<(String, Secret), Refusal> {
 }
 
 /// Observed: clients log in with a distinguished name. Where no account is called so, its first part is the name (our choice).
-async fn verify(sessions: &SessionAuthority, name: &str, password: &Secret) -> Result<Option<Account>, Refusal> {
-    let known = sessions.accounts().verify(None, name, password).await.map_err(|AccountsUnavailable| Refusal::Unavailable)?;
-    match (known, who::first_of_distinguished(name)) {
-        (None, Some((name, _))) => {
-            sessions.accounts().verify(None, name, password).await.map_err(|AccountsUnavailable| Refusal::Unavailable)
-        }
-        (known, _) => Ok(known),
-    }
+async fn verify(request: &Request, sessions: &SessionAuthority, name: &str, password: &Secret) -> Result<Option<Account>, Refusal> {
+    let first = who::first_of_distinguished(name);
+    let attempt = LoginAttempt { or_name: first.as_ref().map(|(name, _)| &**name), ..LoginAttempt::of(request, name, password) };
+    Ok(sessions.accounts().verify(attempt).await?)
 }
 
 #[cfg(test)]

@@ -79,6 +79,7 @@ pub(crate) fn refused(refusal: &Refusal, request: &Request, dialect: &Dialect) -
         Refusal::MethodNotAllowed { .. } => (405, "MethodNotAllowed", "The method is not allowed.", "See the Allow header."),
         Refusal::TooManyCredentials => (431, "RequestHeaderFieldsTooLarge", "The request is too large.", "It brings too many cookies."),
         Refusal::NotFound => (404, "NotFound", "The resource does not exist.", "There is nothing at this address."),
+        Refusal::TooManyLogins { .. } => (429, "TooManyRequests", "Too many logins.", "Try again later."),
         Refusal::TooSlow => (408, "RequestTimeout", "The request took too long.", "It did not arrive in time."),
         Refusal::Unavailable => {
             (503, "ServiceUnavailable", "The service is temporarily unavailable.", "Whether anything was changed is not known. Try again.")

@@ -1,21 +1,18 @@
 //! Accounts from a configured list.
 
 use std::collections::{HashMap, HashSet};
-use std::num::NonZero;
+use std::fmt;
 use std::sync::Arc;
-use std::{fmt, thread};
 
 use argon2::PasswordHash;
 use async_trait::async_trait;
 use logout_core::credential::Secret;
-use logout_core::ports::{Account, Accounts, AccountsUnavailable};
-use tokio::sync::Semaphore;
+use logout_core::login::{LoginAttempt, LoginError};
+use logout_core::ports::{Account, Accounts, Clock};
+use logout_core::store::SessionStore;
 
-use crate::password::{HashFault, HashingFailed, decoy, hash_password, parse_hash, verify};
-
-/// How many verifications may wait for each one that runs. At the recommended costs the last in the queue waits for less
-/// than a second; whoever comes later is told at once that accounts are not available.
-const WAITING_PER_SLOT: usize = 16;
+use crate::login::{Guesses, HashingPool, LoginLimits, Origin};
+use crate::password::{HashFault, HashingFailed, decoy, hash_password, parse_hash};
 
 /// An account and the hash of its password.
 #[derive(Clone)]
@@ -74,7 +71,9 @@ pub enum AccountFault {
 /// - Realms, names and mail addresses are compared without regard to ASCII case. A name counts before a mail
 ///   address, an earlier account before a later one.
 /// - The argon2 work runs on the runtime's blocking threads, on at most as many at once as there are cores. A bounded
-///   number may wait; more are refused with [`AccountsUnavailable`], so that a flood of logins cannot pile up memory.
+///   number may wait, each address and each account in its turn; more are refused at once, so that a flood of logins neither
+///   piles up memory nor keeps others from logging in.
+/// - Wrong passwords are counted in the store, for each address, each account, and both ([`LoginLimits`]).
 /// - Every call does the same number of hashes of the same cost, whether the name exists or not. Where the configured
 ///   hashes differ in cost, unknown names cost what the costliest does.
 pub struct PasswordAccounts {
@@ -84,8 +83,8 @@ pub struct PasswordAccounts {
     /// How many accounts at most answer to one login within one realm, and over all realms.
     rounds: Rounds,
     decoy: Arc<PasswordHash>,
-    running: Arc<Semaphore>,
-    admitted: Arc<Semaphore>,
+    pool: HashingPool,
+    guesses: Guesses,
 }
 
 struct Entry {
@@ -100,16 +99,24 @@ struct Rounds {
 }
 
 impl PasswordAccounts {
-    /// The accounts of this list.
+    /// The accounts of this list. Wrong passwords are counted in `store`, together with all who share it, by this `clock`.
     ///
     /// # Errors
     /// A duplicate name or a hash that is none.
-    pub fn new(accounts: Vec<PasswordAccount>) -> Result<Self, AccountFault> {
-        let slots = thread::available_parallelism().map_or(1, NonZero::get);
-        Self::with_slots(accounts, slots, slots * WAITING_PER_SLOT)
+    pub fn new(accounts: Vec<PasswordAccount>, store: Arc<dyn SessionStore>, clock: Arc<dyn Clock>) -> Result<Self, AccountFault> {
+        Self::limited(accounts, LoginLimits::default(), store, clock)
     }
 
-    fn with_slots(accounts: Vec<PasswordAccount>, slots: usize, waiting: usize) -> Result<Self, AccountFault> {
+    /// The same, within limits other than the default ones.
+    ///
+    /// # Errors
+    /// As [`PasswordAccounts::new`].
+    pub fn limited(
+        accounts: Vec<PasswordAccount>,
+        limits: LoginLimits,
+        store: Arc<dyn SessionStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AccountFault> {
         let mut entries: Vec<Entry> = Vec::with_capacity(accounts.len());
         let mut names = HashSet::new();
         for PasswordAccount { account, password_hash } in accounts {
@@ -127,8 +134,8 @@ impl PasswordAccounts {
             decoy: Arc::new(decoy(&hashes).map_err(|_| AccountFault::Hashing)?),
             by_login,
             entries,
-            running: Arc::new(Semaphore::new(slots)),
-            admitted: Arc::new(Semaphore::new(slots + waiting)),
+            pool: HashingPool::new(&limits),
+            guesses: Guesses::new(limits, store, clock),
         })
     }
 
@@ -140,37 +147,35 @@ impl PasswordAccounts {
             .map(|at| &self.entries[*at])
             .filter(move |entry| realm.is_none_or(|realm| entry.account.realm.eq_ignore_ascii_case(realm)))
     }
-
-    /// Verifies against each hash on a blocking thread and says which ones match.
-    async fn matching(&self, password: &Secret, hashes: Vec<Arc<PasswordHash>>) -> Result<Vec<bool>, AccountsUnavailable> {
-        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| {
-            log::warn!("too many logins at once; refusing");
-            AccountsUnavailable
-        })?;
-        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| AccountsUnavailable)?;
-        let password = password.clone();
-        let work = tokio::task::spawn_blocking(move || {
-            // The permits live as long as the work: a caller that goes away does not stop it, and must not free its slot.
-            let _permits = (admitted, running);
-            hashes.iter().map(|hash| verify(&password, hash)).collect::<Result<Vec<bool>, _>>()
-        });
-        let outcome = work.await.map_err(|_| AccountsUnavailable)?;
-        outcome.map_err(|fault| {
-            log::error!("a login could not be verified: {fault}");
-            AccountsUnavailable
-        })
-    }
 }
 
 #[async_trait]
 impl Accounts for PasswordAccounts {
-    async fn verify(&self, realm: Option<&str>, name: &str, password: &Secret) -> Result<Option<Account>, AccountsUnavailable> {
-        let candidates: Vec<&Entry> = self.candidates(realm, name).collect();
-        let rounds = if realm.is_some() { self.rounds.in_realm } else { self.rounds.anywhere };
-        let decoys = (candidates.len()..rounds).map(|_| Arc::clone(&self.decoy));
-        let hashes = candidates.iter().map(|entry| Arc::clone(&entry.hash)).chain(decoys).collect();
-        let matches = self.matching(password, hashes).await?;
-        Ok(candidates.into_iter().zip(matches).find_map(|(entry, matches)| matches.then(|| entry.account.clone())))
+    async fn verify(&self, attempt: LoginAttempt<'_>) -> Result<Option<Account>, LoginError> {
+        let origin = Origin::of(&attempt);
+        self.pool.check(&origin)?;
+        let guess = self.guesses.take(&origin).await?;
+        let (mut candidates, mut hashes) = (Vec::new(), Vec::new());
+        for name in [Some(attempt.name), attempt.or_name].into_iter().flatten() {
+            let known: Vec<_> = self.candidates(attempt.realm, name).collect();
+            let rounds = if attempt.realm.is_some() { self.rounds.in_realm } else { self.rounds.anywhere };
+            hashes.extend(known.iter().map(|entry| Arc::clone(&entry.hash)));
+            hashes.extend((known.len()..rounds).map(|_| Arc::clone(&self.decoy)));
+            candidates.extend(known.iter().copied().map(Some));
+            candidates.resize(hashes.len(), None);
+        }
+        let matches = match self.pool.verify(origin, attempt.password, hashes).await {
+            Ok(matches) => matches,
+            Err(error) => {
+                self.guesses.give_back(guess).await;
+                return Err(error);
+            }
+        };
+        let right = candidates.into_iter().zip(matches).find_map(|(entry, matches)| entry.filter(|_| matches));
+        if right.is_some() {
+            self.guesses.give_back(guess).await;
+        }
+        Ok(right.map(|entry| entry.account.clone()))
     }
 
     fn is_known(&self, name: &str) -> bool {

@@ -1,3 +1,8 @@
+use std::num::NonZeroUsize;
+
+use logout_core::store::MemoryStore;
+use logout_core::testing::ManualClock;
+
 use super::*;
 use crate::password::tests::cheap_hash;
 
@@ -16,8 +21,29 @@ fn account(realm: &str, name: &str, email: Option<&str>, password: &str) -> Pass
     }
 }
 
+fn listed(accounts: Vec<PasswordAccount>) -> Result<PasswordAccounts, AccountFault> {
+    PasswordAccounts::new(accounts, Arc::new(MemoryStore::new()), Arc::new(ManualClock::default()))
+}
+
+/// One account, one hash at a time, and one login that may wait for each address.
+fn narrow() -> PasswordAccounts {
+    const ONE: NonZeroUsize = NonZeroUsize::MIN;
+    let limits = LoginLimits { at_once: ONE, waiting_per_address: ONE, ..LoginLimits::default() };
+    let alice = vec![account("Default", "alice", None, "one")];
+    PasswordAccounts::limited(alice, limits, Arc::new(MemoryStore::new()), Arc::new(ManualClock::default())).unwrap()
+}
+
+/// A login from this address.
+fn attempt<'a>(address: u8, name: &'a str, password: &'a Secret) -> LoginAttempt<'a> {
+    LoginAttempt { realm: None, name, or_name: None, password, address: Some([192, 0, 2, address].into()) }
+}
+
+async fn log_in(accounts: &PasswordAccounts, address: u8, name: &str, password: &str) -> Result<bool, LoginError> {
+    accounts.verify(attempt(address, name, &Secret::new(password))).await.map(|account| account.is_some())
+}
+
 fn accounts() -> PasswordAccounts {
-    PasswordAccounts::new(vec![
+    listed(vec![
         account("Default", "Alice", Some("alice@example.com"), "one"),
         account("Default", "bob", None, "two"),
         account("Partners", "alice", Some("alice@partner.example"), "three"),
@@ -28,7 +54,9 @@ fn accounts() -> PasswordAccounts {
 }
 
 async fn verified(realm: Option<&str>, name: &str, password: &str) -> Option<(String, String)> {
-    accounts().verify(realm, name, &Secret::new(password)).await.unwrap().map(|account| (account.realm, account.name))
+    let password = Secret::new(password);
+    let attempt = LoginAttempt { realm, ..attempt(1, name, &password) };
+    accounts().verify(attempt).await.unwrap().map(|account| (account.realm, account.name))
 }
 
 fn is(realm: &str, name: &str) -> Option<(String, String)> {
@@ -84,36 +112,69 @@ fn an_account_is_found_by_name_only() {
 fn every_login_costs_the_same_number_of_hashes() {
     let accounts = accounts();
     assert_eq!((accounts.rounds.in_realm, accounts.rounds.anywhere), (2, 2));
-    let nobody = PasswordAccounts::new(Vec::new()).unwrap();
+    let nobody = listed(Vec::new()).unwrap();
     assert_eq!((nobody.rounds.in_realm, nobody.rounds.anywhere), (1, 1));
 }
 
-#[tokio::test]
-async fn more_logins_than_may_wait_are_refused_at_once() {
-    let accounts = PasswordAccounts::with_slots(vec![account("Default", "alice", None, "one")], 1, 1).unwrap();
-    let held = Arc::clone(&accounts.admitted).acquire_many_owned(2).await.unwrap();
-    let password = Secret::new("one");
-    assert!(accounts.verify(None, "alice", &password).await.is_err());
-    drop(held);
-    assert!(accounts.verify(None, "alice", &password).await.unwrap().is_some());
+async fn is_pending(login: &mut (impl Future + Unpin)) -> bool {
+    std::future::poll_fn(|cx| std::task::Poll::Ready(std::pin::Pin::new(&mut *login).poll(cx).is_pending())).await
 }
 
 #[tokio::test]
-async fn a_login_that_waits_for_a_slot_gets_it() {
-    let accounts = PasswordAccounts::with_slots(vec![account("Default", "alice", None, "one")], 1, 1).unwrap();
-    let held = Arc::clone(&accounts.running).acquire_owned().await.unwrap();
-    let password = Secret::new("one");
-    let mut login = Box::pin(accounts.verify(None, "alice", &password));
-    let pending = std::future::poll_fn(|cx| std::task::Poll::Ready(login.as_mut().poll(cx).is_pending())).await;
-    assert!(pending);
-    drop(held);
-    assert!(login.await.unwrap().is_some());
+async fn more_logins_than_may_wait_are_refused_at_once_and_use_up_no_guess() {
+    let accounts = narrow();
+    accounts.pool.hold(true);
+    let mut waiting = Box::pin(log_in(&accounts, 1, "alice", "one"));
+    assert!(is_pending(&mut waiting).await);
+    for _ in 0..200 {
+        assert!(matches!(log_in(&accounts, 1, "alice", "two").await, Err(LoginError::TooMany { .. })));
+    }
+    accounts.pool.hold(false);
+    assert_eq!(waiting.await, Ok(true));
+    assert_eq!(log_in(&accounts, 1, "alice", "one").await, Ok(true));
+}
+
+#[tokio::test]
+async fn a_login_that_waits_gets_its_turn_and_one_that_went_away_gives_it_up() {
+    let accounts = narrow();
+    accounts.pool.hold(true);
+    let mut gone = Box::pin(log_in(&accounts, 1, "alice", "one"));
+    let mut stays = Box::pin(log_in(&accounts, 2, "alice", "one"));
+    assert!(is_pending(&mut gone).await && is_pending(&mut stays).await);
+    drop(gone);
+    accounts.pool.hold(false);
+    assert_eq!(stays.await, Ok(true));
+}
+
+#[tokio::test]
+async fn known_and_unknown_names_are_refused_after_as_many_guesses() {
+    let accounts = accounts();
+    for (address, name) in [(1, "alice"), (2, "mallory"), (3, "alice@example.com")] {
+        for _ in 0..10 {
+            assert_eq!(log_in(&accounts, address, name, "wrong").await, Ok(false), "{name}");
+        }
+        assert!(matches!(log_in(&accounts, address, name, "one").await, Err(LoginError::TooMany { .. })), "{name}");
+        assert_eq!(log_in(&accounts, 9, "alice", "one").await, Ok(true), "from elsewhere");
+    }
+}
+
+#[tokio::test]
+async fn two_spellings_of_a_name_are_one_guess() {
+    let accounts = accounts();
+    let (wrong, right) = (Secret::new("wrong"), Secret::new("one"));
+    let spelled = |password| LoginAttempt { or_name: Some("alice"), ..attempt(1, "uid=alice,o=example", password) };
+    for _ in 0..9 {
+        assert_eq!(accounts.verify(spelled(&wrong)).await.map(|account| account.is_some()), Ok(false));
+    }
+    assert_eq!(accounts.verify(spelled(&right)).await.map(|account| account.map(|account| account.name)), Ok(Some("Alice".to_owned())));
+    assert_eq!(log_in(&accounts, 1, "alice", "wrong").await, Ok(false));
+    assert!(matches!(accounts.verify(spelled(&right)).await, Err(LoginError::TooMany { .. })));
 }
 
 #[test]
 fn a_name_may_stand_once_in_a_realm() {
     let twice = vec![account("Default", "alice", None, "x"), account("Default", "Alice", None, "y")];
-    let fault = PasswordAccounts::new(twice).err();
+    let fault = listed(twice).err();
     assert_eq!(fault, Some(AccountFault::Duplicate { realm: "Default".into(), name: "Alice".into() }));
 }
 
@@ -121,7 +182,7 @@ fn a_name_may_stand_once_in_a_realm() {
 fn a_hash_that_is_none_is_named_but_not_shown() {
     let mut broken = account("Default", "alice", None, "x");
     broken.password_hash = Secret::new("canary");
-    let fault = PasswordAccounts::new(vec![broken.clone()]).err().unwrap();
+    let fault = listed(vec![broken.clone()]).err().unwrap();
     assert_eq!(fault.to_string(), "the password hash of account alice in realm Default: not a complete PHC string");
     assert!(!format!("{broken:?}{fault:?}").contains("canary"));
 }
@@ -129,9 +190,9 @@ fn a_hash_that_is_none_is_named_but_not_shown() {
 #[tokio::test]
 async fn an_account_made_in_code_logs_in_with_its_password_and_no_other() {
     let alice = PasswordAccount::with_password(Account::new("alice"), &Secret::new("one")).unwrap();
-    let accounts = PasswordAccounts::new(vec![alice]).unwrap();
+    let accounts = listed(vec![alice]).unwrap();
     for (password, verified) in [("one", Some(Account::new("alice"))), ("two", None)] {
-        assert_eq!(accounts.verify(Some("Default"), "alice", &Secret::new(password)).await.unwrap(), verified, "{password}");
+        assert_eq!(accounts.verify(attempt(1, "alice", &Secret::new(password)).in_realm("Default")).await, Ok(verified), "{password}");
     }
 }
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use logout_core::SessionAuthority;
 use logout_core::credential::Secret;
+use logout_core::login::{LoginAttempt, LoginError};
 use logout_core::message::{Request, Response};
 use logout_core::page::{Field, Form, Page};
-use logout_core::ports::{Account, AccountsUnavailable, TokenClaims};
+use logout_core::ports::{Account, TokenClaims};
 use logout_core::session::SignOnId;
 use logout_core::sign_out::{Refusal, Wanted};
 use logout_core::store::Opened;
@@ -64,7 +65,7 @@ pub(crate) async fn login_form(request: &Request, sessions: &SessionAuthority, d
     let provider = form.first_ignoring_case("MembershipProviderName");
     let username = form.first_ignoring_case("username").unwrap_or_default();
     let password = Secret::new(form.first_ignoring_case("password").unwrap_or_default());
-    let Some(account) = verify(sessions, dialect, provider, username, &password).await? else {
+    let Some(account) = verify(request, sessions, dialect, provider, username, &password).await? else {
         return Ok(Response::redirect(&landing("ErrorRedirectUrl").with_parameter("loginerror", "True")).uncached());
     };
     let remembered =
@@ -87,14 +88,15 @@ fn set_site_cookies(answer: Response, site: &Secret, request: &Request, max_age:
 }
 
 async fn verify(
+    request: &Request,
     sessions: &SessionAuthority,
     dialect: &Dialect,
     provider: Option<&str>,
     username: &str,
     password: &Secret,
-) -> Result<Option<Account>, Refusal> {
+) -> Result<Option<Account>, LoginError> {
     let provider = provider.filter(|name| !name.is_empty()).unwrap_or(&dialect.config.default_provider);
-    sessions.accounts().verify(Some(provider), username, password).await.map_err(|AccountsUnavailable| Refusal::Unavailable)
+    sessions.accounts().verify(LoginAttempt::of(request, username, password).in_realm(provider)).await
 }
 
 /// Opens a session whose credential is a fresh secret; `None` when it was to join a sign-on that has ended.
@@ -128,8 +130,15 @@ pub(crate) async fn token(request: &Request, sessions: &SessionAuthority, dialec
         return Ok(oauth_fault("invalid_request", "username or password is missing."));
     };
     let provider = form.first("membership_provider");
-    let Some(account) = verify(sessions, dialect, provider, username, &Secret::new(password)).await? else {
-        return Ok(oauth_fault("invalid_grant", "The user name or password is wrong."));
+    let account = match verify(request, sessions, dialect, provider, username, &Secret::new(password)).await {
+        Ok(Some(account)) => account,
+        Ok(None) => return Ok(oauth_fault("invalid_grant", "The user name or password is wrong.")),
+        // RFC 6749 has no error for it (our choice: the one that says that a later request may fare better).
+        Err(LoginError::TooMany { retry_after }) => {
+            let answer = json!({ "error": "temporarily_unavailable", "error_description": "Too many logins; try again later." });
+            return Ok(json_answer(429, &answer).retry_after(retry_after));
+        }
+        Err(error) => return Err(error.into()),
     };
     let lifetime = dialect.token_lifetime.as_secs();
     let subject = dialect.subject(Some(&account.realm), &account.name);

@@ -62,6 +62,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Reply {
         Refusal::NotFound => (404, "There is nothing at this address."),
         Refusal::MethodNotAllowed { .. } => (405, "Method not allowed."),
         Refusal::TooManyCredentials => (431, "The request brings too many cookies."),
+        Refusal::TooManyLogins { .. } => (429, "Too many logins. Try again later."),
         Refusal::TooSlow => (408, "The request took too long."),
         Refusal::BodyTooLarge => (413, "The request is too large."),
         Refusal::Unavailable => (503, "Temporarily unavailable. Whether anybody was signed out is not known; try again."),
@@ -90,6 +91,8 @@ pub(crate) fn json_answer(status: u16, body: &Value) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -104,6 +107,7 @@ mod tests {
             (Refusal::BodyTooLarge, 413),
             (Refusal::Malformed { field: "x", rule: "y" }, 400),
             (Refusal::TooManyCredentials, 431),
+            (Refusal::TooManyLogins { retry_after: Duration::from_millis(1_001) }, 429),
             (Refusal::Unavailable, 503),
         ] {
             let response = Response::from(refused(&refusal));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use logout_core::SessionAuthority;
 use logout_core::credential::{Secret, SecretDigest};
+use logout_core::login::LoginError;
 use logout_core::message::{Parameters, Request, Response};
 use logout_core::page::{Field, Form, Page};
 use logout_core::redirect::{ApprovedUrl, RedirectFault};
@@ -129,8 +130,13 @@ pub(crate) async fn login_form(request: &Request, sessions: &SessionAuthority, d
         Err(error) => return Ok(flow.answer("error", error)),
     };
     let password = Secret::new(form.first("password").unwrap_or_default());
-    let Some(account) = verify(sessions, form.first("email").unwrap_or_default(), &password).await? else {
-        return Ok(flow.login_page(401, "The e-mail address or the password is wrong.", dialect));
+    let account = match verify(request, sessions, form.first("email").unwrap_or_default(), &password).await {
+        Ok(Some(account)) => account,
+        Ok(None) => return Ok(flow.login_page(401, "The e-mail address or the password is wrong.", dialect)),
+        Err(LoginError::TooMany { retry_after }) => {
+            return Ok(flow.login_page(429, "Too many logins. Try again later.", dialect).retry_after(retry_after));
+        }
+        Err(error) => return Err(Refusal::from(error).into()),
     };
     let cookie = Secret::random();
     let mut session = member_session(&account, &flow.client, request, sessions, dialect);

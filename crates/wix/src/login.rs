@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use logout_core::SessionAuthority;
 use logout_core::credential::Secret;
+use logout_core::login::{LoginAttempt, LoginError};
 use logout_core::message::{Request, Response};
-use logout_core::ports::{Account, AccountsUnavailable};
+use logout_core::ports::Account;
 use logout_core::session::{ClientId, Session, Subject};
 use logout_core::sign_out::Refusal;
 use serde_json::json;
@@ -33,7 +34,7 @@ pub(crate) async fn login(request: &Request, sessions: &SessionAuthority, dialec
     let login_id = fields.object("loginId")?.ok_or_else(|| required("loginId"))?;
     let name = login_id.either("email", "username")?.ok_or_else(|| required("loginId"))?;
     let password = Secret::new(fields.text("password")?.ok_or_else(|| required("password"))?);
-    let Some(account) = verify(sessions, name, &password).await? else {
+    let Some(account) = verify(request, sessions, name, &password).await.map_err(Refusal::from)? else {
         if dialect.config.tells_unknown_address && !sessions.accounts().is_known(name) {
             return Err(application_error(404, "-19999", "There is no member with this e-mail address.").into());
         }
@@ -55,8 +56,13 @@ pub(crate) async fn login(request: &Request, sessions: &SessionAuthority, dialec
 }
 
 /// The account of that name and password, in whatever realm: Wix knows one list of members per site.
-pub(crate) async fn verify(sessions: &SessionAuthority, name: &str, password: &Secret) -> Result<Option<Account>, Refusal> {
-    sessions.accounts().verify(None, name, password).await.map_err(|AccountsUnavailable| Refusal::Unavailable)
+pub(crate) async fn verify(
+    request: &Request,
+    sessions: &SessionAuthority,
+    name: &str,
+    password: &Secret,
+) -> Result<Option<Account>, LoginError> {
+    sessions.accounts().verify(LoginAttempt::of(request, name, password)).await
 }
 
 pub(crate) fn member_session(

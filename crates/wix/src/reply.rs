@@ -107,6 +107,7 @@ fn words_for(refusal: &Refusal) -> Response {
         Refusal::NotFound => (404, "NOT_FOUND", "There is no such method."),
         Refusal::NotSignedIn => (401, "UNAUTHENTICATED", "A valid access token is needed."),
         Refusal::TooManyCredentials => (431, "REQUEST_HEADER_FIELDS_TOO_LARGE", "The request brings too many cookies."),
+        Refusal::TooManyLogins { .. } => (429, "RESOURCE_EXHAUSTED", "Too many logins; try again later."),
         Refusal::TooSlow => (408, "REQUEST_TIMEOUT", "The request took too long."),
         Refusal::BodyTooLarge => (413, "PAYLOAD_TOO_LARGE", "The request is too large."),
         Refusal::Unavailable => return fault(503, &json!({ "message": "", "details": {} })),

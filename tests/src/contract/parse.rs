@@ -10,6 +10,8 @@ pub struct Contract {
     pub rule: String,
     /// `documented`, `observed` or `our choice`.
     pub basis: String,
+    /// Lines for the hub's own tables.
+    pub hub: Vec<String>,
     /// Lines for the platform's table.
     pub platform: Vec<String>,
     /// What happens, in order.
@@ -89,12 +91,14 @@ impl Contract {
         if !matches!(basis.as_str(), "documented" | "observed" | "our choice") {
             return Err(ParseFault { line: 2, problem: "the basis is documented, observed or our choice" });
         }
-        let (mut platform, mut steps) = (Vec::new(), Vec::new());
+        let (mut hub, mut platform, mut steps) = (Vec::new(), Vec::new(), Vec::new());
         while let Some((number, line)) = lines.next() {
             if line.is_empty() || (line.starts_with("# ") && steps.is_empty()) {
                 continue;
             } else if let Some(toml) = line.strip_prefix("@platform ") {
                 platform.push(toml.to_owned());
+            } else if let Some(toml) = line.strip_prefix("@hub ") {
+                hub.push(toml.to_owned());
             } else if let Some(time) = line.strip_prefix("=== clock +") {
                 steps.push(Step::Clock(duration(time).ok_or(ParseFault { line: number, problem: "a time such as +31m" })?));
             } else if line == "=== restart" {
@@ -108,11 +112,11 @@ impl Contract {
             } else {
                 return Err(ParseFault {
                     line: number,
-                    problem: "neither `###`, `===`, `@platform` nor a comment before the first request",
+                    problem: "neither `###`, `===`, `@platform`, `@hub` nor a comment before the first request",
                 });
             }
         }
-        Ok(Self { rule, basis, platform, steps })
+        Ok(Self { rule, basis, hub, platform, steps })
     }
 }
 

@@ -16,7 +16,7 @@ use crate::stores::StoreKind;
 /// The step, the line and what is wrong there.
 pub fn run(vendor: &str, text: &str, store: StoreKind) -> Result<(), String> {
     let contract = Contract::parse(text).map_err(|fault| fault.to_string())?;
-    let mut hub = TestHub::on(store, &stand_in(vendor, &contract.platform))?;
+    let mut hub = TestHub::on(store, &format!("{}\n{}", contract.hub.join("\n"), stand_in(vendor, &contract.platform)))?;
     let mut values = BTreeMap::from([
         ("base".to_owned(), hub.base()),
         ("host".to_owned(), hub.address().to_string()),

@@ -11,6 +11,7 @@ mod faults;
 #[path = "../single_logout/front.rs"]
 mod front;
 mod hubs;
+mod logins;
 #[allow(dead_code, reason = "the stores' own tests do more with it")]
 #[path = "../../../crates/store/tests/postgres/pair.rs"]
 mod pair;
@@ -126,6 +127,7 @@ fn main() -> ExitCode {
         hubs::deliveries_of_a_hub_that_is_gone_are_made_by_another
         hubs::two_hubs_tell_each_product_and_settle_once
         receipts::a_receipt_of_a_thousand_sessions_is_one_query_and_so_is_a_page_of_receipts
+        logins::wrong_passwords_are_counted_by_all_hubs_together
         hubs::while_the_engine_is_down_nothing_is_claimed_and_then_all_goes_on
         faults::while_the_engine_hangs_nothing_is_claimed_and_then_all_goes_on
         faults::while_the_engine_takes_no_writes_nothing_is_claimed_and_then_all_goes_on

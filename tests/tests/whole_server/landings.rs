@@ -38,7 +38,9 @@ impl Hub {
     fn with(store: StoreKind, before: impl FnOnce(&std::path::Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let elvis = "[[platform]]\nname = \"elvis\"\nvendor = \"assets\"\nprofile = \"elvis5\"\nprefix = \"/elvis\"\n";
-        sample::configure_with(folder.path(), store, "", &format!("{PLATFORMS}{elvis}"));
+        // As many wrong passwords as there are addresses to try.
+        let login = "[login]\nguesses = 1000000\nguesses_per_address = 1000000\nguesses_per_account = 1000000\n";
+        sample::configure_with(folder.path(), store, "", &format!("{login}{PLATFORMS}{elvis}"));
         before(folder.path());
         Self { server: Server::serve(folder.path()), folder }
     }

@@ -13,6 +13,7 @@ mod expiry;
 mod full_disk;
 mod hostile;
 mod landings;
+mod logins;
 mod odd;
 mod outside;
 mod sample;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     full_disk::add(&mut run);
     hostile::add(&mut run);
     landings::add(&mut run);
+    logins::add(&mut run);
     outside::add(&mut run);
     secrets::add(&mut run);
     spellings::add(&mut run);

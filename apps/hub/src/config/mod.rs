@@ -8,6 +8,7 @@ mod account;
 mod document;
 pub mod environment;
 mod error;
+mod login;
 mod person;
 mod platform;
 mod print;
@@ -29,6 +30,7 @@ use toml::de::{DeTable, DeValue};
 
 pub use account::AccountConfig;
 pub use error::{ConfigError, ConfigErrors, Fault, Place};
+pub use login::LoginConfig;
 pub use person::{PersonConfig, PersonSource};
 pub use platform::{COMMON_KEYS, PlatformConfig};
 pub use secrets::admin_token;
@@ -43,7 +45,7 @@ use error::nearest;
 use sections::StoreKeys;
 
 /// Tables that stand in a configuration once.
-const SECTIONS: [&str; 7] = ["admin", "receipts", "redirects", "server", "sessions", "single_logout", "store"];
+const SECTIONS: [&str; 8] = ["admin", "login", "receipts", "redirects", "server", "sessions", "single_logout", "store"];
 /// Tables that may be repeated.
 const LISTS: [&str; 2] = ["account", "platform"];
 
@@ -58,6 +60,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// How long sessions last.
     pub sessions: SessionsConfig,
+    /// How many wrong passwords are looked at, and how many logins wait.
+    pub login: LoginConfig,
     /// How long receipts are kept.
     pub receipts: ReceiptsConfig,
     /// How sign-outs reach the real instances behind platforms.
@@ -139,6 +143,7 @@ impl Reader {
         let config = Config {
             store: self.store(&tree, compiled),
             sessions: self.section(&tree, "sessions"),
+            login: self.section(&tree, "login"),
             receipts: self.section(&tree, "receipts"),
             single_logout: self.section(&tree, "single_logout"),
             redirects: self.section(&tree, "redirects"),

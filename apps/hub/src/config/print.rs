@@ -38,6 +38,7 @@ impl Config {
         section(&mut whole, "admin", &self.admin);
         section(&mut whole, "store", &self.store);
         section(&mut whole, "sessions", &self.sessions);
+        section(&mut whole, "login", &self.login);
         section(&mut whole, "receipts", &self.receipts);
         section(&mut whole, "single_logout", &self.single_logout);
         section(&mut whole, "redirects", &self.redirects);
