@@ -15,6 +15,7 @@ pub mod cookie;
 pub mod cors;
 pub mod credential;
 pub mod delivery;
+mod endpoint;
 pub mod housekeeping;
 pub mod login;
 pub mod login_relay;

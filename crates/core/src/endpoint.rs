@@ -1,0 +1,249 @@
+//! The addresses that adapters answer.
+
+use std::borrow::Cow;
+
+use crate::message::{Method, percent_decode};
+
+/// An address that an adapter answers, below the platform's prefix.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    name: &'static str,
+    methods: Vec<Method>,
+    path: String,
+    segments: Vec<Segment>,
+    ignores_case: bool,
+    optional_slash: bool,
+    path_parameters: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Segment {
+    /// Any number of segments, none included.
+    Any,
+    Literal(String),
+    Parameter(&'static str),
+}
+
+impl Segment {
+    fn could_equal(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Literal(one), Self::Literal(other)) => one.eq_ignore_ascii_case(other),
+            _ => true,
+        }
+    }
+}
+
+impl Endpoint {
+    /// The endpoint that the adapter calls `name`, at `path`, which begins with a slash; a whole segment in braces matches
+    /// any one segment, as given by `parameters` in order, and one segment `**` any number of segments that are not empty. Paths are
+    /// compared after percent-decoding each segment once.
+    pub fn new(name: &'static str, methods: &[Method], path: impl Into<String>, parameters: &[&'static str]) -> Self {
+        let path = path.into();
+        let segments = path
+            .split('/')
+            .skip(1)
+            .map(|segment| {
+                let named = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+                match parameters.iter().find(|name| named == Some(**name)) {
+                    Some(name) => Segment::Parameter(name),
+                    None if segment == "**" => Segment::Any,
+                    None => Segment::Literal(segment.to_owned()),
+                }
+            })
+            .collect();
+        Self { name, methods: methods.to_vec(), path, segments, ignores_case: false, optional_slash: false, path_parameters: false }
+    }
+
+    /// The path matches in any (ASCII) case.
+    #[must_use]
+    pub fn ignoring_case(mut self) -> Self {
+        self.ignores_case = true;
+        self
+    }
+
+    /// A slash at the end may be there or not.
+    #[must_use]
+    pub fn with_optional_slash(mut self) -> Self {
+        self.optional_slash = true;
+        self
+    }
+
+    /// The last segment may carry `;name=value` parameters, which do not count.
+    #[must_use]
+    pub fn with_path_parameters(mut self) -> Self {
+        self.path_parameters = true;
+        self
+    }
+
+    /// The adapter's name for it.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The methods it takes.
+    pub fn methods(&self) -> &[Method] {
+        &self.methods
+    }
+
+    /// Its path as the documentation writes it.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The parameters out of `path`, as it was sent without prefix, when it is this endpoint's.
+    pub fn matches(&self, path: &str) -> Option<Vec<(&'static str, String)>> {
+        let path = if self.path_parameters { path.split(';').next().unwrap_or(path) } else { path };
+        let path =
+            if self.optional_slash && path.len() > 1 && !self.path.ends_with('/') { path.strip_suffix('/').unwrap_or(path) } else { path };
+        let mut sent = path.strip_prefix('/')?.split('/');
+        let mut parameters = Vec::new();
+        for (at, segment) in self.segments.iter().enumerate() {
+            if matches!(segment, Segment::Any) {
+                let behind = self.segments.len() - at - 1;
+                for _ in behind..sent.clone().count() {
+                    decode_segment(sent.next()?).filter(|given| !given.is_empty())?;
+                }
+                continue;
+            }
+            let given = decode_segment(sent.next()?)?;
+            match segment {
+                Segment::Parameter(_) if given.is_empty() => return None,
+                Segment::Parameter(name) => parameters.push((*name, given.into_owned())),
+                Segment::Literal(own) if self.ignores_case && own.eq_ignore_ascii_case(&given) => {}
+                Segment::Literal(own) if *own == given => {}
+                Segment::Any | Segment::Literal(_) => return None,
+            }
+        }
+        sent.next().is_none().then_some(parameters)
+    }
+
+    /// Whether it matches paths of any depth. Such an endpoint comes after every other one, of whatever platform.
+    pub fn is_of_any_depth(&self) -> bool {
+        self.segments.iter().any(|segment| matches!(segment, Segment::Any))
+    }
+
+    /// Whether `segments`, as [`crate::path::loose_segments`] makes them, are a spelling of a path of its own, right or wrong.
+    pub fn resembles(&self, segments: &[String]) -> bool {
+        let is = |(own, sent): (&Segment, &String)| match own {
+            Segment::Literal(own) => own.eq_ignore_ascii_case(sent),
+            Segment::Any | Segment::Parameter(_) => true,
+        };
+        let own = self.segments.iter().filter(|own| !matches!(own, Segment::Literal(text) if text.is_empty()));
+        match self.segments.iter().position(|own| matches!(own, Segment::Any)) {
+            None => own.clone().count() == segments.len() && own.zip(segments).all(is),
+            Some(before) => {
+                let behind = self.segments.len() - before - 1;
+                segments.len() >= before + behind
+                    && self.segments[..before].iter().zip(segments).all(is)
+                    && self.segments[before + 1..].iter().zip(&segments[segments.len() - behind..]).all(is)
+            }
+        }
+    }
+
+    /// Whether two endpoints of any depth have a path in common.
+    pub fn shares_a_depth_with(&self, other: &Self) -> bool {
+        let ends = |endpoint: &Self| {
+            let at = endpoint.segments.iter().position(|segment| matches!(segment, Segment::Any))?;
+            Some((endpoint.segments[..at].to_vec(), endpoint.segments[at + 1..].to_vec()))
+        };
+        let (Some((before, behind)), Some((others_before, others_behind))) = (ends(self), ends(other)) else { return false };
+        before.iter().zip(&others_before).all(|(one, other)| one.could_equal(other))
+            && behind.iter().rev().zip(others_behind.iter().rev()).all(|(one, other)| one.could_equal(other))
+    }
+}
+
+/// A segment decoded once. One that hides a slash is nobody's: intermediaries would read the path differently.
+fn decode_segment(segment: &str) -> Option<Cow<'_, str>> {
+    if !segment.contains('%') {
+        return Some(Cow::Borrowed(segment));
+    }
+    let decoded = percent_decode(segment);
+    (!decoded.contains(['/', '\\', '\u{FFFD}']) && !decoded.chars().any(char::is_control)).then_some(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_matches_segment_by_segment() {
+        let content = Endpoint::new("content", &[Method::Get], "/api/{kind}/contents/{id}", &["kind", "id"]);
+        assert_eq!(content.matches("/api/a%20b/contents/1"), Some(vec![("kind", "a b".to_owned()), ("id", "1".to_owned())]));
+        for other in [
+            "/api/a/contents",
+            "/api/a/contents/",
+            "/api/a/contents/1/",
+            "/api/a/contents/1/2",
+            "/API/a/contents/1",
+            "/api/a%2Fb/contents/1",
+            "api/a/contents/1",
+            "",
+        ] {
+            assert_eq!(content.matches(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn case_slash_and_path_parameters_count_only_where_they_should() {
+        let plain = Endpoint::new("out", &[Method::Get], "/A/Out", &[]);
+        assert!(
+            plain.matches("/A/Out").is_some()
+                && plain.matches("/a/out").is_none()
+                && plain.matches("/A/Out/").is_none()
+                && plain.matches("/A/Out;x=1").is_none()
+        );
+        let lenient = plain.ignoring_case().with_optional_slash().with_path_parameters();
+        for path in ["/a/OUT", "/A/Out/", "/A/%4Fut", "/A/Out;jsessionid=1", "/A/Out/;x"] {
+            assert!(lenient.matches(path).is_some(), "{path}");
+        }
+        assert!(lenient.matches("/a/out//").is_none() && lenient.matches("/a/out/x").is_none());
+    }
+
+    #[test]
+    fn an_endpoint_of_any_depth_ends_as_it_says() {
+        let widget = Endpoint::new("out", &[Method::Get], "/{page}/**/SignOut", &["page"]).ignoring_case().with_optional_slash();
+        for (path, page) in
+            [("/news/SignOut", "news"), ("/a/b/c/signout/", "a"), ("/a%20b/SIGNOUT", "a b"), ("/SignOut/SignOut", "SignOut")]
+        {
+            assert_eq!(widget.matches(path), Some(vec![("page", page.to_owned())]), "{path}");
+        }
+        for other in
+            ["/SignOut", "//SignOut", "/a//SignOut", "/a/SignOut/x", "/a/SignOut//", "/a/b%2Fc/SignOut", "/a%2FSignOut", "/a/b", "/"]
+        {
+            assert_eq!(widget.matches(other), None, "{other}");
+        }
+        let servlet = Endpoint::new("out", &[Method::Get], "/wps/**/ibm_security_logout", &[]);
+        for path in ["/wps/ibm_security_logout", "/wps/portal/ibm_security_logout", "/wps/a/b/c/ibm_security_logout"] {
+            assert!(servlet.matches(path).is_some(), "{path}");
+        }
+        for other in ["/ibm_security_logout", "/wpsx/ibm_security_logout", "/wps//ibm_security_logout", "/wps/ibm_security_logout/"] {
+            assert!(servlet.matches(other).is_none(), "{other}");
+        }
+        assert!(widget.is_of_any_depth() && servlet.is_of_any_depth() && !widget.shares_a_depth_with(&servlet));
+        for (other, shares) in [("/news/**/signout", true), ("/**/x/signout", true), ("/**/signin", false)] {
+            let other = Endpoint::new("other", &[Method::Get], other, &[]);
+            assert_eq!((widget.shares_a_depth_with(&other), other.shares_a_depth_with(&widget)), (shares, shares), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_spelling_resembles_its_endpoint_and_no_other() {
+        let resembles = |endpoint: &str, path: &str| {
+            Endpoint::new("out", &[Method::Get], endpoint, &["id"]).resembles(&crate::path::loose_segments(path))
+        };
+        for path in ["/A/Out", "//a//out/", "/a/out.", "/a%2Fout;x"] {
+            assert!(resembles("/A/Out", path), "{path}");
+        }
+        for path in ["/a", "/a/out/x", "/a/outs", "/"] {
+            assert!(!resembles("/A/Out", path), "{path}");
+        }
+        assert!(resembles("/a/{id}/c", "/A//b/c/") && !resembles("/a/{id}/c", "/a/c") && resembles("/", "//"));
+        assert!(resembles("/wps/**/out", "/wps//a/OUT/") && !resembles("/wps/**/out", "/wps") && !resembles("/wps/**/out", "/x/out"));
+    }
+
+    #[test]
+    fn the_root_is_a_path_too() {
+        let root = Endpoint::new("root", &[Method::Get], "/", &[]);
+        assert!(root.matches("/").is_some() && root.matches("").is_none() && root.matches("//").is_none());
+    }
+}
