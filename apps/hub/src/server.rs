@@ -115,9 +115,10 @@ impl Hub {
         let grace = config.server.shutdown_timeout;
         let server = HttpServer::new(move || {
             App::new()
-                .configure(mount.clone().routes())
                 .app_data(index.clone())
+                // Before the mount, because its routes may lie where a platform would say that there is nothing.
                 .configure(|config| front.configure(config))
+                .configure(mount.clone().routes())
                 .route("/", web::get().to(Index::answer))
                 .route("/", web::head().to(Index::answer))
                 .app_data(receipt_page.clone())
