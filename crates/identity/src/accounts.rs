@@ -11,8 +11,8 @@ use logout_core::login::{LoginAttempt, LoginError};
 use logout_core::ports::{Account, Accounts, Clock};
 use logout_core::store::SessionStore;
 
-use crate::login::{Guesses, HashingPool, LoginLimits, Origin};
-use crate::password::{HashFault, HashingFailed, decoy, hash_password, parse_hash};
+use crate::login::{Guesses, HashingSlots, LoginLimits, Origin};
+use crate::password::{HashFault, HashingFailed, decoy, hash_password, parse_hash, verify};
 
 /// An account and the hash of its password.
 #[derive(Clone)]
@@ -83,7 +83,7 @@ pub struct PasswordAccounts {
     /// How many accounts at most answer to one login within one realm, and over all realms.
     rounds: Rounds,
     decoy: Arc<PasswordHash>,
-    pool: HashingPool,
+    slots: HashingSlots,
     guesses: Guesses,
 }
 
@@ -134,7 +134,7 @@ impl PasswordAccounts {
             decoy: Arc::new(decoy(&hashes).map_err(|_| AccountFault::Hashing)?),
             by_login,
             entries,
-            pool: HashingPool::new(&limits),
+            slots: HashingSlots::new(&limits),
             guesses: Guesses::new(limits, store, clock),
         })
     }
@@ -153,7 +153,7 @@ impl PasswordAccounts {
 impl Accounts for PasswordAccounts {
     async fn verify(&self, attempt: LoginAttempt<'_>) -> Result<Option<Account>, LoginError> {
         let origin = Origin::of(&attempt);
-        self.pool.check(&origin)?;
+        let slot = self.slots.acquire(origin.clone()).await?;
         let guess = self.guesses.take(&origin).await?;
         let (mut candidates, mut hashes) = (Vec::new(), Vec::new());
         for name in [Some(attempt.name), attempt.or_name].into_iter().flatten() {
@@ -164,11 +164,19 @@ impl Accounts for PasswordAccounts {
             candidates.extend(known.iter().copied().map(Some));
             candidates.resize(hashes.len(), None);
         }
-        let matches = match self.pool.verify(origin, attempt.password, hashes).await {
-            Ok(matches) => matches,
-            Err(error) => {
+        let password = attempt.password.clone();
+        // The slot goes along: a caller that goes away does not stop the work, and must not free it.
+        let work = tokio::task::spawn_blocking(move || {
+            let matches: Result<Vec<bool>, _> = hashes.iter().map(|hash| verify(&password, hash)).collect();
+            (matches, slot)
+        });
+        let (matches, _slot) = match work.await {
+            Ok((Ok(matches), slot)) => (matches, slot),
+            failed => {
+                let fault = failed.map_or_else(|fault| fault.to_string(), |_| HashingFailed.to_string());
+                log::error!("a login could not be verified: {fault}");
                 self.guesses.give_back(guess).await;
-                return Err(error);
+                return Err(LoginError::Unavailable);
             }
         };
         let right = candidates.into_iter().zip(matches).find_map(|(entry, matches)| entry.filter(|_| matches));

@@ -120,16 +120,22 @@ async fn is_pending(login: &mut (impl Future + Unpin)) -> bool {
     std::future::poll_fn(|cx| std::task::Poll::Ready(std::pin::Pin::new(&mut *login).poll(cx).is_pending())).await
 }
 
+/// Takes the only slot, as a login from another address does that is being looked at.
+async fn hold(accounts: &PasswordAccounts) -> impl Drop + use<> {
+    let password = Secret::new("");
+    accounts.slots.acquire(Origin::of(&attempt(99, "somebody", &password))).await.unwrap()
+}
+
 #[tokio::test]
 async fn more_logins_than_may_wait_are_refused_at_once_and_use_up_no_guess() {
     let accounts = narrow();
-    accounts.pool.hold(true);
+    let held = hold(&accounts).await;
     let mut waiting = Box::pin(log_in(&accounts, 1, "alice", "one"));
     assert!(is_pending(&mut waiting).await);
     for _ in 0..200 {
         assert!(matches!(log_in(&accounts, 1, "alice", "two").await, Err(LoginError::TooMany { .. })));
     }
-    accounts.pool.hold(false);
+    drop(held);
     assert_eq!(waiting.await, Ok(true));
     assert_eq!(log_in(&accounts, 1, "alice", "one").await, Ok(true));
 }
@@ -137,13 +143,25 @@ async fn more_logins_than_may_wait_are_refused_at_once_and_use_up_no_guess() {
 #[tokio::test]
 async fn a_login_that_waits_gets_its_turn_and_one_that_went_away_gives_it_up() {
     let accounts = narrow();
-    accounts.pool.hold(true);
-    let mut gone = Box::pin(log_in(&accounts, 1, "alice", "one"));
+    let held = hold(&accounts).await;
+    let mut gone = Box::pin(log_in(&accounts, 1, "alice", "two"));
     let mut stays = Box::pin(log_in(&accounts, 2, "alice", "one"));
     assert!(is_pending(&mut gone).await && is_pending(&mut stays).await);
     drop(gone);
-    accounts.pool.hold(false);
+    drop(held);
     assert_eq!(stays.await, Ok(true));
+}
+
+#[tokio::test]
+async fn many_right_logins_at_once_are_all_let_in() {
+    let accounts = Arc::new(accounts());
+    let logins = (0..30).map(|_| {
+        let accounts = accounts.clone();
+        tokio::spawn(async move { log_in(&accounts, 1, "alice", "one").await })
+    });
+    for login in logins.collect::<Vec<_>>() {
+        assert_eq!(login.await.unwrap(), Ok(true));
+    }
 }
 
 #[tokio::test]

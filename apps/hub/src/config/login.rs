@@ -23,7 +23,7 @@ pub struct LoginConfig {
     /// How many wrong passwords all addresses together may try for one account in a window before each is left with one of
     /// them. Default: 50.
     pub guesses_per_account: NonZeroUsize,
-    /// How many logins of one address may wait for their turn. Default: 16.
+    /// How many logins of one address may wait for their turn. Default: 32.
     pub waiting_per_address: NonZeroUsize,
     /// How many logins may wait for their turn. Default: 256.
     pub waiting: NonZeroUsize,

@@ -64,17 +64,23 @@ impl Guesses {
     /// The address has none left, for this account or at all; or the store did not answer.
     pub(crate) async fn take(&self, origin: &Origin) -> Result<Taken, LoginError> {
         let now = self.clock.now();
-        let account = self.place(self.count(Kind::Account, origin, now), self.limits.guesses_per_account.get()).await?;
-        // Whoever guesses from many addresses is left with one guess for each, and its owner with one as well.
-        let guesses = if account.is_ok() { self.limits.guesses.get() } else { 1 };
-        let mut counts = vec![(Kind::Both, guesses)];
+        let mut own = vec![(self.count(Kind::Both, origin, now), self.limits.guesses.get())];
         if origin.address != AddressGroup::Unknown {
-            counts.push((Kind::Address, self.limits.guesses_per_address.get()));
+            own.push((self.count(Kind::Address, origin, now), self.limits.guesses_per_address.get()));
         }
-        let places = join_all(counts.into_iter().map(|(kind, limit)| self.place(self.count(kind, origin, now), limit))).await;
+        // Whoever goes on guessing costs the store nothing.
+        let known_full = own.iter().filter(|(count, limit)| self.remember(count, |free| free) >= *limit);
+        if let Some(until) = known_full.map(|(count, _)| count.ends).max() {
+            return Err(too_many(until, now));
+        }
+        let account = self.place(self.count(Kind::Account, origin, now), self.limits.guesses_per_account.get()).await?;
+        if account.is_err() {
+            // Whoever guesses from many addresses is left with one guess for each, and its owner with one as well.
+            own[0].1 = 1;
+        }
         let mut taken = Taken(account.into_iter().collect());
         let mut refused = None;
-        for place in places {
+        for place in join_all(own.into_iter().map(|(count, limit)| self.place(count, limit))).await {
             match place {
                 Ok(Ok(place)) => taken.0.push(place),
                 Ok(Err(full)) => refused = refused.max(Some(full.ends)),
@@ -84,7 +90,7 @@ impl Guesses {
         }
         let Some(until) = refused else { return Ok(taken) };
         self.give_back(taken).await;
-        Err(LoginError::TooMany { retry_after: until.since(now).max(Duration::from_secs(1)) })
+        Err(too_many(until, now))
     }
 
     /// Gives back what was taken for a login that was right, or was not looked at.
@@ -144,6 +150,10 @@ impl Guesses {
         *free = change(*free);
         *free
     }
+}
+
+fn too_many(until: Timestamp, now: Timestamp) -> LoginError {
+    LoginError::TooMany { retry_after: until.since(now).max(Duration::from_secs(1)) }
 }
 
 impl Count {

@@ -132,6 +132,15 @@ fn whoever_has_no_known_address_is_counted_by_account_only() {
 }
 
 #[test]
+fn whoever_goes_on_guessing_costs_the_store_nothing() {
+    let store = Arc::new(BreakableStore::default());
+    let hub = World { store: store.clone(), ..World::new() }.hub();
+    while guess(&hub, 1, "alice") {}
+    store.set_broken(true);
+    assert!(!guess(&hub, 1, "alice"), "nothing was asked");
+}
+
+#[test]
 fn a_store_that_does_not_answer_looks_at_no_password() {
     let store = Arc::new(BreakableStore::default());
     let hub = World { store: store.clone(), ..World::new() }.hub();

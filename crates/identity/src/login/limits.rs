@@ -17,7 +17,7 @@ pub struct LoginLimits {
     /// How many wrong passwords all addresses together may try for one account in a window before each address is left
     /// with one of them. An account is never closed to an address that has not guessed. Default: 50.
     pub guesses_per_account: NonZeroUsize,
-    /// How many logins of one address may wait. Default: 16.
+    /// How many logins of one address may wait. Default: 32.
     pub waiting_per_address: NonZeroUsize,
     /// How many logins may wait. Default: 256.
     pub waiting: NonZeroUsize,
@@ -32,7 +32,7 @@ impl Default for LoginLimits {
             guesses: const { NonZeroUsize::new(10).unwrap() },
             guesses_per_address: const { NonZeroUsize::new(100).unwrap() },
             guesses_per_account: const { NonZeroUsize::new(50).unwrap() },
-            waiting_per_address: const { NonZeroUsize::new(16).unwrap() },
+            waiting_per_address: const { NonZeroUsize::new(32).unwrap() },
             waiting: const { NonZeroUsize::new(256).unwrap() },
             at_once: std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
         }
