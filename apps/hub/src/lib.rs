@@ -15,6 +15,7 @@ mod logging;
 mod platforms;
 mod receipt_page;
 mod report;
+mod safe_headers;
 pub mod serve;
 pub mod server;
 mod start_fault;

@@ -24,6 +24,7 @@ use crate::front::Front;
 use crate::index::Index;
 use crate::platforms::Platforms;
 use crate::receipt_page::ReceiptPage;
+use crate::safe_headers::{nosniff, safe_headers};
 use crate::start_fault::StartFault;
 use crate::stores;
 use crate::tls;
@@ -113,8 +114,10 @@ impl Hub {
         let receipt_page = web::Data::new(ReceiptPage { ports: ports.clone(), outbox: outbox.clone(), secrets });
 
         let grace = config.server.shutdown_timeout;
+        let safe = safe_headers(&config);
         let server = HttpServer::new(move || {
             App::new()
+                .wrap(safe())
                 .app_data(index.clone())
                 // Before the mount, because its routes may lie where a platform would say that there is nothing.
                 .configure(|config| front.configure(config))
@@ -135,7 +138,7 @@ impl Hub {
         };
         let server = server.map_err(StartFault::Serve)?.run();
 
-        let guard = web::Data::new(AdminGuard::new(&token, &check_token, admin_address));
+        let guard = web::Data::new(AdminGuard::new(&token, &check_token, admin_address, &config.admin.hosts));
         let (stopping, stops) = watch::channel(false);
         let state = web::Data::new(AdminState {
             ports: ports.clone(),
@@ -146,11 +149,12 @@ impl Hub {
             issuer: public_url.as_str().trim_end_matches('/').to_owned(),
             stopping: stops,
         });
-        let admin_server = HttpServer::new(move || App::new().app_data(guard.clone()).app_data(state.clone()).configure(admin::routes))
-            // Reverse proxies ask here before every request that they let through.
-            .workers(config.server.workers.map_or_else(default_workers, NonZeroUsize::get))
-            .shutdown_timeout(grace.as_secs())
-            .disable_signals();
+        let admin_server =
+            HttpServer::new(move || App::new().wrap(nosniff()).app_data(guard.clone()).app_data(state.clone()).configure(admin::routes))
+                // Reverse proxies ask here before every request that they let through.
+                .workers(config.server.workers.map_or_else(default_workers, NonZeroUsize::get))
+                .shutdown_timeout(grace.as_secs())
+                .disable_signals();
         let admin = admin_server.listen(admin).map_err(StartFault::Serve)?.run();
 
         let servers = [server, admin].into_iter().map(|server| (server.handle(), tokio::task::spawn_local(server))).collect();

@@ -130,7 +130,8 @@ impl Mounted {
             Target::NotFound => return refused(&Refusal::NotFound),
             Target::Login { endpoint, parameters } | Target::SignOut { endpoint, parameters } => (endpoint, parameters),
         };
-        if let Err(refusal) = mounted.sessions.admit(&request) {
+        let admitted = if signs_out { mounted.sessions.admit_sign_out(&request) } else { mounted.sessions.admit(&request) };
+        if let Err(refusal) = admitted {
             return refused(&refusal);
         }
         if signs_out && mounted.require_same_site && is_cross_site(&request, mounted.sessions.platform(), &mounted.cors_origins) {

@@ -57,6 +57,7 @@ fn words(refusal: &Refusal) -> (u16, &'static str, &'static str) {
         Refusal::CsrfWrong => (403, "InvalidCsrfTokenException", "The X-CSRF-TOKEN header does not belong to this session"),
         Refusal::NotFound => (404, "NoHandlerFoundException", "There is no such service"),
         Refusal::MethodNotAllowed { .. } => (405, "HttpRequestMethodNotSupportedException", "Method not allowed"),
+        Refusal::Prefetch => (503, "ServiceUnavailableException", "A sign-out is not fetched ahead of a click"),
         Refusal::TooManyCredentials => (431, "RequestHeaderFieldsTooLargeException", "The request brings too many cookies"),
         Refusal::TooManyLogins { .. } => (429, "TooManyRequestsException", "Too many logins; try again later"),
         Refusal::TooSlow => (408, "AsyncRequestTimeoutException", "The request took too long"),

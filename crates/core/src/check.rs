@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::authority::SessionAuthority;
 use crate::message::Request;
+use crate::prefetch::is_prefetch;
 use crate::provider::UpstreamLogout;
 use crate::session::Session;
 use crate::sign_out::{MOST_CREDENTIALS, Refusal};
@@ -36,6 +37,8 @@ pub enum Checked {
     Ended,
     /// It may pass, as far as [`CheckMode`] says.
     Passes,
+    /// Denied: a browser fetches a sign-out of the product ahead of a click.
+    Prefetch,
     /// Denied: it presents more than is looked at.
     TooMany,
     /// Denied, with [`CheckMode::Known`] only: no credential, or one that the hub does not know to be alive.
@@ -58,6 +61,18 @@ impl SessionAuthority {
         Ok(())
     }
 
+    /// The same for a request to a sign-out endpoint, which must not be a fetch ahead of a click.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn admit_sign_out(&self, request: &Request) -> Result<(), Refusal> {
+        if is_prefetch(request) {
+            log::info!(platform = self.platform().name.as_str(); "a fetch ahead of a click was refused");
+            return Err(Refusal::Prefetch);
+        }
+        self.admit(request)
+    }
+
     /// Looks at all credentials that `request` presents to this platform. A live one counts as used. Cookies are also read as
     /// servers do that take them in quotes, behind a comma or percent-encoded: an ended one must not get by in other clothes.
     ///
@@ -68,6 +83,9 @@ impl SessionAuthority {
             log::info!(platform = self.platform().name.as_str(), reason; "a request was denied");
             Ok(checked)
         };
+        if is_prefetch(request) && provider.endpoints().iter().any(|endpoint| endpoint.matches(request.path()).is_some()) {
+            return denied(Checked::Prefetch, "a fetch of a sign-out ahead of a click");
+        }
         match self.admit(request) {
             Ok(()) => {}
             Err(Refusal::TooManyCredentials) => return denied(Checked::TooMany, "too many cookies"),

@@ -26,6 +26,7 @@ pub mod path;
 pub mod platform;
 mod platform_name;
 pub mod ports;
+pub mod prefetch;
 pub mod provider;
 pub mod receipt;
 pub mod redirect;

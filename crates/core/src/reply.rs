@@ -31,7 +31,8 @@ impl Reply {
         let mut response = in_vendors_words.uncached();
         match refusal {
             Refusal::MethodNotAllowed { allow } => response = response.header("allow", Method::allow(allow)),
-            Refusal::Unavailable => {
+            // Whatever the vendor's words for an error are: a browser must not keep this answer for the click.
+            Refusal::Prefetch | Refusal::Unavailable => {
                 response = response.unavailable();
             }
             Refusal::TooManyLogins { retry_after } => response = response.retry_after(*retry_after),

@@ -258,6 +258,9 @@ pub enum Refusal {
     /// Nobody is signed in with what was presented.
     #[error("not signed in")]
     NotSignedIn,
+    /// A browser fetched the address ahead of a click.
+    #[error("a fetch ahead of a click ends nothing")]
+    Prefetch,
     /// The request presents more cookies or credentials than are looked at.
     #[error("too many cookies or credentials")]
     TooManyCredentials,

@@ -316,6 +316,10 @@ impl<P: LoginProvider> StandIn<P> {
         for (endpoint, signs_out, parameters) in matching {
             if endpoint.methods().contains(&request.method()) {
                 let request = request.with_endpoint(endpoint.name(), parameters);
+                let admitted = if signs_out { self.sessions.admit_sign_out(&request) } else { self.sessions.admit(&request) };
+                if let Err(refusal) = admitted {
+                    return self.provider.refused(&request, &refusal).into();
+                }
                 return if signs_out {
                     self.provider.logout(&request, &self.sessions).await.into()
                 } else {

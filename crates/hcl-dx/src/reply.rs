@@ -77,6 +77,7 @@ pub(crate) fn refused(refusal: &Refusal, request: &Request, dialect: &Dialect) -
         Refusal::CrossSite => (403, "Forbidden", "The request is not allowed.", "It comes from another site."),
         Refusal::Forbidden => (403, "Forbidden", "Access is denied.", "The user may not read this item."),
         Refusal::MethodNotAllowed { .. } => (405, "MethodNotAllowed", "The method is not allowed.", "See the Allow header."),
+        Refusal::Prefetch => (503, "ServiceUnavailable", "The request is not allowed.", "A sign-out is not fetched ahead of a click."),
         Refusal::TooManyCredentials => (431, "RequestHeaderFieldsTooLarge", "The request is too large.", "It brings too many cookies."),
         Refusal::NotFound => (404, "NotFound", "The resource does not exist.", "There is nothing at this address."),
         Refusal::TooManyLogins { .. } => (429, "TooManyRequests", "Too many logins.", "Try again later."),

@@ -106,6 +106,7 @@ fn words_for(refusal: &Refusal) -> Response {
         Refusal::MethodNotAllowed { .. } => (405, "METHOD_NOT_ALLOWED", "Method not allowed."),
         Refusal::NotFound => (404, "NOT_FOUND", "There is no such method."),
         Refusal::NotSignedIn => (401, "UNAUTHENTICATED", "A valid access token is needed."),
+        Refusal::Prefetch => (503, "UNAVAILABLE", "A sign-out is not fetched ahead of a click."),
         Refusal::TooManyCredentials => (431, "REQUEST_HEADER_FIELDS_TOO_LARGE", "The request brings too many cookies."),
         Refusal::TooManyLogins { .. } => (429, "RESOURCE_EXHAUSTED", "Too many logins; try again later."),
         Refusal::TooSlow => (408, "REQUEST_TIMEOUT", "The request took too long."),

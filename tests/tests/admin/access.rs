@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
+use logout_tests::server::Server;
 use logout_tests::skip::Run;
 
 use crate::{admin, assert_is_problem, assert_names_field};
@@ -12,6 +13,8 @@ pub(crate) fn add(run: &mut Run) {
     on_the_embedded_store! { run, "access";
         without_the_token_the_admin_api_says_nothing
         the_admin_api_answers_under_its_own_names_only
+        further_names_of_the_listener_may_be_configured
+        every_answer_forbids_a_browser_to_guess_its_type
         health_takes_no_token_and_the_platforms_are_not_served_there
         an_administrator_ends_one_session_and_finds_its_receipt
         what_cannot_be_understood_is_said_by_name
@@ -68,6 +71,13 @@ fn without_the_token_the_admin_api_says_nothing() {
 fn the_admin_api_answers_under_its_own_names_only() {
     let hub = hub();
     let port = hub.admin_address().port();
+    // What takes no token either; health alone is for everybody, because probes come by any name.
+    for target in ["/metrics", "/openapi.json"] {
+        let ask = |host: &str| Request::get(target).header("Host", host).send(hub.admin_address()).status;
+        assert_eq!((ask(&format!("localhost:{port}")), ask(&format!("rebound.example:{port}"))), (200, 421), "{target}");
+    }
+    let health = Request::get("/healthz").header("Host", "10.0.0.7").send(hub.admin_address());
+    assert_eq!(health.status, 200);
     for (host, status) in [
         (format!("127.0.0.1:{port}"), 200),
         (format!("localhost:{port}"), 200),
@@ -79,6 +89,28 @@ fn the_admin_api_answers_under_its_own_names_only() {
     ] {
         let answer = admin(&hub, Request::get("/api/sessions").header("Host", &host));
         assert_eq!(answer.status, status, "{host}");
+    }
+}
+
+fn further_names_of_the_listener_may_be_configured() {
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\nhosts = [\"hub.internal:8081\"]\n\
+                         [store]\nurl = \"memory:\"\n[[platform]]\nname = \"dam\"\nvendor = \"assets\"\n";
+    std::fs::write(folder.path().join("hub.toml"), configuration).unwrap();
+    let server = Server::serve(folder.path());
+    let ask = |host: &str| Request::get("/metrics").header("Host", host).send(server.admin_address()).status;
+    assert_eq!((ask("hub.internal:8081"), ask("HUB.INTERNAL:8081"), ask("other.internal:8081")), (200, 200, 421));
+}
+
+fn every_answer_forbids_a_browser_to_guess_its_type() {
+    let hub = hub();
+    let own = ["/services/profile", "/services/nothing", "/logout", "/", "/receipts/x", "/nothing"];
+    let answers = own.map(|target| (target, Request::get(target).send(hub.address())));
+    let admins = ["/healthz", "/readyz", "/metrics", "/openapi.json", "/api/sessions", "/check/assets/", "/nothing"];
+    let admins = admins.map(|target| (target, Request::get(target).send(hub.admin_address())));
+    for (target, answer) in answers.iter().chain(&admins) {
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{target}");
+        assert_eq!(answer.header("strict-transport-security"), None, "{target}");
     }
 }
 

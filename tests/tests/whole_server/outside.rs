@@ -20,6 +20,7 @@ use crate::sample::{self, CLIENT, PLATFORMS};
 
 pub(crate) fn add(run: &mut Run) {
     run.on_every_store("outside::over_tls_cookies_are_secure", &[], tls);
+    run.test("outside::browsers_are_told_to_come_by_https_only_where_they_do", &[], hsts);
     run.on_every_store("outside::forwarded_headers_are_believed_from_listed_proxies_only", &[], proxies);
     run.on_every_store("outside::every_url_begins_with_the_public_one", &[], public_urls);
     run.on_every_store("outside::no_answer_repeats_a_host_that_the_request_names", &[], foreign_hosts);
@@ -114,6 +115,26 @@ fn public_urls(store: StoreKind) {
     }
     let index = Request::get("/").send(server.address()).text();
     assert!(index.contains("https://sso.example.com") && index.contains("https://shop.example.com"));
+}
+
+fn hsts() {
+    for (server, has) in [
+        ("", false),
+        ("public_url = \"https://hub.example/\"", true),
+        ("public_url = \"https://hub.example/\"\nhsts = false", false),
+        ("public_url = \"http://hub.example/\"", false),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let running = serve(folder.path(), StoreKind::Fjall, server, PLATFORMS);
+        for target in ["/", "/logout", "/services/profile", "/nothing"] {
+            let answer = Request::get(target).send(running.address());
+            assert_eq!(answer.header("strict-transport-security").is_some(), has, "{server} {target}");
+        }
+    }
+    let (folder, certificate) = (tempfile::tempdir().unwrap(), Certificate::new());
+    let running = serve(folder.path(), StoreKind::Fjall, &certificate.server_line(), PLATFORMS);
+    let answer = send_over_tls(running.address(), &certificate, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"));
 }
 
 fn foreign_hosts(store: StoreKind) {

@@ -37,6 +37,7 @@ pub(super) async fn check(
     match checked? {
         Checked::Passes => Ok(passes(&request)),
         Checked::Ended => Err(Problem::SIGNED_OUT),
+        Checked::Prefetch => Err(Problem::PREFETCH),
         Checked::Unknown => Err(Problem::NOT_KNOWN),
         Checked::TooMany => Err(Problem::TOO_MANY_CREDENTIALS),
         _ => Err(Problem::AMBIGUOUS),

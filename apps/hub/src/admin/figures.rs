@@ -59,6 +59,7 @@ pub(super) fn checked(platform: &PlatformName, outcome: Result<Checked, StoreUna
     let outcome = match outcome {
         Ok(Checked::Ended) => "ended",
         Ok(Checked::Passes) => "passes",
+        Ok(Checked::Prefetch) => "prefetch",
         Ok(Checked::TooMany) => "too-many",
         Ok(Checked::Unknown) => "unknown",
         Ok(_) => "ambiguous",

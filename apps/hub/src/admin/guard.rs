@@ -22,10 +22,11 @@ pub(crate) struct AdminGuard {
 }
 
 impl AdminGuard {
-    /// Takes `token`, and requests whose `Host` is this address or, on loopback, `localhost` with its port; for checks, which
+    /// Takes `token`, and requests whose `Host` is this address, `localhost` with its port, or one of `more`; for checks, which
     /// proxies send under names of their own, either token and any `Host`.
-    pub(crate) fn new(token: &Secret, check_token: &Secret, address: std::net::SocketAddr) -> Self {
-        let hosts = vec![address.to_string(), format!("localhost:{}", address.port())];
+    pub(crate) fn new(token: &Secret, check_token: &Secret, address: std::net::SocketAddr, more: &[String]) -> Self {
+        let own = [address.to_string(), format!("localhost:{}", address.port())];
+        let hosts = own.into_iter().chain(more.iter().cloned()).collect();
         Self { token: SecretDigest::of(token.reveal()), check_token: SecretDigest::of(check_token.reveal()), hosts }
     }
 
@@ -49,6 +50,18 @@ impl AdminGuard {
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Refuses a foreign `Host`, by which a web page could read what takes no token.
+pub(super) async fn check_host(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let guard = request.app_data::<web::Data<AdminGuard>>();
+    if guard.is_some_and(|guard| guard.knows_host(&request)) {
+        return Ok(next.call(request).await?.map_into_left_body());
+    }
+    Ok(request.into_response(Problem::MISDIRECTED.response()).map_into_right_body())
 }
 
 pub(super) async fn check(

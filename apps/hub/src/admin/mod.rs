@@ -40,6 +40,9 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
     for address in open() {
         config.service(address.service());
     }
+    for address in own_host() {
+        config.service(address.service().wrap(actix_web::middleware::from_fn(guard::check_host)));
+    }
     config.default_service(web::to(nothing_here));
 }
 
@@ -48,11 +51,14 @@ fn open() -> Vec<Address> {
     vec![
         Address::new("/healthz").get(healthy),
         Address::new("/readyz").get(ready),
-        Address::new("/metrics").get(figures::show),
-        Address::new("/openapi.json").get(openapi::show),
         Address::new("/.well-known/jwks.json").get(receipts::keys),
         Address::new("/check/{platform}{tail:.*}").any(check::check),
     ]
+}
+
+/// What takes no token either, but a `Host` of the listener's own. Health stays open: probes come by any address.
+fn own_host() -> Vec<Address> {
+    vec![Address::new("/metrics").get(figures::show), Address::new("/openapi.json").get(openapi::show)]
 }
 
 /// What takes it; below `/api`.
@@ -98,5 +104,5 @@ fn cursor<T>(field: &'static str, asked: Option<&str>, parse: fn(&str) -> Option
 #[cfg(test)]
 fn addresses() -> std::collections::BTreeMap<String, Vec<String>> {
     let below = guarded().into_iter().map(|address| (format!("/api{}", address.path()), address.methods()));
-    open().into_iter().map(|address| (address.path().replace(":.*}", "}"), address.methods())).chain(below).collect()
+    open().into_iter().chain(own_host()).map(|address| (address.path().replace(":.*}", "}"), address.methods())).chain(below).collect()
 }

@@ -36,6 +36,7 @@ impl Problem {
     pub(super) const NOT_KNOWN: Self = Self::unauthorized("Bearer", "No credential that is known to be alive");
     pub(super) const TOO_MANY_CREDENTIALS: Self =
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The request brings more cookies or credentials than are looked at");
+    pub(super) const PREFETCH: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, "A sign-out is not fetched ahead of a click");
     pub(super) const SIGNED_OUT: Self = Self::unauthorized("Bearer error=\"invalid_token\"", "The credential has been signed out");
     pub(super) const UNAUTHORIZED: Self = Self::unauthorized("Bearer", "The admin token is missing or wrong");
     pub(super) const UNAVAILABLE: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, "The session store does not answer");

@@ -28,6 +28,9 @@ pub struct ServerConfig {
     /// Certificate and key for https. Default: absent, plain http.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsConfig>,
+    /// Whether answers tell browsers to come by https only, where they do so already: where `tls` is given, or `public_url`
+    /// is https. Default: true.
+    pub hsts: bool,
     /// How the log is written: `text` or `json`, one object per line. Default: `text`.
     pub log_format: LogFormat,
     /// How many threads answer requests. Default: one for each core.
@@ -50,6 +53,7 @@ impl Default for ServerConfig {
             public_url: None,
             trusted_proxies: Vec::new(),
             tls: None,
+            hsts: true,
             log_format: LogFormat::Text,
             workers: None,
             max_body: const { NonZeroUsize::new(16 * 1024).unwrap() },
@@ -90,11 +94,18 @@ pub struct AdminConfig {
     pub token_file: PathBuf,
     /// Where the token lies that reverse proxies present at `/check`; generated like the other. Default: `check.token`.
     pub check_token_file: PathBuf,
+    /// Further values of `Host` that the listener answers to, besides its own address. Default: none.
+    pub hosts: Vec<String>,
 }
 
 impl Default for AdminConfig {
     fn default() -> Self {
-        Self { listen: (Ipv4Addr::LOCALHOST, 8081).into(), token_file: "admin.token".into(), check_token_file: "check.token".into() }
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 8081).into(),
+            token_file: "admin.token".into(),
+            check_token_file: "check.token".into(),
+            hosts: Vec::new(),
+        }
     }
 }
 
