@@ -6,8 +6,13 @@ use actix_web::dev::RequestHead;
 use actix_web::http::header::HeaderMap;
 use ipnet::IpNet;
 
-/// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Nobody else's are, and `X-Forwarded-Host`
-/// never is.
+use crate::forwarded;
+
+/// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto`, or else `Forwarded`, are believed. Nobody else's are, and
+/// a forwarded host never is.
+///
+/// Where a request has one of the `X-Forwarded-` headers, `Forwarded` is not looked at: a proxy that sets those passes a
+/// client's `Forwarded` on as it came.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
@@ -34,17 +39,31 @@ impl TrustedProxies {
         if self.0.is_empty() || !self.trusts(peer) {
             return (Some(peer), tls);
         }
-        let secure = last_value(&head.headers, "x-forwarded-proto").map_or(tls, |scheme| scheme.eq_ignore_ascii_case("https"));
-        (Some(self.first_untrusted(&head.headers).unwrap_or(peer)), secure)
+        let (forwarded, secure) = self.forwarded(&head.headers);
+        (Some(forwarded.unwrap_or(peer)), secure.unwrap_or(tls))
     }
 
-    /// From right to left, the first address that is not one of our own proxies: whatever stands left of it, the client
-    /// may have written itself.
-    fn first_untrusted(&self, headers: &HeaderMap) -> Option<IpAddr> {
-        let values: Vec<&str> = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
+    /// What the proxies say of the client's address and of https, where they do.
+    fn forwarded(&self, headers: &HeaderMap) -> (Option<IpAddr>, Option<bool>) {
+        let is_https = |scheme: &str| scheme.eq_ignore_ascii_case("https");
+        if headers.contains_key("x-forwarded-for") || headers.contains_key("x-forwarded-proto") {
+            let values: Vec<&str> = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
+            let entries = values.iter().flat_map(|value| value.split(',')).rev();
+            let client = self.first_untrusted(entries.map(|entry| address(entry.trim())));
+            return (client, last_value(headers, "x-forwarded-proto").map(is_https));
+        }
+        let values: Option<Vec<&str>> = headers.get_all("forwarded").map(|value| value.to_str().ok()).collect();
+        let Some(steps) = values.and_then(|values| forwarded::steps(values.into_iter())) else { return (None, None) };
+        let secure = steps.last().and_then(|step| step.proto.as_deref()).map(is_https);
+        (self.first_untrusted(steps.iter().rev().map(|step| step.client)), secure)
+    }
+
+    /// Of addresses from right to left, the first that is not one of our own proxies: whatever stands left of it, the
+    /// client may have written itself. `None` where what is left of our proxies is no address.
+    fn first_untrusted(&self, from_right: impl Iterator<Item = Option<IpAddr>>) -> Option<IpAddr> {
         let mut last = None;
-        for entry in values.iter().flat_map(|value| value.split(',')).rev() {
-            let address = address(entry.trim())?.to_canonical();
+        for address in from_right {
+            let address = address?.to_canonical();
             last = Some(address);
             if !self.trusts(address) {
                 break;
@@ -92,6 +111,31 @@ mod tests {
         assert_eq!(seen("10.1.2.3", &told), (Some("203.0.113.7".parse().unwrap()), false));
         assert_eq!(seen("10.1.2.3", &[("x-forwarded-for", "203.0.113.7:4711")]), (Some("203.0.113.7".parse().unwrap()), false));
         assert_eq!(seen("10.1.2.3", &[("x-forwarded-for", "nonsense")]), (Some("10.1.2.3".parse().unwrap()), false));
+    }
+
+    #[test]
+    fn the_standard_header_counts_as_the_older_ones_do() {
+        let client = |address: &str, secure| (Some(address.parse().unwrap()), secure);
+        for (peer, value, expected) in [
+            ("10.1.2.3", "for=203.0.113.7;proto=https", client("203.0.113.7", true)),
+            ("192.0.2.1", "for=203.0.113.7;proto=https", client("192.0.2.1", false)),
+            ("10.1.2.3", "for=1.1.1.1;proto=https, for=203.0.113.7;proto=http, for=10.0.0.2;proto=https", client("203.0.113.7", true)),
+            ("10.1.2.3", "for=203.0.113.7;proto=https, for=10.0.0.2;proto=http", client("203.0.113.7", false)),
+            ("10.1.2.3", "for=\"[2001:db8::7]:4711\"", client("2001:db8::7", false)),
+            ("10.1.2.3", "for=203.0.113.7, for=_hidden;proto=https", client("10.1.2.3", true)),
+            ("10.1.2.3", "for=unknown", client("10.1.2.3", false)),
+            ("10.1.2.3", "for=203.0.113.7;proto=https, for=\"", client("10.1.2.3", false)),
+        ] {
+            assert_eq!(seen(peer, &[("forwarded", value)]), expected, "{peer} {value}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_of_the_older_headers_passes_no_standard_one_of_a_client_on() {
+        let forged = ("forwarded", "for=1.1.1.1;proto=https");
+        let real = Some("203.0.113.7".parse().unwrap());
+        assert_eq!(seen("10.1.2.3", &[forged, ("x-forwarded-for", "203.0.113.7")]), (real, false));
+        assert_eq!(seen("10.1.2.3", &[forged, ("x-forwarded-proto", "http")]), (Some("10.1.2.3".parse().unwrap()), false));
     }
 
     #[test]

@@ -19,6 +19,7 @@
 
 mod client;
 mod convert;
+mod forwarded;
 mod mount;
 mod platform;
 mod router;

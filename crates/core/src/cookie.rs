@@ -24,7 +24,7 @@ pub enum SameSite {
 pub enum Secure {
     /// Whatever the request came by.
     Always,
-    /// When the request came by https.
+    /// When the request came by https, or the platform's public URL is https.
     #[default]
     Auto,
     /// Not even on https.
@@ -41,6 +41,39 @@ pub struct CookiePolicy {
     pub domain: String,
     /// The `SameSite` attribute.
     pub same_site: SameSite,
+    /// Further paths that a sign-out clears cookies under: a product may have set them where the hub did not see it.
+    pub paths: Vec<String>,
+    /// Whether cookies are `Partitioned` where they are `Secure`. A sign-out then clears both kinds, since a browser
+    /// keeps them apart.
+    pub partitioned: bool,
+}
+
+/// How many further paths a sign-out may clear: each makes the answer longer by a header or more for every cookie.
+const MOST_PATHS: usize = 8;
+
+impl CookiePolicy {
+    /// Whether it can be kept to.
+    ///
+    /// # Errors
+    /// What is wrong, with the key's name.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+        if !self.domain.bytes().all(allowed) {
+            return Err("`domain` must be a domain such as example.com");
+        }
+        if self.paths.len() > MOST_PATHS {
+            return Err("`paths` must be 8 paths at most");
+        }
+        // RFC 6265, 4.1.1: no control characters and no semicolon; a space at an end would be cut off.
+        let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b';';
+        if !self.paths.iter().all(|path| path.starts_with('/') && path.len() <= 1024 && path.bytes().all(allowed)) {
+            return Err("`paths` must be paths that begin with `/`, such as /services");
+        }
+        if self.partitioned && self.secure == Secure::Never {
+            return Err("`partitioned` needs Secure cookies: take another `secure` than never");
+        }
+        Ok(())
+    }
 }
 
 /// A cookie by name and attributes.
@@ -50,22 +83,35 @@ pub struct CookieSpec {
     path: String,
     http_only: bool,
     policy: CookiePolicy,
+    /// Whether browsers know the platform by https.
+    public_https: bool,
     /// `Set-Cookie` values that remove the cookie, for a plain and for a secure request.
     clearing: [Vec<String>; 2],
 }
 
 impl CookieSpec {
-    /// The cookie `name` under `path` (an empty path means `/`).
-    pub fn new(name: &str, path: &str, http_only: bool, policy: &CookiePolicy) -> Self {
-        let mut spec = Self {
+    /// The cookie `name` under `path` (an empty path means `/`), at a platform that browsers know by https or not.
+    pub fn new(name: &str, path: &str, http_only: bool, policy: &CookiePolicy, public_https: bool) -> Self {
+        let spec = Self {
             name: name.to_owned(),
             path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
             http_only,
             policy: policy.clone(),
+            public_https,
             clearing: Default::default(),
         };
-        spec.clearing = [spec.clearing_for(false), spec.clearing_for(true)];
-        spec
+        spec.with_clearing()
+    }
+
+    /// The cookie of another name with the same attributes.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }.with_clearing()
+    }
+
+    fn with_clearing(mut self) -> Self {
+        self.clearing = [self.clearing_for(false), self.clearing_for(true)];
+        self
     }
 
     /// Its name.
@@ -76,41 +122,54 @@ impl CookieSpec {
     /// The `Set-Cookie` value that sets it. Without `max_age` it lasts as long as the browser runs.
     /// `secure_request` says whether the request came by https.
     pub fn set(&self, value: &str, secure_request: bool, max_age: Option<Duration>) -> String {
-        let mut cookie = self.build(value, secure_request, true);
+        let mut cookie = self.build(value, secure_request, &self.as_set());
         cookie.set_max_age(max_age.and_then(|span| ::cookie::time::Duration::try_from(span).ok()));
         cookie.to_string()
     }
 
-    /// The `Set-Cookie` values that remove it: with the attributes it was set with and, where it has a `Domain`, its
-    /// host-only twin too.
+    /// The `Set-Cookie` values that remove it, the first with the attributes it was set with: under its own path and
+    /// each of the policy's, where it has a `Domain` its host-only twin too, and where it is `Partitioned` its twin
+    /// that is not.
     pub fn clear(&self, secure_request: bool) -> &[String] {
         &self.clearing[usize::from(secure_request)]
     }
 
     fn clearing_for(&self, secure_request: bool) -> Vec<String> {
-        let twins: &[bool] = if self.policy.domain.is_empty() { &[false] } else { &[true, false] };
-        twins
-            .iter()
-            .map(|with_domain| {
-                let mut cookie = self.build("", secure_request, *with_domain);
-                cookie.set_max_age(::cookie::time::Duration::ZERO);
-                cookie.set_expires(Expiration::from(::cookie::time::OffsetDateTime::UNIX_EPOCH));
-                cookie.to_string()
-            })
-            .collect()
+        let own = self.as_set();
+        let paths = std::iter::once(own.path).chain(self.policy.paths.iter().map(String::as_str).filter(|path| *path != own.path));
+        let domains: &[bool] = if own.with_domain { &[true, false] } else { &[false] };
+        let kinds: &[bool] = if own.partitioned { &[true, false] } else { &[false] };
+        let places = paths.flat_map(|path| domains.iter().map(move |with_domain| (path, *with_domain)));
+        let places = places.flat_map(|(path, with_domain)| kinds.iter().map(move |kind| Place { path, with_domain, partitioned: *kind }));
+        let mut clearing: Vec<String> = Vec::new();
+        for place in places {
+            let cookie = removed(self.build("", secure_request, &place)).to_string();
+            // On plain http nothing is `Partitioned`.
+            if !clearing.contains(&cookie) {
+                clearing.push(cookie);
+            }
+        }
+        clearing
     }
 
-    fn build(&self, value: &str, secure_request: bool, with_domain: bool) -> Cookie<'static> {
+    fn as_set(&self) -> Place<'_> {
+        Place { path: &self.path, with_domain: !self.policy.domain.is_empty(), partitioned: self.policy.partitioned }
+    }
+
+    fn build(&self, value: &str, secure_request: bool, place: &Place<'_>) -> Cookie<'static> {
         let secure = match self.policy.secure {
             Secure::Always => true,
-            Secure::Auto => secure_request,
+            Secure::Auto => secure_request || self.public_https,
             Secure::Never => false,
         };
         let mut cookie = Cookie::new(self.name.clone(), value.to_owned());
-        cookie.set_path(self.path.clone());
+        cookie.set_path(place.path.to_owned());
         cookie.set_http_only(self.http_only);
         if secure {
             cookie.set_secure(true);
+        }
+        if secure && place.partitioned {
+            cookie.set_partitioned(true);
         }
         match self.policy.same_site {
             SameSite::Lax => cookie.set_same_site(::cookie::SameSite::Lax),
@@ -118,11 +177,26 @@ impl CookieSpec {
             SameSite::None if secure => cookie.set_same_site(::cookie::SameSite::None),
             SameSite::None => {}
         }
-        if with_domain && !self.policy.domain.is_empty() {
+        if place.with_domain {
             cookie.set_domain(self.policy.domain.clone());
         }
         cookie
     }
+}
+
+/// Where a cookie lies in a browser, besides its name.
+struct Place<'a> {
+    path: &'a str,
+    with_domain: bool,
+    partitioned: bool,
+}
+
+/// The cookie as a `Set-Cookie` that removes it: everything that it is told apart by stays.
+pub(crate) fn removed(mut cookie: Cookie<'_>) -> Cookie<'_> {
+    cookie.set_value("");
+    cookie.set_max_age(::cookie::time::Duration::ZERO);
+    cookie.set_expires(Expiration::from(::cookie::time::OffsetDateTime::UNIX_EPOCH));
+    cookie
 }
 
 #[cfg(test)]
@@ -140,9 +214,9 @@ mod tests {
         for secure in [Secure::Auto, Secure::Always, Secure::Never] {
             for same_site in [SameSite::Lax, SameSite::None, SameSite::Strict] {
                 for domain in ["", "example.com"] {
-                    for on_https in [false, true] {
-                        let policy = CookiePolicy { secure, domain: domain.into(), same_site };
-                        let spec = CookieSpec::new("sid", "/cms", true, &policy);
+                    for (on_https, partitioned) in [(false, false), (true, false), (false, true), (true, true)] {
+                        let policy = CookiePolicy { secure, domain: domain.into(), same_site, partitioned, paths: vec!["/".into()] };
+                        let spec = CookieSpec::new("sid", "/cms", true, &policy, false);
                         let set = attributes(&spec.set("v", on_https, None));
                         let mut cleared = attributes(&spec.clear(on_https)[0]);
                         cleared.retain(|part| !part.starts_with("Max-Age=0") && !part.starts_with("Expires="));
@@ -156,7 +230,7 @@ mod tests {
     #[test]
     fn a_cookie_with_a_domain_is_cleared_together_with_its_host_only_twin() {
         let policy = CookiePolicy { domain: "example.com".into(), ..CookiePolicy::default() };
-        let spec = CookieSpec::new("sid", "", true, &policy);
+        let spec = CookieSpec::new("sid", "", true, &policy, false);
         let cleared = spec.clear(false);
         assert_eq!(cleared.len(), 2);
         assert!(cleared[0].contains("Domain=example.com") && !cleared[1].contains("Domain"));
@@ -166,8 +240,69 @@ mod tests {
     #[test]
     fn same_site_none_goes_together_with_secure() {
         let policy = CookiePolicy { same_site: SameSite::None, ..CookiePolicy::default() };
-        let spec = CookieSpec::new("sid", "/", false, &policy);
+        let spec = CookieSpec::new("sid", "/", false, &policy, false);
         assert!(spec.set("v", true, None).contains("SameSite=None"));
         assert!(!spec.set("v", false, None).contains("SameSite"));
+    }
+
+    #[test]
+    fn a_cookie_is_secure_where_the_request_or_the_public_url_is() {
+        let spec =
+            |secure, public_https| CookieSpec::new("sid", "/", true, &CookiePolicy { secure, ..CookiePolicy::default() }, public_https);
+        for (secure, public_https, on_https, expected) in [
+            (Secure::Auto, false, false, false),
+            (Secure::Auto, false, true, true),
+            (Secure::Auto, true, false, true),
+            (Secure::Never, true, true, false),
+            (Secure::Always, false, false, true),
+        ] {
+            let spec = spec(secure, public_https);
+            assert_eq!(spec.set("v", on_https, None).contains("; Secure"), expected, "{secure:?} {public_https} {on_https}");
+            assert_eq!(spec.clear(on_https)[0].contains("; Secure"), expected, "{secure:?} {public_https} {on_https}");
+            assert_eq!(spec.named("other").set("v", on_https, None).contains("; Secure"), expected);
+        }
+    }
+
+    #[test]
+    fn every_path_of_the_policy_is_cleared_with_and_without_its_domain_and_partition() {
+        let paths = vec!["/".into(), "/services".into(), "/app".into()];
+        let policy = CookiePolicy { domain: "example.com".into(), paths, partitioned: true, ..CookiePolicy::default() };
+        let spec = CookieSpec::new("sid", "/services", true, &policy, false);
+        let cleared = spec.clear(true);
+        assert_eq!(cleared.len(), 3 * 2 * 2, "{cleared:?}");
+        for path in ["/", "/services", "/app"] {
+            for domain in [false, true] {
+                for partitioned in [false, true] {
+                    let is_it = |header: &&String| {
+                        let parts: Vec<&str> = header.split("; ").collect();
+                        parts.contains(&format!("Path={path}").as_str())
+                            && parts.contains(&"Domain=example.com") == domain
+                            && parts.contains(&"Partitioned") == partitioned
+                    };
+                    let found: Vec<_> = cleared.iter().filter(is_it).collect();
+                    assert!(found.len() == 1 && found[0].contains("Secure") && found[0].contains("Max-Age=0"), "{path} {cleared:?}");
+                }
+            }
+        }
+        // `Partitioned` without `Secure` is refused by browsers.
+        assert_eq!(spec.clear(false).len(), 3 * 2);
+        assert!(spec.clear(false).iter().all(|header| !header.contains("Partitioned")));
+    }
+
+    #[test]
+    fn a_policy_that_cannot_be_kept_to_is_refused_by_its_key() {
+        let paths = |paths: &[&str]| CookiePolicy { paths: paths.iter().map(|&path| path.into()).collect(), ..CookiePolicy::default() };
+        for (policy, key) in [
+            (paths(&["services"]), "paths"),
+            (paths(&["/", ""]), "paths"),
+            (paths(&["/a; Domain=example.com"]), "paths"),
+            (paths(&["/a\r\n"]), "paths"),
+            (paths(&["/"; 9]), "paths"),
+            (CookiePolicy { domain: "a;b".into(), ..CookiePolicy::default() }, "domain"),
+            (CookiePolicy { partitioned: true, secure: Secure::Never, ..CookiePolicy::default() }, "partitioned"),
+        ] {
+            assert!(policy.check().unwrap_err().contains(&format!("`{key}`")), "{policy:?}");
+        }
+        assert_eq!(paths(&["/", "/services"]).check(), Ok(()));
     }
 }

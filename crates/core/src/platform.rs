@@ -6,7 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::check::CheckMode;
-use crate::cookie::CookiePolicy;
+use crate::cookie::{CookiePolicy, CookieSpec};
 pub use crate::platform_name::PlatformName;
 use crate::receipt::Reach;
 use crate::redirect::{ApprovedUrl, RedirectPolicy};
@@ -40,7 +40,7 @@ pub struct Platform {
 
 impl Platform {
     /// A platform at `public_url`, whose path is the prefix, with the documented defaults: reach `session`, no further
-    /// landings, cookies `Secure` on https, half an hour idle, twelve hours at most, 200 cookies a request.
+    /// landings, cookies `Secure` where https is used, half an hour idle, twelve hours at most, 200 cookies a request.
     pub fn new(name: &str, public_url: Url) -> Self {
         Self {
             name: PlatformName::new(name),
@@ -60,6 +60,11 @@ impl Platform {
     /// The public URL as text without a slash at its end, ready for a path of the vendor's to follow.
     pub fn base(&self) -> &str {
         self.public_url.as_str().trim_end_matches('/')
+    }
+
+    /// The cookie `name` of this platform under `path` (an empty path means `/`).
+    pub fn cookie(&self, name: &str, path: &str, http_only: bool) -> CookieSpec {
+        CookieSpec::new(name, path, http_only, &self.cookies, self.public_url.scheme() == "https")
     }
 
     /// Where sign-outs may lead by the common keys: the platform's own origin and its `redirects`.

@@ -121,7 +121,7 @@ impl Dialect {
         }
         let properties = Properties::read(&config.config_service, config.config_service_file.as_deref(), &platform.name)?;
         // Documented: the token's cookie is for the whole host, so its path is `/` below a prefix too.
-        let cookie = |name: &str| CookieSpec::new(name, "/", true, &platform.cookies);
+        let cookie = |name: &str| platform.cookie(name, "/", true);
         Ok(Self {
             platform: platform.name.clone(),
             prefix: platform.prefix.clone(),

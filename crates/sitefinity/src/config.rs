@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use logout_core::cookie::{CookiePolicy, CookieSpec};
+use logout_core::cookie::CookieSpec;
 use logout_core::credential::{Secret, SecretDigest};
 use logout_core::platform::{Platform, PlatformName, SetUpFault};
 use logout_core::receipt::Reach;
@@ -122,14 +122,13 @@ pub(crate) struct Dialect {
     pub(crate) extra_cookies: Vec<CookieSpec>,
     /// Never longer than a session may last at this platform.
     pub(crate) token_lifetime: Duration,
-    cookies: CookiePolicy,
     access_keys: Vec<(SecretDigest, Subject)>,
 }
 
 impl Dialect {
     pub(crate) fn new(config: SitefinityConfig, platform: &Platform) -> Result<Self, SetUpFault> {
         check(&config)?;
-        let cookie = |name: &str| CookieSpec::new(name, &platform.prefix, true, &platform.cookies);
+        let cookie = |name: &str| platform.cookie(name, &platform.prefix, true);
         let owner = |key: &AccessKey| {
             let provider = key.provider.as_deref().unwrap_or(&config.default_provider);
             (SecretDigest::of(key.key.reveal()), Subject::new(provider, &key.username))
@@ -147,7 +146,6 @@ impl Dialect {
             token_service_cookie: cookie(&config.cookie_names.token_service),
             extra_cookies: config.cookie_names.extra.iter().map(|name| cookie(name)).collect(),
             token_lifetime: Duration::from_secs(config.access_token_lifetime.into()).min(platform.absolute_timeout),
-            cookies: platform.cookies.clone(),
             access_keys: config.access_keys.iter().map(owner).collect(),
             config,
         })
@@ -163,7 +161,7 @@ impl Dialect {
 
     /// The cookie of this name, with the attributes that all of them have here.
     pub(crate) fn cookie(&self, name: &str) -> CookieSpec {
-        CookieSpec::new(name, &self.prefix, true, &self.cookies)
+        self.session_cookie.named(name)
     }
 
     /// Whose access key this is.

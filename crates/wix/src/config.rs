@@ -146,7 +146,7 @@ impl Dialect {
                 return Err(SetUpFault::new("client_id", format!("{} is given twice", app.client_id)));
             }
         }
-        let cookie = |name: &str, http_only| CookieSpec::new(name, &platform.prefix, http_only, &platform.cookies);
+        let cookie = |name: &str, http_only| platform.cookie(name, &platform.prefix, http_only);
         // Observed: pages read this one cookie to repeat it in a header.
         let extra_cookies = config.cookie_names.extra.iter().map(|name| cookie(name, !name.eq_ignore_ascii_case("XSRF-TOKEN"))).collect();
         Ok(Self {

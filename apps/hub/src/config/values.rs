@@ -201,9 +201,9 @@ pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     })
 }
 
-/// How cookies are set, with a domain that cannot break out of its attribute.
+/// How cookies are set and cleared, with nothing that could break out of its attribute.
 pub(super) fn cookies<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CookiePolicy, D::Error> {
     let policy = CookiePolicy::deserialize(deserializer)?;
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
-    if policy.domain.bytes().all(allowed) { Ok(policy) } else { Err(D::Error::custom("`domain` must be a domain such as example.com")) }
+    policy.check().map_err(D::Error::custom)?;
+    Ok(policy)
 }

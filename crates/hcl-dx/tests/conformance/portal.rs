@@ -145,7 +145,8 @@ fn no_header_of_a_request_gets_into_an_answer() {
 #[test]
 fn clearing_repeats_domain_secure_and_same_site() {
     let mut platform = platform();
-    platform.cookies = CookiePolicy { secure: Secure::Always, domain: "example".into(), same_site: SameSite::None };
+    platform.cookies =
+        CookiePolicy { secure: Secure::Always, domain: "example".into(), same_site: SameSite::None, ..CookiePolicy::default() };
     let dx = StandIn::new(platform, |platform| HclDxProvider::new(config(), platform).unwrap());
     let token = log_in(&dx, "alice");
     let set = dx.send(login_request("alice", "alice-password"));

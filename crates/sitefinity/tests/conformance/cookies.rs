@@ -44,7 +44,7 @@ fn a_sign_out_removes_each_cookie_exactly_as_logins_set_it() {
         for domain in ["", "example.com"] {
             for (base, path) in [("http://cms.example/", "Path=/"), ("http://cms.example/a/cms", "Path=/a/cms")] {
                 for https in [false, true] {
-                    let cms = cms(base, CookiePolicy { secure: Secure::Auto, domain: domain.to_owned(), same_site });
+                    let cms = cms(base, CookiePolicy { domain: domain.to_owned(), same_site, ..CookiePolicy::default() });
                     let login = cms.login_with("alice", post("/sitefinity/login-handler").with_secure(https), "RememberMe=true");
                     let token_service = get(SIGN_IN).with_header("cookie", format!("idsrv={}", cookie_set(&login, "idsrv").unwrap()));
                     let silent = cms.send(token_service.with_secure(https));
