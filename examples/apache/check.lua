@@ -16,8 +16,8 @@ function check(r)
         "Connection: close",
         "Logout-Check-Token: " .. TOKEN,
     }
-    -- The hub reads no other credential, and a header that is not sent cannot be forged.
-    for _, name in ipairs({ "Cookie", "Authorization" }) do
+    -- The check looks at nothing else, and a header that is not sent cannot be forged.
+    for _, name in ipairs({ "Cookie", "Authorization", "Sec-Purpose", "Purpose", "X-Moz" }) do
         if r.headers_in[name] then
             lines[#lines + 1] = name .. ": " .. r.headers_in[name]
         end

@@ -15,9 +15,9 @@ core.register_action("logout_hub_check", { "http-req" }, function(txn)
         "Connection: close",
         "Logout-Check-Token: " .. TOKEN,
     }
-    -- The hub reads no other credential, and a header that is not sent cannot be forged.
+    -- The check looks at nothing else, and a header that is not sent cannot be forged.
     local headers = txn.http:req_get_headers()
-    for _, name in ipairs({ "cookie", "authorization" }) do
+    for _, name in ipairs({ "cookie", "authorization", "sec-purpose", "purpose", "x-moz" }) do
         for _, value in pairs(headers[name] or {}) do
             lines[#lines + 1] = name .. ": " .. value
         end
