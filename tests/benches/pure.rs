@@ -207,7 +207,7 @@ fn redirects(criterion: &mut Criterion) {
 }
 
 fn cookies(criterion: &mut Criterion) {
-    let spec = CookieSpec::new("session", "/", true, &CookiePolicy::default());
+    let spec = CookieSpec::new("session", "/", true, &CookiePolicy::default(), false);
     let mut group = criterion.benchmark_group("cookie");
     group.bench_function("set", |bencher| bencher.iter(|| spec.set(black_box("value"), true, None)));
     group.bench_function("clear", |bencher| bencher.iter(|| spec.clear(black_box(true)).to_vec()));
