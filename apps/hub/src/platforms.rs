@@ -123,6 +123,9 @@ fn persons(platform: &PlatformConfig, person: &PersonConfig) -> Result<Arc<dyn P
             if let Some(issuer) = &person.issuer {
                 rule = rule.issued_by(issuer);
             }
+            if let Some(typ) = &person.typ {
+                rule = rule.of_type(typ);
+            }
             if let Some(audience) = &person.audience {
                 rule = rule.for_audience(audience);
             }

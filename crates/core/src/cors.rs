@@ -1,5 +1,7 @@
 //! Which web pages of other origins may read an endpoint's answers.
 
+use crate::public_suffix::is_public_suffix;
+
 /// A list of origins. An entry is a whole origin; `*` in it matches any run of characters except dots, so
 /// `https://*.example.com` matches neither `https://example.com` nor `https://a.b.example.com`.
 ///
@@ -8,6 +10,15 @@
 pub struct OriginList(Vec<String>);
 
 impl OriginList {
+    /// Whether an entry lets pages in that anybody can put up: what stands behind its last `*` is a public suffix, or
+    /// nothing. The hub refuses such an entry at the start.
+    pub fn is_open(entry: &str) -> bool {
+        let host = entry.split_once("://").map_or(entry, |(_, rest)| rest);
+        let host = host.split([':', '/']).next().unwrap_or(host);
+        let Some((_, rest)) = host.rsplit_once('*') else { return false };
+        rest.split_once('.').is_none_or(|(_, suffix)| is_public_suffix(suffix))
+    }
+
     /// The list of these entries, compared in lower case.
     pub fn new(entries: &[String]) -> Self {
         Self(entries.iter().map(|entry| entry.trim_end_matches('/').to_ascii_lowercase()).collect())
@@ -58,6 +69,24 @@ impl Default for Preflight {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_entry_is_open_where_anybody_can_register_what_it_covers() {
+        for (entry, open) in [
+            ("https://*.com", true),
+            ("https://www.*.co.uk", true),
+            ("https://*-app.github.io", true),
+            ("https://mysite.*", true),
+            ("https://*", true),
+            ("https://*.example.com", false),
+            ("https://*.mysite.github.io", false),
+            ("http://localhost:*", false),
+            ("https://*.internal", false),
+            ("https://www.example.com", false),
+        ] {
+            assert_eq!(OriginList::is_open(entry), open, "{entry}");
+        }
+    }
 
     #[test]
     fn a_wildcard_matches_one_label_and_not_the_bare_domain() {

@@ -28,6 +28,7 @@ mod platform_name;
 pub mod ports;
 pub mod prefetch;
 pub mod provider;
+pub mod public_suffix;
 pub mod receipt;
 pub mod redirect;
 pub mod registration;

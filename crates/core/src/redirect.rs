@@ -5,6 +5,8 @@
 
 use url::{Host, Url};
 
+use crate::public_suffix::is_public_suffix;
+
 /// The longest return address that is looked at, in bytes.
 pub const MAX_LANDING: usize = 2_048;
 
@@ -24,6 +26,9 @@ pub enum RedirectFault {
     /// It holds a control character, a backslash or U+FFFD.
     #[error("a character that no URL may hold")]
     ForbiddenCharacter,
+    /// Its wildcard covers a public suffix, below which anybody can register a name.
+    #[error("anybody can register a name there")]
+    PublicSuffix,
     /// It is no absolute URL, and an absolute one is demanded.
     #[error("not an absolute URL")]
     Relative,
@@ -164,7 +169,8 @@ impl RedirectPolicy {
         Ok(self)
     }
 
-    /// Also allows https at this host, or at its subdomains when the entry begins with a dot; `localhost` on every port and
+    /// Also allows https at this host, or at its subdomains when the entry begins with a dot, which the caller must not let be
+    /// a public suffix ([`is_public_suffix`]); `localhost` on every port and
     /// by http too.
     #[must_use]
     pub fn allow_domain(mut self, domain: &str) -> Self {
@@ -237,6 +243,9 @@ impl OriginEntry {
         let host = url.host().ok_or(RedirectFault::Unparsable)?.to_owned();
         if plain.contains('*') || url.query().is_some() || url.fragment().is_some() || (subdomains && !matches!(host, Host::Domain(_))) {
             return Err(RedirectFault::Unparsable);
+        }
+        if subdomains && url.host_str().is_some_and(is_public_suffix) {
+            return Err(RedirectFault::PublicSuffix);
         }
         let path = url.path().trim_end_matches('/').to_owned();
         Ok(Self { scheme: url.scheme().to_owned(), host, subdomains, port: url.port_or_known_default(), path })
@@ -332,6 +341,17 @@ mod tests {
         ("https://apps.example.com/app", "https://apps.example.com/app"),
         ("https://apps.example.com/app/x", "https://apps.example.com/app/x"),
     ];
+
+    #[test]
+    fn a_wildcard_that_covers_a_public_suffix_is_refused() {
+        let policy = || RedirectPolicy::new(&Url::parse("https://cms.example/").unwrap()).unwrap();
+        for entry in ["https://*.com", "https://*.co.uk", "https://*.github.io", "https://*.COM/app"] {
+            assert_eq!(policy().allow(entry).err(), Some(RedirectFault::PublicSuffix), "{entry}");
+        }
+        for entry in ["https://*.example.com", "https://*.mysite.github.io", "https://*.internal", "https://github.io"] {
+            assert!(policy().allow(entry).is_ok(), "{entry}");
+        }
+    }
 
     #[test]
     fn an_allowed_address_is_sent_as_the_parser_writes_it() {

@@ -78,11 +78,23 @@ pub struct Subject {
     pub name: Arc<str>,
 }
 
+/// The longest name of a subject, realm or person that is kept as it is, in bytes.
+pub const LONGEST_NAME: usize = 256;
+
 impl Subject {
-    /// The subject called `name` in `realm`.
+    /// The subject called `name` in `realm`. Of a name or realm longer than [`LONGEST_NAME`] the digest is kept, so that its
+    /// sessions can still be ended by it, and a product cannot fill the store with names.
     pub fn new(realm: impl AsRef<str>, name: impl AsRef<str>) -> Self {
-        Self { realm: realm.as_ref().into(), name: name.as_ref().into() }
+        Self { realm: bounded(realm.as_ref()), name: bounded(name.as_ref()) }
     }
+}
+
+fn bounded(text: &str) -> Arc<str> {
+    if text.len() <= LONGEST_NAME {
+        return text.into();
+    }
+    let digest = SecretDigest::of(text);
+    digest.as_bytes().iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}")).into()
 }
 
 macro_rules! text_id {
@@ -217,6 +229,16 @@ pub(crate) mod tests {
             sealed: None,
             platform,
         }
+    }
+
+    #[test]
+    fn of_a_name_that_is_too_long_the_digest_is_kept() {
+        let (longest, longer) = ("a".repeat(LONGEST_NAME), "a".repeat(LONGEST_NAME + 1));
+        let subject = Subject::new(&longest, &longer);
+        assert_eq!(&*subject.realm, longest);
+        assert_eq!((subject.name.len(), &subject.name[..7]), (71, "sha256:"));
+        assert_eq!(subject, Subject::new(&longest, &longer));
+        assert_ne!(subject, Subject::new(&longest, "b".repeat(LONGEST_NAME + 1)));
     }
 
     #[test]

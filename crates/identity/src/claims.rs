@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use logout_core::credential::Secret;
 use logout_core::ports::Persons;
-use logout_core::session::{Person, Subject};
+use logout_core::session::{LONGEST_NAME, Person, Subject};
 use logout_core::time::Timestamp;
 use logout_core::upstream::UpstreamSession;
 use rustls_pki_types::SubjectPublicKeyInfoDer;
@@ -22,8 +22,12 @@ use serde_json::{Map, Value};
 /// login. Our choice.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
+/// The types of tokens that a login hands out: unspecific ones, and access tokens (RFC 9068). A logout token or a security
+/// event names its subject as well, and must not pass for a login.
+const LOGIN_TYPES: [&str; 2] = ["JWT", "at+jwt"];
+
 /// RFC 7518, section 3.2: a key as long as the digest.
-const RECOMMENDED_SECRET_BYTES: usize = 32;
+const LEAST_SECRET_BYTES: usize = 32;
 
 /// How a platform signs its tokens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,6 +83,9 @@ pub enum ClaimKeyFault {
     /// No public key in PEM.
     #[error("there is no PEM public key (BEGIN PUBLIC KEY) in it")]
     NoPublicKey,
+    /// A secret that can be guessed: shorter than the digest (RFC 7518, section 3.2).
+    #[error("the secret has {0} bytes, and must have {LEAST_SECRET_BYTES} or more")]
+    TooShort(usize),
     /// A public key, but of another kind than the algorithm needs.
     #[error("the public key does not fit the algorithm")]
     OtherKind,
@@ -90,6 +97,7 @@ pub enum ClaimKeyFault {
 ///   algorithm. What the token itself says about its algorithm can only make it refused.
 /// - A token must have `exp` and not be over at the instant that the caller names. With `nbf`, it must be valid, give or take
 ///   a minute. One with `crit` (RFC 7515, section 4.1.11) is refused: no extension is understood.
+/// - A `typ` that is given must be one that a login's tokens have, or the configured one.
 /// - Issuer and audience count where they are configured. Where no audience is, any is accepted: the token was issued for the
 ///   platform, and the hub only reads along.
 /// - A claim that is missing, not text or blank names nobody. Whoever is not named is `None`, and why is not told.
@@ -100,6 +108,7 @@ pub struct PersonByClaim {
     cookie: Option<String>,
     issuer: Option<String>,
     audience: Option<String>,
+    typ: Option<String>,
     lowercase: bool,
 }
 
@@ -122,7 +131,7 @@ impl PersonByClaim {
                 DecodingKey::from_rsa_der(&public_key(key, |der| ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).is_ok())?)
             }
         };
-        Ok(Self { algorithm, key, claim: claim.into(), cookie: None, issuer: None, audience: None, lowercase: false })
+        Ok(Self { algorithm, key, claim: claim.into(), cookie: None, issuer: None, audience: None, typ: None, lowercase: false })
     }
 
     /// Reads the token in this cookie of the session in place of the bearer token.
@@ -153,12 +162,29 @@ impl PersonByClaim {
         self
     }
 
+    /// Accepts tokens of this type (`typ`) only, which then have to name it.
+    #[must_use]
+    pub fn of_type(mut self, typ: impl Into<String>) -> Self {
+        self.typ = Some(typ.into());
+        self
+    }
+
+    /// RFC 7515, section 4.1.9: `typ` may be absent, and may leave out `application/`; its case does not count.
+    fn takes_type(&self, typ: Option<&str>) -> bool {
+        let Some(typ) = typ else { return self.typ.is_none() };
+        let is = |known: &str| {
+            let bare = |text: &str| text.to_ascii_lowercase().trim_start_matches("application/").to_owned();
+            bare(typ) == bare(known)
+        };
+        self.typ.as_deref().map_or_else(|| LOGIN_TYPES.iter().any(|known| is(known)), is)
+    }
+
     /// The claims of a token that is valid at `now`.
     fn verified(&self, token: &str, now: Timestamp) -> Option<Map<String, Value>> {
         let (message, signature) = token.rsplit_once('.')?;
         let (header, payload) = message.split_once('.')?;
         let header: Head = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
-        if header.alg != self.algorithm.as_str() || header.crit.is_some() {
+        if header.alg != self.algorithm.as_str() || header.crit.is_some() || !self.takes_type(header.typ.as_deref()) {
             return None;
         }
         if !crypto::verify(signature, message.as_bytes(), &self.key, self.algorithm.of_jwt()).unwrap_or(false) {
@@ -180,7 +206,7 @@ impl Persons for PersonByClaim {
         };
         let claims = self.verified(Secret::reveal(token), now)?;
         let name = claims.get(&self.claim)?.as_str()?.trim();
-        if name.is_empty() {
+        if name.is_empty() || name.len() > LONGEST_NAME {
             return None;
         }
         Some(if self.lowercase { Person::new(name.to_lowercase()) } else { Person::new(name) })
@@ -195,6 +221,7 @@ impl fmt::Debug for PersonByClaim {
             .field("cookie", &self.cookie)
             .field("issuer", &self.issuer)
             .field("audience", &self.audience)
+            .field("typ", &self.typ)
             .field("lowercase", &self.lowercase)
             .finish_non_exhaustive()
     }
@@ -204,6 +231,7 @@ impl fmt::Debug for PersonByClaim {
 #[derive(Deserialize)]
 struct Head {
     alg: String,
+    typ: Option<String>,
     crit: Option<IgnoredAny>,
 }
 
@@ -215,9 +243,8 @@ fn secret(key: &[u8]) -> Result<DecodingKey, ClaimKeyFault> {
     if key.trim_ascii_start().starts_with(b"-----BEGIN") {
         return Err(ClaimKeyFault::NoSecret);
     }
-    if key.len() < RECOMMENDED_SECRET_BYTES {
-        // The platform chose it, so the hub has to live with it.
-        log::warn!("a secret that tokens are verified with has {} bytes; {RECOMMENDED_SECRET_BYTES} are safe", key.len());
+    if key.len() < LEAST_SECRET_BYTES {
+        return Err(ClaimKeyFault::TooShort(key.len()));
     }
     Ok(DecodingKey::from_secret(key))
 }

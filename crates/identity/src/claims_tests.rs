@@ -284,6 +284,38 @@ fn a_key_that_does_not_fit_is_refused_at_the_start() {
 }
 
 #[test]
+fn a_secret_that_can_be_guessed_is_refused() {
+    let short = PersonByClaim::new(ClaimAlgorithm::Hs256, &SHARED[..31], "email");
+    assert_eq!(short.err(), Some(ClaimKeyFault::TooShort(31)));
+    assert!(PersonByClaim::new(ClaimAlgorithm::Hs256, &SHARED[..32], "email").is_ok());
+}
+
+#[test]
+fn a_token_of_another_type_names_nobody() {
+    let algorithm = ClaimAlgorithm::Es256;
+    let typed = |rule: &PersonByClaim, typ: Value| {
+        let header = if typ.is_null() { json!({ "alg": "ES256" }) } else { json!({ "alg": "ES256", "typ": typ }) };
+        read(rule, &keys().token_with(&header.to_string(), algorithm, &claims())).is_some()
+    };
+    let any = rule(algorithm);
+    for (typ, counts) in [
+        (Value::Null, true),
+        (json!("JWT"), true),
+        (json!("jwt"), true),
+        (json!("at+jwt"), true),
+        (json!("application/at+JWT"), true),
+        (json!("logout+jwt"), false),
+        (json!("secevent+jwt"), false),
+        (json!(""), false),
+        (json!(1), false),
+    ] {
+        assert_eq!(typed(&any, typ.clone()), counts, "{typ}");
+    }
+    let own = rule(algorithm).of_type("login+jwt");
+    assert_eq!([json!("login+jwt"), json!("JWT"), Value::Null].map(|typ| typed(&own, typ)), [true, false, false]);
+}
+
+#[test]
 fn the_line_end_behind_a_secret_does_not_count() {
     for end in ["", "\n", "\r\n"] {
         let rule = PersonByClaim::new(ClaimAlgorithm::Hs256, &[SHARED, end.as_bytes()].concat(), "email").unwrap();
@@ -304,6 +336,6 @@ fn algorithms_have_one_spelling() {
 
 #[test]
 fn a_key_does_not_print_itself() {
-    let rule = PersonByClaim::new(ClaimAlgorithm::Hs256, b"canary canary canary", "email").unwrap();
+    let rule = PersonByClaim::new(ClaimAlgorithm::Hs256, b"canary canary canary canary canary", "email").unwrap();
     assert!(!format!("{rule:?}").contains("canary"));
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use logout_core::cookie::CookieSpec;
 use logout_core::platform::{Platform, PlatformName, SetUpFault};
+use logout_core::public_suffix::is_public_suffix;
 use logout_core::redirect::{ApprovedUrl, RedirectFault, RedirectPolicy};
 use logout_core::session::ClientId;
 use logout_core::sign_out::{ClientClaim, Refusal};
@@ -245,6 +246,9 @@ fn policy(app: &App, nowhere: &RedirectPolicy) -> Result<RedirectPolicy, SetUpFa
         if !is_host {
             return Err(SetUpFault::new("redirect_domains", format!("{entry:?} is not a host name")));
         }
+        if entry.starts_with('.') && is_public_suffix(host) {
+            return Err(SetUpFault::new("redirect_domains", format!("{entry:?}: anybody can register a name there")));
+        }
         policy = policy.allow_domain(entry);
     }
     Ok(policy)
@@ -273,6 +277,8 @@ mod tests {
             (App { redirect_domains: vec!["mysite.com/x".into()], ..app() }, "redirect_domains"),
             (App { redirect_domains: vec!["*.mysite.com".into()], ..app() }, "redirect_domains"),
             (App { redirect_domains: vec!["".into()], ..app() }, "redirect_domains"),
+            (App { redirect_domains: vec![".com".into()], ..app() }, "redirect_domains"),
+            (App { redirect_domains: vec![".wixsite.com".into()], ..app() }, "redirect_domains"),
             (App { redirect_domains: vec!["mysite.com:444".into()], ..app() }, "redirect_domains"),
             (App { login_url: Some("login".into()), ..app() }, "login_url"),
         ] {

@@ -21,7 +21,7 @@ const LARGEST: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest name of a person, subject, realm, client or cookie, in bytes.
-pub(super) const NAME: usize = 256;
+pub(super) const NAME: usize = logout_core::session::LONGEST_NAME;
 
 /// The members of a JSON object that are still to be read. Members that nobody reads are refused by [`Fields::finish`].
 #[derive(Debug)]

@@ -36,6 +36,9 @@ pub struct PersonConfig {
     /// Of `claim`: the audience that the token must name. Default: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
+    /// Of `claim`: the type (`typ`) that the token must name. Default: none, `JWT` or `at+jwt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typ: Option<String>,
 }
 
 /// Where a person's name comes from.
@@ -53,14 +56,14 @@ impl PersonConfig {
     pub(super) fn checked(mut self, document: &Document) -> Result<Self, &'static str> {
         self.key_file = self.key_file.map(|path| document.resolve(&path));
         let of_claim = [self.claim.is_some(), self.algorithm.is_some(), self.key_file.is_some()];
-        let beside = [self.cookie.is_some(), self.issuer.is_some(), self.audience.is_some()];
+        let beside = [self.cookie.is_some(), self.issuer.is_some(), self.audience.is_some(), self.typ.is_some()];
         match self.from {
             PersonSource::Claim if of_claim.contains(&false) => {
                 Err("`claim`, `algorithm` and `key_file` must be given with from = \"claim\"")
             }
             PersonSource::Claim if self.domain.is_some() => Err("`domain` goes with from = \"subject\""),
             PersonSource::Subject if of_claim.iter().chain(&beside).any(|given| *given) => {
-                Err("`claim`, `algorithm`, `key_file`, `cookie`, `issuer` and `audience` go with from = \"claim\"")
+                Err("`claim`, `algorithm`, `key_file`, `cookie`, `issuer`, `audience` and `typ` go with from = \"claim\"")
             }
             _ => Ok(self),
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use logout_actix::TrustedProxies;
 use logout_core::cookie::CookiePolicy;
+use logout_core::cors::OriginList;
 use logout_core::redirect::RedirectPolicy;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde::ser::Serializer;
@@ -78,7 +79,13 @@ list_of! {
         let origin = concrete.is_some_and(|url| {
             matches!(url.scheme(), "http" | "https") && url.username().is_empty() && &url[Position::BeforePath..] == "/"
         });
-        if origin { Ok(()) } else { Err(format!("`{text}` is no origin such as https://www.example.com")) }
+        if !origin {
+            return Err(format!("`{text}` is no origin such as https://www.example.com"));
+        }
+        if OriginList::is_open(text) {
+            return Err(format!("`{text}` lets in pages of strangers: anybody can register a name there"));
+        }
+        Ok(())
     }
 }
 
