@@ -67,6 +67,18 @@ impl Browser {
     /// # Panics
     /// When it does not start.
     pub fn start() -> Self {
+        Self::with_flags(&[])
+    }
+
+    /// Starts a browser that takes every name below `zone` for this machine. No other name resolves there anyway.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn with_zone(zone: &str) -> Self {
+        Self::with_flags(&[format!("--host-resolver-rules=MAP *.{zone} 127.0.0.1")])
+    }
+
+    fn with_flags(more: &[String]) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -76,6 +88,7 @@ impl Browser {
 
         let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
         flags.push(format!("--user-data-dir={}", profile.path().display()));
+        flags.extend_from_slice(more);
         let timeouts = json!({ "pageLoad": PATIENCE.as_millis(), "script": PATIENCE.as_millis() });
         let binary = crate::process::find("chromium");
         let wanted = json!({

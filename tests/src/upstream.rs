@@ -1,6 +1,7 @@
 //! An upstream that does what a test tells it to, bytes and all.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
@@ -21,16 +22,38 @@ pub enum Behaviour {
     Endless,
     /// Nothing, for as long as the other side waits.
     Hang,
+    /// What this makes of the request.
+    Play(Play),
     /// The end, before any byte.
     Slam,
+}
+
+/// Makes an answer of a request.
+#[derive(Clone)]
+pub struct Play(Arc<Answering>);
+
+type Answering = dyn Fn(&str) -> Vec<u8> + Send + Sync;
+
+impl fmt::Debug for Play {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Play")
+    }
 }
 
 impl Behaviour {
     /// An answer with this status line, further header lines (each with its line end) and body.
     pub fn answer(status: &str, headers: &str, body: &str) -> Self {
-        Self::Answer(
-            format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).into_bytes(),
-        )
+        Self::Answer(Self::bytes(status, headers, body))
+    }
+
+    /// A product that keeps state: what `play` makes of each request, bytes of [`Behaviour::bytes`] say.
+    pub fn play(play: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::Play(Play(Arc::new(play)))
+    }
+
+    /// The bytes of an answer with this status line, further header lines (each with its line end) and body.
+    pub fn bytes(status: &str, headers: &str, body: &str) -> Vec<u8> {
+        format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).into_bytes()
     }
 }
 
@@ -134,7 +157,7 @@ impl State {
         let Some(request) = read_request(&mut stream) else { return };
         let behaviour = {
             let mut script = self.script.lock().unwrap();
-            script.requests.push(request);
+            script.requests.push(request.clone());
             self.arrived.notify_all();
             script.next.pop_front().unwrap_or_else(|| script.then.clone())
         };
@@ -154,6 +177,7 @@ impl State {
                     open = stream.write_all(&[b' '; 16 * 1024]).is_ok();
                 }
             }
+            Behaviour::Play(play) => drop(stream.write_all(&(play.0)(&request))),
             // Until the other side has had enough and closes.
             Behaviour::Hang => drop(stream.read(&mut [0])),
             Behaviour::Slam => {}

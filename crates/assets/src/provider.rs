@@ -126,6 +126,10 @@ impl UpstreamLogout for AssetsProvider {
         upstream::subject(name)
     }
 
+    fn owns_cookie(&self, name: &str) -> bool {
+        name == self.dialect.cookie.name()
+    }
+
     fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
         upstream::sign_out(&to.session, self.dialect.config.profile)
     }

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use crate::canonical::CredentialReader;
 use crate::credential::{Credential, CredentialDigest, Sealed};
 use crate::platform::Platform;
-use crate::ports::{Account, Accounts, Clock, Deliveries, NoDeliveries, Persons, ReceiptPages, Seal, Tokens};
+use crate::ports::{Account, Accounts, Clock, Deliveries, NoDeliveries, Persons, ReceiptPages, Seal, Tokens, Told};
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use crate::redirect::ApprovedUrl;
+use crate::relayed_cookie::{each_once, handed_on};
 use crate::session::{ClientId, Device, Person, Session, SessionId, Subject};
 use crate::sign_out::{Absent, Choice, CsrfProof, MOST_CREDENTIALS, Refusal, SignOut, Target};
 use crate::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, SessionStore, StoreUnavailable};
@@ -81,7 +82,7 @@ impl Ports {
 /// use logout_core::receipt::{Reach, ReceiptId};
 ///
 /// fn forged(receipt: ReceiptId) -> SignedOut {
-///     SignedOut { receipt, ended: Vec::new(), landing: None, caller_included: true, reach: Reach::Session }
+///     SignedOut { receipt, ended: Vec::new(), landing: None, caller_included: true, reach: Reach::Session, removals: Vec::new(), by_cookie: true }
 /// }
 /// ```
 #[derive(Clone, Debug)]
@@ -91,6 +92,10 @@ pub struct SignedOut {
     landing: Option<ApprovedUrl>,
     caller_included: bool,
     reach: Reach,
+    /// What takes from the caller's browser what was seen of its cookies.
+    removals: Vec<String>,
+    /// Whether the request brought a cookie that may name a session.
+    by_cookie: bool,
 }
 
 impl SignedOut {
@@ -112,6 +117,16 @@ impl SignedOut {
     /// How far it went: what was asked for, or what the platform is configured to, whichever is wider.
     pub fn reach(&self) -> Reach {
         self.reach
+    }
+
+    /// `Set-Cookie` values that take from the caller's browser what its login put there and what its upstream removed.
+    pub(crate) fn removals(&self) -> &[String] {
+        &self.removals
+    }
+
+    /// Whether the request brought a cookie that may name a session.
+    pub(crate) fn by_cookie(&self) -> bool {
+        self.by_cookie
     }
 
     /// Whether the caller's own sign-out was asked for, so that the caller's cookies are to be cleared.
@@ -196,7 +211,15 @@ impl SessionAuthority {
         if ended.sessions.is_empty() && asked.absent == Absent::Refuse && !names_other {
             return Err(Refusal::NotSignedIn);
         }
+        let ended = Ended { removals: each_once(self.removals(&callers).into_iter().chain(ended.removals)), ..ended };
         Ok(self.signed_out(&asked, receipt, reach, ended, landing, !names_other))
+    }
+
+    /// What takes from the browser what the logins of these sessions put there, as far as that was seen.
+    fn removals(&self, callers: &[Caller]) -> Vec<String> {
+        let own = callers.iter().filter(|caller| caller.session.platform == self.platform.name);
+        let unsealed = own.filter_map(|Caller { session, .. }| self.unseal(session.id, session.sealed.as_ref()?));
+        each_once(unsealed.flat_map(|session| session.removals))
     }
 
     /// Ends what is ordered, and waits for the upstreams concerned as long as that is configured to.
@@ -204,12 +227,15 @@ impl SessionAuthority {
         // Before anything ends, so that no confirmation is missed.
         let expectation = self.ports.deliveries.expect(order.receipt);
         let sessions = self.ports.carry_out(order).await?;
-        let mut landing = None;
+        let (mut landing, mut removals) = (None, Vec::new());
         if let Some(expectation) = expectation.filter(|_| sessions.iter().any(|session| session.upstream)) {
             let told = expectation.told(&sessions).await;
             landing = self.upstream_landing(asked, &told, &sessions);
+            let own = |told: &Told| sessions.iter().any(|session| session.id == told.session && session.platform == self.platform.name);
+            let said = told.into_iter().filter(own).flat_map(|told| told.removals);
+            removals = handed_on(said.collect(), &self.platform);
         }
-        Ok(Ended { sessions, landing })
+        Ok(Ended { sessions, landing, removals })
     }
 
     fn signed_out(
@@ -221,11 +247,12 @@ impl SessionAuthority {
         landing: Option<ApprovedUrl>,
         caller_included: bool,
     ) -> SignedOut {
-        let Ended { sessions: ended, landing: told } = ended;
+        let Ended { sessions: ended, landing: told, removals } = ended;
+        let removals = if caller_included && !ended.is_empty() { removals } else { Vec::new() };
         log::debug!(platform = self.platform.name.as_str(), receipt:% = receipt, ended = ended.len(); "signed out");
         let landing = told.or(landing);
         let landing = if ended.is_empty() { landing } else { self.receipt_page(asked, receipt).or(landing) };
-        SignedOut { receipt, ended, landing, caller_included, reach }
+        SignedOut { receipt, ended, landing, caller_included, reach, removals, by_cookie: asked.brings_cookie() }
     }
 
     /// What `session` is sealed to at rest.
@@ -432,6 +459,8 @@ struct Ended {
     sessions: Vec<EndedSession>,
     /// Where the upstream of the platform that was asked would send the browser.
     landing: Option<ApprovedUrl>,
+    /// What the upstream of that platform removes of its cookies.
+    removals: Vec<String>,
 }
 
 /// Who asks.

@@ -32,6 +32,7 @@ pub mod public_suffix;
 pub mod receipt;
 pub mod redirect;
 pub mod registration;
+pub mod relayed_cookie;
 mod reply;
 pub mod same_site;
 pub mod session;

@@ -6,6 +6,7 @@ use crate::authority::SessionAuthority;
 use crate::message::Request;
 use crate::provider::Upstream;
 use crate::registration::{Registration, RegistrationFault};
+use crate::relayed_cookie::{removals_of_login, rescoped};
 use crate::upstream::{CarrierFault, UpstreamAnswer, UpstreamRequest};
 
 /// Headers that belong to one connection, not to the message (RFC 9110, 7.6.1).
@@ -68,7 +69,8 @@ impl LoginRelay {
             log::warn!(platform = self.sessions.platform().name.as_str();
                 "an answer to a login came encoded, though that was not asked for: what session it opens is not known");
         }
-        if let Some(learned) = self.upstream.provider.learn(request, &answer, self.sessions.now()) {
+        if let Some(mut learned) = self.upstream.provider.learn(request, &answer, self.sessions.now()) {
+            learned.session.removals = self.removals(request, &answer);
             let provider = &*self.upstream.provider;
             let renewed = match &learned.renews {
                 Some(before) => {
@@ -96,6 +98,12 @@ impl LoginRelay {
             }
         }
         Ok(self.incoming(answer))
+    }
+
+    /// What takes from the browser what this login puts there.
+    fn removals(&self, request: &Request, answer: &UpstreamAnswer) -> Vec<String> {
+        let place = (self.sessions.platform(), self.base.host_str().unwrap_or_default());
+        removals_of_login(&*self.upstream.provider, answer, place, request.path(), self.sessions.now())
     }
 
     /// The request as the upstream gets it: its own `Host` (the carrier's doing), nothing of the connection, no wish for
@@ -132,7 +140,7 @@ impl LoginRelay {
         for (name, value) in &mut answer.headers {
             let mapped = match (name.as_str(), std::str::from_utf8(value)) {
                 ("location" | "content-location", Ok(text)) => self.mapped_location(text),
-                ("set-cookie", Ok(text)) => self.mapped_cookie(text),
+                ("set-cookie", Ok(text)) => rescoped(text, self.base.host_str().unwrap_or_default(), self.sessions.platform()),
                 _ => None,
             };
             if let Some(mapped) = mapped {
@@ -155,30 +163,6 @@ impl LoginRelay {
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let fragment = url.fragment().map(|fragment| format!("#{fragment}")).unwrap_or_default();
         Some(format!("{}{path}{query}{fragment}", self.sessions.platform().base()))
-    }
-
-    /// A cookie whose `Domain` covers the upstream's host, bound instead to the domain that is configured for the platform, else to
-    /// its host alone, as its sign-out clears it; `None` for any other.
-    fn mapped_cookie(&self, text: &str) -> Option<String> {
-        let host = self.base.host_str()?;
-        let mut changed = false;
-        let kept: Vec<&str> = text
-            .split(';')
-            .enumerate()
-            .filter(|(index, attribute)| {
-                let domain = attribute.split_once('=').filter(|(name, _)| *index > 0 && name.trim().eq_ignore_ascii_case("domain"));
-                let upstreams = domain.is_some_and(|(_, value)| {
-                    let domain = value.trim().trim_start_matches('.').to_ascii_lowercase();
-                    host == domain || host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
-                });
-                changed |= upstreams;
-                !upstreams
-            })
-            .map(|(_, attribute)| attribute)
-            .collect();
-        let domain = self.sessions.platform().cookies.domain.as_str();
-        let own = if domain.is_empty() { String::new() } else { format!("; Domain={domain}") };
-        changed.then(|| kept.join(";") + &own)
     }
 }
 

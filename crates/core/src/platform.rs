@@ -32,6 +32,8 @@ pub struct Platform {
     pub absolute_timeout: Duration,
     /// Whether a real instance stands behind it, whose credentials are not ours; otherwise the hub is a stand-in.
     pub has_upstream: bool,
+    /// The host of that instance's address, where it is known: a cookie's `Domain` that covers it becomes the platform's.
+    pub upstream_host: Option<String>,
     /// What a reverse proxy lets pass.
     pub check: CheckMode,
     /// How many cookies a request may bring.
@@ -52,6 +54,7 @@ impl Platform {
             idle_timeout: Some(Duration::from_secs(30 * 60)),
             absolute_timeout: Duration::from_secs(12 * 60 * 60),
             has_upstream: false,
+            upstream_host: None,
             check: CheckMode::default(),
             max_cookies: 200,
         }

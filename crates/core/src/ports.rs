@@ -180,6 +180,15 @@ pub struct Told {
     pub confirmed: bool,
     /// Where its upstream would send the browser, as it says it: not approved by anybody yet.
     pub landing: Option<String>,
+    /// What its upstream removes of the platform's cookies: [`crate::relayed_cookie::removals_of_sign_out`].
+    pub removals: Vec<String>,
+}
+
+impl Told {
+    /// Of this session nothing is known yet.
+    pub fn nothing(session: SessionId) -> Self {
+        Self { session, confirmed: false, landing: None, removals: Vec::new() }
+    }
 }
 
 /// What an upstream said about a session that the hub never saw.
@@ -189,6 +198,8 @@ pub enum FirstSight {
     Confirmed {
         /// Where the upstream would send the browser, as it says it: not approved by anybody yet.
         landing: Option<String>,
+        /// What the upstream removes of the platform's cookies: [`crate::relayed_cookie::removals_of_sign_out`].
+        removals: Vec<String>,
     },
     /// Nobody is signed in with that.
     NotSignedIn,

@@ -105,6 +105,9 @@ pub trait UpstreamLogout: LogoutProvider {
     /// answer: a failed login, a form, an anti-forgery token.
     fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned>;
 
+    /// Whether a cookie of this name is one of the product's that a login sets and a sign-out removes.
+    fn owns_cookie(&self, name: &str) -> bool;
+
     /// The subject that somebody means by this name, in the spelling that [`UpstreamLogout::learn`] tells the same one in.
     fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
         Subject::new(realm.unwrap_or_default(), name)

@@ -2,6 +2,7 @@
 
 use crate::authority::SignedOut;
 use crate::message::{Method, Response};
+use crate::relayed_cookie::name_of;
 use crate::sign_out::Refusal;
 
 /// The answer of a sign-out endpoint: only somebody who holds the proof of a sign-out, or a refusal, can make one.
@@ -18,9 +19,11 @@ use crate::sign_out::Refusal;
 pub struct Reply(Response);
 
 impl Reply {
-    /// A sign-out that was done, in the vendor's words. Adds `Cache-Control: no-store` and `Logout-Receipt`.
+    /// A sign-out that was done, in the vendor's words. Adds `Cache-Control: no-store` and `Logout-Receipt`, and removes
+    /// cookies where the login was seen to put them and where the upstream removed them.
     pub fn signed_out(done: &SignedOut, in_vendors_words: Response) -> Self {
-        Self(in_vendors_words.uncached().header("logout-receipt", done.receipt().to_string()))
+        let response = without_remains(done, in_vendors_words);
+        Self(response.uncached().header("logout-receipt", done.receipt().to_string()))
     }
 
     /// A sign-out that was refused, in the vendor's words. Adds `Cache-Control: no-store` and, for a wrong method, `Allow`,
@@ -46,6 +49,16 @@ impl From<Reply> for Response {
     fn from(reply: Reply) -> Self {
         reply.0
     }
+}
+
+/// With what the vendor's words do not know to remove. Which names are removed is the vendor's decision: a cookie that
+/// came along may hold another session, which lives on. Where none came, those of the ended session lie under a path
+/// that the request was not below.
+fn without_remains(done: &SignedOut, response: Response) -> Response {
+    let set: Vec<String> = response.headers().iter().filter(|(name, _)| *name == "set-cookie").map(|(_, value)| value.clone()).collect();
+    let is_removed = |name: &str| set.iter().any(|header| name_of(header).eq_ignore_ascii_case(name));
+    let remains = done.removals().iter().filter(|removal| !done.by_cookie() || is_removed(name_of(removal)));
+    response.cookies(remains.filter(|removal| !set.contains(removal)))
 }
 
 #[cfg(test)]

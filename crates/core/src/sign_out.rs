@@ -210,6 +210,14 @@ pub struct SignOut {
     pub first_sight: Option<UpstreamSession>,
 }
 
+impl SignOut {
+    /// Whether the request brought a cookie that may name a session.
+    pub(crate) fn brings_cookie(&self) -> bool {
+        let of_upstream = self.first_sight.as_ref().is_some_and(|presented| !presented.cookies.is_empty());
+        of_upstream || self.credentials.iter().any(|presented| presented.by_cookie)
+    }
+}
+
 /// Why a request did not become a sign-out. Nothing has ended.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -6,6 +6,7 @@ use cookie::Cookie;
 
 use crate::credential::Secret;
 use crate::message::{Method, Parameters};
+use crate::relayed_cookie;
 use crate::session::{ClientId, Subject};
 use crate::sign_out::each_once;
 use crate::time::Timestamp;
@@ -24,6 +25,9 @@ pub struct UpstreamSession {
     pub client: Option<ClientId>,
     /// Further secrets of the session, by the adapter's word for them: a refresh token, say. Never sent as cookies.
     pub others: Vec<(String, Secret)>,
+    /// `Set-Cookie` values that take from the browser what its login put there, under the paths, domains and partitions
+    /// that were seen. No value of a cookie stands in them.
+    pub removals: Vec<String>,
 }
 
 impl UpstreamSession {
@@ -49,6 +53,7 @@ impl UpstreamSession {
         self.bearer = self.bearer.or(before.bearer);
         self.csrf = self.csrf.or(before.csrf);
         self.client = self.client.or(before.client);
+        self.removals = relayed_cookie::each_once(self.removals.into_iter().chain(before.removals));
         self
     }
 
@@ -76,6 +81,9 @@ impl UpstreamSession {
         for (name, value) in rest.filter_map(|(name, value)| Some((name, value?))) {
             form.append_pair(name, value);
         }
+        for removal in &self.removals {
+            form.append_pair("removal", removal);
+        }
         form.finish().into_bytes()
     }
 
@@ -93,6 +101,7 @@ impl UpstreamSession {
             csrf: secret("csrf"),
             client: parameters.first("client").map(ClientId::new),
             others: pairs("other"),
+            removals: parameters.all("removal").map(str::to_owned).collect(),
         }
     }
 }
@@ -203,6 +212,13 @@ impl UpstreamAnswer {
     /// The cookies that it sets, in order, neither unquoted nor percent-decoded; those that it removes are not among them.
     pub fn cookies_set(&self, now: Timestamp) -> Vec<CookieSet> {
         self.headers_named("set-cookie").filter_map(|text| CookieSet::read(text, now)).filter(|cookie| !cookie.is_removal(now)).collect()
+    }
+
+    /// The `Set-Cookie` headers that remove a cookie, or else those that set one, in order, each with the cookie's name.
+    pub(crate) fn cookie_headers(&self, now: Timestamp, removing: bool) -> Vec<(String, &str)> {
+        let read = |text| CookieSet::read(text, now).map(|cookie| (cookie, text));
+        let wanted = self.headers_named("set-cookie").filter_map(read).filter(|(cookie, _)| cookie.is_removal(now) == removing);
+        wanted.map(|(cookie, text)| (cookie.name, text)).collect()
     }
 }
 
@@ -344,9 +360,13 @@ mod tests {
             csrf: None,
             client: Some(ClientId::new("app")),
             others: vec![("refresh".to_owned(), Secret::new("r=1"))],
+            removals: vec!["a=; Path=/services; Max-Age=0".to_owned(), "b=; Path=/".to_owned()],
         };
         let back = UpstreamSession::from_bytes(&session.to_bytes());
         assert_eq!(back.to_bytes(), session.to_bytes());
+        assert_eq!(back.removals, session.removals);
+        // As it was sealed before removals were remembered.
+        assert_eq!(UpstreamSession::from_bytes(b"cookie=a%3Dx&bearer=t").removals, Vec::<String>::new());
         assert_eq!(back.cookie_header().unwrap().reveal(), "a=x=y%20+&z; b=");
         assert_eq!(back.bearer.unwrap().reveal(), "ey.J&=");
         assert!(back.csrf.is_none() && back.client == Some(ClientId::new("app")));
@@ -364,9 +384,13 @@ mod tests {
             csrf: Some(Secret::new("c")),
             client: Some(ClientId::new("app")),
             others: vec![pair("refresh", "r")],
+            removals: vec!["a=; Path=/".to_owned(), "b=; Path=/".to_owned()],
         };
-        let new = UpstreamSession { cookies: vec![pair("b", "3")], bearer: Some(Secret::new("new")), ..UpstreamSession::default() };
+        let removals = vec!["b=; Path=/x".to_owned(), "b=; Path=/".to_owned()];
+        let new =
+            UpstreamSession { cookies: vec![pair("b", "3")], bearer: Some(Secret::new("new")), removals, ..UpstreamSession::default() };
         let after = new.renewing(before);
+        assert_eq!(after.removals, ["b=; Path=/x", "b=; Path=/", "a=; Path=/"]);
         assert_eq!(after.cookie_header().unwrap().reveal(), "b=3; a=1");
         assert_eq!((after.bearer.as_ref().unwrap().reveal(), after.csrf.as_ref().unwrap().reveal()), ("new", "c"));
         assert_eq!((after.other("refresh").unwrap().reveal(), after.client.as_ref()), ("r", Some(&ClientId::new("app"))));

@@ -131,6 +131,10 @@ impl UpstreamLogout for HclDxProvider {
         who::subject(realm, name)
     }
 
+    fn owns_cookie(&self, name: &str) -> bool {
+        [&self.dialect.cookie, &self.dialect.old_cookie].iter().any(|cookie| cookie.name().eq_ignore_ascii_case(name))
+    }
+
     fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
         upstream::sign_out(to)
     }

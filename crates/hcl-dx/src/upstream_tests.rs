@@ -320,7 +320,7 @@ fn stranger(says: FirstSight, config: HclDxConfig, method: Method, target: &str)
 fn the_portal_s_landing_comes_out_in_every_form_of_the_answer_where_it_is_allowed() {
     let autoless = format!("{PORTAL_LOGOUT}?autoRedirect=false");
     let target = |landing: Option<&str>, method, target: &str| {
-        let says = FirstSight::Confirmed { landing: landing.map(str::to_owned) };
+        let says = FirstSight::Confirmed { landing: landing.map(str::to_owned), removals: Vec::new() };
         let response = stranger(says, HclDxConfig::default(), method, target);
         let location = response.headers().iter().find(|(name, _)| *name == "location").map(|(_, value)| value.clone());
         location.unwrap_or_else(|| serde_json::from_slice::<Value>(response.body()).unwrap()["redirectUrl"].as_str().unwrap().to_owned())

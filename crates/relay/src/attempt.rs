@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use logout_core::delivery::{Attempt, AttemptAnswer, DeliveryState, Leased, Outcome, Settlement, Verification};
 use logout_core::ports::Told;
+use logout_core::relayed_cookie::removals_of_sign_out;
 use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, CarrierFault, Confirmation, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 use tokio::time::{Instant, sleep, timeout};
@@ -14,6 +15,13 @@ use crate::lane::{Lane, Shared};
 use crate::schedule::retry_after;
 use crate::strangers::is_stranger;
 use crate::waiting::News;
+
+/// What an upstream that confirms says to the browser.
+#[derive(Default)]
+pub(crate) struct Said {
+    landing: Option<String>,
+    removals: Vec<String>,
+}
 
 /// A delivery that was leased for a try.
 pub(crate) struct Try {
@@ -37,7 +45,7 @@ pub(crate) async fn carry_or_give_back(lane: Arc<Lane>, shared: Arc<Shared>, thi
     };
     // No try is counted: nobody knows what has become of it. One go at the store, since the process is about to end.
     let this = Try { lease_ends: Instant::now(), ..this };
-    settle(&lane, &shared, &this, Settlement { attempt: None, outcome: Outcome::Again { due } }, None).await;
+    settle(&lane, &shared, &this, Settlement { attempt: None, outcome: Outcome::Again { due } }, Said::default()).await;
     None
 }
 
@@ -50,7 +58,7 @@ async fn carry(lane: &Lane, shared: &Shared, this: &Try) -> Option<Timestamp> {
         figures::tried(&lane.platform, "unsealable");
         log::error!(platform = lane.platform.as_str(), session:% = delivery.session; "what is sealed cannot be opened");
         let attempt = Some(Attempt { at, answer: AttemptAnswer::Unsealable });
-        settle(lane, shared, this, Settlement { attempt, outcome: Outcome::GivenUp }, None).await;
+        settle(lane, shared, this, Settlement { attempt, outcome: Outcome::GivenUp }, Said::default()).await;
         return None;
     };
     let provider = &*lane.upstream.provider;
@@ -60,26 +68,27 @@ async fn carry(lane: &Lane, shared: &Shared, this: &Try) -> Option<Timestamp> {
         Ok(answer) => AttemptAnswer::Status(answer.status),
         Err(fault) => AttemptAnswer::Fault(*fault),
     };
-    let (word, landing) = match confirmation {
-        Ok(Confirmation::Confirmed { landing }) => ("confirmed", Some(landing)),
-        Ok(Confirmation::NotSignedIn) => ("not-signed-in", Some(None)),
+    let removals = || sent.as_ref().map(|answer| removals_of_sign_out(provider, answer, at)).unwrap_or_default();
+    let (word, said) = match confirmation {
+        Ok(Confirmation::Confirmed { landing }) => ("confirmed", Some(Said { landing, removals: removals() })),
+        Ok(Confirmation::NotSignedIn) => ("not-signed-in", Some(Said { landing: None, removals: removals() })),
         Ok(Confirmation::Refused) => ("refused", None),
         Err(_) => ("no-answer", None),
     };
     figures::tried(&lane.platform, word);
     log::debug!(platform = lane.platform.as_str(), session:% = delivery.session, outcome = word, answer:? = answer; "an upstream was told");
     let attempt = Some(Attempt { at, answer });
-    match landing {
-        Some(landing) => {
+    match said {
+        Some(said) => {
             note_answer(lane);
             let verified = if shared.settings.verify { Some(verify(lane, shared, this, &to).await) } else { None };
-            settle(lane, shared, this, Settlement { attempt, outcome: Outcome::Confirmed { verified } }, landing).await;
+            settle(lane, shared, this, Settlement { attempt, outcome: Outcome::Confirmed { verified } }, said).await;
             None
         }
         None => {
             let asked = note_refusal(lane, shared, &sent);
             let outcome = next(shared, this, asked);
-            settle(lane, shared, this, Settlement { attempt, outcome }, None).await;
+            settle(lane, shared, this, Settlement { attempt, outcome }, Said::default()).await;
             match outcome {
                 Outcome::Again { due } => Some(due),
                 Outcome::Confirmed { .. } | Outcome::GivenUp => None,
@@ -171,7 +180,7 @@ fn next(shared: &Shared, this: &Try, asked: Option<Duration>) -> Outcome {
 }
 
 /// Writes down what came of it, as long as the lease lasts, and tells who waits for it.
-pub(crate) async fn settle(lane: &Lane, shared: &Shared, this: &Try, settlement: Settlement, landing: Option<String>) {
+pub(crate) async fn settle(lane: &Lane, shared: &Shared, this: &Try, settlement: Settlement, said: Said) {
     let (delivery, outcome) = (&this.leased.delivery, settlement.outcome);
     let mut failures = 0;
     let counts = loop {
@@ -192,7 +201,9 @@ pub(crate) async fn settle(lane: &Lane, shared: &Shared, this: &Try, settlement:
     if failures > 0 {
         lane.store_answers();
     }
-    let told = |confirmed| News::Settled(Told { session: delivery.session, confirmed, landing: landing.clone() });
+    let told = |confirmed| {
+        News::Settled(Told { session: delivery.session, confirmed, landing: said.landing.clone(), removals: said.removals.clone() })
+    };
     match outcome {
         // Also where another hub holds the delivery by now: the upstream has said so.
         Outcome::Confirmed { .. } => shared.waiting.tell(delivery.receipt, || told(true)),

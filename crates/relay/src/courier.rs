@@ -150,7 +150,7 @@ impl Lane {
                 let settlement = Settlement { attempt: None, outcome };
                 // One go at the store each: the lane does not stand still for it.
                 let this = Try { leased, lease_ends: Instant::now() };
-                async move { attempt::settle(self, shared, &this, settlement, None).await }
+                async move { attempt::settle(self, shared, &this, settlement, attempt::Said::default()).await }
             });
             join_all(settlements).await;
             if !more {

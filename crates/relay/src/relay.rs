@@ -12,6 +12,7 @@ use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock, Deliveries, Expectation, FirstSight, Seal, Told};
 use logout_core::provider::Upstream;
 use logout_core::receipt::{EndedSession, ReceiptId};
+use logout_core::relayed_cookie::removals_of_sign_out;
 use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, Confirmation, UpstreamSession};
 use tokio::sync::watch;
@@ -126,10 +127,12 @@ impl Relay {
         let provider = &*lane.upstream.provider;
         let to = Addressee { subject: None, session: session.clone() };
         let answer = if paused { None } else { attempt::call(lane, provider.sign_out(&to), limit).await.ok() };
-        match answer.map(|answer| provider.confirm(&answer)) {
-            Some(Confirmation::Confirmed { landing }) => FirstSight::Confirmed { landing },
-            Some(Confirmation::NotSignedIn) => FirstSight::NotSignedIn,
-            Some(Confirmation::Refused) => FirstSight::Refused,
+        match answer.as_ref().map(|answer| (provider.confirm(answer), answer)) {
+            Some((Confirmation::Confirmed { landing }, answer)) => {
+                FirstSight::Confirmed { landing, removals: removals_of_sign_out(provider, answer, shared.clock.now()) }
+            }
+            Some((Confirmation::NotSignedIn, _)) => FirstSight::NotSignedIn,
+            Some((Confirmation::Refused, _)) => FirstSight::Refused,
             None if lane.strangers.reserve(&*shared.outbox, &lane.platform).await => FirstSight::Unreachable,
             None => FirstSight::Busy,
         }
@@ -219,8 +222,7 @@ impl Expectation for Awaited {
                 Ok(None) | Err(_) => break,
             }
         }
-        let told =
-            |session: &EndedSession| known.remove(&session.id).unwrap_or(Told { session: session.id, confirmed: false, landing: None });
+        let told = |session: &EndedSession| known.remove(&session.id).unwrap_or_else(|| Told::nothing(session.id));
         upstreams().map(told).collect()
     }
 }

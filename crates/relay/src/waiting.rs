@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn settled() -> News {
-        News::Settled(Told { session: SessionId::from_bytes([7; 16]), confirmed: true, landing: None })
+        News::Settled(Told { confirmed: true, ..Told::nothing(SessionId::from_bytes([7; 16])) })
     }
 
     #[test]

@@ -136,6 +136,10 @@ impl UpstreamLogout for SitefinityProvider {
         self.dialect.config.upstream_administrator.is_some()
     }
 
+    fn owns_cookie(&self, name: &str) -> bool {
+        upstream::is_known(name, &self.dialect)
+    }
+
     fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
         upstream::sign_out(to, &self.dialect)
     }

@@ -245,7 +245,7 @@ pub(crate) fn alive(answer: &UpstreamAnswer) -> Option<bool> {
     }
 }
 
-fn is_known(name: &str, dialect: &Dialect) -> bool {
+pub(crate) fn is_known(name: &str, dialect: &Dialect) -> bool {
     let spread = [&dialect.session_cookie, &dialect.token_service_cookie];
     spread.iter().any(|cookie| cookies::belongs(name, cookie.name()))
         || dialect.extra_cookies.iter().any(|cookie| cookie.name().eq_ignore_ascii_case(name))

@@ -130,6 +130,10 @@ impl UpstreamLogout for WixProvider {
         upstream::subject(realm, name)
     }
 
+    fn owns_cookie(&self, name: &str) -> bool {
+        upstream::is_cookie(name, &self.dialect)
+    }
+
     fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
         upstream::sign_out(&to.session)
     }

@@ -7,6 +7,7 @@
 mod browser;
 mod curl;
 mod demo;
+mod jar;
 mod prefetch;
 mod sitefinity;
 mod wix;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     browser::add(&mut run);
     curl::add(&mut run);
     demo::add(&mut run);
+    jar::add(&mut run);
     prefetch::add(&mut run);
     sitefinity::add(&mut run);
     wix::add(&mut run);

@@ -157,7 +157,7 @@ fn read(fields: &mut Fields, known: &KnownPlatform) -> Result<Registration, Prob
     let (realm, name) = subject.ok_or_else(|| Problem::field("subject", "must be given"))?;
     let client = fields.text("client", NAME)?.map(ClientId::new);
     let csrf = fields.text("csrf", LONGEST_COOKIE)?.map(Secret::new);
-    let session = UpstreamSession { cookies: cookies(fields)?, bearer: bearer(fields)?, csrf, client, others: Vec::new() };
+    let session = UpstreamSession { cookies: cookies(fields)?, bearer: bearer(fields)?, csrf, client, ..UpstreamSession::default() };
     let address = fields.text("address", NAME)?.map(|text| text.parse::<IpAddr>());
     let address = address.transpose().map_err(|_| Problem::field("address", "must be an IP address"))?;
     let user_agent = fields.text("user_agent", LONGEST_COOKIE)?.map(|mut text| {

@@ -221,6 +221,7 @@ impl PlatformConfig {
         platform.check = self.check;
         platform.max_cookies = self.max_cookies.map_or(platform.max_cookies, NonZeroUsize::get);
         platform.has_upstream = self.upstream.is_some();
+        platform.upstream_host = self.upstream.as_ref().and_then(|url| url.host_str().map(str::to_owned));
         platform.idle_timeout = self.idle_timeout.or((!platform.has_upstream).then_some(sessions.idle_timeout));
         platform.absolute_timeout = sessions.absolute_timeout;
         platform

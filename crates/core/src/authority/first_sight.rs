@@ -4,6 +4,7 @@ use super::landing::{approved, landing};
 use super::{SessionAuthority, SignedOut, check_client};
 use crate::ports::FirstSight;
 use crate::receipt::{Reason, ReceiptId};
+use crate::relayed_cookie::handed_on;
 use crate::session::{Device, Subject};
 use crate::sign_out::{Absent, Refusal, SignOut, Wanted};
 use crate::store::{EndOrder, EndTarget, Opened};
@@ -18,13 +19,16 @@ impl SessionAuthority {
         let landing = landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &[])?;
         let receipt = ReceiptId::at(at);
         let reach = asked.reach.max(self.platform.reach);
-        let done = |landing, ended| Ok(SignedOut { receipt, ended, landing, caller_included: true, reach });
+        let done = |landing, ended, removals| {
+            Ok(SignedOut { receipt, ended, landing, caller_included: true, reach, removals, by_cookie: asked.brings_cookie() })
+        };
         match self.ports.deliveries.first_sight(&self.platform.name, session).await {
-            FirstSight::Confirmed { landing: wanted } => {
+            FirstSight::Confirmed { landing: wanted, removals } => {
                 let told = wanted.filter(|_| matches!(asked.landing.wanted, Wanted::Nothing));
-                done(told.and_then(|wanted| approved(&asked.landing.policy, &wanted, None).ok()).or(landing), Vec::new())
+                let told = told.and_then(|wanted| approved(&asked.landing.policy, &wanted, None).ok());
+                done(told.or(landing), Vec::new(), handed_on(removals, &self.platform))
             }
-            FirstSight::NotSignedIn if asked.absent == Absent::Accept => done(landing, Vec::new()),
+            FirstSight::NotSignedIn if asked.absent == Absent::Accept => done(landing, Vec::new(), Vec::new()),
             FirstSight::NotSignedIn => Err(Refusal::NotSignedIn),
             FirstSight::Refused | FirstSight::Busy => Err(Refusal::Unavailable),
             FirstSight::Unreachable => {
@@ -39,7 +43,7 @@ impl SessionAuthority {
                 }
                 let (platform, targets) = (Some(self.platform.name.clone()), vec![EndTarget::Session(id)]);
                 let order = EndOrder { receipt, at, reason: Reason::User, platform, reach, targets };
-                done(landing, self.ports.carry_out(order).await?)
+                done(landing, self.ports.carry_out(order).await?, Vec::new())
             }
         }
     }

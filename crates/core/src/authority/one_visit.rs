@@ -42,6 +42,10 @@ impl SessionAuthority {
     /// What ends, where that follows from the request and from each credential by itself.
     fn targets_by_credential(&self, asked: &SignOut, reach: Reach) -> Option<Vec<EndTarget>> {
         let client = asked.client.as_ref();
+        // What the login put into the browser stands in the session's record, which has to be looked at before it is gone.
+        if self.platform.has_upstream {
+            return None;
+        }
         let is_plain = asked.target == Target::Caller && client.is_none_or(|claim| claim.known) && !needs_session(asked);
         // Of several credentials each must count whatever the others are; a single one that no cookie carried always does.
         let is_single = asked.credentials.len() == 1;

@@ -53,7 +53,12 @@ impl LogoutProvider for Simple {
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
         match sessions.sign_out(asked(sessions, self.presented(request))).await {
-            Ok(done) => Reply::signed_out(&done, Response::new(200)),
+            Ok(done) => {
+                let removed = "sid=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
+                let brought = request.cookies("sid").next().is_some();
+                let answer = Response::new(200);
+                Reply::signed_out(&done, if brought { answer.header("set-cookie", removed) } else { answer })
+            }
             Err(refusal) => self.refused(request, &refusal),
         }
     }
@@ -85,6 +90,10 @@ impl UpstreamLogout for Simple {
             request.cookies("sid").next().map(|value| Presentable { purpose: "session", secret: Secret::new(value), csrf_due: true });
         let session = UpstreamSession { cookies, ..UpstreamSession::default() };
         Some(Learned { subject: Subject::new("r", name), session, expires: None, renews: before })
+    }
+
+    fn owns_cookie(&self, name: &str) -> bool {
+        name == "sid"
     }
 
     fn sign_out(&self, _to: &Addressee) -> UpstreamRequest {
@@ -133,7 +142,7 @@ struct Expected(Option<&'static str>);
 #[async_trait]
 impl Expectation for Expected {
     async fn told(self: Box<Self>, ended: &[EndedSession]) -> Vec<Told> {
-        ended.iter().map(|session| Told { session: session.id, confirmed: true, landing: self.0.map(str::to_owned) }).collect()
+        ended.iter().map(|session| Told { confirmed: true, landing: self.0.map(str::to_owned), ..Told::nothing(session.id) }).collect()
     }
 }
 

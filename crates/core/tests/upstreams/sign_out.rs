@@ -5,16 +5,20 @@ use std::sync::atomic::Ordering;
 
 use futures_executor::block_on;
 use logout_core::authority::Ports;
+use logout_core::message::{Method, Request, Response};
 use logout_core::outbox::Outbox as _;
 use logout_core::ports::FirstSight;
 use logout_core::receipt::{Reach, Reason};
+use logout_core::relayed_cookie::removals_of_sign_out;
 use logout_core::session::Person;
 use logout_core::sign_out::{Absent, Wanted};
 use logout_core::store::{Found, SessionStore as _};
 use logout_core::testing::{ListedAccounts, RememberedTokens};
-use logout_core::{Refusal, SignOut};
+use logout_core::time::Timestamp;
+use logout_core::upstream::UpstreamAnswer;
+use logout_core::{LogoutProvider as _, Refusal, SignOut};
 
-use super::{World, asked, known_by, register, world, world_with};
+use super::{Simple, World, asked, known_by, register, world, world_with};
 
 #[test]
 fn the_landing_is_the_upstream_s_where_nothing_is_asked_for_and_the_rule_allows_it() {
@@ -50,8 +54,8 @@ fn a_stranger_is_answered_from_what_the_upstream_says_and_nothing_is_written() {
         let asked = SignOut { absent, ..asked(&world.sessions, known_by("foreign")) };
         block_on(world.sessions.sign_out(asked)).map(|done| done.landing().unwrap().as_str().to_owned())
     };
-    let elsewhere = |to: &str| FirstSight::Confirmed { landing: Some(to.to_owned()) };
-    assert_eq!(says(FirstSight::Confirmed { landing: None }, Absent::Refuse).as_deref(), Ok("/bye"));
+    let elsewhere = |to: &str| FirstSight::Confirmed { landing: Some(to.to_owned()), removals: Vec::new() };
+    assert_eq!(says(FirstSight::Confirmed { landing: None, removals: Vec::new() }, Absent::Refuse).as_deref(), Ok("/bye"));
     assert_eq!(says(elsewhere("https://cms.example/x"), Absent::Refuse).as_deref(), Ok("https://cms.example/x"));
     assert_eq!(says(elsewhere("https://evil.example/"), Absent::Refuse).as_deref(), Ok("/bye"));
     assert_eq!(says(FirstSight::NotSignedIn, Absent::Refuse), Err(Refusal::NotSignedIn));
@@ -60,6 +64,28 @@ fn a_stranger_is_answered_from_what_the_upstream_says_and_nothing_is_written() {
     assert_eq!(says(FirstSight::Busy, Absent::Accept), Err(Refusal::Unavailable));
     assert_eq!(block_on(world.store.receipts(None, 9)).unwrap().items, []);
     assert_eq!(block_on(world.sessions.look_up("session", "foreign")), Ok(Found::Unknown));
+}
+
+#[test]
+fn what_the_upstream_removes_is_handed_on_by_the_names_that_the_platform_owns() {
+    let header = |text: &str| ("set-cookie".to_owned(), text.as_bytes().to_vec());
+    let headers = [
+        "sid=; Path=/app; Max-Age=0",
+        "sid=gone; Path=/x; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+        "sid=alive; Path=/y",
+        "theme=; Path=/; Max-Age=0",
+    ];
+    let answer = UpstreamAnswer { status: 200, headers: headers.map(header).into(), body: Vec::new() };
+    let removals = removals_of_sign_out(&Simple, &answer, Timestamp::from_millis(1_000_000_000_000));
+    let end = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
+    assert_eq!(removals, [format!("sid=; Path=/app; {end}"), format!("sid=; Path=/x; {end}")]);
+
+    let world = world();
+    *world.deliveries.first_sight.lock().unwrap() = FirstSight::Confirmed { landing: None, removals: removals.clone() };
+    let request = Request::new(Method::Post, "/out").with_header("cookie", "sid=foreign");
+    let response = Response::from(block_on(Simple.logout(&request, &world.sessions)));
+    let cleared: Vec<_> = response.headers().iter().filter(|(name, _)| *name == "set-cookie").map(|(_, value)| value.clone()).collect();
+    assert_eq!(cleared[1..], removals);
 }
 
 #[test]

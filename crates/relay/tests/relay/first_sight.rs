@@ -32,7 +32,11 @@ async fn keep(hub: &Hub, platform: &str) {
 #[tokio::test]
 async fn it_is_answered_from_what_the_upstream_says() {
     for (platform, play, expected) in [
-        ("sight-out", Play::answer(200, &[], format!("{SIGNED_OUT},/bye")), FirstSight::Confirmed { landing: Some("/bye".to_owned()) }),
+        (
+            "sight-out",
+            Play::answer(200, &[], format!("{SIGNED_OUT},/bye")),
+            FirstSight::Confirmed { landing: Some("/bye".to_owned()), removals: Vec::new() },
+        ),
         ("sight-gone", Play::answer(401, &[], ""), FirstSight::NotSignedIn),
         ("sight-form", Play::answer(200, &[], "<form>"), FirstSight::Refused),
         ("sight-500", Play::answer(500, &[], ""), FirstSight::Refused),

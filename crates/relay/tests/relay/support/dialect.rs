@@ -69,6 +69,10 @@ impl UpstreamLogout for Dialect {
         self.by_name
     }
 
+    fn owns_cookie(&self, name: &str) -> bool {
+        name == "sid"
+    }
+
     fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
         let request = UpstreamRequest::new(Method::Post, "/logout").with_cookies(&to.session);
         match (&to.subject, self.by_name) {
