@@ -120,7 +120,7 @@ fn strangers_write_nothing_and_are_answered_like_everybody() {
             bearer(sign_out(query), &alice.site),
             sign_out(query).with_header("authorization", format!("Bearer{}", "x".repeat(9_000))),
             sign_out(query).with_header("authorization", "WRAP access_token=\"x\""),
-            sign_out(query).with_header("cookie", ".AspNet.Cookies=x; ".repeat(500)),
+            sign_out(query).with_header("cookie", ".AspNet.Cookies=x; ".repeat(100)),
         ] {
             let response = cms.send(request);
             assert_eq!(apart_from_receipt(&response), expected, "{query}");
