@@ -28,6 +28,7 @@ pub(crate) fn add(run: &mut Run) {
     test("jar::a_cookie_of_a_real_domain_is_gone", || gone(&Scene::new("Path=/; Secure; Domain=hub.test", "", "")));
     test("jar::what_the_product_itself_removes_is_removed", the_products_own);
     test("jar::nobody_has_to_wait_for_the_product", || gone(&Scene::new("Path=/services", "", "[single_logout]\nwait = \"0ms\"\n")));
+    test("jar::the_cookie_of_another_session_stays", another_session);
     test("jar::a_login_that_was_never_seen_is_cleared_as_configured", never_seen);
 }
 
@@ -87,18 +88,28 @@ impl Scene {
 
     /// Calls a service from the page, and returns what it answers.
     fn call(&self, path: &str, headers: &Value) -> Value {
-        const CALL: &str = "return fetch(arguments[0], { method: 'POST', headers: arguments[1], body: arguments[2] })
-            .then((answer) => answer.json())";
+        self.call_with("same-origin", path, headers)
+    }
+
+    /// The same; `credentials` says whether cookies are sent and kept, in the words of `fetch`.
+    fn call_with(&self, credentials: &str, path: &str, headers: &Value) -> Value {
+        const CALL: &str = "const [path, headers, body, credentials] = arguments;
+            return fetch(path, { method: 'POST', headers, body, credentials }).then((answer) => answer.json())";
         let form = json!("username=alice&password=secret");
         let form = if path.ends_with("/login") { form } else { json!("") };
-        self.browser.run(CALL, &[json!(path), headers.clone(), form])
+        self.browser.run(CALL, &[json!(path), headers.clone(), form, json!(credentials)])
     }
 
     /// Logs in from a page of the platform, and returns the token.
     fn log_in(&self) -> String {
         // An answer without the pages' security policy, which lets no script of theirs connect to anything.
         self.browser.open(&format!("https://dam.hub.test:{}/services/nothing", self.hub.address().port()));
-        let answer = self.call("/services/login", &json!({ "Content-Type": "application/x-www-form-urlencoded" }));
+        self.log_in_with("same-origin")
+    }
+
+    fn log_in_with(&self, credentials: &str) -> String {
+        let form = json!({ "Content-Type": "application/x-www-form-urlencoded" });
+        let answer = self.call_with(credentials, "/services/login", &form);
         assert_eq!(answer["loginSuccess"], true, "{answer}");
         answer["authToken"].as_str().unwrap().to_owned()
     }
@@ -158,6 +169,20 @@ fn the_products_own() {
     assert_eq!(answer, json!({ "logoutSuccess": true }));
     assert_eq!(scene.jar(), [("theme".to_owned(), "dark".to_owned())]);
     scene.assert_is_dead(&token);
+}
+
+/// A session that lives on keeps its cookie, though one that ends had one of the same name and path, and though the product
+/// removes it.
+fn another_session() {
+    let scene = Scene::new("Path=/", "set-cookie: authToken=; Path=/; Max-Age=0\r\n", "");
+    let kept = scene.log_in();
+    let ended = scene.log_in_with("omit");
+    assert_eq!(scene.jar(), [("authToken".to_owned(), kept.clone())]);
+    let answer = scene.call("/services/logout", &json!({ "Authorization": format!("Bearer {ended}"), "X-CSRF-TOKEN": "proof" }));
+    assert_eq!(answer, json!({ "logoutSuccess": true }));
+    assert_eq!(scene.jar(), [("authToken".to_owned(), kept.clone())]);
+    scene.assert_is_dead(&ended);
+    assert_eq!((scene.is_alive(&kept), scene.check(&kept)), (true, 204));
 }
 
 /// The hub saw no login; the paths and the partition are configured.
