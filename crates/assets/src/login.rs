@@ -1,7 +1,8 @@
 //! The stand-in's logins: for people, and from 6 on for programs.
 //!
-//! Documented, unless a function says otherwise (docs/vendors/assets.md, "Logins"). Whatever credentials come with a login
-//! are not looked at: clients were observed to send placeholders and old cookies with it.
+//! Documented, unless a function says otherwise (docs/vendors/assets.md, "Logins"). No credential that
+//! comes with a login counts for it: clients were observed to send placeholders and old cookies. A session behind such a
+//! cookie ends once the login is done, unless that is switched off (our choice).
 
 use logout_core::SessionAuthority;
 use logout_core::credential::{Secret, SecretDigest};
@@ -17,6 +18,7 @@ use crate::config::{Dialect, SESSION_ID, TOKEN};
 use crate::fields::Fields;
 use crate::probe::user_profile;
 use crate::reply::json_answer;
+use crate::request::purpose;
 
 /// The longest client id that is kept; a longer one is left out.
 const MAX_CLIENT_ID: usize = 128;
@@ -35,7 +37,7 @@ pub(crate) async fn login(request: &Request, sessions: &SessionAuthority, dialec
         body.insert("csrfToken".into(), csrf_token.reveal().into());
         open_with_token(request, sessions, dialect, &account, None, Some(&csrf_token)).await?
     } else {
-        let secret = open_with_session_id(request, sessions, &account).await?;
+        let secret = open_with_session_id(request, sessions, dialect, &account).await?;
         body.insert("sessionId".into(), secret.reveal().into());
         secret
     };
@@ -125,14 +127,27 @@ async fn open_with_token(
     session.client = client;
     session.csrf = csrf_token.map(|secret| SecretDigest::of(secret.reveal()));
     session.credentials = vec![sessions.credential(TOKEN, &token, session.expires, csrf_token.is_some())];
-    sessions.open(session, false).await?;
+    // A program's login sets no cookie, so it takes no session's place.
+    let former = if csrf_token.is_some() { cookies(request, dialect) } else { Vec::new() };
+    sessions.open_in_place_of(session, false, &former).await?;
     Ok(token)
 }
 
-async fn open_with_session_id(request: &Request, sessions: &SessionAuthority, account: &Account) -> Result<Secret, Refusal> {
+async fn open_with_session_id(
+    request: &Request,
+    sessions: &SessionAuthority,
+    dialect: &Dialect,
+    account: &Account,
+) -> Result<Secret, Refusal> {
     let secret = Secret::random();
     let mut session = new_session(request, sessions, account);
     session.credentials = vec![sessions.credential(SESSION_ID, &secret, session.expires, false)];
-    sessions.open(session, false).await?;
+    sessions.open_in_place_of(session, false, &cookies(request, dialect)).await?;
     Ok(secret)
+}
+
+/// The cookies that the login's own cookie takes the place of.
+fn cookies<'a>(request: &'a Request, dialect: &'a Dialect) -> Vec<(&'static str, &'a str)> {
+    let purpose = purpose(dialect);
+    request.cookies(dialect.cookie.name()).map(|value| (purpose, value)).collect()
 }

@@ -4,6 +4,7 @@ mod credentials;
 mod first_sight;
 mod landing;
 mod one_visit;
+mod replacement;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

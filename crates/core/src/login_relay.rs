@@ -79,6 +79,9 @@ impl LoginRelay {
                 None => None,
             };
             if renewed.is_none() {
+                let presented = provider.credentials(&provider.presented(request));
+                let cookies: Vec<_> = presented.iter().map(|one| (one.purpose, one.secret.reveal())).collect();
+                let former = self.sessions.former_sessions(&cookies).await.map_err(|_| RelayFault::Unavailable)?;
                 let registration = Registration {
                     subject: learned.subject,
                     person: None,
@@ -88,6 +91,7 @@ impl LoginRelay {
                 };
                 match self.sessions.register(provider, registration).await {
                     Ok(session) => {
+                        self.sessions.end_former(&former, session, None).await.map_err(|_| RelayFault::Unavailable)?;
                         log::info!(platform = self.sessions.platform().name.as_str(), session:% = session; "a login was relayed");
                     }
                     Err(RegistrationFault::Unavailable(_)) => return Err(RelayFault::Unavailable),

@@ -34,6 +34,8 @@ pub struct Platform {
     pub has_upstream: bool,
     /// The host of that instance's address, where it is known: a cookie's `Domain` that covers it becomes the platform's.
     pub upstream_host: Option<String>,
+    /// Whether a login ends the session that the same browser had here before.
+    pub end_previous: bool,
     /// What a reverse proxy lets pass.
     pub check: CheckMode,
     /// How many cookies a request may bring.
@@ -55,6 +57,7 @@ impl Platform {
             absolute_timeout: Duration::from_secs(12 * 60 * 60),
             has_upstream: false,
             upstream_host: None,
+            end_previous: true,
             check: CheckMode::default(),
             max_cookies: 200,
         }

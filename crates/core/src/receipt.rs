@@ -61,12 +61,14 @@ pub enum Reason {
     CredentialReuse,
     /// Idle or absolute expiry.
     Expiry,
+    /// Another login in the same browser took its place.
+    Replaced,
     /// The person signed out.
     User,
 }
 
 impl Reason {
-    const ALL: &[Self] = &[Self::Administrator, Self::CredentialReuse, Self::Expiry, Self::User];
+    const ALL: &[Self] = &[Self::Administrator, Self::CredentialReuse, Self::Expiry, Self::Replaced, Self::User];
 
     /// Its word, as stores keep it and interfaces show it. Never changes for a given reason.
     pub const fn as_str(self) -> &'static str {
@@ -74,6 +76,7 @@ impl Reason {
             Self::Administrator => "administrator",
             Self::CredentialReuse => "credential-reuse",
             Self::Expiry => "expiry",
+            Self::Replaced => "replaced",
             Self::User => "user",
         }
     }

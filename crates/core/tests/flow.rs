@@ -16,7 +16,7 @@ use logout_core::receipt::{Reach, Reason};
 use logout_core::redirect::{RedirectFault, RedirectPolicy};
 use logout_core::session::{ClientId, Device, Person, Session, SignOnId, Subject};
 use logout_core::sign_out::{Absent, Choice, ClientClaim, CsrfProof, Landing, LandingPolicy, Presented, Refusal, SignOut, Target, Wanted};
-use logout_core::store::{MemoryStore, SessionFilter};
+use logout_core::store::{Found, MemoryStore, Opened, SessionFilter};
 use logout_core::testing::{AsText, ListedAccounts, ManualClock, RememberedTokens};
 
 struct World {
@@ -347,4 +347,40 @@ fn housekeeping_ends_what_has_expired_in_one_receipt_a_batch_and_leaves_the_rest
     let receipts = block_on(world.ports.store.receipts(None, 10)).unwrap().items;
     assert_eq!(receipts.len(), 1, "the old receipt is forgotten, bob's expiry has its own");
     assert_eq!(receipts[0].sessions[0].subject.name.as_ref(), "bob");
+}
+
+#[test]
+fn a_session_that_is_opened_in_place_of_others_ends_them() {
+    for (ends, left) in [(true, vec!["cms/alice", "cms/bob"]), (false, vec!["cms/alice", "cms/alice", "cms/alice", "cms/bob"])] {
+        let world = World::new();
+        let platform = Platform { end_previous: ends, ..Platform::new("cms", "https://site.example/".parse().unwrap()) };
+        let cms = SessionAuthority::new(Arc::new(platform), Arc::new(AsText), world.ports.clone());
+        let sign_on = Some(SignOnId::random());
+        open(&cms, Session { sign_on, ..session(&cms, "alice", "a1") });
+        open(&cms, Session { sign_on, ..session(&cms, "alice", "a2") });
+        open(&cms, session(&cms, "bob", "b"));
+        let cookies = [("session", "a1"), ("session", "unknown"), ("other", "b")];
+        let opened = block_on(cms.open_in_place_of(session(&cms, "alice", "a3"), false, &cookies)).unwrap();
+        assert_eq!(opened, Opened::Opened);
+        assert_eq!(world.alive(), left, "{ends}");
+        let receipts = block_on(world.ports.store.receipts(None, 10)).unwrap().items;
+        let told: Vec<_> = receipts.iter().map(|receipt| (receipt.reason, receipt.sessions.len())).collect();
+        assert_eq!(told, if ends { vec![(Reason::Replaced, 2)] } else { vec![] });
+    }
+}
+
+#[test]
+fn a_session_that_is_not_opened_takes_no_place_and_one_of_the_same_login_keeps_its_siblings() {
+    let world = World::new();
+    let cms = world.platform("cms", Reach::Session);
+    let sign_on = Some(SignOnId::random());
+    open(&cms, Session { sign_on, ..session(&cms, "alice", "parent") });
+    open(&cms, Session { sign_on, ..session(&cms, "alice", "site") });
+    let joining = |name: &str, secret: &str, sign_on| Session { sign_on, ..session(&cms, name, secret) };
+    let cookies = [("session", "site")];
+    let refused = block_on(cms.open_in_place_of(joining("bob", "b", Some(SignOnId::random())), true, &cookies)).unwrap();
+    assert_eq!((refused, world.alive().len()), (Opened::SignOnEnded, 2));
+    block_on(cms.open_in_place_of(joining("alice", "next", sign_on), true, &cookies)).unwrap();
+    let lives = |secret: &str| matches!(block_on(cms.look_up("session", secret)), Ok(Found::Live(..)));
+    assert_eq!(["parent", "site", "next"].map(lives), [true, false, true]);
 }

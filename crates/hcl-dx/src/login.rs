@@ -34,7 +34,7 @@ pub(crate) fn signed_in(message: &'static str, name: &str) -> Response {
     reply::json(200, &LoggedIn { status_code: 200, message, data: User { uid: name } })
 }
 
-/// `auth/login`. A login with a live token at hand opens another session and leaves the old one alone (our choice).
+/// `auth/login`. A login with a live token at hand opens another session, and the former one ends unless that is switched off (our choice).
 pub(crate) async fn login(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
     // A page of another site can post text without asking, and so log its visitor in as somebody else; JSON it cannot.
     let foreign = request.header("sec-fetch-site").is_some_and(|site| site == "cross-site");
@@ -51,7 +51,8 @@ pub(crate) async fn login(request: &Request, sessions: &SessionAuthority, dialec
     session.expires = session.opened.plus(dialect.token_lifetime);
     let ltpa = if dialect.config.track_logged_out_tokens { token::opaque() } else { token::telling(&session, sessions)? };
     session.credentials = vec![sessions.credential(token::LTPA, &ltpa, session.expires, false)];
-    sessions.open(session, false).await?;
+    let former: Vec<_> = dialect.tokens(request).map(|token| (token::LTPA, token)).collect();
+    sessions.open_in_place_of(session, false, &former).await?;
     Ok(signed_in("Login Successful", &account.name).header("set-cookie", dialect.cookie.set(ltpa.reveal(), request.is_secure(), None)))
 }
 

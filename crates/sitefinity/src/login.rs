@@ -2,9 +2,11 @@
 //!
 //! Observed in the vendor's clients, unless a function says otherwise (docs/vendors/sitefinity.md, "Logins").
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use logout_core::SessionAuthority;
+use logout_core::cookie::CookieSpec;
 use logout_core::credential::Secret;
 use logout_core::login::{LoginAttempt, LoginError};
 use logout_core::message::{Request, Response};
@@ -16,6 +18,7 @@ use logout_core::store::Opened;
 use serde_json::json;
 
 use crate::config::Dialect;
+use crate::cookies;
 use crate::probe::live_by_cookie;
 use crate::reply::json_answer;
 use crate::request::{ACCESS, SITE, TOKEN_SERVICE};
@@ -71,8 +74,10 @@ pub(crate) async fn login_form(request: &Request, sessions: &SessionAuthority, d
     let remembered =
         form.first_ignoring_case("RememberMe").is_some_and(|value| ["true", "on", "1"].iter().any(|yes| value.eq_ignore_ascii_case(yes)));
     let sign_on = SignOnId::random();
-    let token_service = open(request, sessions, dialect, &account, sign_on, TOKEN_SERVICE, false).await?.ok_or(Refusal::Unavailable)?;
-    let site = open(request, sessions, dialect, &account, sign_on, SITE, true).await?.ok_or(Refusal::Unavailable)?;
+    let token_service = open(request, sessions, dialect, &account, sign_on, TOKEN_SERVICE, &[]).await?.ok_or(Refusal::Unavailable)?;
+    // Both layers of a former login end, once both of this one are open.
+    let former = [cookies_of(request, &dialect.session_cookie, SITE), cookies_of(request, &dialect.token_service_cookie, TOKEN_SERVICE)];
+    let site = open(request, sessions, dialect, &account, sign_on, SITE, &former.concat()).await?.ok_or(Refusal::Unavailable)?;
     let max_age = remembered.then_some(sessions.platform().absolute_timeout);
     let answer = Response::redirect(&landing("RedirectUrl"));
     let answer = answer.header("set-cookie", dialect.token_service_cookie.set(token_service.reveal(), request.is_secure(), max_age));
@@ -99,7 +104,13 @@ async fn verify(
     sessions.accounts().verify(LoginAttempt::of(request, username, password).in_realm(provider)).await
 }
 
-/// Opens a session whose credential is a fresh secret; `None` when it was to join a sign-on that has ended.
+/// The credentials in the cookies of this name.
+fn cookies_of<'a>(request: &'a Request, cookie: &CookieSpec, purpose: &'static str) -> Vec<(&'static str, Cow<'a, str>)> {
+    let sent: Vec<_> = request.all_cookies().collect();
+    cookies::values(&sent, cookie.name()).map(|value| (purpose, value)).collect()
+}
+
+/// Opens a session whose credential is a fresh secret, in place of the `former` ones; `None` when it was to join a sign-on that has ended.
 async fn open(
     request: &Request,
     sessions: &SessionAuthority,
@@ -107,13 +118,15 @@ async fn open(
     account: &Account,
     sign_on: SignOnId,
     purpose: &str,
-    joins: bool,
+    former: &[(&'static str, Cow<'_, str>)],
 ) -> Result<Option<Secret>, Refusal> {
     let secret = Secret::random();
     let mut session = sessions.new_session(dialect.subject(Some(&account.realm), &account.name), Some(account), request.device());
     session.sign_on = Some(sign_on);
     session.credentials = vec![sessions.credential(purpose, &secret, session.expires, false)];
-    let opened = sessions.open(session, joins).await?;
+    let former: Vec<_> = former.iter().map(|(purpose, value)| (*purpose, value.as_ref())).collect();
+    // The site's session belongs to the login that the token service's was opened by.
+    let opened = sessions.open_in_place_of(session, purpose == SITE, &former).await?;
     Ok((opened == Opened::Opened).then_some(secret))
 }
 
@@ -168,8 +181,9 @@ pub(crate) async fn token_service(request: &Request, sessions: &SessionAuthority
     };
     if let Some(parent) = live_by_cookie(request, sessions, &dialect.token_service_cookie, TOKEN_SERVICE).await? {
         let account = sessions.accounts().find(&parent.subject.realm, &parent.subject.name);
+        let former = cookies_of(request, &dialect.session_cookie, SITE);
         if let (Some(account), Some(sign_on)) = (account, parent.sign_on)
-            && let Some(site) = open(request, sessions, dialect, &account, sign_on, SITE, true).await?
+            && let Some(site) = open(request, sessions, dialect, &account, sign_on, SITE, &former).await?
         {
             return Ok(set_site_cookies(Response::redirect(&wanted), &site, request, None, dialect).uncached());
         }

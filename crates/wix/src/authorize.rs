@@ -141,7 +141,8 @@ pub(crate) async fn login_form(request: &Request, sessions: &SessionAuthority, d
     let cookie = Secret::random();
     let mut session = member_session(&account, &flow.client, request, sessions, dialect);
     session.credentials = vec![credential(MEMBER_COOKIE, &cookie, session.expires, sessions)];
-    sessions.open(session.clone(), false).await?;
+    let former: Vec<_> = request.cookies(dialect.member_cookie.name()).map(|value| (MEMBER_COOKIE, value)).collect();
+    sessions.open_in_place_of(session.clone(), false, &former).await?;
     let answer = code(&flow, challenge, &session, sessions).await?;
     Ok(set_cookie(answer, &cookie, request, dialect))
 }

@@ -28,6 +28,7 @@ pub const COMMON_KEYS: &[&str] = &[
     "check",
     "cookies",
     "cors_origins",
+    "end_previous",
     "host",
     "idle_timeout",
     "max_cookies",
@@ -68,6 +69,10 @@ pub struct PlatformConfig {
     pub cors_origins: Vec<String>,
     /// Whether sign-outs that another site caused are refused. Default: false.
     pub require_same_site: bool,
+    /// Whether a login ends the session that the same browser had here before. Default: true for a stand-in, false with an
+    /// upstream, which ends what it will.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_previous: Option<bool>,
     /// What `/check` lets pass: `not_ended` or `known`. Default: `not_ended`.
     pub check: CheckMode,
     /// How many cookies a request may bring. Default: 200.
@@ -124,6 +129,8 @@ struct CommonKeys {
     #[serde(default)]
     require_same_site: bool,
     #[serde(default)]
+    end_previous: Option<bool>,
+    #[serde(default)]
     check: CheckMode,
     #[serde(default)]
     max_cookies: Option<NonZeroUsize>,
@@ -159,6 +166,7 @@ impl PlatformConfig {
             cookies: keys.cookies,
             cors_origins: keys.cors_origins,
             require_same_site: keys.require_same_site,
+            end_previous: keys.end_previous,
             check: keys.check,
             max_cookies: keys.max_cookies,
             upstream: keys.upstream,
@@ -222,6 +230,7 @@ impl PlatformConfig {
         platform.max_cookies = self.max_cookies.map_or(platform.max_cookies, NonZeroUsize::get);
         platform.has_upstream = self.upstream.is_some();
         platform.upstream_host = self.upstream.as_ref().and_then(|url| url.host_str().map(str::to_owned));
+        platform.end_previous = self.end_previous.unwrap_or(!platform.has_upstream);
         platform.idle_timeout = self.idle_timeout.or((!platform.has_upstream).then_some(sessions.idle_timeout));
         platform.absolute_timeout = sessions.absolute_timeout;
         platform
