@@ -189,6 +189,20 @@ impl TestHub {
         self.run()
     }
 
+    /// Changes a text of its configuration, which counts from the next start on.
+    ///
+    /// # Panics
+    /// When the text is not there.
+    pub fn reconfigure(&mut self, from: &str, to: &str) {
+        assert!(self.configuration.contains(from), "the configuration has no {from:?}");
+        self.configuration = self.configuration.replace(from, to);
+    }
+
+    /// Its configuration.
+    pub fn configuration(&self) -> &str {
+        &self.configuration
+    }
+
     /// Stops it in good order, as if its machine were down.
     pub fn pause(&mut self) {
         self.stop();

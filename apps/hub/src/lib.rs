@@ -3,6 +3,7 @@
 //! The hub binary's parts, as a library so that tests can reach them: the command line ([`cli`], [`client`]), the configuration
 //! ([`config`]), and the server that is built from them ([`server::Hub`]).
 
+mod account_changes;
 mod admin;
 pub mod cli;
 pub mod client;

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
+use crate::account_changes::end_sessions_of_changed_accounts;
 use crate::admin::{self, AdminGuard, AdminState};
 use crate::config::{AccountConfig, Config, SingleLogoutConfig, admin_token};
 use crate::front::Front;
@@ -109,6 +110,8 @@ impl Hub {
             ..Ports::of_stand_ins(accounts, options.clock, store.clone(), tokens.clone())
         };
         let (mount, known) = platforms.mount(&config, &ports)?;
+        // Before anybody is served: what is over must open nothing.
+        end_sessions_of_changed_accounts(&config.accounts, &known, &ports).await?;
         let index = web::Data::new(Index::new(mount.platforms(), ports.clone(), options.names_people));
         let outbox: Arc<dyn Outbox> = store;
         let receipt_page = web::Data::new(ReceiptPage { ports: ports.clone(), outbox: outbox.clone(), secrets });

@@ -55,6 +55,9 @@ impl fmt::Display for ReceiptId {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Reason {
+    /// The account is gone, or has another password.
+    #[serde(rename = "account_removed")]
+    AccountRemoved,
     /// An administrator signed somebody out.
     Administrator,
     /// A credential that is good once was presented twice (RFC 6749, section 4.1.2; RFC 9700, section 4.14.2).
@@ -68,11 +71,12 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: &[Self] = &[Self::Administrator, Self::CredentialReuse, Self::Expiry, Self::Replaced, Self::User];
+    const ALL: &[Self] = &[Self::AccountRemoved, Self::Administrator, Self::CredentialReuse, Self::Expiry, Self::Replaced, Self::User];
 
     /// Its word, as stores keep it and interfaces show it. Never changes for a given reason.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::AccountRemoved => "account_removed",
             Self::Administrator => "administrator",
             Self::CredentialReuse => "credential-reuse",
             Self::Expiry => "expiry",

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set itself up should stop")]
 #![allow(clippy::print_stdout, reason = "figures for whoever reads the run")]
 
+mod accounts;
 mod asvs;
 mod configuration;
 mod demo;
@@ -30,6 +31,7 @@ use logout_tests::skip::Run;
 fn main() -> ExitCode {
     let mut run = Run::from_environment();
     asvs::add(&mut run);
+    accounts::add(&mut run);
     configuration::add(&mut run);
     demo::add(&mut run);
     durability::add(&mut run);

@@ -262,7 +262,7 @@ fn schemas() -> Value {
     for member in ["id", "platform", "realm", "subject", "receipt"] {
         delivery[member] = text();
     }
-    let reason = ["administrator", "credential-reuse", "expiry", "replaced", "user"];
+    let reason = ["account_removed", "administrator", "credential-reuse", "expiry", "replaced", "user"];
     json!({
         "Health": object(json!({ "status": { "enum": ["ok", "ready"] } }), &[]),
         "Problem": object(
