@@ -55,7 +55,7 @@ impl Presented {
         self
     }
 
-    /// Each of `presented` once, in order ([`each_once`]).
+    /// Each of `presented` once, in order, by purpose and text.
     pub fn each_once(presented: impl IntoIterator<Item = Self>) -> Vec<Self> {
         each_once(presented, |one| (one.purpose, one.secret.reveal()))
     }
