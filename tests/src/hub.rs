@@ -198,6 +198,13 @@ impl TestHub {
         self.configuration = self.configuration.replace(from, to);
     }
 
+    /// The hash of the password of the account called so.
+    pub fn password_hash(&self, name: &str) -> String {
+        let named = format!("name = \"{name}\"");
+        let account = self.configuration().split("[[account]]").find(|account| account.contains(&named)).expect("an account");
+        account.split("password_hash = \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a hash").to_owned()
+    }
+
     /// Its configuration.
     pub fn configuration(&self) -> &str {
         &self.configuration

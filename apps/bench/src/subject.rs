@@ -139,6 +139,7 @@ impl Subject {
             sign_on: (self.kind == "sitefinity").then(SignOnId::random),
             subject: Who::new("default", &name),
             person: Some(Person::new(format!("{name}@example.com"))),
+            account: None,
             client: (self.kind == "wix").then(|| ClientId::new(CLIENT)),
             administrator: false,
             credentials: vec![Credential { digest: digest(&self.kind, &platform, purpose, &secret)?, expires, csrf_due: false }],

@@ -1,123 +1,195 @@
 //! Sessions of accounts that are gone, or whose password is another one: they end when the hub learns of it.
 //!
-//! Accounts stand in the configuration, sessions in the store, which outlives many configurations. So the store keeps what
-//! is needed to compare: the digest of the last list, and when each password of each account was seen first.
+//! A session says with which version of an account it was opened, so nothing has to be known of earlier lists. The store
+//! keeps the digest of the last list only, to tell whether nobody may be served before the sessions have been looked at.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use logout_core::CanonicalForm;
 use logout_core::authority::Ports;
 use logout_core::credential::{CredentialDigest, SecretDigest};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{Reach, Reason};
-use logout_core::session::Session;
+use logout_core::session::{AccountVersion, Session};
 use logout_core::store::{EndTarget, SessionFilter, StoreUnavailable};
-use logout_core::time::Timestamp;
 
-use crate::config::AccountConfig;
 use crate::platforms::KnownPlatform;
 
 /// How many sessions are looked at, or ended, in one step.
 const STEP: usize = 500;
-/// How many passwords are asked for at once.
-const AT_ONCE: usize = 32;
 /// How long the last list is kept: practically for ever.
 const KEPT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// Ends the sessions at stand-in platforms whose account is gone, or was opened with another password. Cheap where the list
-/// of accounts is the one of the last start; otherwise it looks through the live sessions of these platforms.
-///
-/// It can be stopped at any point and begun anew: the last list is taken away first and written again when all is done.
-///
-/// # Errors
-/// The store did not answer; the next call does what is left.
-pub(crate) async fn end_sessions_of_changed_accounts(
-    accounts: &[AccountConfig],
-    platforms: &[KnownPlatform],
-    ports: &Ports,
-) -> Result<usize, StoreUnavailable> {
-    let stand_ins: Vec<&KnownPlatform> = platforms.iter().filter(|known| !known.sessions.platform().has_upstream).collect();
-    let Some(first) = stand_ins.first() else { return Ok(0) };
-    let key = key_of(&stand_ins, &first.sessions.platform().name);
-    let current = digest_of(accounts);
-    let last = ports.store.take_once(&key, ports.clock.now()).await?;
-    let mut ended = 0;
-    if last.as_deref() != Some(current.as_bytes().as_slice()) {
-        let seen = passwords_seen(accounts, ports).await?;
-        for known in stand_ins {
-            ended += end_at(known, &seen, ports).await?;
+/// The accounts of a configuration, and the stand-in platforms that they are for.
+pub(crate) struct AccountChanges {
+    current: HashSet<AccountVersion>,
+    platforms: Vec<PlatformName>,
+    ports: Ports,
+}
+
+impl AccountChanges {
+    pub(crate) fn new(current: HashSet<AccountVersion>, platforms: &[KnownPlatform], ports: &Ports) -> Self {
+        let stand_ins = platforms.iter().map(|known| known.sessions.platform()).filter(|platform| !platform.has_upstream);
+        let mut platforms: Vec<PlatformName> = stand_ins.map(|platform| platform.name.clone()).collect();
+        platforms.sort();
+        Self { current, platforms, ports: ports.clone() }
+    }
+
+    /// Ends what is over where the list is another one than at the last start. `false`: it is the same, and
+    /// [`AccountChanges::end_sessions`] may be done beside serving. It still has to be: another hub on the same store may
+    /// have opened sessions by an older list since.
+    ///
+    /// It can be stopped at any point and begun anew: the last list is taken away first and written again when all is done.
+    ///
+    /// # Errors
+    /// The store did not answer; the next call does what is left.
+    pub(crate) async fn end_sessions_if_new(&self) -> Result<bool, StoreUnavailable> {
+        let Some(first) = self.platforms.first() else { return Ok(true) };
+        // Hubs with other stand-ins on the same store have accounts of their own.
+        let names: Vec<&str> = self.platforms.iter().map(PlatformName::as_str).collect();
+        let key = CredentialDigest::of(first, "accounts", &CanonicalForm::of_text(&names.join("\n")));
+        let store = &self.ports.store;
+        let listed = self.digest().as_bytes().to_vec();
+        let last = store.take_once(&key, self.ports.clock.now()).await?;
+        let is_new = last.is_none_or(|last| last != listed);
+        if is_new {
+            self.end_sessions().await?;
+        }
+        store.put_once(key, listed, self.ports.clock.now().plus(KEPT)).await?;
+        Ok(is_new)
+    }
+
+    fn digest(&self) -> SecretDigest {
+        let mut versions: Vec<[u8; 8]> = self.current.iter().map(|version| version.to_bytes()).collect();
+        versions.sort_unstable();
+        SecretDigest::of(&versions.concat().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    }
+
+    /// Ends the sessions at stand-in platforms that were opened with an account, or a version of one, that is not listed.
+    /// Looks through all live sessions of these platforms.
+    ///
+    /// # Errors
+    /// The store did not answer; the next call does what is left.
+    pub(crate) async fn end_sessions(&self) -> Result<(), StoreUnavailable> {
+        let mut ended = 0;
+        for platform in &self.platforms {
+            ended += self.end_sessions_at(platform).await?;
+        }
+        if ended > 0 {
+            log::warn!(ended; "sessions ended whose account was removed or has another password");
+        }
+        Ok(())
+    }
+
+    async fn end_sessions_at(&self, platform: &PlatformName) -> Result<usize, StoreUnavailable> {
+        let filter = SessionFilter { platform: Some(platform.clone()), ..SessionFilter::default() };
+        let is_over = |session: &&Session| session.account.is_some_and(|version| !self.current.contains(&version));
+        let (mut ended, mut after) = (0, None);
+        loop {
+            let page = self.ports.store.sessions(&filter, after, STEP, self.ports.clock.now()).await?;
+            let targets: Vec<_> = page.items.iter().filter(is_over).map(|session| EndTarget::Session(session.id)).collect();
+            if !targets.is_empty() {
+                ended += self.ports.end(Reason::AccountRemoved, Reach::Session, targets).await?.1.len();
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(ended);
+            }
         }
     }
-    ports.store.put_once(key, current.as_bytes().to_vec(), ports.clock.now().plus(KEPT)).await?;
-    if ended > 0 {
-        log::warn!(ended; "sessions ended whose account was removed or has another password");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_executor::block_on;
+    use logout_core::credential::Secret;
+    use logout_core::ports::Clock as _;
+    use logout_core::session::{Device, SessionId, Subject};
+    use logout_core::store::SessionStore as _;
+    use logout_core::testing::{BreakableStore, ListedAccounts, ManualClock, RememberedTokens};
+    use logout_core::time::Timestamp;
+
+    use super::*;
+
+    fn version(name: &str, hash: &str) -> AccountVersion {
+        AccountVersion::of("Default", name, &Secret::new(hash))
     }
-    Ok(ended)
-}
 
-/// Hubs with other stand-ins on the same store have accounts of their own.
-fn key_of(stand_ins: &[&KnownPlatform], first: &PlatformName) -> CredentialDigest {
-    let mut names: Vec<String> = stand_ins.iter().map(|known| known.sessions.platform().name.to_string()).collect();
-    names.sort();
-    CredentialDigest::of(first, "accounts", &CanonicalForm::of_text(&names.join("\n")))
-}
-
-fn digest_of(accounts: &[AccountConfig]) -> SecretDigest {
-    let mut versions: Vec<String> = accounts.iter().map(version_of).collect();
-    versions.sort();
-    SecretDigest::of(&versions.join("\n"))
-}
-
-/// An account with its password, without telling the one from which its hash can be guessed.
-fn version_of(account: &AccountConfig) -> String {
-    let text = [account.realm.to_ascii_lowercase(), account.name.to_ascii_lowercase(), account.password_hash.reveal().to_owned()];
-    let digest = SecretDigest::of(&text.join("\n"));
-    digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Realm and name as they are compared, and when the password that the account has now was seen first.
-type Seen = HashMap<(String, String), Timestamp>;
-
-/// At the first start on a store nothing is known of what came before, and every session passes.
-async fn passwords_seen(accounts: &[AccountConfig], ports: &Ports) -> Result<Seen, StoreUnavailable> {
-    let now = ports.clock.now().as_millis();
-    let bytes = |at: u64| at.to_be_bytes().to_vec();
-    let is_first = ports.store.agree("accounts/since", bytes(now)).await? == bytes(now);
-    let candidate = bytes(if is_first { 0 } else { now });
-    let asked = accounts.iter().map(|account| (named(&account.realm, &account.name), format!("account/{}", version_of(account))));
-    let agreed = stream::iter(asked).map(|(account, version)| {
-        let candidate = candidate.clone();
-        async move {
-            let bytes = ports.store.agree(&version, candidate).await?;
-            let at = bytes.try_into().map(u64::from_be_bytes).map_err(|_| StoreUnavailable)?;
-            Ok((account, Timestamp::from_millis(at)))
+    #[test]
+    fn a_version_is_of_one_realm_name_and_password() {
+        let own = version("alice", "hash");
+        assert_eq!(own, AccountVersion::of("default", "ALICE", &Secret::new("hash")));
+        for (realm, name, hash) in
+            [("Other", "alice", "hash"), ("Default", "bob", "hash"), ("Default", "alice", "Hash"), ("Defaulta", "lice", "hash")]
+        {
+            assert_ne!(own, AccountVersion::of(realm, name, &Secret::new(hash)), "{realm} {name} {hash}");
         }
-    });
-    agreed.buffer_unordered(AT_ONCE).try_collect().await
-}
+    }
 
-fn named(realm: &str, name: &str) -> (String, String) {
-    (realm.to_ascii_lowercase(), name.to_ascii_lowercase())
-}
+    /// A store with 600 sessions, every other one of an account that is not listed any more, and some of none.
+    fn world() -> (Arc<BreakableStore>, AccountChanges) {
+        let (store, clock) = (Arc::new(BreakableStore::default()), Arc::new(ManualClock::default()));
+        let (platform, now) = (PlatformName::new("cms"), clock.now());
+        for number in 0..600 {
+            let account =
+                [Some(version("alice", "kept")), Some(version("alice", "former")), None, Some(version("bob", "gone"))][number % 4];
+            let session = Session {
+                id: SessionId::at(now),
+                platform: platform.clone(),
+                sign_on: None,
+                subject: Subject::new("Default", "alice"),
+                person: None,
+                account,
+                client: None,
+                administrator: false,
+                credentials: Vec::new(),
+                csrf: None,
+                opened: now,
+                seen: now,
+                idle_timeout: None,
+                expires: now.plus(Duration::from_secs(60)),
+                device: Device::default(),
+                sealed: None,
+            };
+            block_on(store.open(session, false, now)).unwrap();
+        }
+        let ports = Ports::of_stand_ins(Arc::new(ListedAccounts::default()), clock, store.clone(), Arc::new(RememberedTokens::default()));
+        let changes = AccountChanges { current: [version("alice", "kept")].into(), platforms: vec![platform], ports };
+        (store, changes)
+    }
 
-async fn end_at(known: &KnownPlatform, seen: &Seen, ports: &Ports) -> Result<usize, StoreUnavailable> {
-    let filter = SessionFilter { platform: Some(known.sessions.platform().name.clone()), ..SessionFilter::default() };
-    let is_over = |session: &Session| {
-        let since = seen.get(&named(&session.subject.realm, &session.subject.name));
-        known.adapter.has_account(&session.subject) && since.is_none_or(|since| session.opened < *since)
-    };
-    let (mut ended, mut after) = (0, None);
-    loop {
-        let page = ports.store.sessions(&filter, after, STEP, ports.clock.now()).await?;
-        let targets: Vec<_> = page.items.iter().filter(|session| is_over(session)).map(|session| EndTarget::Session(session.id)).collect();
-        if !targets.is_empty() {
-            ended += ports.end(Reason::AccountRemoved, Reach::Session, targets).await?.1.len();
+    fn left(store: &BreakableStore) -> usize {
+        block_on(store.sessions(&SessionFilter::default(), None, 1_000, Timestamp::default())).unwrap().items.len()
+    }
+
+    #[test]
+    fn a_start_that_breaks_off_anywhere_is_made_up_for_by_the_next_one() {
+        let mut finished = false;
+        for answers in 0..10 {
+            let (store, changes) = world();
+            store.break_after(answers);
+            finished = block_on(changes.end_sessions_if_new()).is_ok();
+            store.set_broken(false);
+            assert_eq!(block_on(changes.end_sessions_if_new()), Ok(!finished), "after {answers} answers");
+            assert_eq!(left(&store), 300);
         }
-        after = page.next;
-        if after.is_none() {
-            return Ok(ended);
+        assert!(finished);
+    }
+
+    #[test]
+    fn a_list_that_is_the_last_one_still_finds_what_another_hub_opened() {
+        let (store, changes) = world();
+        block_on(changes.end_sessions_if_new()).unwrap();
+        let other = world().0;
+        let late = block_on(other.sessions(&SessionFilter::default(), None, 1_000, Timestamp::default())).unwrap().items;
+        for session in late {
+            block_on(store.open(session, false, Timestamp::default())).unwrap();
         }
+        assert_eq!((block_on(changes.end_sessions_if_new()), left(&store)), (Ok(false), 900));
+        block_on(changes.end_sessions()).unwrap();
+        assert_eq!(left(&store), 600);
     }
 }

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::account_changes::end_sessions_of_changed_accounts;
+use crate::account_changes::AccountChanges;
 use crate::admin::{self, AdminGuard, AdminState};
 use crate::config::{AccountConfig, Config, SingleLogoutConfig, admin_token};
 use crate::front::Front;
@@ -88,6 +88,7 @@ impl Hub {
         let listed = config.accounts.iter().map(AccountConfig::to_account).collect();
         let limits = config.login.limits();
         let accounts = Arc::new(PasswordAccounts::limited(listed, limits, store.clone(), options.clock.clone())?);
+        let versions = accounts.versions().collect();
         let secrets = ReceiptSecrets::load(&*store).await?;
         let signer = Arc::new(ReceiptSigner::load(&*store, options.clock.now(), config.receipts.retention).await?);
         let upstreams = platforms.upstreams();
@@ -111,7 +112,8 @@ impl Hub {
         };
         let (mount, known) = platforms.mount(&config, &ports)?;
         // Before anybody is served: what is over must open nothing.
-        end_sessions_of_changed_accounts(&config.accounts, &known, &ports).await?;
+        let changes = AccountChanges::new(versions, &known, &ports);
+        let changes = if changes.end_sessions_if_new().await? { None } else { Some(changes) };
         let index = web::Data::new(Index::new(mount.platforms(), ports.clone(), options.names_people));
         let outbox: Arc<dyn Outbox> = store;
         let receipt_page = web::Data::new(ReceiptPage { ports: ports.clone(), outbox: outbox.clone(), secrets });
@@ -161,8 +163,8 @@ impl Hub {
         let admin = admin_server.listen(admin).map_err(StartFault::Serve)?.run();
 
         let servers = [server, admin].into_iter().map(|server| (server.handle(), tokio::task::spawn_local(server))).collect();
-        let housekeeping =
-            tokio::task::spawn_local(keep_house(ports.clone(), tokens, signer, config.receipts.retention, config.sessions.sweep_interval));
+        let housekeeping = keep_house(ports.clone(), changes, tokens, signer, config.receipts.retention, config.sessions.sweep_interval);
+        let housekeeping = tokio::task::spawn_local(housekeeping);
         Ok(Self { address, admin_address, public_url, ports, relay, stopping, scheme: scheme(&config), servers, housekeeping })
     }
 
@@ -254,10 +256,22 @@ fn relay_settings(config: &SingleLogoutConfig) -> RelaySettings {
     }
 }
 
-async fn keep_house(ports: Ports, tokens: Arc<JwtTokens>, signer: Arc<ReceiptSigner>, receipts_kept: Duration, interval: Duration) {
+async fn keep_house(
+    ports: Ports,
+    mut changes: Option<AccountChanges>,
+    tokens: Arc<JwtTokens>,
+    signer: Arc<ReceiptSigner>,
+    receipts_kept: Duration,
+    interval: Duration,
+) {
     let mut housekeeping = Housekeeping::new(ports.clone(), receipts_kept, SWEEP_STEP);
     let mut failing = false;
     loop {
+        if let Some(due) = &changes
+            && due.end_sessions().await.is_ok()
+        {
+            changes = None;
+        }
         tokio::time::sleep(interval).await;
         admin::upkeep_figures();
         let now = ports.clock.now();

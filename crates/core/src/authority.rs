@@ -380,6 +380,7 @@ impl SessionAuthority {
             sign_on: None,
             subject,
             person: account.and_then(|account| account.person.clone()),
+            account: account.and_then(|account| account.version),
             client: None,
             administrator: account.is_some_and(|account| account.administrator),
             credentials: Vec::with_capacity(1),

@@ -11,7 +11,7 @@ use crate::login::{LoginAttempt, LoginError};
 use crate::platform_name::PlatformName;
 use crate::receipt::{EndedSession, ReceiptId};
 use crate::redirect::ApprovedUrl;
-use crate::session::{Person, SessionId, Subject};
+use crate::session::{AccountVersion, Person, SessionId, Subject};
 use crate::time::Timestamp;
 use crate::upstream::UpstreamSession;
 
@@ -38,6 +38,8 @@ pub struct Account {
     pub groups: Vec<String>,
     /// Whether the account may sign out others.
     pub administrator: bool,
+    /// Which version of it this is, where sessions are to end with it.
+    pub version: Option<AccountVersion>,
 }
 
 impl Account {
@@ -52,6 +54,7 @@ impl Account {
             email: None,
             groups: Vec::new(),
             administrator: false,
+            version: None,
         }
     }
 }

@@ -73,11 +73,6 @@ pub trait LogoutProvider: CredentialReader {
     /// The vendor's words when a request never became a sign-out: wrong method, too large, malformed, unavailable.
     fn refused(&self, request: &Request, refusal: &Refusal) -> Reply;
 
-    /// Whether a session of this subject at a stand-in belongs to an account, and ends with it.
-    fn has_account(&self, _subject: &Subject) -> bool {
-        true
-    }
-
     /// How a preflight is answered where origins are configured.
     fn preflight(&self) -> Preflight {
         Preflight::default()

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::credential::{Credential, Sealed, SecretDigest, random_bytes};
+use crate::credential::{Credential, Sealed, Secret, SecretDigest, random_bytes};
 use crate::platform_name::PlatformName;
 use crate::time::Timestamp;
 
@@ -136,6 +136,32 @@ impl ClientId {
     }
 }
 
+/// An account as it was at a login: it is another one once the account's name or password is. It tells nothing of
+/// either.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct AccountVersion(u64);
+
+impl AccountVersion {
+    /// The version of the account `name` in `realm`, ASCII case aside, with this hash of its password.
+    pub fn of(realm: &str, name: &str, password_hash: &Secret) -> Self {
+        let parts = [realm.to_ascii_lowercase(), name.to_ascii_lowercase(), password_hash.reveal().to_owned()];
+        let text = Secret::new(parts.map(|part| format!("{}:{part}", part.len())).concat());
+        let digest = SecretDigest::of(text.reveal());
+        Self(digest.as_bytes().first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
+    }
+
+    /// As a store keeps it.
+    pub fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+
+    /// The version that has these bytes.
+    pub fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(u64::from_be_bytes(bytes))
+    }
+}
+
 /// Where a session was opened from, for the person to recognise it by.
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Device {
@@ -158,6 +184,8 @@ pub struct Session {
     pub subject: Subject,
     /// Who, across platforms, where that is known.
     pub person: Option<Person>,
+    /// The account that it was opened with, where a stand-in has one; it ends with that version of it.
+    pub account: Option<AccountVersion>,
     /// The application it was opened for.
     pub client: Option<ClientId>,
     /// Whether its subject may sign out others.
@@ -213,6 +241,7 @@ pub(crate) mod tests {
             sign_on: None,
             subject: Subject::new("Default", name),
             person: Some(Person::new(name)),
+            account: None,
             client: None,
             administrator: false,
             credentials: vec![Credential {

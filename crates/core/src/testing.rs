@@ -1,7 +1,7 @@
 //! Ports for tests: a clock that is set, accounts from a list, tokens without cryptography. Never for production.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -67,6 +67,7 @@ impl Default for ListedAccounts {
             display_name: format!("{}{} Example", name[..1].to_uppercase(), &name[1..]),
             groups: vec!["editors".to_owned()],
             administrator: name == "admin",
+            version: None,
         };
         Self(vec![account("Default", "alice"), account("Default", "bob"), account("LDAP", "alice"), account("Default", "admin")])
     }
@@ -125,15 +126,30 @@ impl Tokens for RememberedTokens {
 pub struct BreakableStore {
     store: MemoryStore,
     broken: AtomicBool,
+    /// How many answers it still gives, where that is bounded.
+    answers_left: Mutex<Option<usize>>,
 }
 
 impl BreakableStore {
     /// From now on it answers nothing, or everything again.
     pub fn set_broken(&self, broken: bool) {
         self.broken.store(broken, Ordering::SeqCst);
+        *self.left() = None;
+    }
+
+    /// It gives this many answers more, and then none until it is told to answer again.
+    pub fn break_after(&self, answers: usize) {
+        *self.left() = Some(answers);
+    }
+
+    fn left(&self) -> MutexGuard<'_, Option<usize>> {
+        self.answers_left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn store(&self) -> Result<&MemoryStore, StoreUnavailable> {
+        if let Some(left) = &mut *self.left() {
+            *left = left.checked_sub(1).ok_or(StoreUnavailable)?;
+        }
         if self.broken.load(Ordering::SeqCst) { Err(StoreUnavailable) } else { Ok(&self.store) }
     }
 }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use logout_core::credential::Secret;
 use logout_core::login::{LoginAttempt, LoginError};
 use logout_core::ports::{Account, Accounts, Clock};
+use logout_core::session::AccountVersion;
 use logout_core::store::SessionStore;
 
 use crate::login::{Guesses, HashingSlots, LoginLimits, Origin};
@@ -17,7 +18,7 @@ use crate::password::{HashFault, HashingFailed, decoy, hash_password, parse_hash
 /// An account and the hash of its password.
 #[derive(Clone)]
 pub struct PasswordAccount {
-    /// Who it is.
+    /// Who it is. Its version is filled in by [`PasswordAccounts`].
     pub account: Account,
     /// The argon2 hash, as a PHC string.
     pub password_hash: Secret,
@@ -124,8 +125,9 @@ impl PasswordAccounts {
             if !names.insert((realm.to_ascii_lowercase(), name.to_ascii_lowercase())) {
                 return Err(AccountFault::Duplicate { realm, name });
             }
+            let version = Some(AccountVersion::of(&realm, &name, &password_hash));
             let hash = parse_hash(password_hash.reveal()).map_err(|fault| AccountFault::Hash { realm, name, fault })?;
-            entries.push(Entry { account, hash: Arc::new(hash) });
+            entries.push(Entry { account: Account { version, ..account }, hash: Arc::new(hash) });
         }
         let by_login = index(&entries);
         let hashes: Vec<&PasswordHash> = entries.iter().map(|entry| entry.hash.as_ref()).collect();
@@ -137,6 +139,11 @@ impl PasswordAccounts {
             slots: HashingSlots::new(&limits),
             guesses: Guesses::new(limits, store, clock),
         })
+    }
+
+    /// The version of each account, in no order.
+    pub fn versions(&self) -> impl Iterator<Item = AccountVersion> {
+        self.entries.iter().filter_map(|entry| entry.account.version)
     }
 
     /// The accounts that answer to `login`, best first.

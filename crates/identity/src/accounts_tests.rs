@@ -16,6 +16,7 @@ fn account(realm: &str, name: &str, email: Option<&str>, password: &str) -> Pass
             display_name: name.into(),
             groups: Vec::new(),
             administrator: false,
+            version: None,
         },
         password_hash: Secret::new(cheap_hash(password).to_string()),
     }
@@ -208,8 +209,10 @@ fn a_hash_that_is_none_is_named_but_not_shown() {
 #[tokio::test]
 async fn an_account_made_in_code_logs_in_with_its_password_and_no_other() {
     let alice = PasswordAccount::with_password(Account::new("alice"), &Secret::new("one")).unwrap();
+    let version = Some(AccountVersion::of("Default", "alice", &alice.password_hash));
     let accounts = listed(vec![alice]).unwrap();
-    for (password, verified) in [("one", Some(Account::new("alice"))), ("two", None)] {
+    assert_eq!(accounts.versions().collect::<Vec<_>>(), version.into_iter().collect::<Vec<_>>());
+    for (password, verified) in [("one", Some(Account { version, ..Account::new("alice") })), ("two", None)] {
         assert_eq!(accounts.verify(attempt(1, "alice", &Secret::new(password)).in_realm("Default")).await, Ok(verified), "{password}");
     }
 }

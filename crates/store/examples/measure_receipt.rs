@@ -49,6 +49,7 @@ fn session(person: &Person) -> Session {
         sign_on: None,
         subject: Subject::new("Default", "alice"),
         person: Some(person.clone()),
+        account: None,
         client: None,
         administrator: false,
         credentials: vec![Credential { digest: CredentialDigest::from_bytes(random_bytes()), expires, csrf_due: false }],

@@ -70,6 +70,7 @@ fn session(name: &str) -> Session {
         sign_on: None,
         subject: Subject::new("Default", name),
         person: Some(Person::new(format!("{name}@example.com"))),
+        account: None,
         client: None,
         administrator: false,
         credentials: vec![Credential {

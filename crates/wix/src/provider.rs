@@ -89,10 +89,6 @@ impl LogoutProvider for WixProvider {
         reply::refused(refusal)
     }
 
-    fn has_account(&self, subject: &Subject) -> bool {
-        *subject.realm != *credentials::VISITOR
-    }
-
     /// Observed: these are the headers that the vendor's SDK sends.
     fn preflight(&self) -> Preflight {
         Preflight {

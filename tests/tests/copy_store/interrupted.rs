@@ -28,6 +28,7 @@ fn session(number: usize, now: Timestamp) -> Session {
         sign_on: None,
         subject: Subject::new("Default", format!("user{number}")),
         person: Some(Person::new(format!("user{number}@example.com"))),
+        account: None,
         client: None,
         administrator: false,
         credentials: vec![Credential { digest: CredentialDigest::from_bytes(random_bytes()), expires, csrf_due: false }],

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use logout_core::credential::Secret;
+use logout_identity::hash_password;
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
 
@@ -67,6 +69,23 @@ fn expired(hub: &TestHub) -> usize {
     let by_expiry = receipts["receipts"].as_array().unwrap().iter().filter(|receipt| receipt["reason"] == "expiry");
     let ended = by_expiry.flat_map(|receipt| receipt["sessions"].as_array().unwrap());
     ended.filter(|session| session["person"] == "alice@example.com").count()
+}
+
+/// A hub that is restarted last has opened sessions with the old password meanwhile.
+pub(crate) fn a_changed_password_ends_what_any_hub_opened_with_the_old_one<E: Engine>() {
+    let engine = E::start();
+    let [mut first, mut last]: [TestHub; 2] = hubs(&engine, &stand_ins());
+    let early = VENDORS.map(|vendor| login(&first, vendor, "bob", Accounts::BOB));
+    let (old, new) = (first.password_hash("bob"), hash_password(&Secret::new("another-password")).unwrap());
+    first.reconfigure(&old, &new);
+    first.restart().unwrap();
+    assert!(early.iter().all(|session| !session.is_alive(&first) && !session.is_alive(&last)));
+    let late = VENDORS.map(|vendor| login(&last, vendor, "bob", Accounts::BOB));
+    let newer = VENDORS.map(|vendor| login(&first, vendor, "bob", "another-password"));
+    last.reconfigure(&old, &new);
+    last.restart().unwrap();
+    wait_until("they are ended", || late.iter().all(|session| !session.is_alive(&first) && !session.is_alive(&last)));
+    assert!(newer.iter().all(|session| session.is_alive(&last)));
 }
 
 fn in_front_of(product: &TestHub) -> String {

@@ -124,6 +124,7 @@ fn main() -> ExitCode {
     on_every_engine! { run;
         hubs::what_is_signed_out_at_one_hub_is_dead_at_all_at_once
         hubs::clocks_five_minutes_apart_bring_nothing_back
+        hubs::a_changed_password_ends_what_any_hub_opened_with_the_old_one
         hubs::deliveries_of_a_hub_that_is_gone_are_made_by_another
         hubs::two_hubs_tell_each_product_and_settle_once
         receipts::a_receipt_of_a_thousand_sessions_is_one_query_and_so_is_a_page_of_receipts

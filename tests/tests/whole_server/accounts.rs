@@ -49,9 +49,7 @@ fn changed(store: StoreKind) {
     hub.restart().unwrap();
     assert_eq!((alive(&hub, &alice), alive(&hub, &bob), knows_visitor(&hub)), (3, 3, true), "nothing has changed");
 
-    let account = hub.configuration().split("[[account]]").find(|account| account.contains("name = \"bob\"")).unwrap().to_owned();
-    let hash = logout_identity::hash_password(&Secret::new("another-password")).unwrap();
-    let old = account.split("password_hash = \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let (old, hash) = (hub.password_hash("bob"), logout_identity::hash_password(&Secret::new("another-password")).unwrap());
     hub.reconfigure(&old, &hash);
     hub.advance(Duration::from_secs(1));
     hub.restart().unwrap();
@@ -62,7 +60,13 @@ fn changed(store: StoreKind) {
     // One at Assets and the portal each, two at the site: its token service has one of its own.
     assert_eq!(ended.iter().map(|receipt| receipt.sessions.len()).sum::<usize>(), 4);
 
-    let again = log_in(&hub, "bob", "another-password");
+    let between = log_in(&hub, "bob", "another-password");
+    hub.reconfigure(&hash, &old);
+    hub.advance(Duration::from_secs(1));
+    hub.restart().unwrap();
+    assert_eq!((alive(&hub, &alice), alive(&hub, &between)), (3, 0), "bob has the former password again");
+
+    let again = log_in(&hub, "bob", Accounts::BOB);
     let of_alice = hub.configuration().split("[[account]]").find(|account| account.contains("person = \"alice@example.com\"")).unwrap();
     let of_alice = format!("[[account]]{}", of_alice.split("[[").next().unwrap());
     hub.reconfigure(&of_alice, "");

@@ -142,6 +142,7 @@ impl Sample {
             sign_on: None,
             subject: Subject::new(realm, "alice"),
             person: Some(Person::new("alice@example.com")),
+            account: None,
             client: (vendor == Vendor::Wix).then(|| ClientId::new(CLIENT)),
             administrator: false,
             credentials: vec![Credential { digest: digest(vendor, &platform, purpose, &secret), expires, csrf_due: false }],

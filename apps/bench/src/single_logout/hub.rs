@@ -173,6 +173,7 @@ impl HubSubject {
             sign_on: None,
             subject: Subject::new("default", &name),
             person: Some(Person::new(format!("{name}@example.com"))),
+            account: None,
             client: None,
             administrator: false,
             credentials: vec![Credential { digest: digest(vendor, &platform, purpose, &secret)?, expires, csrf_due: false }],

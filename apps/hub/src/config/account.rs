@@ -108,6 +108,7 @@ impl AccountConfig {
             display_name: self.display_name.clone(),
             groups: self.groups.clone(),
             administrator: self.administrator,
+            version: None,
         };
         PasswordAccount { account, password_hash: self.password_hash.clone() }
     }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use logout_core::Vendor;
 use logout_core::credential::Secret;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, ConfigErrors};
 use crate::{COMPILED, vendors};
@@ -17,24 +18,40 @@ use super::{DemoFault, platforms};
 
 /// Remembers the stand-ins' ports, so that the sessions of an earlier start can still be told of.
 const PORTS: &str = "ports.json";
+/// Remembers the passwords of the accounts.
+const PASSWORDS: &str = "passwords.json";
 
-/// The passwords of the demo's accounts, fresh at every start.
-#[derive(Serialize)]
+/// The passwords of the demo's accounts: made at the first start on a folder and kept there, because sessions end with the
+/// password that they were opened with.
+#[derive(Deserialize, Serialize)]
 pub(super) struct People {
-    pub(super) alice: String,
-    pub(super) admin: String,
+    pub(super) alice: Person,
+    pub(super) admin: Person,
+}
+
+/// One of them.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Person {
+    pub(super) password: String,
+    password_hash: String,
 }
 
 impl People {
-    pub(super) fn fresh() -> Self {
-        Self { alice: Secret::random().reveal().to_owned(), admin: Secret::random().reveal().to_owned() }
+    /// Those of an earlier start on this folder, else new ones, which are kept for later starts.
+    pub(super) fn of(data: &Path) -> Result<Self, DemoFault> {
+        let file = data.join(PASSWORDS);
+        if let Some(known) = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+            return Ok(known);
+        }
+        let people = Self { alice: Person::new()?, admin: Person::new()? };
+        let text = serde_json::to_string(&people).unwrap_or_default();
+        write_for_owner(&file, &text).map_err(DemoFault::Folder)?;
+        Ok(people)
     }
 
     /// Their lines in the configuration of a stand-in.
-    fn accounts(&self) -> Result<String, DemoFault> {
-        let alice = logout_identity::hash_password(&Secret::new(self.alice.as_str()))?;
-        let admin = logout_identity::hash_password(&Secret::new(self.admin.as_str()))?;
-        Ok(format!(
+    fn accounts(&self) -> String {
+        format!(
             r#"
 [[account]]
 name = "alice"
@@ -48,9 +65,27 @@ password_hash = "{admin}"
 person = "admin@example.com"
 display_name = "Administrator"
 administrator = true
-"#
-        ))
+"#,
+            alice = self.alice.password_hash,
+            admin = self.admin.password_hash,
+        )
     }
+}
+
+impl Person {
+    fn new() -> Result<Self, DemoFault> {
+        let password = Secret::random();
+        Ok(Self { password_hash: logout_identity::hash_password(&password)?, password: password.reveal().to_owned() })
+    }
+}
+
+/// Writes a file that nobody else can read.
+fn write_for_owner(file: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)?.write_all(text.as_bytes())
 }
 
 /// One stand-in: where it listens, and its configuration.
@@ -84,7 +119,7 @@ impl Layout {
         let text = serde_json::to_string(&kept).unwrap_or_default();
         std::fs::write(data.join(PORTS), text).map_err(DemoFault::Folder)?;
 
-        let accounts = people.accounts()?;
+        let accounts = people.accounts();
         let mut upstreams = Vec::new();
         let mut seats = Vec::new();
         for (vendor, name, address, listener) in places {

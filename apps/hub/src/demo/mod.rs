@@ -65,7 +65,7 @@ struct Greeting<'a> {
     #[serde(flatten)]
     addresses: Addresses,
     data: &'a Path,
-    passwords: &'a People,
+    passwords: BTreeMap<&'a str, &'a str>,
     stand_ins: BTreeMap<&'a str, &'a str>,
 }
 
@@ -102,7 +102,7 @@ impl Demo {
         let listener = TcpListener::bind(address).map_err(|fault| DemoFault::Listen(address, fault))?;
         let address = listener.local_addr().map_err(|fault| DemoFault::Listen(address, fault))?;
         let data = layout::folder(args.data.as_deref()).map_err(DemoFault::Folder)?;
-        let people = People::fresh();
+        let people = People::of(&data)?;
         let layout = Layout::new(listener, address, &data, &people)?;
         Ok(Self { layout, data, people })
     }
@@ -114,7 +114,7 @@ impl Running {
         let products = products::of_seats(&config, &seats)?;
         let stand_ins = StandIns::start(seats).await?;
         let hub = listener.local_addr().map_err(StartFault::Serve)?;
-        let console = Console::new(hub, products, stand_ins.desk(), &people.alice)?;
+        let console = Console::new(hub, products, stand_ins.desk(), &people.alice.password)?;
         let options = Options { clock: Arc::new(SystemClock), listener: Some(listener), names_people: true, store: None };
         let hub = Hub::start_behind(console.front(), config, options).await?;
         Ok(Self { hub, stand_ins })
@@ -129,22 +129,22 @@ impl Running {
 
 fn greeting(hub: &Hub, named: &[Named], data: &Path, people: &People) -> String {
     let stand_ins = named.iter().map(|one| (one.name, one.url.as_str())).collect();
-    let first = Greeting { addresses: Addresses::of(hub), data, passwords: people, stand_ins };
+    let (alice, admin) = (people.alice.password.as_str(), people.admin.password.as_str());
+    let passwords = [("alice", alice), ("admin", admin)].into();
+    let first = Greeting { addresses: Addresses::of(hub), data, passwords, stand_ins };
     let mut text = serde_json::to_string(&first).unwrap_or_default();
     let (base, admin) = (hub.listening(), format!("http://{}", hub.admin_address));
     let _ = write!(
         text,
         "\n\n# Logout Hub at {base}/ in front of {} platforms, each a stand-in on a port of its own; everything kept in {}\n\
-         # Accounts: alice (password {}), admin (administrator, password {})\n\
+         # Accounts: alice (password {alice}), admin (administrator, password {admin})\n\
          # Each sign-out below ends every session that alice has, at all of them; or open {base}/ in a browser.\n",
         named.len(),
         data.display(),
-        people.alice,
-        people.admin,
     );
     for one in named {
         let places = Places { hub: &base, product: &one.url, admin: &admin, data };
-        text.push_str(&commands::lines(one.vendor, &places, &people.alice));
+        text.push_str(&commands::lines(one.vendor, &places, alice));
     }
     text
 }

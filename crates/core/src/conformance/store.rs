@@ -45,7 +45,7 @@ pub use values::*;
 use crate::credential::{Credential, CredentialDigest, random_bytes};
 use crate::platform::PlatformName;
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
-use crate::session::{Device, Person, Session, SessionId, Subject};
+use crate::session::{AccountVersion, Device, Person, Session, SessionId, Subject};
 use crate::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, SessionStore};
 use crate::time::Timestamp;
 
@@ -158,6 +158,7 @@ fn session(platform: &str, name: &str) -> Session {
         sign_on: None,
         subject: Subject::new("Default", name),
         person: Some(Person::new(format!("{name}@example.com"))),
+        account: Some(AccountVersion::from_bytes([7; 8])),
         client: None,
         administrator: false,
         credentials: vec![fresh_credential(), Credential { expires: NOW.plus(ABSOLUTE / 2), csrf_due: true, ..fresh_credential() }],

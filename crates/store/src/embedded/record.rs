@@ -11,7 +11,7 @@ use std::time::Duration;
 use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
-use logout_core::session::{ClientId, Device, Person, Session, SessionId, SignOnId, Subject};
+use logout_core::session::{AccountVersion, ClientId, Device, Person, Session, SessionId, SignOnId, Subject};
 use logout_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,8 @@ const ONCE: u8 = 1;
 const RECEIPT: u8 = 2;
 const SEEN: u8 = 1;
 const SESSION: u8 = 2;
+/// The same behind the eight bytes of an account's version.
+const ACCOUNT_SESSION: u8 = 3;
 
 /// Why a record cannot be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -88,6 +90,9 @@ pub(super) struct SessionRecord<'a> {
     realm: &'a str,
     name: &'a str,
     person: Option<&'a str>,
+    /// Stands in front, where there is one.
+    #[serde(skip)]
+    account: Option<AccountVersion>,
     client: Option<&'a str>,
     administrator: bool,
     credentials: Vec<StoredCredential>,
@@ -117,6 +122,7 @@ impl<'a> SessionRecord<'a> {
             realm: &session.subject.realm,
             name: &session.subject.name,
             person: session.person.as_ref().map(Person::as_str),
+            account: session.account,
             client: session.client.as_ref().map(ClientId::as_str),
             administrator: session.administrator,
             credentials: session.credentials.iter().map(StoredCredential::of).collect(),
@@ -132,11 +138,19 @@ impl<'a> SessionRecord<'a> {
     }
 
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, RecordFault> {
-        decode("session", SESSION, bytes)
+        if bytes.first() != Some(&ACCOUNT_SESSION) {
+            return decode("session", SESSION, bytes);
+        }
+        let (account, rest) = bytes[1..].split_first_chunk().ok_or(RecordFault::Damaged("session"))?;
+        let record: Self = postcard::from_bytes(rest).map_err(|_| RecordFault::Damaged("session"))?;
+        Ok(Self { account: Some(AccountVersion::from_bytes(*account)), ..record })
     }
 
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, RecordFault> {
-        encode("session", SESSION, self)
+        match self.account {
+            None => encode("session", SESSION, self),
+            Some(account) => encode_behind("session", &[[ACCOUNT_SESSION].as_slice(), &account.to_bytes()].concat(), self),
+        }
     }
 
     pub(super) fn platform(&self) -> &'a str {
@@ -220,6 +234,7 @@ impl<'a> SessionRecord<'a> {
             sign_on: self.sign_on(),
             subject: Subject::new(self.realm, self.name),
             person: self.person.map(Person::new),
+            account: self.account,
             client: self.client.map(ClientId::new),
             administrator: self.administrator,
             credentials: self.credentials().collect(),
@@ -325,8 +340,12 @@ fn body<'a>(what: &'static str, known: u8, bytes: &'a [u8]) -> Result<&'a [u8], 
 }
 
 fn encode(what: &'static str, version: u8, record: &impl Serialize) -> Result<Vec<u8>, RecordFault> {
+    encode_behind(what, &[version], record)
+}
+
+fn encode_behind(what: &'static str, head: &[u8], record: &impl Serialize) -> Result<Vec<u8>, RecordFault> {
     let mut bytes = Vec::with_capacity(192);
-    bytes.push(version);
+    bytes.extend_from_slice(head);
     postcard::to_extend(record, bytes).map_err(|_| RecordFault::Damaged(what))
 }
 
@@ -345,6 +364,7 @@ pub(super) mod tests {
             sign_on: Some(SignOnId::from_bytes([2; 16])),
             subject: Subject::new("Default", "alice"),
             person: Some(Person::new("alice@example.com")),
+            account: None,
             client: Some(ClientId::new("app")),
             administrator: true,
             credentials: vec![
@@ -386,7 +406,8 @@ pub(super) mod tests {
             sealed: None,
             ..session()
         };
-        for session in [full, bare] {
+        let of_account = Session { account: Some(AccountVersion::from_bytes([6; 8])), ..session() };
+        for session in [full, bare, of_account] {
             let bytes = SessionRecord::of(&session).to_bytes().unwrap();
             let record = SessionRecord::read(&bytes).unwrap();
             assert_eq!(record.to_session(session.id, session.seen), session);
@@ -434,12 +455,14 @@ pub(super) mod tests {
         let session = session();
         let credential = CredentialRecord { session: session.id, expires: session.expires };
         type Read = fn(&[u8]) -> Option<RecordFault>;
-        let records: [(&str, Vec<u8>, Read); 5] = [
+        let of_account = Session { account: Some(AccountVersion::from_bytes([6; 8])), ..session.clone() };
+        let records: [(&str, Vec<u8>, Read); 6] = [
             ("credential", credential.to_bytes().to_vec(), |bytes| CredentialRecord::read(bytes).err()),
             ("one-time", once(b"", Timestamp::from_millis(1)), |bytes| read_once(bytes).err()),
             ("receipt", receipt(&receipt_of(&session)).unwrap(), |bytes| read_receipt(ReceiptId::from_bytes([0; 16]), bytes).err()),
             ("seen", seen(Timestamp::from_millis(1)).to_vec(), |bytes| read_seen(bytes).err()),
             ("session", SessionRecord::of(&session).to_bytes().unwrap(), |bytes| SessionRecord::read(bytes).err()),
+            ("session", SessionRecord::of(&of_account).to_bytes().unwrap(), |bytes| SessionRecord::read(bytes).err()),
         ];
         for (what, bytes, read) in records {
             let mut newer = bytes.clone();

@@ -9,7 +9,7 @@ use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Ver
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use logout_core::session::SignOnId;
-use logout_core::session::{ClientId, Device, Person, Session, SessionId, Subject};
+use logout_core::session::{AccountVersion, ClientId, Device, Person, Session, SessionId, Subject};
 use logout_core::time::Timestamp;
 use logout_core::upstream::CarrierFault;
 use sha2::{Digest as _, Sha256};
@@ -20,7 +20,8 @@ use super::link::{Failure, Params, params};
 
 /// Of sessions called `s`, in the order that [`session`] reads.
 pub(super) const SESSION: &str = "s.id, s.platform, s.realm, s.name, s.person, s.client, s.sign_on, s.administrator, s.csrf, s.opened, \
-    s.seen, s.idle, s.expires, s.address, s.user_agent, s.sealed, s.digests, s.expiries, s.csrf_dues";
+    s.seen, s.idle, s.expires, s.address, s.user_agent, s.sealed, s.digests, s.expiries, s.csrf_dues, \
+    s.account";
 
 /// Of receipts, in the order that [`receipt`] reads.
 pub(super) const RECEIPT: &str = "id, ids, platforms, realms, names, persons, upstreams, at, reason, platform, reach";
@@ -117,6 +118,7 @@ pub(super) fn columns_of(session: Session) -> Params {
         digests,
         expiries,
         dues,
+        session.account.map(|account| account.to_bytes().to_vec()),
     ]
 }
 
@@ -136,11 +138,14 @@ pub(super) fn session(row: &Row, at: usize) -> Result<Session, Failure> {
     let address: Option<IpAddr> = row.try_get(at + 13)?;
     let user_agent: Option<&str> = row.try_get(at + 14)?;
     let sealed: Option<&[u8]> = row.try_get(at + 15)?;
+    let account: Option<&[u8]> = row.try_get(at + 19)?;
+    let account = account.map(|bytes| bytes.try_into().map(AccountVersion::from_bytes).map_err(|_| damaged("account")));
     Ok(Session {
         id: SessionId::from_bytes(id.into_bytes()),
         platform: PlatformName::new(&plain(row.try_get(at + 1)?)),
         subject: Subject::new(plain(row.try_get(at + 2)?), plain(row.try_get(at + 3)?)),
         person: person.map(|person| Person::new(plain(person))),
+        account: account.transpose()?,
         client: client.map(|client| ClientId::new(plain(client))),
         sign_on: sign_on.map(|id| SignOnId::from_bytes(id.into_bytes())),
         administrator: row.try_get(at + 7)?,

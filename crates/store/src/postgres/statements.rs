@@ -11,28 +11,30 @@ pub(super) const OPEN: &str = "
 WITH held AS MATERIALIZED (
     SELECT s.id FROM logout_sessions s
     WHERE $20::bytea IS NOT NULL
-        AND s.id IN (SELECT k.session FROM logout_credentials k WHERE k.digest = ANY ($21::bytea[]) AND k.expires > $25::bigint)
+        AND s.id IN (SELECT k.session FROM logout_credentials k WHERE k.digest = ANY ($21::bytea[]) AND k.expires > $26::bigint)
     ORDER BY s.id FOR KEY SHARE OF s NOWAIT
 ), holders AS MATERIALIZED (
     SELECT coalesce(array_agg(h.id), '{}') AS ids FROM held h
 ), siblings AS MATERIALIZED (
-    SELECT s.id FROM logout_sessions s WHERE $24::boolean AND s.sign_on = $9::uuid AND s.ends > $25
+    SELECT s.id FROM logout_sessions s WHERE $25::boolean AND s.sign_on = $9::uuid AND s.ends > $26
     ORDER BY s.id FOR KEY SHARE OF s NOWAIT
 ), verdict AS MATERIALIZED (
     SELECT CASE
         WHEN $20 IS NOT NULL AND EXISTS (
             SELECT FROM logout_credentials k, holders
-            WHERE k.digest = ANY ($21) AND k.expires > $25 AND k.session <> ALL (holders.ids)
+            WHERE k.digest = ANY ($21) AND k.expires > $26 AND k.session <> ALL (holders.ids)
         ) THEN 1
-        WHEN $24 AND $9 IS NOT NULL AND (SELECT count(*) FROM siblings) = 0 THEN 2
+        WHEN $25 AND $9 IS NOT NULL AND (SELECT count(*) FROM siblings) = 0 THEN 2
         ELSE 0
     END AS is
 ), opened AS (
     INSERT INTO logout_sessions (
         id, platform, realm, name, subject_key, person, person_key, client, sign_on, administrator, csrf, opened, seen, idle, expires,
-        ends, look_at, address, user_agent, sealed, digests, expiries, csrf_dues
+        ends, look_at, address, user_agent, sealed, digests, expiries, csrf_dues,
+        account
     )
-    SELECT $1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::bigint, $17::bigint, $18, $19, $20, $21, $22, $23
+    SELECT $1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::bigint, $17::bigint, $18, $19, $20, $21, $22, $23,
+        $24::bytea
     FROM verdict v WHERE v.is = 0
     ON CONFLICT (id) DO UPDATE SET
         platform = excluded.platform, realm = excluded.realm, name = excluded.name, subject_key = excluded.subject_key,
@@ -40,7 +42,7 @@ WITH held AS MATERIALIZED (
         administrator = excluded.administrator, csrf = excluded.csrf, opened = excluded.opened, seen = excluded.seen,
         idle = excluded.idle, expires = excluded.expires, ends = excluded.ends, look_at = excluded.look_at,
         address = excluded.address, user_agent = excluded.user_agent, sealed = excluded.sealed, digests = excluded.digests,
-        expiries = excluded.expiries, csrf_dues = excluded.csrf_dues
+        expiries = excluded.expiries, csrf_dues = excluded.csrf_dues, account = excluded.account
 ), known AS (
     INSERT INTO logout_credentials (digest, session, expires)
     SELECT DISTINCT ON (u.digest) u.digest, $1, u.expires

@@ -12,7 +12,7 @@ use std::time::Duration;
 use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
-use logout_core::session::{ClientId, Device, Person, Session, SessionId, SignOnId, Subject};
+use logout_core::session::{AccountVersion, ClientId, Device, Person, Session, SessionId, SignOnId, Subject};
 use logout_core::sign_out::CsrfProof;
 use logout_core::store::{ByCredential, EndOrder};
 use logout_core::time::Timestamp;
@@ -32,7 +32,7 @@ const LAST_EXACT: u64 = (1 << 53) - 1;
 #[error("a {0} record is damaged, or of a version that this program does not know")]
 pub(super) struct RecordFault(pub(super) &'static str);
 
-/// What of a session only this program reads.
+/// What of a session only this program reads. The version of its account stands behind it, where there is one.
 #[derive(Debug, Deserialize, Serialize)]
 struct SessionBody<'a> {
     #[serde(borrow)]
@@ -133,7 +133,9 @@ pub(super) fn session(session: &Session) -> Result<Vec<u8>, RecordFault> {
         address: session.device.address,
         user_agent: session.device.user_agent.as_deref(),
     };
-    put_text(&mut bytes, &postcard::to_stdvec(&body).map_err(|_| RecordFault("session"))?);
+    let mut body = postcard::to_stdvec(&body).map_err(|_| RecordFault("session"))?;
+    body.extend(session.account.into_iter().flat_map(AccountVersion::to_bytes));
+    put_text(&mut bytes, &body);
     bytes.push(u8::from(session.sealed.is_some()));
     put_text(&mut bytes, session.sealed.as_ref().map_or(&[], Sealed::as_bytes));
     for known in &session.credentials {
@@ -153,7 +155,11 @@ pub(super) fn read_session(id: SessionId, bytes: &[u8]) -> Result<Session, Recor
     let person = Person::new(reader.str()?);
     let mut who = reader.inner()?;
     let (platform, subject) = read_subject(&mut who)?;
-    let body: SessionBody<'_> = postcard::from_bytes(reader.text()?).map_err(|_| RecordFault("session"))?;
+    let (body, account): (SessionBody<'_>, _) = postcard::take_from_bytes(reader.text()?).map_err(|_| RecordFault("session"))?;
+    let account = match account {
+        [] => None,
+        bytes => Some(AccountVersion::from_bytes(bytes.try_into().map_err(|_| RecordFault("session"))?)),
+    };
     let has_sealed = reader.flag()?;
     let sealed = Sealed::new(reader.text()?);
     let mut credentials = Vec::with_capacity(2);
@@ -167,6 +173,7 @@ pub(super) fn read_session(id: SessionId, bytes: &[u8]) -> Result<Session, Recor
         sign_on: has_sign_on.then_some(sign_on),
         subject,
         person: has_person.then_some(person),
+        account,
         client: body.client.map(ClientId::new),
         administrator: body.administrator,
         credentials,
@@ -269,6 +276,7 @@ pub(super) mod tests {
             sign_on: Some(SignOnId::from_bytes([2; 16])),
             subject: Subject::new("Default", "alice"),
             person: Some(Person::new("alice@example.com")),
+            account: Some(AccountVersion::from_bytes([6; 8])),
             client: Some(ClientId::new("app")),
             administrator: true,
             credentials: vec![
@@ -290,6 +298,7 @@ pub(super) mod tests {
         let bare = Session {
             sign_on: None,
             person: None,
+            account: None,
             client: None,
             csrf: None,
             idle_timeout: None,

@@ -34,6 +34,7 @@ pub(crate) fn session_of(number: u32, person: u32) -> Session {
         sign_on: Some(SignOnId::from_bytes(wide(2, number))),
         subject: Subject::new("Default", format!("user {person}")),
         person: Some(Person::new(format!("person {person}"))),
+        account: None,
         client: None,
         administrator: false,
         credentials: vec![credential(3), credential(4)],

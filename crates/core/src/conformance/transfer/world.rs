@@ -8,7 +8,7 @@ use crate::delivery::{Attempt, AttemptAnswer, Outcome, Settlement, Verification}
 use crate::outbox::Store;
 use crate::platform::PlatformName;
 use crate::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
-use crate::session::{ClientId, Device, Person, Session, SessionId, SignOnId, Subject};
+use crate::session::{AccountVersion, ClientId, Device, Person, Session, SessionId, SignOnId, Subject};
 use crate::store::{EndOrder, EndTarget, Opened};
 use crate::time::Timestamp;
 use crate::transfer::{Once, Record};
@@ -38,6 +38,7 @@ pub(super) fn session(platform: &str, name: &str) -> Session {
         sign_on: None,
         subject: Subject::new("Default", name),
         person: None,
+        account: Some(AccountVersion::from_bytes([7; 8])),
         client: None,
         administrator: false,
         credentials: vec![credential(LIFE), credential(LIFE / 2)],

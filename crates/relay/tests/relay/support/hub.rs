@@ -166,6 +166,7 @@ pub(crate) fn session(now: Timestamp, platform: &str, name: &str) -> Session {
         sign_on: None,
         subject: Subject::new("", name),
         person: None,
+        account: None,
         client: None,
         administrator: false,
         credentials: Vec::new(),

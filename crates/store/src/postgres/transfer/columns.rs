@@ -74,13 +74,14 @@ const WAYS: [Way; 6] = [
         table: "logout_in_sessions",
         like: "logout_sessions",
         columns: "id, platform, realm, name, subject_key, person, person_key, client, sign_on, administrator, csrf, opened, seen, idle, \
-            expires, ends, look_at, address, user_agent, sealed, digests, expiries, csrf_dues",
+            expires, ends, look_at, address, user_agent, sealed, digests, expiries, csrf_dues, account",
         onward: "WITH taken AS ( \
                 INSERT INTO logout_sessions (id, platform, realm, name, subject_key, person, person_key, client, sign_on, administrator, \
-                    csrf, opened, seen, idle, expires, ends, look_at, address, user_agent, sealed, digests, expiries, csrf_dues) \
+                    csrf, opened, seen, idle, expires, ends, look_at, address, user_agent, sealed, digests, expiries, csrf_dues, \
+                    account) \
                 SELECT n.id, n.platform, n.realm, n.name, n.subject_key, n.person, n.person_key, n.client, n.sign_on, n.administrator, \
                     n.csrf, n.opened, n.seen, n.idle, n.expires, n.ends, n.look_at, n.address, n.user_agent, n.sealed, n.digests, \
-                    n.expiries, n.csrf_dues \
+                    n.expiries, n.csrf_dues, n.account \
                 FROM logout_in_sessions n \
                 WHERE n.ends > $1::bigint AND NOT EXISTS (SELECT FROM logout_deliveries d WHERE d.session = n.id) AND NOT EXISTS ( \
                     SELECT FROM unnest(n.digests) u(digest) CROSS JOIN LATERAL ( \
