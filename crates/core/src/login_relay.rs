@@ -1,5 +1,7 @@
 //! Logins at a real instance, through the hub: it reads out of the answer what session was opened.
 
+use std::sync::Arc;
+
 use url::Url;
 
 use crate::authority::SessionAuthority;
@@ -7,7 +9,9 @@ use crate::message::Request;
 use crate::provider::Upstream;
 use crate::registration::{Registration, RegistrationFault};
 use crate::relayed_cookie::{removals_of_login, rescoped};
-use crate::upstream::{CarrierFault, UpstreamAnswer, UpstreamRequest};
+use crate::session::Session;
+use crate::store::StoreUnavailable;
+use crate::upstream::{CarrierFault, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 
 /// Headers that belong to one connection, not to the message (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [&str; 9] = [
@@ -79,9 +83,7 @@ impl LoginRelay {
                 None => None,
             };
             if renewed.is_none() {
-                let presented = provider.credentials(&provider.presented(request));
-                let cookies: Vec<_> = presented.iter().map(|one| (one.purpose, one.secret.reveal())).collect();
-                let former = self.sessions.former_sessions(&cookies).await.map_err(|_| RelayFault::Unavailable)?;
+                let former = self.replaced(request, &answer).await.map_err(|_| RelayFault::Unavailable)?;
                 let registration = Registration {
                     subject: learned.subject,
                     person: None,
@@ -102,6 +104,18 @@ impl LoginRelay {
             }
         }
         Ok(self.incoming(answer))
+    }
+
+    /// The live sessions behind those cookies of the request that the answer puts others in the place of. Nothing else is
+    /// replaced: a client that brought a token in a header has both then.
+    async fn replaced(&self, request: &Request, answer: &UpstreamAnswer) -> Result<Vec<Arc<Session>>, StoreUnavailable> {
+        let provider = &*self.upstream.provider;
+        let set = answer.cookies_set(self.sessions.now());
+        let mut cookies = provider.presented(request).cookies;
+        cookies.retain(|(known, _)| set.iter().any(|cookie| cookie.name == *known));
+        let presented = provider.credentials(&UpstreamSession { cookies, ..UpstreamSession::default() });
+        let cookies: Vec<_> = presented.iter().map(|one| (one.purpose, one.secret.reveal())).collect();
+        self.sessions.former_sessions(&cookies).await
     }
 
     /// What takes from the browser what this login puts there.

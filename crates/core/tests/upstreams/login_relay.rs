@@ -7,12 +7,13 @@ use futures_executor::block_on;
 use logout_core::LogoutProvider as _;
 use logout_core::login_relay::{LoginRelay, RelayFault};
 use logout_core::message::{Method, Request};
+use logout_core::platform::Platform;
 use logout_core::ports::Seal as _;
 use logout_core::provider::Upstream;
 use logout_core::store::Found;
 use logout_core::upstream::{Carrier, CarrierFault, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 
-use super::{Reversed, Simple, World, register, world};
+use super::{Reversed, Simple, World, register, upstream_platform, world, world_of};
 
 /// Answers once, and keeps what it was sent.
 #[derive(Debug)]
@@ -182,10 +183,63 @@ fn a_renewed_session_is_removed_from_every_place_that_was_seen() {
         &world,
         Ok(UpstreamAnswer { status: 200, headers: vec![header("set-cookie", "sid=s2; Path=/b")], body: b"hello alice".to_vec() }),
     );
-    block_on(relay.login(&Request::new(Method::Post, "/login").with_header("cookie", "sid=s1"))).unwrap();
+    block_on(relay.login(&Request::new(Method::Post, "/refresh").with_header("cookie", "sid=s1"))).unwrap();
     let request = Request::new(Method::Post, "/out").with_header("cookie", "sid=s2");
     let response = logout_core::message::Response::from(block_on(Simple.logout(&request, &world.sessions)));
     for path in ["Path=/a;", "Path=/b;"] {
         assert!(response.headers().iter().any(|(name, value)| *name == "set-cookie" && value.contains(path)), "{response:?}");
     }
+}
+
+/// What becomes of the session `s1` when its cookie comes along with a login that is answered with these headers.
+fn after_login(end_previous: bool, request: Request, set: &str, body: &str) -> (World, Result<UpstreamAnswer, RelayFault>) {
+    let world = world_of(Platform { end_previous, ..upstream_platform() }, None, false);
+    register(&world, "alice", "s1");
+    let answer = UpstreamAnswer { status: 200, headers: vec![header("set-cookie", set)], body: body.as_bytes().to_vec() };
+    let (relay, _) = relay(&world, Ok(answer));
+    let answered = block_on(relay.login(&request.with_header("cookie", "sid=s1")));
+    (world, answered)
+}
+
+fn is_live(world: &World, secret: &str) -> bool {
+    matches!(block_on(world.sessions.look_up("session", secret)), Ok(Found::Live(..)))
+}
+
+#[test]
+fn a_relayed_login_ends_the_session_of_the_cookie_it_replaces_where_that_is_asked_for() {
+    for (end_previous, path, set, body, old_lives, new_lives) in [
+        (true, "/login", "sid=s2", "hello bob", false, true),
+        (true, "/login", "sid=s2", "hello alice", false, true),
+        (false, "/login", "sid=s2", "hello bob", true, true),
+        // A login that fails, and those that leave the browser its cookie.
+        (true, "/login", "sid=s2", "no", true, false),
+        (true, "/login", "theme=dark", "hello bob", true, false),
+        (true, "/login", "sid=s1", "hello alice", true, false),
+        (true, "/refresh", "sid=s2", "hello alice", true, true),
+    ] {
+        let (world, answered) = after_login(end_previous, Request::new(Method::Post, path), set, body);
+        assert!(answered.is_ok());
+        assert_eq!((is_live(&world, "s1"), is_live(&world, "s2")), (old_lives, new_lives), "{end_previous} {path} {set} {body}");
+    }
+}
+
+#[test]
+fn a_relayed_login_tells_nothing_when_the_store_is_silent() {
+    let login = || Request::new(Method::Post, "/login").with_header("cookie", "sid=s1");
+    // Whichever step it is that fails: the login, or only the end of the former session.
+    for answered in 0..8 {
+        let world = world_of(Platform { end_previous: true, ..upstream_platform() }, None, false);
+        register(&world, "alice", "s1");
+        let answer = UpstreamAnswer { status: 200, headers: vec![header("set-cookie", "sid=s2")], body: b"hello bob".to_vec() };
+        let (relay, _) = relay(&world, Ok(answer));
+        world.store.break_after(answered);
+        let told = block_on(relay.login(&login()));
+        world.store.set_broken(false);
+        if told.is_ok() {
+            assert!(answered > 2 && !is_live(&world, "s1"));
+            return;
+        }
+        assert_eq!(told.unwrap_err(), RelayFault::Unavailable, "after {answered} answers");
+    }
+    panic!("a login takes more answers than these");
 }

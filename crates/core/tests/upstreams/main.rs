@@ -27,7 +27,7 @@ use logout_core::{
     CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Refusal, Reply, SessionAuthority, SignOut, UpstreamLogout, Vendor,
 };
 
-/// A product whose session is the cookie `sid`, and whose login answers `hello <name>`.
+/// A product whose session is the cookie `sid`, whose login answers `hello <name>`, and which renews it at `/refresh`.
 #[derive(Debug)]
 struct Simple;
 
@@ -86,8 +86,8 @@ impl UpstreamLogout for Simple {
     fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: logout_core::time::Timestamp) -> Option<Learned> {
         let name = std::str::from_utf8(&answer.body).ok()?.strip_prefix("hello ")?;
         let cookies: Vec<_> = answer.cookies_set(now).into_iter().map(|cookie| (cookie.name, cookie.value)).collect();
-        let before =
-            request.cookies("sid").next().map(|value| Presentable { purpose: "session", secret: Secret::new(value), csrf_due: true });
+        let known = request.cookies("sid").next().filter(|_| request.path() == "/refresh");
+        let before = known.map(|value| Presentable { purpose: "session", secret: Secret::new(value), csrf_due: true });
         let session = UpstreamSession { cookies, ..UpstreamSession::default() };
         Some(Learned { subject: Subject::new("r", name), session, expires: None, renews: before })
     }
@@ -178,7 +178,15 @@ struct World {
     clock: Arc<ManualClock>,
 }
 
+fn upstream_platform() -> Platform {
+    Platform { has_upstream: true, ..Platform::new("cms", "https://cms.example/".parse().unwrap()) }
+}
+
 fn world_with(landing: Option<&'static str>, pages: bool) -> World {
+    world_of(upstream_platform(), landing, pages)
+}
+
+fn world_of(platform: Platform, landing: Option<&'static str>, pages: bool) -> World {
     let (clock, store) = (Arc::new(ManualClock::default()), Arc::new(BreakableStore::default()));
     let first_sight = Mutex::new(FirstSight::NotSignedIn);
     let deliveries = Arc::new(Scripted { first_sight, landing, woken: AtomicUsize::new(0), asked: AtomicUsize::new(0) });
@@ -189,7 +197,6 @@ fn world_with(landing: Option<&'static str>, pages: bool) -> World {
         receipt_pages: pages.then(|| Arc::new(Pages) as Arc<dyn ReceiptPages>),
         ..Ports::of_stand_ins(accounts, clock.clone(), store.clone(), Arc::new(RememberedTokens::default()))
     };
-    let platform = Platform { has_upstream: true, ..Platform::new("cms", "https://cms.example/".parse().unwrap()) };
     let persons = Arc::new(PersonBySubject { lowercase: true, domain: Some("example.com".to_owned()) });
     World { sessions: SessionAuthority::new(Arc::new(platform), Arc::new(Simple), ports).with_persons(persons), store, deliveries, clock }
 }

@@ -195,11 +195,13 @@ fn two_logins_of_one_user_are_two_tokens() {
 }
 
 #[test]
-fn a_login_with_a_live_token_opens_another_session_and_leaves_the_old_one() {
+fn a_login_with_a_live_token_opens_another_session_and_ends_the_old_one() {
     let dx = dx(config());
     let old = log_in(&dx, "alice");
+    let refused = dx.send(cookie(login_request("alice", "wrong"), &old));
+    assert!(refused.status() == 401 && is_alive(&dx, &old), "a login that fails ends nothing");
     assert_eq!(dx.send(cookie(login_request("alice", "alice-password"), &old)).status(), 200);
-    assert!(is_alive(&dx, &old));
+    assert_dead(&dx, &old);
 }
 
 #[test]
