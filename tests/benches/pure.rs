@@ -115,6 +115,7 @@ impl Subjects {
             sign_on: None,
             subject: Subject::new("default", "alice"),
             person: Some(Person::new("alice@example.com")),
+            account: None,
             client: Some(ClientId::new(CLIENT)),
             administrator: false,
             credentials: vec![Credential { digest, expires, csrf_due: false }],

@@ -185,13 +185,13 @@ fn restart() {
     let live = first.sign_in();
     assert_eq!((first.alive(&live), first.alive(&old)), (ALL.to_vec(), vec![]));
     let places: Vec<_> = ALL.iter().map(|name| first.product(name)).collect();
-    let passwords = first.password("alice");
+    let password = first.password("alice");
     first.server.signal("TERM");
     assert_eq!(first.server.wait(Duration::from_secs(20)).code(), Some(0));
 
     let second = Demo::start(folder.path());
     assert_eq!(ALL.map(|name| second.product(name)).to_vec(), places);
-    assert_ne!(second.password("alice"), passwords);
+    assert_eq!(second.password("alice"), password, "sessions end with the password that they were opened with");
     assert_eq!((second.alive(&live), second.alive(&old)), (ALL.to_vec(), vec![]));
     // What the hub must give back to the products was sealed by the first, and is opened by the second.
     let mut jar = live.clone();
