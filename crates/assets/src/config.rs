@@ -95,7 +95,7 @@ impl Dialect {
             redirects: Arc::new(platform.redirect_policy()?),
             landing: landing(&config.landing_page, &platform.prefix)?,
             landing_path: landing_path(&config.landing_page, &platform.prefix),
-            cookie: platform.cookie(cookie, &platform.prefix, true),
+            cookie: platform.cookie("profile", cookie, &platform.prefix, true)?,
             token_lifetime: Duration::from_secs(config.token_lifetime.into()).min(platform.absolute_timeout),
             has_upstream: platform.has_upstream,
             config,

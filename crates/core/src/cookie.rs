@@ -56,24 +56,44 @@ impl CookiePolicy {
     ///
     /// # Errors
     /// What is wrong, with the key's name.
-    pub fn check(&self) -> Result<(), &'static str> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
-        if !self.domain.bytes().all(allowed) {
-            return Err("`domain` must be a domain such as example.com");
-        }
-        if self.paths.len() > MOST_PATHS {
-            return Err("`paths` must be 8 paths at most");
-        }
-        // RFC 6265, 4.1.1: no control characters and no semicolon; a space at an end would be cut off.
-        let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b';';
-        if !self.paths.iter().all(|path| path.starts_with('/') && path.len() <= 1024 && path.bytes().all(allowed)) {
-            return Err("`paths` must be paths that begin with `/`, such as /services");
-        }
-        if self.partitioned && self.secure == Secure::Never {
-            return Err("`partitioned` needs Secure cookies: take another `secure` than never");
-        }
-        Ok(())
+    pub fn check(&self) -> Result<(), String> {
+        self.problems().first().map_or(Ok(()), |(key, problem)| Err(format!("`{key}` {problem}")))
     }
+
+    /// Everything that keeps it from being kept to, by the name of its key; empty when there is nothing.
+    pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
+        let domain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+        // RFC 6265, 4.1.1: no control characters and no semicolon; a space at an end would be cut off.
+        let path = |byte: u8| byte.is_ascii_graphic() && byte != b';';
+        let are_paths = self.paths.iter().all(|one| one.starts_with('/') && one.len() <= 1024 && one.bytes().all(path));
+        [
+            (!self.domain.bytes().all(domain), "domain", "must be a domain such as example.com"),
+            (self.paths.len() > MOST_PATHS, "paths", "must be 8 paths at most"),
+            (!are_paths, "paths", "must be paths that begin with `/`, such as /services"),
+            (self.partitioned && self.secure == Secure::Never, "partitioned", "needs Secure cookies: take another `secure` than never"),
+        ]
+        .into_iter()
+        .filter_map(|(wrong, key, problem)| wrong.then_some((key, problem)))
+        .collect()
+    }
+}
+
+/// Why browsers drop a cookie for its name: one that begins with `__Host-` or `__Secure-` promises attributes that this one
+/// has not (RFC 6265bis, section 4.1.3). Says which setting gives them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CookiePrefixError {
+    /// `__Host-` with a `Domain`.
+    #[error("browsers drop a cookie `__Host-…` that has a Domain; remove `cookies.domain`, or begin the name with `__Secure-`")]
+    Domain,
+    /// Either prefix without `Secure`, on plain http at least.
+    #[error(
+        "browsers drop a cookie `__Host-…` or `__Secure-…` that is not Secure; write `cookies.secure = \"always\"`, or an https `public_url`"
+    )]
+    NotSecure,
+    /// `__Host-` below a path.
+    #[error("browsers drop a cookie `__Host-…` whose Path is not `/`; remove `prefix`, or begin the name with `__Secure-`")]
+    Path,
 }
 
 /// A cookie by name and attributes.
@@ -107,6 +127,30 @@ impl CookieSpec {
     #[must_use]
     pub fn named(&self, name: &str) -> Self {
         Self { name: name.to_owned(), ..self.clone() }.with_clearing()
+    }
+
+    /// Whether browsers accept the cookie by its name, whatever a request comes by.
+    ///
+    /// # Errors
+    /// The name begins with `__Host-` or `__Secure-`, in any case, and an attribute does not keep that promise.
+    pub fn check_prefix(&self) -> Result<(), CookiePrefixError> {
+        let begins = |prefix: &str| self.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        let host = begins("__Host-");
+        if (host || begins("__Secure-")) && !self.is_secure(false) {
+            return Err(CookiePrefixError::NotSecure);
+        }
+        if host && !self.policy.domain.is_empty() {
+            return Err(CookiePrefixError::Domain);
+        }
+        if host && self.path != "/" { Err(CookiePrefixError::Path) } else { Ok(()) }
+    }
+
+    fn is_secure(&self, secure_request: bool) -> bool {
+        match self.policy.secure {
+            Secure::Always => true,
+            Secure::Auto => secure_request || self.public_https,
+            Secure::Never => false,
+        }
     }
 
     fn with_clearing(mut self) -> Self {
@@ -157,11 +201,7 @@ impl CookieSpec {
     }
 
     fn build(&self, value: &str, secure_request: bool, place: &Place<'_>) -> Cookie<'static> {
-        let secure = match self.policy.secure {
-            Secure::Always => true,
-            Secure::Auto => secure_request || self.public_https,
-            Secure::Never => false,
-        };
+        let secure = self.is_secure(secure_request);
         let mut cookie = Cookie::new(self.name.clone(), value.to_owned());
         cookie.set_path(place.path.to_owned());
         cookie.set_http_only(self.http_only);
@@ -301,8 +341,32 @@ mod tests {
             (CookiePolicy { domain: "a;b".into(), ..CookiePolicy::default() }, "domain"),
             (CookiePolicy { partitioned: true, secure: Secure::Never, ..CookiePolicy::default() }, "partitioned"),
         ] {
-            assert!(policy.check().unwrap_err().contains(&format!("`{key}`")), "{policy:?}");
+            let keys: Vec<_> = policy.problems().into_iter().map(|(key, _)| key).collect();
+            assert_eq!(keys, [key], "{policy:?}");
         }
-        assert_eq!(paths(&["/", "/services"]).check(), Ok(()));
+        assert_eq!(paths(&["/", "/services"]).problems(), []);
+    }
+
+    #[test]
+    fn a_prefixed_name_is_refused_with_settings_that_void_it() {
+        use CookiePrefixError::{Domain, NotSecure, Path};
+        for (name, path, secure, domain, https, expected) in [
+            ("__Host-sid", "", Secure::Auto, "", true, Ok(())),
+            ("__Host-sid", "/", Secure::Always, "", false, Ok(())),
+            ("__Host-sid", "/", Secure::Auto, "", false, Err(NotSecure)),
+            ("__Host-sid", "/", Secure::Never, "", true, Err(NotSecure)),
+            ("__Host-sid", "/", Secure::Auto, "example.com", true, Err(Domain)),
+            ("__Host-sid", "/cms", Secure::Auto, "", true, Err(Path)),
+            ("__HOST-sid", "/cms", Secure::Auto, "", true, Err(Path)),
+            ("__Secure-sid", "/cms", Secure::Auto, "example.com", true, Ok(())),
+            ("__Secure-sid", "/", Secure::Auto, "", false, Err(NotSecure)),
+            ("__secure-sid", "/", Secure::Never, "", true, Err(NotSecure)),
+            ("sid__Host-", "/cms", Secure::Never, "example.com", false, Ok(())),
+            ("__Hos", "/cms", Secure::Never, "example.com", false, Ok(())),
+        ] {
+            let policy = CookiePolicy { secure, domain: domain.into(), ..CookiePolicy::default() };
+            let spec = CookieSpec::new(name, path, true, &policy, https);
+            assert_eq!(spec.check_prefix(), expected, "{name} {path:?} {secure:?} {domain:?} {https}");
+        }
     }
 }

@@ -68,9 +68,14 @@ impl Platform {
         self.public_url.as_str().trim_end_matches('/')
     }
 
-    /// The cookie `name` of this platform under `path` (an empty path means `/`).
-    pub fn cookie(&self, name: &str, path: &str, http_only: bool) -> CookieSpec {
-        CookieSpec::new(name, path, http_only, &self.cookies, self.public_url.scheme() == "https")
+    /// The cookie `name` of this platform under `path` (an empty path means `/`), whose name `key` configures.
+    ///
+    /// # Errors
+    /// Browsers would drop the cookie, since its name promises what the platform's settings do not keep
+    /// ([`CookieSpec::check_prefix`]).
+    pub fn cookie(&self, key: &'static str, name: &str, path: &str, http_only: bool) -> Result<CookieSpec, SetUpFault> {
+        let spec = CookieSpec::new(name, path, http_only, &self.cookies, self.public_url.scheme() == "https");
+        spec.check_prefix().map(|()| spec).map_err(|fault| SetUpFault::new(key, format!("{name:?}: {fault}")))
     }
 
     /// Where sign-outs may lead by the common keys: the platform's own origin and its `redirects`.

@@ -121,14 +121,14 @@ impl Dialect {
         }
         let properties = Properties::read(&config.config_service, config.config_service_file.as_deref(), &platform.name)?;
         // Documented: the token's cookie is for the whole host, so its path is `/` below a prefix too.
-        let cookie = |name: &str| platform.cookie(name, "/", true);
+        let cookie = |name: &str| platform.cookie("cookie_name", name, "/", true);
         Ok(Self {
             platform: platform.name.clone(),
             prefix: platform.prefix.clone(),
             portal: Portal::new(&properties, &config.logout_state, platform)?,
             redirects: Arc::new(platform.redirect_policy()?),
-            cookie: cookie(&config.cookie_name),
-            old_cookie: cookie(OLD_COOKIE),
+            cookie: cookie(&config.cookie_name)?,
+            old_cookie: cookie(OLD_COOKIE)?,
             token_lifetime: Duration::from_secs(u64::from(config.token_lifetime) * 60),
             config,
         })
@@ -186,6 +186,7 @@ mod tests {
         for (config, key) in [
             (HclDxConfig { cookie_name: String::new(), ..HclDxConfig::default() }, "cookie_name"),
             (HclDxConfig { cookie_name: "a;b".into(), ..HclDxConfig::default() }, "cookie_name"),
+            (HclDxConfig { cookie_name: "__Secure-Ltpa".into(), ..HclDxConfig::default() }, "cookie_name"),
             (HclDxConfig { token_lifetime: 0, ..HclDxConfig::default() }, "token_lifetime"),
             (HclDxConfig { content: vec![item("1"), item("1")], ..HclDxConfig::default() }, "content"),
             (HclDxConfig { content: vec![item("")], ..HclDxConfig::default() }, "content"),

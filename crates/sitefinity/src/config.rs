@@ -128,7 +128,7 @@ pub(crate) struct Dialect {
 impl Dialect {
     pub(crate) fn new(config: SitefinityConfig, platform: &Platform) -> Result<Self, SetUpFault> {
         check(&config)?;
-        let cookie = |name: &str| platform.cookie(name, &platform.prefix, true);
+        let cookie = |name: &str| platform.cookie("cookie_names", name, &platform.prefix, true);
         let owner = |key: &AccessKey| {
             let provider = key.provider.as_deref().unwrap_or(&config.default_provider);
             (SecretDigest::of(key.key.reveal()), Subject::new(provider, &key.username))
@@ -142,9 +142,9 @@ impl Dialect {
             root: platform.root_landing()?,
             sign_in: ApprovedUrl::from_operator(&format!("{}{SIGN_IN_PATH}", platform.prefix))
                 .map_err(|fault| SetUpFault::new("prefix", fault))?,
-            session_cookie: cookie(&config.cookie_names.session),
-            token_service_cookie: cookie(&config.cookie_names.token_service),
-            extra_cookies: config.cookie_names.extra.iter().map(|name| cookie(name)).collect(),
+            session_cookie: cookie(&config.cookie_names.session)?,
+            token_service_cookie: cookie(&config.cookie_names.token_service)?,
+            extra_cookies: config.cookie_names.extra.iter().map(|name| cookie(name)).collect::<Result<_, _>>()?,
             token_lifetime: Duration::from_secs(config.access_token_lifetime.into()).min(platform.absolute_timeout),
             access_keys: config.access_keys.iter().map(owner).collect(),
             config,
@@ -265,6 +265,20 @@ mod tests {
         }
         assert!(set_up(SitefinityConfig { service_path: "sf/system-2".into(), ..Default::default() }).is_ok());
         assert!(set_up(with_names(CookieNames { session: "57134.AspNet.Cookies".into(), ..names() })).is_ok());
+    }
+
+    #[test]
+    fn prefixed_cookie_names_are_refused_where_the_platform_voids_them() {
+        let names = |name: &str| CookieNames { extra: vec![name.into()], ..CookieNames::default() };
+        for (url, name, refused) in [
+            ("https://cms.example/", "__Host-sf", false),
+            ("https://cms.example/cms", "__Secure-sf", false),
+            ("https://cms.example/cms", "__Host-sf", true),
+            ("http://cms.example/", "__Secure-sf", true),
+        ] {
+            let fault = Dialect::new(with_names(names(name)), &Platform::new("cms", url.parse().unwrap())).err();
+            assert_eq!(fault.map(|fault| fault.key()), refused.then_some("cookie_names"), "{url} {name}");
+        }
     }
 
     #[test]

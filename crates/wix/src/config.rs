@@ -147,15 +147,16 @@ impl Dialect {
                 return Err(SetUpFault::new("client_id", format!("{} is given twice", app.client_id)));
             }
         }
-        let cookie = |name: &str, http_only| platform.cookie(name, &platform.prefix, http_only);
+        let cookie = |name: &str, http_only| platform.cookie("cookie_names", name, &platform.prefix, http_only);
         // Observed: pages read this one cookie to repeat it in a header.
-        let extra_cookies = config.cookie_names.extra.iter().map(|name| cookie(name, !name.eq_ignore_ascii_case("XSRF-TOKEN"))).collect();
+        let extra_cookie = |name: &String| cookie(name, !name.eq_ignore_ascii_case("XSRF-TOKEN"));
+        let extra_cookies = config.cookie_names.extra.iter().map(extra_cookie).collect::<Result<_, _>>()?;
         Ok(Self {
             platform: platform.name.clone(),
             prefix: platform.prefix.clone(),
             base: platform.base().to_owned(),
             policies: Arc::new(policies),
-            member_cookie: cookie(&config.cookie_names.member, true),
+            member_cookie: cookie(&config.cookie_names.member, true)?,
             extra_cookies,
             login_urls,
             nowhere,
@@ -286,6 +287,18 @@ mod tests {
         }
         let twice = WixConfig { apps: vec![app(), app()], ..WixConfig::default() };
         assert!(Dialect::new(twice, &Platform::new("shop", "https://shop.example/".parse().unwrap())).is_err());
+    }
+
+    #[test]
+    fn a_prefixed_cookie_name_is_refused_where_the_platform_voids_it() {
+        let named = |member: &str, url: &str| {
+            let cookie_names = CookieNames { member: member.into(), ..CookieNames::default() };
+            let config = WixConfig { cookie_names, ..WixConfig::default() };
+            Dialect::new(config, &Platform::new("shop", url.parse().unwrap())).map_err(|fault| fault.key()).err()
+        };
+        assert_eq!(named("__Host-member", "https://shop.example/"), None);
+        assert_eq!(named("__Host-member", "https://shop.example/shop"), Some("cookie_names"));
+        assert_eq!(named("__Secure-member", "http://shop.example/"), Some("cookie_names"));
     }
 
     #[test]
