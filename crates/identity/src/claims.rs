@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use aws_lc_rs::rsa::PublicEncryptingKey;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -43,7 +44,8 @@ pub enum ClaimAlgorithm {
 }
 
 impl ClaimAlgorithm {
-    const ALL: [Self; 4] = [Self::EdDsa, Self::Es256, Self::Hs256, Self::Rs256];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::EdDsa, Self::Es256, Self::Hs256, Self::Rs256];
 
     /// Its name in a JWT (RFC 7518, section 3.1; RFC 8037, section 3.1).
     pub const fn as_str(self) -> &'static str {
@@ -83,6 +85,9 @@ pub enum ClaimKeyFault {
     /// No public key in PEM.
     #[error("there is no PEM public key (BEGIN PUBLIC KEY) in it")]
     NoPublicKey,
+    /// An RSA key that can be broken (NIST SP 800-131A).
+    #[error("the RSA key has less than 2048 bits; make one of 2048 bits or more")]
+    ShortRsa,
     /// A secret that can be guessed: shorter than the digest (RFC 7518, section 3.2).
     #[error("the secret has {0} bytes, and must have {LEAST_SECRET_BYTES} or more")]
     TooShort(usize),
@@ -251,7 +256,17 @@ fn secret(key: &[u8]) -> Result<DecodingKey, ClaimKeyFault> {
 
 fn public_key(pem: &[u8], fits: impl FnOnce(&[u8]) -> bool) -> Result<SubjectPublicKeyInfoDer<'static>, ClaimKeyFault> {
     let key = SubjectPublicKeyInfoDer::from_pem_slice(pem).map_err(|_| ClaimKeyFault::NoPublicKey)?;
-    if fits(&key) { Ok(key) } else { Err(ClaimKeyFault::OtherKind) }
+    match fits(&key) {
+        // A key that is too short to verify anything is read all the same.
+        _ if is_short_rsa(&key) => Err(ClaimKeyFault::ShortRsa),
+        true => Ok(key),
+        false => Err(ClaimKeyFault::OtherKind),
+    }
+}
+
+/// Whether the library refuses the key for its length. It takes RSA from 2048 bits on, and says no more than this word.
+fn is_short_rsa(key: &[u8]) -> bool {
+    PublicEncryptingKey::from_der(key).is_err_and(|refused| refused.to_string() == "TooSmall")
 }
 
 /// Seconds may have fractions (RFC 7519, section 2, "NumericDate").

@@ -339,3 +339,20 @@ fn a_key_does_not_print_itself() {
     let rule = PersonByClaim::new(ClaimAlgorithm::Hs256, b"canary canary canary canary canary", "email").unwrap();
     assert!(!format!("{rule:?}").contains("canary"));
 }
+
+/// A public key of RSA with 1024 bits, which nothing here can make.
+const SHORT_RSA: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCjYQFdI9t66QJDSwjNqZh3mZ1j\n\
+JNhdF1X/lcxJEzNdEtYgy48GNlwls2O/gkICdxcHZxb3OwM3vy3UDzmAF0SsMOQ9\n\
+aSCsHCQpLFH/HVK1CqSaI8UlmjqFxTXtgDC+7oue6CndxrmaA/Iqcqv6zT2o+Ocy\n\
+a+dw35yUgyU17GSmcQIDAQAB\n\
+-----END PUBLIC KEY-----\n\
+";
+
+#[test]
+fn a_short_rsa_key_is_refused_by_its_length() {
+    let short = PersonByClaim::new(ClaimAlgorithm::Rs256, SHORT_RSA.as_bytes(), "email");
+    assert_eq!(short.err(), Some(ClaimKeyFault::ShortRsa));
+    assert_eq!(ClaimKeyFault::ShortRsa.to_string(), "the RSA key has less than 2048 bits; make one of 2048 bits or more");
+}

@@ -15,6 +15,7 @@ mod password;
 mod receipt_pages;
 mod receipt_tokens;
 mod seal;
+mod secret_file;
 mod tokens;
 
 pub use accounts::{AccountFault, PasswordAccount, PasswordAccounts};
@@ -26,6 +27,7 @@ pub use password::{HashFault, HashingFailed, hash_password, parse_hash};
 pub use receipt_pages::{ReceiptLandings, ReceiptSecrets};
 pub use receipt_tokens::{LONGEST_RECEIPT_RETENTION, RECEIPT_KEY_PERIOD, ReceiptSigner};
 pub use seal::{SealKeyFault, SealKeys, SealKeysUnusable};
+pub use secret_file::{SecretFileError, read_secret_file};
 pub use tokens::JwtTokens;
 
 pub use argon2::PasswordHash;

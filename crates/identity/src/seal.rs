@@ -14,6 +14,8 @@ use logout_core::ports::{Seal, SealFault};
 use logout_core::session::SessionId;
 use zeroize::Zeroizing;
 
+use crate::secret_file::{SecretFileError, read_secret_file};
+
 /// The form of what is sealed: this byte, the key's id, the nonce, the ciphertext with its tag.
 const VERSION: u8 = 1;
 
@@ -38,8 +40,8 @@ impl SealKeyFault {
         Self { path: path.to_owned(), fault }
     }
 
-    fn of_file(path: &Path, error: io::Error) -> Self {
-        Self::new(path, SealKeysUnusable::File(error))
+    fn of_file(path: &Path, error: impl Into<SecretFileError>) -> Self {
+        Self::new(path, SealKeysUnusable::File(error.into()))
     }
 
     /// The file.
@@ -60,9 +62,9 @@ pub enum SealKeysUnusable {
     /// There is no key in it.
     #[error("holds no key")]
     Empty,
-    /// It cannot be read or made.
+    /// It cannot be read or made, or every user of the machine can read it.
     #[error("{0}")]
-    File(io::Error),
+    File(SecretFileError),
     /// A line is neither a key nor a comment nor blank.
     #[error("line {line} is not the base64 of {KEY_BYTES} bytes")]
     Line {
@@ -94,14 +96,10 @@ impl SealKeys {
     /// The keys of the file at `path`: on each line the base64 (either alphabet, padded or not) of 32 bytes; blank lines and
     /// lines that begin with `#` do not count. The first key seals.
     ///
-    /// A file that every user of the machine may read is accepted, because secrets that are mounted into containers often
-    /// look like that, but a warning is logged.
-    ///
     /// # Errors
-    /// The file cannot be read, holds no key, or has a line that is none.
+    /// The file cannot be read, every user of the machine can read it, it holds no key, or it has a line that is none.
     pub fn load(path: &Path) -> Result<Self, SealKeyFault> {
-        let text = fs::read(path).map(Zeroizing::new).map_err(|error| SealKeyFault::of_file(path, error))?;
-        warn_if_public(path);
+        let text = read_secret_file(path).map_err(|error| SealKeyFault::of_file(path, error))?;
         Self::read(&text).map_err(|fault| SealKeyFault::new(path, fault))
     }
 
@@ -115,13 +113,13 @@ impl SealKeys {
     /// Those of [`SealKeys::load`], and that the file cannot be made.
     pub fn load_or_generate(path: &Path) -> Result<Self, SealKeyFault> {
         match Self::load(path) {
-            Err(SealKeyFault { fault: SealKeysUnusable::File(error), .. }) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(SealKeyFault { fault: SealKeysUnusable::File(error), .. }) if error.is_not_found() => {}
             loaded => return loaded,
         }
         match generate(path) {
             Ok(()) => log::info!("{}: a new seal key was made; without this file nothing that is sealed can be opened", path.display()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(SealKeyFault::of_file(path, error)),
+            Err(error) => return Err(SealKeyFault::of_file(path, SecretFileError::NotMade(error))),
         }
         Self::load(path)
     }
@@ -245,17 +243,6 @@ fn generate(path: &Path) -> io::Result<()> {
     // The name has to be on the disk too, before anything is sealed with the key. Only Unix can sync a folder.
     if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
-
-#[cfg(unix)]
-fn warn_if_public(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    if fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o004 != 0) {
-        log::warn!("{}: every user of this machine can read the seal keys", path.display());
-    }
-}
-
-#[cfg(not(unix))]
-fn warn_if_public(_path: &Path) {}
 
 #[cfg(test)]
 #[path = "seal_tests.rs"]

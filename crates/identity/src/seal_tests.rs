@@ -14,6 +14,19 @@ fn line(byte: u8) -> String {
     STANDARD.encode([byte; KEY_BYTES])
 }
 
+/// Writes `text` where it may lie: other users cannot read it.
+fn write_private(path: &Path, text: impl AsRef<[u8]>) {
+    fs::write(path, text).unwrap();
+    set_mode(path, 0o600);
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    #[cfg(not(unix))]
+    let _ = (path, mode);
+}
+
 fn session() -> SessionId {
     SessionId::at(Timestamp::from_millis(1_750_000_000_000))
 }
@@ -82,7 +95,7 @@ fn a_line_that_is_no_key_is_named_by_its_number_and_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("seal.keys");
     for wrong in [&line(1)[4..], "canary", &format!("{} canary", line(1)), &STANDARD.encode([7; 33]), &"Y2FuYXJ5".repeat(40), "\u{feff}"] {
-        fs::write(&path, format!("# one\n\n{}\n{wrong}\n", line(3))).unwrap();
+        write_private(&path, format!("# one\n\n{}\n{wrong}\n", line(3)));
         let fault = SealKeys::load(&path).unwrap_err();
         assert!(matches!(fault.fault(), SealKeysUnusable::Line { line: 4 }), "{fault}");
         let said = format!("{fault} {fault:?}");
@@ -96,11 +109,25 @@ fn a_file_without_keys_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("seal.keys");
     for text in ["", "\n\n", "# nothing yet\n"] {
-        fs::write(&path, text).unwrap();
+        write_private(&path, text);
         let fault = SealKeys::load_or_generate(&path).unwrap_err();
         assert!(matches!(fault.fault(), SealKeysUnusable::Empty));
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn keys_that_every_user_of_the_machine_can_read_are_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("seal.keys");
+    write_private(&path, line(1));
+    set_mode(&path, 0o644);
+    let said = SealKeys::load_or_generate(&path).unwrap_err().to_string();
+    let file = path.display();
+    assert_eq!(said, format!("{file}: mode 0644 lets every user of this machine read it; run `chmod 600 {file}`"));
+    set_mode(&path, 0o640);
+    assert!(SealKeys::load_or_generate(&path).is_ok());
 }
 
 #[test]
