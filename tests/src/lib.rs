@@ -14,6 +14,7 @@ pub mod logins;
 pub mod node;
 pub mod process;
 pub mod proxy;
+pub mod secret_file;
 pub mod server;
 pub mod skip;
 pub mod stores;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
+use crate::secret_file;
+
 /// A self-signed certificate for `localhost` and `127.0.0.1`, made for one test.
 #[derive(Debug)]
 pub struct Certificate {
@@ -20,7 +22,7 @@ impl Certificate {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         let this = Self { folder: tempfile::tempdir().unwrap() };
         fs::write(this.file(), made.cert.pem()).unwrap();
-        fs::write(this.key_file(), made.signing_key.serialize_pem()).unwrap();
+        secret_file::write(&this.key_file(), made.signing_key.serialize_pem());
         this
     }
 
@@ -29,7 +31,8 @@ impl Certificate {
         self.folder.path().join("certificate.pem")
     }
 
-    fn key_file(&self) -> PathBuf {
+    /// Its private key as a PEM file, which no other user can read.
+    pub fn key_file(&self) -> PathBuf {
         self.folder.path().join("key.pem")
     }
 

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use logout_core::credential::Secret;
 
 use crate::client::{DeliveriesArgs, ReceiptsArgs, SessionsArgs};
-use crate::config::{Compiled, Config, ConfigErrors, environment, without_newline};
+use crate::config::{Compiled, Config, ConfigError, ConfigErrors, Draft, environment, without_newline};
 use crate::copy_store::CopyStoreArgs;
 
 /// The exit status when the configuration, or what was typed, is wrong; that of clap's own errors too.
@@ -84,12 +84,15 @@ pub struct ConfigArgs {
 }
 
 impl ServeArgs {
-    /// The configuration under this process's environment and these options.
+    /// The configuration under this process's environment and these options. `check` finds what is wrong beyond the text, as for
+    /// [`check_config`].
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn load(&self, compiled: &Compiled<'_>) -> Result<Config, ConfigErrors> {
-        let mut config = self.configuration.load(compiled)?;
+    pub fn load(&self, compiled: &Compiled<'_>, check: impl FnOnce(&Draft) -> Vec<ConfigError>) -> Result<Config, ConfigErrors> {
+        let draft = self.configuration.draft(compiled)?;
+        let errors = check(&draft);
+        let mut config = draft.finish(errors)?;
         if let Some(listen) = self.listen {
             config.server.listen = listen;
         }
@@ -105,18 +108,34 @@ impl ConfigArgs {
     pub fn load(&self, compiled: &Compiled<'_>) -> Result<Config, ConfigErrors> {
         Config::load(&self.file, environment::of_process(), compiled)
     }
+
+    fn draft(&self, compiled: &Compiled<'_>) -> Result<Draft, ConfigErrors> {
+        Draft::load(&self.file, environment::of_process(), compiled)
+    }
 }
 
-/// `check-config`: status 0 and one line on standard output, or 2 and the errors on standard error. `build` makes of the
-/// configuration what only the adapters can check: their own keys, and whether platforms overlap.
-pub fn check_config<E: Display>(args: &ConfigArgs, compiled: &Compiled<'_>, build: impl FnOnce(&Config) -> Result<(), E>) -> ExitCode {
-    finish(checked(args, compiled, build).map(|config| format!("ok: {} platforms\n", config.platforms.len())))
+/// `check-config`: status 0 and one line on standard output, or 2 and every error on standard error; warnings are on standard
+/// error either way. `check` finds what is wrong beyond the text of the configuration: with the vendors' own keys, between
+/// platforms, and with files.
+pub fn check_config(args: &ConfigArgs, compiled: &Compiled<'_>, check: impl FnOnce(&Draft) -> Vec<ConfigError>) -> ExitCode {
+    finish(args.draft(compiled).map_err(|errors| errors.to_string()).and_then(|draft| {
+        let errors = check(&draft);
+        let warnings: String = draft.config().warnings.iter().map(|warning| format!("{warning}\n")).collect();
+        // Warnings that nobody can read are no reason to call the configuration wrong.
+        let _ = io::stderr().write_all(warnings.as_bytes());
+        let config = draft.finish(errors).map_err(|errors| errors.to_string())?;
+        Ok(format!("ok: {} platforms\n", config.platforms.len()))
+    }))
 }
 
-/// `print-config`: status 0 and the effective configuration as TOML on standard output, or 2 and the errors on standard
-/// error. `build` as for [`check_config`].
-pub fn print_config<E: Display>(args: &ConfigArgs, compiled: &Compiled<'_>, build: impl FnOnce(&Config) -> Result<(), E>) -> ExitCode {
-    finish(checked(args, compiled, build).and_then(|config| config.to_toml().map_err(|error| error.to_string())))
+/// `print-config`: status 0 and the effective configuration as TOML on standard output, or 2 and every error on standard
+/// error. `check` as for [`check_config`].
+pub fn print_config(args: &ConfigArgs, compiled: &Compiled<'_>, check: impl FnOnce(&Draft) -> Vec<ConfigError>) -> ExitCode {
+    let printed = args.draft(compiled).and_then(|draft| {
+        let errors = check(&draft);
+        draft.finish(errors)?.to_toml()
+    });
+    finish(printed.map_err(|errors| errors.to_string()))
 }
 
 /// `migrate`: status 0 and one line on standard output when the tables are ready, 2 when the configuration is wrong, 1 when
@@ -142,12 +161,6 @@ pub fn hash_password() -> ExitCode {
         read_password(io::stdin().lock())
     };
     finish(password.map_err(|fault| format!("the password cannot be read: {fault}")).and_then(|password| hashed(&password)))
-}
-
-fn checked<E: Display>(args: &ConfigArgs, compiled: &Compiled<'_>, build: impl FnOnce(&Config) -> Result<(), E>) -> Result<Config, String> {
-    let config = args.load(compiled).map_err(|errors| errors.to_string())?;
-    build(&config).map_err(|fault| fault.to_string())?;
-    Ok(config)
 }
 
 fn read_password(input: impl io::Read) -> io::Result<Secret> {

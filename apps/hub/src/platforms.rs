@@ -1,8 +1,10 @@
 //! The configured platforms, each with its adapter and, where it has one, the way to its upstream.
 
+use std::error::Error as _;
+use std::fmt::Display;
 use std::sync::Arc;
 
-use logout_actix::{Limits, Mount, MountedPlatform, TrustedProxies};
+use logout_actix::{Limits, Mount, MountFault, MountedPlatform, TrustedProxies};
 use logout_core::SessionAuthority;
 use logout_core::authority::Ports;
 use logout_core::cors::OriginList;
@@ -10,11 +12,11 @@ use logout_core::login_relay::LoginRelay;
 use logout_core::platform::{Platform, PlatformName};
 use logout_core::ports::{PersonBySubject, Persons};
 use logout_core::provider::{Upstream, UpstreamLogout};
-use logout_identity::{ClaimAlgorithm, PersonByClaim};
+use logout_identity::{ClaimAlgorithm, PersonByClaim, read_secret_file};
 use logout_relay::{CarrierSettings, HttpCarrier};
 use url::Url;
 
-use crate::config::{Config, ConfigError, ConfigErrors, PersonConfig, PersonSource, PlatformConfig};
+use crate::config::{Config, ConfigError, ConfigErrors, Fault, PersonConfig, PersonSource, PlatformConfig, not_one_of};
 use crate::start_fault::StartFault;
 use crate::vendors::{self, Adapter};
 
@@ -22,7 +24,7 @@ use crate::vendors::{self, Adapter};
 const RESERVED: &[&str] = &["/", "/receipts/"];
 
 /// A configured platform, ready to be mounted.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct SetUp<'c> {
     config: &'c PlatformConfig,
     common: Arc<Platform>,
@@ -48,19 +50,47 @@ impl<'c> Platforms<'c> {
     /// Sets up every platform of `config`, whose URLs build on `public_url`.
     ///
     /// # Errors
-    /// Where in the configuration the fault is.
+    /// Everything that is wrong with any of them, at its place in the configuration.
     pub(crate) fn set_up(config: &'c Config, public_url: &Url) -> Result<Self, ConfigErrors> {
-        let set_up = |platform: &'c PlatformConfig| {
-            let common = platform.platform(public_url, &config.sessions, &config.redirects);
-            let adapter = vendors::adapter(platform, &common)?;
-            let upstream = match &platform.upstream {
-                None => None,
-                Some(base) => Some((base.clone(), upstream(config, platform, base, &adapter)?)),
+        let mut errors = Vec::new();
+        let set_up = config.platforms.iter().filter_map(|platform| SetUp::new(config, platform, public_url, &mut errors)).collect();
+        ConfigErrors::check(errors).map(|()| Self(set_up))
+    }
+
+    /// Everything that keeps platforms of `config` from being served together. What follows from a common key that is wrong is
+    /// left out.
+    pub(crate) fn problems(config: &'c Config, public_url: &Url, ports: &Ports) -> Vec<ConfigError> {
+        let mut errors = Vec::new();
+        let set_up = config.platforms.iter().filter_map(|platform| SetUp::new(config, platform, public_url, &mut errors));
+        let mut left: Vec<SetUp<'_>> = set_up.filter(|platform| platform.config.is_whole()).collect();
+        // A mount stops at the first two that overlap. So it is tried without the later one, until the others fit.
+        while let Err(StartFault::Mount(fault)) = Self(left.clone()).mount(config, ports) {
+            let place = |name: &str| left.iter().position(|platform| platform.config.name == name);
+            let (at, reason) = match &fault {
+                MountFault::Overlap { one, other, path } => {
+                    let (Some(one), Some(other)) = (place(one), place(other)) else { break };
+                    let (first, second) = (one.min(other), one.max(other));
+                    let first = left[first].config;
+                    let at = first.place();
+                    (
+                        second,
+                        format!(
+                            "claims {path}, and so does `platform.{}` at {at}; give one of them another `host` or `prefix`",
+                            first.name
+                        ),
+                    )
+                }
+                MountFault::Reserved { platform, path } => {
+                    let Some(at) = place(platform) else { break };
+                    (at, format!("claims {path}, which the hub keeps for itself; give it a `host` or a `prefix`"))
+                }
+                _ => break,
             };
-            let persons = platform.person.as_ref().map(|person| persons(platform, person)).transpose()?;
-            Ok::<_, ConfigError>(SetUp { config: platform, common: Arc::new(common), adapter, upstream, persons })
-        };
-        config.platforms.iter().map(set_up).collect::<Result<_, _>>().map(Self).map_err(ConfigErrors::from)
+            let platform = left.remove(at).config;
+            let fault = Fault::Invalid { key: format!("platform.{}", platform.name), reason };
+            errors.push(ConfigError { place: platform.place(), fault });
+        }
+        errors
     }
 
     /// The upstreams, by the names of their platforms.
@@ -95,6 +125,18 @@ impl<'c> Platforms<'c> {
     }
 }
 
+impl<'c> SetUp<'c> {
+    fn new(config: &'c Config, platform: &'c PlatformConfig, public_url: &Url, errors: &mut Vec<ConfigError>) -> Option<Self> {
+        let common = platform.platform(public_url, &config.sessions, &config.redirects);
+        let persons = platform.person.as_ref().map(|person| persons(platform, person)).transpose();
+        let persons = persons.map_err(|error| errors.push(error)).ok();
+        let adapter = vendors::adapter(platform, &common).map_err(|faults| errors.extend(faults)).ok()?;
+        let upstream = platform.upstream.as_ref().map(|base| Ok((base.clone(), upstream(config, platform, base, &adapter)?)));
+        let upstream = upstream.transpose().map_err(|error| errors.push(error)).ok()?;
+        Some(Self { config: platform, common: Arc::new(common), adapter, upstream, persons: persons? })
+    }
+}
+
 fn upstream(config: &Config, platform: &PlatformConfig, base: &Url, adapter: &Adapter) -> Result<Upstream, ConfigError> {
     let settings = CarrierSettings {
         timeout: config.single_logout.attempt_timeout,
@@ -102,7 +144,10 @@ fn upstream(config: &Config, platform: &PlatformConfig, base: &Url, adapter: &Ad
         ..CarrierSettings::new(base.clone())
     };
     let key = if platform.upstream_ca_file.is_some() { "upstream_ca_file" } else { "upstream" };
-    let carrier = HttpCarrier::new(settings).map_err(|fault| platform.error(Some(key), fault))?;
+    let carrier = HttpCarrier::new(settings).map_err(|fault| {
+        let cause = fault.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        platform.error(Some(key), format!("{fault}{cause}"))
+    })?;
     Ok(Upstream { provider: adapter.upstream.clone(), carrier: Arc::new(carrier) })
 }
 
@@ -112,11 +157,17 @@ fn persons(platform: &PlatformConfig, person: &PersonConfig) -> Result<Arc<dyn P
         PersonSource::Claim => {
             let fault = |reason: String| platform.error(Some("person"), reason);
             let file = person.key_file.as_deref().ok_or_else(|| fault("`key_file` must be given".to_owned()))?;
-            let key = std::fs::read(file).map_err(|problem| fault(format!("`key_file`: {problem}")))?;
             let name = person.algorithm.as_deref().unwrap_or_default();
-            let algorithm = ClaimAlgorithm::parse(name).ok_or_else(|| fault(format!("`algorithm`: {name:?} is not known")))?;
+            let unknown = || platform.error(Some("algorithm"), not_one_of(name, &ClaimAlgorithm::ALL.map(ClaimAlgorithm::as_str)));
+            let algorithm = ClaimAlgorithm::parse(name).ok_or_else(unknown)?;
+            let of_file = |problem: &dyn Display| platform.error(Some("key_file"), format!("{}: {problem}", file.display()));
+            let key = match algorithm {
+                ClaimAlgorithm::Hs256 => read_secret_file(file).map_err(|problem| of_file(&problem))?,
+                // A public key is no secret.
+                _ => std::fs::read(file).map_err(|problem| of_file(&format_args!("cannot be read: {problem}")))?.into(),
+            };
             let claim = person.claim.as_deref().unwrap_or_default();
-            let mut rule = PersonByClaim::new(algorithm, &key, claim).map_err(|problem| fault(format!("`key_file`: {problem}")))?;
+            let mut rule = PersonByClaim::new(algorithm, &key, claim).map_err(|problem| of_file(&problem))?;
             if let Some(cookie) = &person.cookie {
                 rule = rule.in_cookie(cookie);
             }

@@ -10,19 +10,25 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::ServeArgs;
 use crate::config::LogFormat;
-use crate::server::{Hub, Options};
+use crate::server::{self, Hub, Options};
 use crate::start_fault::StartFault;
 use crate::{COMPILED, logging};
 
 /// Serves a configuration until SIGTERM or ctrl-c. Status 0 after that, 2 for a wrong configuration, 1 when it cannot start.
 pub fn run(args: &ServeArgs) -> ExitCode {
-    let config = match args.load(&COMPILED) {
+    let config = match args.load(&COMPILED, server::check) {
         Ok(config) => config,
         Err(errors) => return failed(2, &errors),
     };
     let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store: None };
     let log_format = config.server.log_format;
-    until_told_to_stop(log_format, || Hub::start(config, options), |hub| Addresses::of(hub).line(), Hub::stop)
+    let start = async || {
+        for warning in &config.warnings {
+            log::warn!("{warning}");
+        }
+        Hub::start(config, options).await
+    };
+    until_told_to_stop(log_format, start, |hub| Addresses::of(hub).line(), Hub::stop)
 }
 
 /// Where a hub listens, as the first line of its output says it.

@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::account_changes::AccountChanges;
 use crate::admin::{self, AdminGuard, AdminState};
-use crate::config::{AccountConfig, Config, SingleLogoutConfig, admin_token};
+use crate::config::{AccountConfig, Config, ConfigError, Draft, SingleLogoutConfig, admin_token, check_token};
 use crate::front::Front;
 use crate::index::Index;
 use crate::platforms::Platforms;
@@ -138,7 +138,7 @@ impl Hub {
         .shutdown_timeout(grace.as_secs())
         .disable_signals();
         let server = match &config.server.tls {
-            Some(files) => server.listen_rustls_0_23(public, tls::server_config(files)?),
+            Some(files) => server.listen_rustls_0_23(public, tls::server_config(files).map_err(StartFault::of_tls)?),
             None => server.listen(public),
         };
         let server = server.map_err(StartFault::Serve)?.run();
@@ -222,20 +222,47 @@ pub fn open_store(config: &Config) -> Result<(), StartFault> {
     Ok(stores::open(&config.store).map(drop)?)
 }
 
-/// Whether a configuration that was read can be served: the vendors' own keys are right, and no two platforms overlap.
-/// Nothing is opened or written.
-///
-/// # Errors
-/// What would keep the hub from starting.
-pub fn check(config: &Config) -> Result<(), StartFault> {
+/// Everything that would keep a hub from serving a configuration, besides what the configuration itself was found to be wrong
+/// with: in the vendors' own keys, between platforms, and in the files of keys and tokens. No store is opened and nothing is
+/// written.
+pub fn check(draft: &Draft) -> Vec<ConfigError> {
+    let config = draft.config();
+    let mut errors = secret_files(config);
+    if let Ok(url) = public_url(config, config.server.listen)
+        && let Ok(ports) = ports_in_memory(config)
+    {
+        errors.extend(Platforms::problems(config, &url, &ports));
+    }
+    errors
+}
+
+/// What is wrong with the files of `[server]` and `[admin]` that hold keys and tokens. Those that are not there yet are made.
+fn secret_files(config: &Config) -> Vec<ConfigError> {
+    let mut errors = Vec::new();
+    if let Some(Err(faults)) = config.server.tls.as_ref().map(tls::server_config) {
+        errors.extend(faults.iter().map(|fault| config.error(&["server", "tls", fault.key()], fault)));
+    }
+    for (key, file) in [("token_file", &config.admin.token_file), ("check_token_file", &config.admin.check_token_file)] {
+        if let Err(fault) = check_token(file) {
+            errors.push(config.error(&["admin", key], fault));
+        }
+    }
+    let file = &config.server.seal_key_file;
+    if file.exists()
+        && config.platforms.iter().any(|platform| platform.upstream.is_some())
+        && let Err(fault) = SealKeys::load(file)
+    {
+        errors.push(config.error(&["server", "seal_key_file"], fault));
+    }
+    errors
+}
+
+/// What platforms share, with nobody in it.
+fn ports_in_memory(config: &Config) -> Result<Ports, StartFault> {
     let (store, clock): (Arc<dyn SessionStore>, Arc<dyn Clock>) = (Arc::new(MemoryStore::new()), Arc::new(SystemClock));
     let tokens = actix_web::rt::System::new().block_on(JwtTokens::load(&*store, &*clock))?;
-    let listed = config.accounts.iter().map(AccountConfig::to_account).collect();
-    let accounts = PasswordAccounts::limited(listed, config.login.limits(), store.clone(), clock.clone())?;
-    let ports = Ports::of_stand_ins(Arc::new(accounts), clock, store, Arc::new(tokens));
-    Platforms::set_up(config, &public_url(config, config.server.listen)?)?.mount(config, &ports)?;
-    config.server.tls.as_ref().map(tls::server_config).transpose()?;
-    Ok(())
+    let accounts = PasswordAccounts::limited(Vec::new(), config.login.limits(), store.clone(), clock.clone())?;
+    Ok(Ports::of_stand_ins(Arc::new(accounts), clock, store, Arc::new(tokens)))
 }
 
 fn relay_settings(config: &SingleLogoutConfig) -> RelaySettings {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use logout_identity::AccountFault;
 
-use crate::config::ConfigErrors;
+use crate::config::{ConfigErrors, TokenFileError};
 use crate::stores::StoreFault;
 use crate::tls;
 
@@ -17,7 +17,7 @@ pub enum StartFault {
     Accounts(#[from] AccountFault),
     /// The admin token cannot be read or made.
     #[error("admin token: {0}")]
-    AdminToken(std::io::Error),
+    AdminToken(#[from] TokenFileError),
     /// The configuration does not fit together.
     #[error("{0}")]
     Config(#[from] ConfigErrors),
@@ -52,5 +52,13 @@ pub enum StartFault {
     StoreUnavailable(#[from] logout_core::store::StoreUnavailable),
     /// The certificate or its key cannot be used.
     #[error("tls: {0}")]
-    Tls(#[from] tls::TlsFault),
+    Tls(tls::TlsFault),
+}
+
+impl StartFault {
+    /// The first of several faults of the same files.
+    pub(crate) fn of_tls(faults: Vec<tls::TlsFault>) -> Self {
+        let first = faults.into_iter().next();
+        first.map_or_else(|| Self::Serve(std::io::Error::other("no certificate")), Self::Tls)
+    }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use logout_core::platform::{Platform, SetUpFault};
 use logout_core::{LoginProvider, UpstreamLogout, Vendor};
+use serde::de::DeserializeOwned;
 
 use crate::config::{ConfigError, PlatformConfig};
 
@@ -39,19 +40,43 @@ impl Adapter {
 /// The adapter of a platform, set up from the vendor's own keys.
 ///
 /// # Errors
-/// Where in the configuration the fault is.
-pub(crate) fn adapter(config: &PlatformConfig, platform: &Platform) -> Result<Adapter, ConfigError> {
-    let fault = |fault: SetUpFault| config.error(Some(fault.key()), fault.problem());
+/// Everything that is wrong with these keys, at its place in the configuration.
+pub(crate) fn adapter(config: &PlatformConfig, platform: &Platform) -> Result<Adapter, Vec<ConfigError>> {
     match config.vendor {
         #[cfg(feature = "assets")]
-        Vendor::Assets => Ok(Adapter::of(logout_assets::AssetsProvider::new(config.vendor_keys()?, platform).map_err(fault)?)),
+        Vendor::Assets => set_up(config, |keys| logout_assets::AssetsProvider::new(keys, platform)),
         #[cfg(feature = "hcl-dx")]
-        Vendor::HclDx => Ok(Adapter::of(logout_hcl_dx::HclDxProvider::new(config.vendor_keys()?, platform).map_err(fault)?)),
+        Vendor::HclDx => set_up(config, |keys| logout_hcl_dx::HclDxProvider::new(keys, platform)),
         #[cfg(feature = "sitefinity")]
-        Vendor::Sitefinity => Ok(Adapter::of(logout_sitefinity::SitefinityProvider::new(config.vendor_keys()?, platform).map_err(fault)?)),
+        Vendor::Sitefinity => set_up(config, |keys| logout_sitefinity::SitefinityProvider::new(keys, platform)),
         #[cfg(feature = "wix")]
-        Vendor::Wix => Ok(Adapter::of(logout_wix::WixProvider::new(config.vendor_keys()?, platform).map_err(fault)?)),
+        Vendor::Wix => set_up(config, |keys| logout_wix::WixProvider::new(keys, platform)),
         #[allow(unreachable_patterns, reason = "reached where a vendor is not compiled in")]
-        _ => Err(config.error(Some("vendor"), "not compiled in")),
+        _ => Err(vec![config.error(Some("vendor"), "not compiled in")]),
     }
+}
+
+/// An adapter stops at the first key that it cannot use. So it is set up again without that key, until nothing is wrong.
+fn set_up<K, P>(config: &PlatformConfig, new: impl Fn(K) -> Result<P, SetUpFault>) -> Result<Adapter, Vec<ConfigError>>
+where
+    K: DeserializeOwned,
+    P: LoginProvider + UpstreamLogout,
+{
+    let (mut keys, mut errors) = config.vendor_keys_without::<K>(&[]);
+    let mut wrong: Vec<&str> = Vec::new();
+    // What an adapter finds may follow from a common key that is wrong.
+    while let Some(usable) = keys.filter(|_| config.is_whole()) {
+        let fault = match new(usable) {
+            Ok(provider) if errors.is_empty() => return Ok(Adapter::of(provider)),
+            Ok(_) => break,
+            Err(fault) => fault,
+        };
+        errors.push(config.error(Some(fault.key()), fault.problem()));
+        if wrong.contains(&fault.key()) || !config.has_vendor_key(fault.key()) {
+            break;
+        }
+        wrong.push(fault.key());
+        keys = config.vendor_keys_without(&wrong).0;
+    }
+    Err(errors)
 }

@@ -52,14 +52,6 @@ pub struct CookiePolicy {
 const MOST_PATHS: usize = 8;
 
 impl CookiePolicy {
-    /// Whether it can be kept to.
-    ///
-    /// # Errors
-    /// What is wrong, with the key's name.
-    pub fn check(&self) -> Result<(), String> {
-        self.problems().first().map_or(Ok(()), |(key, problem)| Err(format!("`{key}` {problem}")))
-    }
-
     /// Everything that keeps it from being kept to, by the name of its key; empty when there is nothing.
     pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
         let domain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);

@@ -7,6 +7,7 @@ use logout_core::ports::Clock as _;
 use logout_core::testing::ManualClock;
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
+use logout_tests::secret_file;
 use logout_tests::skip::Run;
 use logout_tests::stores::StoreKind;
 use serde_json::{Value, json};
@@ -87,7 +88,7 @@ fn without_a_person_the_platform_s_rule_says_who_it_is_and_without_an_expiry_its
 fn a_platform_may_have_the_person_said_by_a_claim_of_a_token_that_its_key_has_signed(store: StoreKind) {
     let folder = tempfile::tempdir().unwrap();
     let key_file = folder.path().join("key");
-    std::fs::write(&key_file, "a secret of thirty-two bytes or more").unwrap();
+    secret_file::write(&key_file, "a secret of thirty-two bytes or more");
     let rule = format!("from = \"claim\", claim = \"email\", lowercase = true, algorithm = \"HS256\", key_file = {key_file:?}");
     let hub = TestHub::on(store, &platform("shop", "wix", &nobody(), &format!("person = {{ {rule} }}"))).unwrap();
     for (key, person) in [("a secret of thirty-two bytes or more", json!("alice@corp.example")), ("somebody else's secret", json!(null))] {

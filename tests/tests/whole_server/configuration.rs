@@ -8,9 +8,11 @@ use std::process::Command;
 use logout_core::credential::Secret;
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
+use logout_tests::secret_file;
 use logout_tests::server::{self, Server};
 use logout_tests::skip::Run;
 use logout_tests::stores::StoreKind;
+use logout_tests::tls::Certificate;
 use serde_json::json;
 
 use crate::sample::{self, CLIENT, PLATFORMS};
@@ -20,6 +22,8 @@ pub(crate) fn add(run: &mut Run) {
     run.on_every_store("configuration::platforms_are_told_apart_by_host_and_by_prefix", &[], hosts_and_prefixes);
     run.test("configuration::a_vendor_that_is_not_configured_answers_nothing", &[], not_configured);
     run.test("configuration::platforms_that_overlap_are_both_named_at_the_start", &[], overlaps);
+    run.test("configuration::a_tls_key_must_be_that_of_the_certificate_and_nobody_elses_to_read", &[], tls_files);
+    run.test("configuration::what_is_warned_of_is_in_the_log_of_a_hub_that_serves", &[], warnings);
     run.test("configuration::a_platform_may_not_take_the_hubs_own_pages", &[], reserved);
 }
 
@@ -208,10 +212,41 @@ fn overlaps() {
         ("vendor = \"hcl-dx\"", "vendor = \"assets\"\nlanding_page = \"/wps/portal\""),
     ] {
         let said = refusal(&format!("[[platform]]\nname = \"first-one\"\n{one}\n[[platform]]\nname = \"second-one\"\n{other}\n"));
-        assert!(said.contains("first-one") && said.contains("second-one"), "{said}");
+        assert!(said.contains("`platform.first-one` at hub.toml:") && said.contains("`platform.second-one`: claims /"), "{said}");
     }
     let said = refusal("[[platform]]\nname = \"cms\"\nvendor = \"sitefinity\"\n[[platform]]\nname = \"cms\"\nvendor = \"assets\"\n");
     assert!(said.contains("cms") && said.contains("hub.toml:"), "{said}");
+}
+
+fn tls_files() {
+    let (certificate, other) = (Certificate::new(), Certificate::new());
+    let folder = tempfile::tempdir().unwrap();
+    let said = |key: &Path| {
+        let tls = format!("tls = {{ certificate_file = {:?}, key_file = {key:?} }}", certificate.file());
+        sample::configure_with(folder.path(), StoreKind::Fjall, &tls, PLATFORMS);
+        let ended = server::run(&["check-config", "--config", "hub.toml"], folder.path());
+        if ended.status.success() { String::new() } else { ended.stderr }
+    };
+    assert_eq!(said(&certificate.key_file()), "");
+    let file = other.key_file();
+    let place = format!("`server.tls.key_file`: {}: ", file.display());
+    let foreign = said(&file);
+    assert!(foreign.ends_with(&format!("{place}is not the key of the certificate\n")), "{foreign}");
+    secret_file::set_mode(&file, 0o640);
+    assert_eq!(said(&file), foreign, "the group may read it");
+    secret_file::set_mode(&file, 0o644);
+    let public = said(&file);
+    assert!(public.contains(&format!("{place}mode 0644 lets every user of this machine read it; run `chmod 600 ")), "{public}");
+}
+
+fn warnings() {
+    let folder = tempfile::tempdir().unwrap();
+    let platform = "[[platform]]\nname = \"cms\"\nvendor = \"sitefinity\"\nupstream = \"http://127.0.0.1:9\"\nreach = \"person\"\n";
+    let server = serve(folder.path(), StoreKind::Fjall, "", platform);
+    let checked = server::run(&["check-config", "--config", "hub.toml"], folder.path());
+    assert!(checked.status.success() && checked.stderr.contains(": warning: `platform.cms.reach`: "), "{}", checked.stderr);
+    let log = server.errors();
+    assert!(log.contains("WARN") && log.contains(checked.stderr.trim_end()), "{log}");
 }
 
 fn reserved() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use logout_core::credential::Secret;
 use logout_core::ports::Account;
 use logout_core::session::Person;
-use logout_identity::{PasswordAccount, parse_hash};
+use logout_identity::{PasswordAccount, SecretFileError, parse_hash};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
@@ -56,37 +56,28 @@ struct AccountKeys {
 }
 
 impl AccountConfig {
-    pub(super) fn read(document: &Document, node: &Node<'_>) -> Result<Self, ConfigError> {
+    /// Nothing where the account cannot be used at all.
+    pub(super) fn read(document: &Document, node: &Node<'_>, errors: &mut Vec<ConfigError>) -> Option<Self> {
         let label = label(node);
-        let keys: AccountKeys = document.read(&label, node, &[])?;
+        let read = document.read::<AccountKeys>(&label, node, &[]);
+        errors.extend(read.errors);
+        let keys = read.value?;
         let at = |key: &str| node.get_ref().get(key).map_or_else(|| node.span(), |value| value.span());
         // An empty person would make one human being of all accounts that have it.
         let texts =
             [("name", Some(&keys.name)), ("realm", Some(&keys.realm)), ("person", keys.person.as_ref()), ("email", keys.email.as_ref())];
-        if let Some((key, _)) = texts.iter().find(|(_, text)| text.is_some_and(|text| text.trim().is_empty())) {
+        for (key, _) in texts.iter().filter(|(_, text)| text.is_some_and(|text| text.trim().is_empty())) {
             let fault = Fault::Invalid { key: format!("{label}.{key}"), reason: "must not be empty".to_owned() };
-            return Err(document.error(at(key), fault));
+            errors.push(document.error(at(key), fault));
         }
-        let (password_hash, source) = match (keys.password_hash, keys.password_hash_file) {
-            (Some(hash), None) => (Secret::new(hash), "password_hash"),
-            (None, Some(file)) => {
-                let key = "password_hash_file";
-                let hash = read_file(&document.resolve(&file)).map_err(|fault| {
-                    document.error(at(key), Fault::SecretFile { key: format!("{label}.{key}"), reason: fault.to_string() })
-                })?;
-                (hash, key)
+        let password_hash = match password_hash(document, &label, node, (keys.password_hash, keys.password_hash_file)) {
+            Err(error) => {
+                errors.extend(error);
+                return None;
             }
-            (None, None) => return Err(document.error(node.span(), Fault::Missing(format!("{label}.password_hash")))),
-            (Some(_), Some(_)) => {
-                let both = Fault::Both("password_hash".to_owned(), "password_hash_file".to_owned());
-                return Err(document.error(at("password_hash_file"), both));
-            }
+            Ok(hash) => hash,
         };
-        if let Err(fault) = parse_hash(password_hash.reveal()) {
-            let reason = format!("{fault}; `logout-hub hash-password` prints what belongs here");
-            return Err(document.error(at(source), Fault::Invalid { key: format!("{label}.{source}"), reason }));
-        }
-        Ok(Self {
+        let account = Self {
             email: keys.email.clone().or_else(|| keys.person.clone().filter(|person| is_address(person))),
             person: keys.person.or(keys.email),
             display_name: keys.display_name.unwrap_or_else(|| keys.name.clone()),
@@ -95,7 +86,8 @@ impl AccountConfig {
             realm: keys.realm,
             groups: keys.groups,
             administrator: keys.administrator,
-        })
+        };
+        read.is_complete.then_some(account)
     }
 
     /// The account as [`logout_identity::PasswordAccounts`] takes it.
@@ -111,6 +103,38 @@ impl AccountConfig {
             version: None,
         };
         PasswordAccount { account, password_hash: self.password_hash.clone() }
+    }
+}
+
+/// The hash, as it is given or out of its file. No error where a wrong one is written, which was said before.
+fn password_hash(
+    document: &Document,
+    label: &str,
+    node: &Node<'_>,
+    given: (Option<String>, Option<PathBuf>),
+) -> Result<Secret, Option<ConfigError>> {
+    let at = |key: &str| node.get_ref().get(key).map_or_else(|| node.span(), |value| value.span());
+    let (hash, source) = match given {
+        (Some(hash), None) => (Secret::new(hash), "password_hash"),
+        (None, Some(file)) => {
+            let (file, source) = (document.resolve(&file), "password_hash_file");
+            let key = format!("{label}.{source}");
+            let fault = |fault: SecretFileError| Fault::SecretFile { key, file: file.clone(), reason: fault.to_string() };
+            (read_file(&file).map_err(|problem| document.error(at(source), fault(problem)))?, source)
+        }
+        (None, None) if ["password_hash", "password_hash_file"].iter().any(|key| node.get_ref().get(*key).is_some()) => return Err(None),
+        (None, None) => return Err(Some(document.error(node.span(), Fault::Missing(format!("{label}.password_hash"))))),
+        (Some(_), Some(_)) => {
+            let both = Fault::Both("password_hash".to_owned(), "password_hash_file".to_owned());
+            return Err(Some(document.error(at("password_hash_file"), both)));
+        }
+    };
+    match parse_hash(hash.reveal()) {
+        Ok(_) => Ok(hash),
+        Err(fault) => {
+            let reason = format!("{fault}; `logout-hub hash-password` prints what belongs here");
+            Err(Some(document.error(at(source), Fault::Invalid { key: format!("{label}.{source}"), reason })))
+        }
     }
 }
 

@@ -8,12 +8,12 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
+use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, Fault, Place, nearest};
+use super::error::{ConfigError, ConfigErrors, Fault, Place};
 use super::secrets::{is_secret, of_file};
+use super::syntax::faults_of_syntax;
 
 /// A value out of a parsed document.
 pub(super) type Node<'i> = Spanned<DeValue<'i>>;
@@ -49,32 +49,35 @@ pub(super) enum Root {
 
 impl Document {
     /// The document `text`, whose relative paths are relative to the folder of `file`.
-    pub(super) fn new(file: &Path, text: &str) -> Result<Self, ConfigError> {
+    ///
+    /// # Errors
+    /// Every line that is no TOML.
+    pub(super) fn new(file: &Path, text: &str) -> Result<Self, ConfigErrors> {
         let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let folder = absolute.parent().unwrap_or(&absolute).to_owned();
         let document = Self { file: file.display().to_string(), folder, text: text.to_owned(), overrides: Vec::new() };
-        if let Err(fault) = DeTable::parse(&document.text) {
-            let place = document.place(fault.span());
-            return Err(ConfigError { place, fault: Fault::Syntax(fault.message().to_owned()) });
+        match faults_of_syntax(file, &document.text) {
+            faults if faults.is_empty() => Ok(document),
+            faults => Err(faults.into_iter().map(|(span, fault)| document.error(span, fault)).collect::<Vec<_>>().into()),
         }
-        Ok(document)
     }
 
-    /// The same document with these overrides.
-    pub(super) fn with(mut self, overrides: Vec<Override>) -> Result<Self, Vec<ConfigError>> {
+    /// The same document with those of these overrides that fit, and what is wrong with the others.
+    pub(super) fn with(mut self, overrides: Vec<Override>) -> (Self, Vec<ConfigError>) {
         self.overrides = overrides;
         let mut tree = self.parse();
-        let faults: Vec<ConfigError> =
-            self.overrides.iter().enumerate().filter_map(|(at, each)| self.apply(&mut tree, at, each).err()).collect();
+        let faults: Vec<_> = self.overrides.iter().enumerate().map(|(at, each)| self.apply(&mut tree, at, each).err()).collect();
         drop(tree);
-        if faults.is_empty() { Ok(self) } else { Err(faults) }
+        let mut fits = faults.iter().map(Option::is_none);
+        self.overrides.retain(|_| fits.next().unwrap_or(false));
+        (self, faults.into_iter().flatten().collect())
     }
 
     /// The parsed document, overrides applied.
     pub(super) fn tree(&self) -> DeTable<'_> {
         let mut tree = self.parse();
         for (at, each) in self.overrides.iter().enumerate() {
-            // Cannot fail: `with` has tried.
+            // Cannot fail: `with` has tried, and left out what failed.
             let _ = self.apply(&mut tree, at, each);
         }
         tree
@@ -123,7 +126,8 @@ impl Document {
         at..at
     }
 
-    fn override_at(&self, span: &Range<usize>) -> Option<&Override> {
+    /// The variable that `span` stands for, if it stands for one.
+    pub(super) fn override_at(&self, span: &Range<usize>) -> Option<&Override> {
         self.overrides.get(span.start.checked_sub(self.text.len() + 1)?)
     }
 
@@ -138,59 +142,21 @@ impl Document {
         Place::Line { file: self.file.clone(), line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
     }
 
+    /// Where the value at `path` stands, or the innermost table on the way to it that is written, or else the file.
+    pub(super) fn place_of(&self, tree: &DeTable<'_>, path: &[&str]) -> Place {
+        let mut span = None;
+        let mut table = Some(tree);
+        for key in path {
+            let Some(node) = table.and_then(|table| table.get(*key)) else { break };
+            span = Some(node.span());
+            table = node.get_ref().as_table();
+        }
+        self.place(span)
+    }
+
     /// The error that `fault` is, at `span`.
     pub(super) fn error(&self, span: Range<usize>, fault: Fault) -> ConfigError {
         ConfigError { place: self.place(Some(span)), fault }
-    }
-
-    /// Reads a table called `name` into its type. A value out of the environment that does not fit is tried as plain text
-    /// too. `more_keys` may stand in the table besides those that the type knows.
-    pub(super) fn read<T: DeserializeOwned>(&self, name: &str, table: &Node<'_>, more_keys: &[&str]) -> Result<T, ConfigError> {
-        let mut tried = table.clone();
-        let mut first: Option<toml::de::Error> = None;
-        loop {
-            let fault = match T::deserialize(ValueDeserializer::from(tried.clone())) {
-                Ok(value) => return Ok(value),
-                Err(fault) => fault,
-            };
-            let retry = fault.span().and_then(|span| Some((span.clone(), self.override_at(&span)?.value.clone())));
-            if let Some((span, text)) = retry
-                && replace_by_text(tried.get_mut(), &span, &text)
-            {
-                first.get_or_insert(fault);
-                continue;
-            }
-            return Err(self.understood(name, table, first.as_ref().unwrap_or(&fault), more_keys));
-        }
-    }
-
-    /// A deserialiser's error in our words: its place, its key, and the key that may have been meant.
-    fn understood(&self, name: &str, table: &Node<'_>, fault: &toml::de::Error, more_keys: &[&str]) -> ConfigError {
-        let span = fault.span().unwrap_or_else(|| table.span());
-        let mut path = Vec::new();
-        if let DeValue::Table(entries) = table.get_ref() {
-            find(entries, &span, &mut path);
-        }
-        let nested = path.len() > 1;
-        let secret = path.iter().any(|key| is_secret(key));
-        let key = [name].into_iter().chain(path.iter().copied()).collect::<Vec<_>>().join(".");
-        let message = fault.message();
-        let fault = if let Some((_, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
-            let mut known: Vec<String> = known.split('`').skip(1).step_by(2).map(str::to_owned).collect();
-            if !nested {
-                known.extend(more_keys.iter().map(|key| (*key).to_owned()));
-            }
-            known.sort_unstable();
-            let unknown = path.last().copied().unwrap_or_default();
-            Fault::UnknownKey { nearest: nearest(unknown, known.iter().map(String::as_str)), key, known }
-        } else if let Some(missing) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
-            Fault::Missing(format!("{key}.{missing}"))
-        } else if secret {
-            Fault::Invalid { key, reason: "not of the form that this key takes (the value is a secret and not shown)".to_owned() }
-        } else {
-            Fault::Invalid { key, reason: message.trim_end().to_owned() }
-        };
-        self.error(span, fault)
     }
 }
 
@@ -245,43 +211,4 @@ fn marked<'i>(mut value: DeValue<'i>, span: &Range<usize>) -> Node<'i> {
         _ => {}
     }
     Spanned::new(span.clone(), value)
-}
-
-fn replace_by_text(value: &mut DeValue<'_>, span: &Range<usize>, text: &str) -> bool {
-    let nodes: Vec<&mut Node<'_>> = match value {
-        DeValue::Array(array) => array.iter_mut().collect(),
-        DeValue::Table(table) => table.iter_mut().map(|(_, node)| node).collect(),
-        _ => return false,
-    };
-    nodes.into_iter().any(|node| {
-        if node.span() != *span {
-            return replace_by_text(node.get_mut(), span, text);
-        }
-        let is_text = node.get_ref().is_str();
-        if !is_text {
-            *node.get_mut() = DeValue::String(Cow::Owned(text.to_owned()));
-        }
-        !is_text
-    })
-}
-
-/// The keys on the way to `span`, which is a key's or a value's.
-fn find<'t>(table: &'t DeTable<'_>, span: &Range<usize>, path: &mut Vec<&'t str>) -> bool {
-    table.iter().any(|(key, node)| {
-        path.push(key.get_ref());
-        let found = key.span() == *span || find_in(node, span, path);
-        if !found {
-            path.pop();
-        }
-        found
-    })
-}
-
-fn find_in<'t>(node: &'t Node<'_>, span: &Range<usize>, path: &mut Vec<&'t str>) -> bool {
-    node.span() == *span
-        || match node.get_ref() {
-            DeValue::Array(array) => array.iter().any(|each| find_in(each, span, path)),
-            DeValue::Table(table) => find(table, span, path),
-            _ => false,
-        }
 }

@@ -20,12 +20,12 @@ pub fn of_process() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The overrides that the environment holds for this document, in the order of their names.
+/// The overrides that the environment holds for this document, in the order of their names, and the variables that fit nothing.
 pub(super) fn overrides(
     environment: impl IntoIterator<Item = (String, String)>,
     tree: &DeTable<'_>,
     sections: &[&'static str],
-) -> Result<Vec<Override>, Vec<ConfigError>> {
+) -> (Vec<Override>, Vec<ConfigError>) {
     let mut ours: Vec<_> = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
     ours.sort();
     let (mut overrides, mut errors) = (Vec::new(), Vec::new());
@@ -35,7 +35,7 @@ pub(super) fn overrides(
             Err(fault) => errors.push(ConfigError { place: Place::Variable(variable), fault }),
         }
     }
-    if errors.is_empty() { Ok(overrides) } else { Err(errors) }
+    (overrides, errors)
 }
 
 fn target(rest: &str, tree: &DeTable<'_>, sections: &[&'static str]) -> Result<(Root, Vec<String>), Fault> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 /// Where a fault stands.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -19,6 +20,17 @@ pub enum Place {
     },
     /// In a variable of the environment.
     Variable(String),
+}
+
+impl Place {
+    /// In the order of the text, which what has no line in it stands around.
+    pub(super) fn order(&self) -> (u8, usize, usize) {
+        match self {
+            Self::File(_) => (0, 0, 0),
+            Self::Line { line, column, .. } => (1, *line, *column),
+            Self::Variable(_) => (2, 0, 0),
+        }
+    }
 }
 
 impl fmt::Display for Place {
@@ -39,6 +51,33 @@ pub struct ConfigError {
     pub place: Place,
     /// What it is.
     pub fault: Fault,
+}
+
+impl ConfigError {
+    /// Whether it is about this key, or one in the table of that name.
+    pub(super) fn is_about(&self, key: &str) -> bool {
+        let about = match &self.fault {
+            Fault::Both(key, _) | Fault::Invalid { key, .. } | Fault::Missing(key) => key,
+            Fault::SecretFile { key, .. } | Fault::UnknownKey { key, .. } => key,
+            _ => return false,
+        };
+        about.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+}
+
+/// One thing in a configuration that can be served, and that probably was not meant. Never repeats the value of a secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConfigWarning {
+    /// Where it stands.
+    pub place: Place,
+    /// What it is, and what to do about it.
+    pub text: String,
+}
+
+impl fmt::Display for ConfigWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: warning: {}", self.place, self.text)
+    }
 }
 
 /// What is wrong.
@@ -93,11 +132,13 @@ pub enum Fault {
     /// A file that cannot be read.
     #[error("cannot be read")]
     Unreadable(#[source] io::Error),
-    /// A secret's file that cannot be read, or is empty.
-    #[error("`{key}`: {reason}")]
+    /// A secret's file that cannot be read, is empty, or can be read by others.
+    #[error("`{key}`: {}: {reason}", file.display())]
     SecretFile {
         /// The key that names the file.
         key: String,
+        /// The file.
+        file: PathBuf,
         /// Why.
         reason: String,
     },
@@ -121,7 +162,7 @@ pub(super) fn nearest<'a>(key: &str, known: impl IntoIterator<Item = &'a str>) -
     let key = key.to_ascii_lowercase().replace('-', "_");
     known
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&key, candidate), candidate))
+        .map(|candidate| (strsim::jaro_winkler(&key, &candidate.to_ascii_lowercase()), candidate))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, candidate)| candidate.to_owned())
@@ -133,12 +174,8 @@ pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
     /// The collected errors, if there are any.
-    pub(super) fn check(mut errors: Vec<ConfigError>) -> Result<(), Self> {
-        errors.sort_by_key(|error| match &error.place {
-            Place::File(_) => (0, 0, 0),
-            Place::Line { line, column, .. } => (1, *line, *column),
-            Place::Variable(_) => (2, 0, 0),
-        });
+    pub(crate) fn check(mut errors: Vec<ConfigError>) -> Result<(), Self> {
+        errors.sort_by_key(|error| error.place.order());
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 

@@ -1,6 +1,5 @@
 //! `[[platform]]`: the keys that every vendor's platforms share, and the way to the vendor's own.
 
-use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,16 +10,14 @@ use logout_core::cookie::CookiePolicy;
 use logout_core::platform::Platform;
 use logout_core::provider::Vendor;
 use logout_core::receipt::Reach;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
+use toml::de::DeValue;
 use url::Url;
 
 use super::document::{Document, Node, platforms};
-use super::error::{ConfigError, Fault};
+use super::error::{ConfigError, Fault, Place};
 use super::person::PersonConfig;
-use super::secrets::{of_file, read_file};
 use super::{Compiled, RedirectsConfig, SessionsConfig, values};
 
 /// The keys of a `[[platform]]` that are not the vendor's.
@@ -93,9 +90,11 @@ pub struct PlatformConfig {
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "values::optional_duration")]
     pub idle_timeout: Option<Duration>,
     #[serde(skip)]
-    document: Arc<Document>,
+    pub(super) is_whole: bool,
     #[serde(skip)]
-    index: usize,
+    pub(super) document: Arc<Document>,
+    #[serde(skip)]
+    pub(super) index: usize,
 }
 
 #[derive(Deserialize)]
@@ -122,7 +121,7 @@ struct CommonKeys {
     idle_timeout: Option<Duration>,
     #[serde(default, deserialize_with = "values::redirects")]
     redirects: Vec<String>,
-    #[serde(default, deserialize_with = "values::cookies")]
+    #[serde(default)]
     cookies: CookiePolicy,
     #[serde(default, deserialize_with = "values::origins")]
     cors_origins: Vec<String>,
@@ -137,25 +136,55 @@ struct CommonKeys {
 }
 
 impl PlatformConfig {
-    pub(super) fn read(document: &Arc<Document>, index: usize, node: &Node<'_>, compiled: &Compiled<'_>) -> Result<Self, ConfigError> {
+    /// Nothing where the platform cannot be set up at all.
+    pub(super) fn read(
+        document: &Arc<Document>,
+        index: usize,
+        node: &Node<'_>,
+        compiled: &Compiled<'_>,
+        errors: &mut Vec<ConfigError>,
+    ) -> Option<Self> {
         let label = label(node);
-        let keys: CommonKeys = document.read(&label, &part(node, |key| COMMON_KEYS.contains(&key)), &[])?;
-        let at = |key: &str| node.get_ref().get(key).map_or_else(|| node.span(), |value| value.span());
-        let invalid =
-            |key: &str, reason: &str| document.error(at(key), Fault::Invalid { key: format!("{label}.{key}"), reason: reason.to_owned() });
-        if keys.upstream.is_none() {
+        let before = errors.len();
+        let read = document.read::<CommonKeys>(&label, &part(node, |key| COMMON_KEYS.contains(&key)), &[]);
+        errors.extend(read.errors);
+        let keys = read.value?;
+        let at = |key: &str| node.get_ref().get(key).map_or_else(|| node.span(), Spanned::span);
+        let invalid = |span, key: &str, reason: &str| {
+            document.error(span, Fault::Invalid { key: format!("{label}.{key}"), reason: reason.to_owned() })
+        };
+        // What is written and wrong does not count as missing.
+        if node.get_ref().get("upstream").is_none() {
             for (key, given) in [("person", keys.person.is_some()), ("upstream_ca_file", keys.upstream_ca_file.is_some())] {
                 if given {
-                    return Err(invalid(key, "goes with `upstream`"));
+                    errors.push(invalid(at(key), key, "goes with `upstream`"));
                 }
             }
         }
-        let person = keys.person.map(|person| person.checked(document)).transpose().map_err(|reason| invalid("person", reason))?;
+        let is_wrong = errors[before..].iter().any(|error| error.is_about(&format!("{label}.person")));
+        let person = keys.person.and_then(|person| match person.checked(document) {
+            Ok(person) => Some(person),
+            // A key of it that is wrong does not count as missing either.
+            Err(_) if is_wrong => None,
+            Err(reason) => {
+                errors.push(invalid(at("person"), "person", reason));
+                None
+            }
+        });
+        let cookies = node.get_ref().get("cookies");
+        errors.extend(keys.cookies.problems().into_iter().map(|(key, problem)| {
+            let span = cookies.map(|cookies| cookies.get_ref().get(key).unwrap_or(cookies).span());
+            invalid(span.unwrap_or_else(|| node.span()), &format!("cookies.{key}"), problem)
+        }));
+        if !read.is_complete {
+            return None;
+        }
         if !compiled.vendors.contains(&keys.vendor) {
             let name = keys.vendor.name().to_owned();
-            return Err(document.error(at("vendor"), Fault::NotCompiled { feature: name.clone(), name }));
+            errors.push(document.error(at("vendor"), Fault::NotCompiled { feature: name.clone(), name }));
+            return None;
         }
-        Ok(Self {
+        Some(Self {
             name: keys.name,
             vendor: keys.vendor,
             public_url: keys.public_url,
@@ -173,30 +202,15 @@ impl PlatformConfig {
             upstream_ca_file: keys.upstream_ca_file.map(|path| document.resolve(&path)),
             person,
             idle_timeout: keys.idle_timeout,
+            is_whole: errors.len() == before,
             document: Arc::clone(document),
             index,
         })
     }
 
-    /// The vendor's own keys, as the adapter's configuration type reads them; that type should deny unknown fields. A key
-    /// `…_file` of a secret is replaced by the secret in that file, any other relative `…_file` made absolute.
-    ///
-    /// # Errors
-    /// The first key that does not fit, with its line and column; an unknown one with the key that may have been meant, be
-    /// it the vendor's or a common one.
-    pub fn vendor_keys<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        let tree = self.document.tree();
-        let node = self.vendor_node(&tree)?;
-        self.document.read(&format!("platform.{}", self.name), &node, COMMON_KEYS)
-    }
-
-    /// The vendor's own keys as they are written, with secrets masked.
-    pub(super) fn written_vendor_keys(&self) -> Result<toml::Table, ConfigError> {
-        let tree = self.document.tree();
-        let node = self.vendor_node(&tree)?;
-        let mut table = toml::Table::deserialize(ValueDeserializer::from(node)).map_err(|fault| self.error(None, fault.message()))?;
-        super::print::mask(&mut table);
-        Ok(table)
+    /// Whether all of its common keys are right, so that what follows from them does.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// The error that something is wrong with `key` of this platform, or with the platform as a whole, at its place in the
@@ -204,14 +218,20 @@ impl PlatformConfig {
     pub fn error(&self, key: Option<&str>, reason: impl ToString) -> ConfigError {
         let tree = self.document.tree();
         let node = platforms(&tree).get(self.index);
-        let mut label = format!("platform.{}", self.name);
-        let mut value = node;
-        if let Some(key) = key {
-            let place = node.and_then(|node| node.get_ref().get(key).map(|value| (key.to_owned(), value)).or_else(|| below(node, key)));
-            label = format!("{label}.{}", place.as_ref().map_or(key, |(path, _)| path));
-            value = place.map(|(_, value)| value).or(node);
-        }
+        let label = format!("platform.{}", self.name);
+        let found = key.and_then(|key| find(node?, key));
+        let label = match (key, &found) {
+            (None, _) => label,
+            (Some(key), None) => format!("{label}.{key}"),
+            (_, Some((path, _))) => format!("{label}.{path}"),
+        };
+        let value = found.map(|(_, value)| value).or(node);
         self.document.error(value.map_or(0..0, Spanned::span), Fault::Invalid { key: label, reason: reason.to_string() })
+    }
+
+    /// Where its name stands.
+    pub(crate) fn place(&self) -> Place {
+        self.error(Some("name"), "").place
     }
 
     /// The platform as adapters know it. `server_url` is the server's public URL, as configured or as it listens.
@@ -237,20 +257,14 @@ impl PlatformConfig {
     }
 
     pub(super) fn name_error(&self, earlier: &Self) -> ConfigError {
-        let place = |platform: &Self| platform.error(Some("name"), "").place;
-        let fault = Fault::Duplicate { what: "platform", name: self.name.clone(), earlier: place(earlier) };
-        ConfigError { place: place(self), fault }
+        let fault = Fault::Duplicate { what: "platform", name: self.name.clone(), earlier: earlier.place() };
+        ConfigError { place: self.place(), fault }
     }
+}
 
-    fn vendor_node<'t>(&self, tree: &DeTable<'t>) -> Result<Node<'t>, ConfigError> {
-        let node = platforms(tree).get(self.index).ok_or_else(|| self.error(None, "is gone"))?;
-        let mut own = part(node, |key| !COMMON_KEYS.contains(&key));
-        let label = format!("platform.{}", self.name);
-        if let DeValue::Table(table) = own.get_mut() {
-            resolve_files(&self.document, &label, table)?;
-        }
-        Ok(own)
-    }
+/// The value of `key` in the platform's table or in one within it, and the way there.
+pub(super) fn find<'n, 'i>(platform: &'n Node<'i>, key: &str) -> Option<(String, &'n Node<'i>)> {
+    platform.get_ref().get(key).map(|value| (key.to_owned(), value)).or_else(|| below(platform, key))
 }
 
 /// The value of `key` in a table within the platform's, and the way there; nothing where several tables have such a key, since
@@ -272,50 +286,10 @@ fn label(node: &Node<'_>) -> String {
 }
 
 /// The table with those of its keys that `belongs` picks.
-fn part<'i>(node: &Node<'i>, belongs: impl Fn(&str) -> bool) -> Node<'i> {
+pub(super) fn part<'i>(node: &Node<'i>, belongs: impl Fn(&str) -> bool) -> Node<'i> {
     let mut node = node.clone();
     if let DeValue::Table(table) = node.get_mut() {
         *table = std::mem::take(table).into_iter().filter(|(key, _)| belongs(key.get_ref())).collect();
     }
     node
-}
-
-fn resolve_files(document: &Document, label: &str, table: &mut DeTable<'_>) -> Result<(), ConfigError> {
-    let files: Vec<String> = table.keys().filter(|key| key.get_ref().ends_with("_file")).map(|key| key.get_ref().to_string()).collect();
-    for key in files {
-        let Some((name, node)) = table.remove_entry(key.as_str()) else { continue };
-        let Some(file) = node.get_ref().as_str() else {
-            table.insert(name, node);
-            continue;
-        };
-        let path = document.resolve(file.as_ref());
-        let (name, value) = match of_file(&key) {
-            Some(secret) if table.contains_key(secret) => {
-                return Err(document.error(name.span(), Fault::Both(secret.to_owned(), key)));
-            }
-            Some(secret) => {
-                let read = read_file(&path).map_err(|fault| {
-                    document.error(node.span(), Fault::SecretFile { key: format!("{label}.{key}"), reason: fault.to_string() })
-                })?;
-                (Spanned::new(name.span(), Cow::Owned(secret.to_owned())), read.reveal().to_owned())
-            }
-            None => (name, path.display().to_string()),
-        };
-        table.insert(name, Spanned::new(node.span(), DeValue::String(Cow::Owned(value))));
-    }
-    for (key, node) in table.iter_mut() {
-        let label = format!("{label}.{}", key.get_ref());
-        match node.get_mut() {
-            DeValue::Table(inner) => resolve_files(document, &label, inner)?,
-            DeValue::Array(array) => {
-                for each in array.iter_mut() {
-                    if let DeValue::Table(inner) = each.get_mut() {
-                        resolve_files(document, &label, inner)?;
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use super::secrets::is_secret;
-use super::{Config, ConfigError};
+use super::{Config, ConfigErrors};
 
 /// What stands in place of a secret.
 pub(super) const MASK: &str = "***";
@@ -32,7 +32,7 @@ impl Config {
     ///
     /// # Errors
     /// A secret's file that cannot be read any more.
-    pub fn to_toml(&self) -> Result<String, ConfigError> {
+    pub fn to_toml(&self) -> Result<String, ConfigErrors> {
         let mut whole = Table::new();
         section(&mut whole, "server", &self.server);
         section(&mut whole, "admin", &self.admin);

@@ -2,12 +2,31 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use logout_core::credential::{Secret, random_bytes};
+use logout_identity::{SecretFileError, read_secret_file};
 
-/// The longest secret that is read from a file. A longer file is no secret but a mistake.
-const LONGEST: u64 = 64 * 1024;
+/// The least characters of a token that opens the hub's own listener: as many as 256 bits have bytes.
+const LEAST_TOKEN: usize = 32;
+
+/// Why the file of a token is not accepted. Names the file, never what stands in it.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", file.display())]
+pub struct TokenFileError {
+    file: PathBuf,
+    problem: TokenProblem,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum TokenProblem {
+    #[error("{0}")]
+    File(#[from] SecretFileError),
+    #[error(
+        "the token has {0} characters, and must have {LEAST_TOKEN} or more; take what `openssl rand -hex 32` prints, or remove the file and have one made"
+    )]
+    Short(usize),
+}
 
 /// Whether the value of this key must not be shown.
 pub(super) fn is_secret(key: &str) -> bool {
@@ -24,14 +43,14 @@ pub(super) fn of_file(key: &str) -> Option<&str> {
 /// Reads a secret from a file; one newline at its end is cut.
 ///
 /// # Errors
-/// The file cannot be read, is too long or no UTF-8, or holds nothing.
-pub(super) fn read_file(path: &Path) -> io::Result<Secret> {
-    if fs::metadata(path)?.len() > LONGEST {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "too long for a secret"));
+/// The file cannot be read, every user of the machine can read it, it is too long or no UTF-8, or it holds nothing.
+pub(super) fn read_file(path: &Path) -> Result<Secret, SecretFileError> {
+    let text = read_secret_file(path)?;
+    match std::str::from_utf8(&text).map(without_newline) {
+        Err(_) => Err(SecretFileError::NotText),
+        Ok("") => Err(SecretFileError::Empty),
+        Ok(secret) => Ok(Secret::new(secret)),
     }
-    let text = Secret::new(fs::read_to_string(path)?);
-    let secret = without_newline(text.reveal());
-    if secret.is_empty() { Err(io::Error::new(io::ErrorKind::InvalidData, "empty")) } else { Ok(Secret::new(secret)) }
 }
 
 /// `text` without the one line end that editors and `echo` put there.
@@ -43,15 +62,36 @@ pub(crate) fn without_newline(text: &str) -> &str {
 /// 0600 before it is returned. Of several processes that start at once, all get the one that was written first.
 ///
 /// # Errors
-/// The file cannot be read or written, or is empty: an empty token would let everybody in.
-pub fn admin_token(path: &Path) -> io::Result<Secret> {
+/// The file cannot be read or written, every user of the machine can read it, or its token is too short not to be guessed.
+pub fn admin_token(path: &Path) -> Result<Secret, TokenFileError> {
+    let fault = |problem| TokenFileError { file: path.to_owned(), problem };
     match read_file(path) {
-        Err(fault) if fault.kind() == io::ErrorKind::NotFound => generate(path),
-        read => read,
+        Err(problem) if problem.is_not_found() => generate(path).map_err(|problem| fault(problem.into())),
+        Err(problem) => Err(fault(problem.into())),
+        Ok(token) => match token.reveal().chars().count() {
+            short if short < LEAST_TOKEN => Err(fault(TokenProblem::Short(short))),
+            _ => Ok(token),
+        },
     }
 }
 
-fn generate(path: &Path) -> io::Result<Secret> {
+/// Whether the token can be used that [`admin_token`] will read. Makes no file.
+///
+/// # Errors
+/// As there.
+pub(crate) fn check_token(path: &Path) -> Result<(), TokenFileError> {
+    if path.exists() { admin_token(path).map(drop) } else { Ok(()) }
+}
+
+fn generate(path: &Path) -> Result<Secret, SecretFileError> {
+    match write_new(path) {
+        Ok(secret) => Ok(secret),
+        Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => read_file(path),
+        Err(fault) => Err(SecretFileError::NotMade(fault)),
+    }
+}
+
+fn write_new(path: &Path) -> io::Result<Secret> {
     let secret = Secret::random();
     // Written aside and linked into place, so that nobody ever reads half a token; the link fails where somebody was first.
     let mut aside = path.as_os_str().to_owned();
@@ -64,11 +104,7 @@ fn generate(path: &Path) -> io::Result<Secret> {
     let mut file = options.open(aside)?;
     let linked = writeln!(file, "{}", secret.reveal()).and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(aside, path));
     fs::remove_file(aside)?;
-    match linked {
-        Ok(()) => Ok(secret),
-        Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => read_file(path),
-        Err(fault) => Err(fault),
-    }
+    linked.map(|()| secret)
 }
 
 #[cfg(test)]
@@ -97,25 +133,64 @@ mod tests {
         assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777, 0o600);
     }
 
+    /// Writes `text` where it may lie: other users cannot read it.
+    fn write_private(path: &Path, text: &str) {
+        fs::write(path, text).unwrap();
+        set_mode(path, 0o600);
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        #[cfg(unix)]
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        #[cfg(not(unix))]
+        let _ = (path, mode);
+    }
+
+    const MINE: &str = "0123456789abcdef0123456789abcdef";
+
     #[test]
     fn a_token_of_the_operator_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin.token");
-        for (text, token) in [("mine\n", "mine"), ("mine\r\n", "mine"), ("mine", "mine"), ("mine\n\n", "mine\n")] {
-            fs::write(&path, text).unwrap();
-            assert_eq!(admin_token(&path).unwrap().reveal(), token);
+        for end in ["", "\n", "\r\n"] {
+            write_private(&path, &format!("{MINE}{end}"));
+            assert_eq!(admin_token(&path).unwrap().reveal(), MINE);
+            assert!(check_token(&path).is_ok());
         }
     }
 
     #[test]
-    fn an_empty_token_file_is_refused_and_left_alone() {
+    fn a_token_that_can_be_guessed_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin.token");
-        for text in ["", "\n", "\r\n"] {
-            fs::write(&path, text).unwrap();
-            assert!(admin_token(&path).is_err(), "{text:?}");
+        assert!(check_token(&path).is_ok() && !path.exists(), "a check makes no file");
+        for (text, problem) in [
+            ("", "holds nothing"),
+            ("\n", "holds nothing"),
+            ("\r\n", "holds nothing"),
+            (
+                &MINE[1..],
+                "the token has 31 characters, and must have 32 or more; take what `openssl rand -hex 32` prints, or remove the file and have one made",
+            ),
+        ] {
+            write_private(&path, text);
+            let said = admin_token(&path).unwrap_err().to_string();
+            assert_eq!(said, format!("{}: {problem}", path.display()));
+            assert_eq!(check_token(&path).unwrap_err().to_string(), said);
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_token_that_others_can_read_is_refused_with_its_file_and_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.token");
+        write_private(&path, MINE);
+        set_mode(&path, 0o644);
+        let file = path.display();
+        let said = admin_token(&path).unwrap_err().to_string();
+        assert_eq!(said, format!("{file}: mode 0644 lets every user of this machine read it; run `chmod 600 {file}`"));
     }
 
     #[test]

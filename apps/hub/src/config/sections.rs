@@ -18,6 +18,7 @@ use super::values;
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
     /// The address and port of the platforms; port 0 picks a free one. Default: `127.0.0.1:8080`.
+    #[serde(deserialize_with = "values::address")]
     pub listen: SocketAddr,
     /// The base of every URL that the hub builds, never taken from a request. Default: the address it listens on.
     #[serde(deserialize_with = "values::public_url", skip_serializing_if = "Option::is_none")]
@@ -88,6 +89,7 @@ pub enum LogFormat {
 #[serde(default, deny_unknown_fields)]
 pub struct AdminConfig {
     /// The address and port; port 0 picks a free one. Default: `127.0.0.1:8081`.
+    #[serde(deserialize_with = "values::address")]
     pub listen: SocketAddr,
     /// Where the API's bearer token lies; generated with mode 0600 where missing. Relative to the configuration's folder.
     /// Default: `admin.token`.

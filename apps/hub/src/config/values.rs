@@ -1,15 +1,15 @@
 //! How single values are read, checked and written. A fault found here gets the place of its value from the reader.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use logout_actix::TrustedProxies;
-use logout_core::cookie::CookiePolicy;
 use logout_core::cors::OriginList;
 use logout_core::redirect::RedirectPolicy;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde::ser::Serializer;
-use url::{Position, Url};
+use url::{ParseError, Position, Url};
 
 /// Reads a text and makes something of it. The check runs inside the visitor, where TOML knows the place of a list's item.
 fn text<'de, D: Deserializer<'de>, T>(
@@ -95,11 +95,17 @@ pub(super) mod duration {
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         text(deserializer, "a span of time such as \"30m\", \"12h\" or \"250ms\"", |text| {
-            humantime::parse_duration(text).map_err(|fault| format!("{fault}; write a span of time such as \"30m\""))
+            let wrong = |_| format!("`{text}` is not a span of time; write one such as \"30m\", \"12h\" or \"250ms\"");
+            humantime::parse_duration(text).map_err(wrong)
         })
     }
 
     pub(in super::super) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&written(span))
+    }
+
+    /// The span as it can be written in a configuration.
+    pub(in super::super) fn written(span: &Duration) -> String {
         // In one unit that fits exactly: `90d`, where humantime would write months, days, hours, minutes and seconds.
         const UNITS: [(u128, &str); 6] = [
             (86_400_000_000_000, "d"),
@@ -111,8 +117,8 @@ pub(super) mod duration {
         ];
         let nanos = span.as_nanos();
         match UNITS.iter().find(|(unit, _)| nanos != 0 && nanos.is_multiple_of(*unit)) {
-            Some((unit, name)) => serializer.collect_str(&format_args!("{}{name}", nanos / unit)),
-            None => serializer.collect_str(&format_args!("{nanos}ns")),
+            Some((unit, name)) => format!("{}{name}", nanos / unit),
+            None => format!("{nanos}ns"),
         }
     }
 }
@@ -142,10 +148,44 @@ pub(super) fn optional_duration<S: Serializer>(span: &Option<Duration>, serializ
     }
 }
 
+/// What is wrong with a port that no address can have.
+const PORT: &str = "the port must be a number from 0 to 65535";
+
+/// An address and a port to listen on.
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    text(deserializer, "an address with a port, such as \"127.0.0.1:8080\"", |text| {
+        if let Ok(address) = text.parse() {
+            return Ok(address);
+        }
+        if text.parse::<IpAddr>().is_ok() {
+            let address = if text.contains(':') { format!("[{text}]") } else { text.to_owned() };
+            return Err(format!("has no port; write \"{address}:8080\""));
+        }
+        let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        match host.parse::<IpAddr>() {
+            Ok(_) => Err(PORT.to_owned()),
+            Err(_) if host.is_empty() => {
+                Err(format!("has no address; write \"127.0.0.1:{port}\", or \"0.0.0.0:{port}\" for every interface"))
+            }
+            Err(_) => Err(format!("`{host}` is not an address; write \"127.0.0.1:8080\", or \"0.0.0.0:8080\" for every interface")),
+        }
+    })
+}
+
 /// The base of URLs: http or https, with nothing behind its path.
 pub(super) fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
     text(deserializer, "a URL", |text| {
-        let url = Url::parse(text).map_err(|fault| format!("not a URL: {fault}"))?;
+        if !text.contains("://") {
+            return Err(format!(
+                "has no scheme; write \"https://{0}\", or \"http://{0}\" where there is no TLS",
+                text.trim_start_matches('/')
+            ));
+        }
+        let url = Url::parse(text).map_err(|fault| match fault {
+            ParseError::InvalidPort => PORT.to_owned(),
+            fault => format!("is not a URL ({fault}); write one such as \"https://hub.example.com\""),
+        })?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err("must begin with http:// or https://".to_owned());
         }
@@ -187,8 +227,11 @@ pub(super) fn prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Strin
 pub(super) fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     text(deserializer, "a host name", |text| {
         let text = text.to_ascii_lowercase();
-        let url = Url::parse(&format!("http://{text}/")).ok();
-        if url.is_some_and(|url| url[Position::BeforeHost..Position::AfterPort] == text && url.username().is_empty()) {
+        let url = Url::parse(&format!("http://{text}/"));
+        if url == Err(ParseError::InvalidPort) && !text.contains('/') {
+            return Err(PORT.to_owned());
+        }
+        if url.is_ok_and(|url| url[Position::BeforeHost..Position::AfterPort] == text && url.username().is_empty()) {
             Ok(Some(text))
         } else {
             Err("must be a host name such as cms.example.com, without scheme, path and default port".to_owned())
@@ -206,11 +249,4 @@ pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
             Err("must be 1 to 64 letters, digits, hyphens, underscores or dots, the first no dot".to_owned())
         }
     })
-}
-
-/// How cookies are set and cleared, with nothing that could break out of its attribute.
-pub(super) fn cookies<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CookiePolicy, D::Error> {
-    let policy = CookiePolicy::deserialize(deserializer)?;
-    policy.check().map_err(D::Error::custom)?;
-    Ok(policy)
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use logout_core::Vendor;
 use logout_core::credential::Secret;
+use logout_identity::read_secret_file;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, ConfigErrors};
@@ -40,8 +41,14 @@ impl People {
     /// Those of an earlier start on this folder, else new ones, which are kept for later starts.
     pub(super) fn of(data: &Path) -> Result<Self, DemoFault> {
         let file = data.join(PASSWORDS);
-        if let Some(known) = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
-            return Ok(known);
+        match read_secret_file(&file) {
+            Ok(text) => {
+                if let Ok(known) = serde_json::from_slice(&text) {
+                    return Ok(known);
+                }
+            }
+            Err(fault) if fault.is_not_found() => {}
+            Err(fault) => return Err(DemoFault::Folder(io::Error::other(format!("{}: {fault}", file.display())))),
         }
         let people = Self { alice: Person::new()?, admin: Person::new()? };
         let text = serde_json::to_string(&people).unwrap_or_default();

@@ -1,5 +1,8 @@
+mod all_at_once;
 mod overrides;
+mod sense;
 mod vendor;
+mod wording;
 
 use std::fs;
 
@@ -24,6 +27,29 @@ fn parse_with(text: &str, environment: &[(&str, &str)]) -> Result<Config, Config
 
 fn errors(text: &str) -> String {
     parse(text).map(|_| ()).expect_err("must be refused").to_string()
+}
+
+/// Compares what is said about every text of a table with what is to be said, and names all that differ.
+fn each_is_said(table: &[(&str, &str)], said: impl Fn(&str) -> String) {
+    let differ = table.iter().filter_map(|(text, expected)| {
+        let said = said(text);
+        (said != *expected).then(|| format!("{text}\n--- says\n{said}\n--- not\n{expected}\n"))
+    });
+    let differ: Vec<String> = differ.collect();
+    assert!(differ.is_empty(), "{}", differ.join("\n"));
+}
+
+/// Writes `text` where it may lie: other users cannot read it.
+fn write_private(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    set_mode(path, 0o600);
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    #[cfg(not(unix))]
+    let _ = (path, mode);
 }
 
 fn account(rest: &str) -> String {
@@ -131,99 +157,6 @@ fn person_and_address_stand_in_for_each_other() {
     }
 }
 
-/// What is written, and what is said about it, in full.
-const REFUSED: &[(&str, &str)] = &[
-    ("[server", "/etc/hub/hub.toml:1:8: unclosed table, expected `]`"),
-    ("[sever]", "/etc/hub/hub.toml:1:2: unknown key `sever`; did you mean `server`?"),
-    ("[server]\n  lisen = \"x\"", "/etc/hub/hub.toml:2:3: unknown key `server.lisen`; did you mean `listen`?"),
-    ("[redirects]\nzzz = 1", "/etc/hub/hub.toml:2:1: unknown key `redirects.zzz`; known keys: allow"),
-    ("[server.tls]\ncertificate_file = \"a\"", "/etc/hub/hub.toml:1:1: `server.tls.key_file` is missing"),
-    (
-        "[server]\ntls = { certificate_file = \"a\", key_file = \"b\", cert_file = \"c\" }",
-        "/etc/hub/hub.toml:2:49: unknown key `server.tls.cert_file`; did you mean `certificate_file`?",
-    ),
-    ("[server]\nlisten = 8080", "/etc/hub/hub.toml:2:10: `server.listen`: invalid type: integer `8080`, expected socket address"),
-    ("[server]\nmax_body = 0", "/etc/hub/hub.toml:2:12: `server.max_body`: invalid value: integer `0`, expected a nonzero usize"),
-    ("[server]\npublic_url = \"ftp://x\"", "/etc/hub/hub.toml:2:14: `server.public_url`: must begin with http:// or https://"),
-    ("[server]\npublic_url = \"http://x/?a\"", "/etc/hub/hub.toml:2:14: `server.public_url`: must hold no query and no fragment"),
-    (
-        "[server]\ntrusted_proxies = [\"10.0.0.1\", \"proxy\"]",
-        "/etc/hub/hub.toml:2:32: `server.trusted_proxies`: `proxy` is no address (10.0.0.1) and no network (10.0.0.0/8)",
-    ),
-    ("[server]\nlog_format = \"xml\"", "/etc/hub/hub.toml:2:14: `server.log_format`: unknown variant `xml`, expected `json` or `text`"),
-    (
-        "[sessions]\nidle_timeout = 30",
-        "/etc/hub/hub.toml:2:16: `sessions.idle_timeout`: invalid type: integer `30`, expected a span of time such as \"30m\", \"12h\" or \"250ms\"",
-    ),
-    ("[sessions]\nidle_timeout = \"0s\"", "/etc/hub/hub.toml:2:16: `sessions.idle_timeout`: must be longer than nothing"),
-    ("[admin]\nlisten = \"127.0.0.1:8080\"", "/etc/hub/hub.toml:2:10: `admin.listen`: must differ from `server.listen`"),
-    ("[store]\nurl = \"sqlite:x\"", "/etc/hub/hub.toml:2:7: `store.url`: must begin with memory:, fjall:, redis:// or postgres://"),
-    (
-        "[redirects]\nallow = [\"https://ok.example\", \"www.example.com\"]",
-        "/etc/hub/hub.toml:2:32: `redirects.allow`: `www.example.com` is no origin such as https://www.example.com or https://*.example.org: not an absolute URL",
-    ),
-    ("[platform]\nname = \"a\"", "/etc/hub/hub.toml:1:1: `platform`: must be a list of tables: write [[platform]]"),
-    ("[[platform]]\nvendor = \"wix\"", "/etc/hub/hub.toml:1:1: `platform.name` is missing"),
-    ("[[platform]]\nname = \"a\"\nvendor = \"wix\"\n[[platform]]\nname = \"b\"", "/etc/hub/hub.toml:4:1: `platform.b.vendor` is missing"),
-    ("[[account]]\nname = \"a\"\npassword_hash = \"x\"\nperson = \"\"", "/etc/hub/hub.toml:4:10: `account.a.person`: must not be empty"),
-    ("[[platform]]\nname = \"a\"", "/etc/hub/hub.toml:1:1: `platform.a.vendor` is missing"),
-    (
-        "[[platform]]\nname = \"a\"\nvendor = \"wixx\"",
-        "/etc/hub/hub.toml:3:10: `platform.a.vendor`: unknown variant `wixx`, expected one of `assets`, `hcl-dx`, `sitefinity`, `wix`",
-    ),
-    (
-        "[[platform]]\nname = \"a b\"\nvendor = \"wix\"",
-        "/etc/hub/hub.toml:2:8: `platform.a b.name`: must be 1 to 64 letters, digits, hyphens, underscores or dots, the first no dot",
-    ),
-];
-
-#[test]
-fn what_is_wrong_is_said_with_its_place_and_its_key() {
-    for (text, said) in REFUSED {
-        assert_eq!(errors(text), *said, "{text}");
-    }
-}
-
-/// Further keys of a platform on its fourth line, and what is said about them.
-const PLATFORM_REFUSED: &[(&str, &str)] = &[
-    ("prefix = \"cms\"", "4:10: `platform.cms.prefix`: must begin with a slash (or be empty)"),
-    ("prefix = \"/cms/\"", "4:10: `platform.cms.prefix`: must not end with a slash"),
-    ("prefix = \"/\"", "4:10: `platform.cms.prefix`: must not end with a slash"),
-    (
-        "host = \"https://cms.example.com\"",
-        "4:8: `platform.cms.host`: must be a host name such as cms.example.com, without scheme, path and default port",
-    ),
-    ("upstream = \"ftp://cms.internal\"", "4:12: `platform.cms.upstream`: must begin with http:// or https://"),
-    ("person = { from = \"subject\" }", "4:10: `platform.cms.person`: goes with `upstream`"),
-    ("upstream_ca_file = \"ca.pem\"", "4:20: `platform.cms.upstream_ca_file`: goes with `upstream`"),
-    (
-        "reach = \"everywhere\"",
-        "4:9: `platform.cms.reach`: unknown variant `everywhere`, expected one of `session`, `sign-on`, `subject`, `person`",
-    ),
-    ("require_same_site = \"yes\"", "4:21: `platform.cms.require_same_site`: invalid type: string \"yes\", expected a boolean"),
-    (
-        "cors_origins = [\"https://a.example/x\"]",
-        "4:17: `platform.cms.cors_origins`: `https://a.example/x` is no origin such as https://www.example.com",
-    ),
-    ("cookies = { secure = \"auto\", samesite = \"lax\" }", "4:30: unknown key `platform.cms.cookies.samesite`; did you mean `same_site`?"),
-    ("cookies = { domain = \"a; Secure\" }", "4:11: `platform.cms.cookies`: `domain` must be a domain such as example.com"),
-];
-
-#[test]
-fn what_is_wrong_with_a_platform_is_said_with_its_name() {
-    for (keys, said) in PLATFORM_REFUSED {
-        assert_eq!(errors(&format!("{CMS}{keys}")), format!("/etc/hub/hub.toml:{said}"), "{keys}");
-    }
-}
-
-#[test]
-fn faults_in_several_tables_are_all_said_in_the_order_of_the_file() {
-    let text = "[admin]\nlisen = 1\n[[platform]]\nvendor = \"wix\"\n[server]\nworkers = \"two\"\n[[account]]\nnam = \"x\"\n[sesions]";
-    let said = errors(text);
-    let lines: Vec<&str> = said.lines().map(|line| line.split(':').nth(1).unwrap()).collect();
-    assert_eq!(lines, ["2", "3", "6", "8", "9"], "{said}");
-}
-
 #[test]
 fn names_are_unique() {
     let said = errors(&format!("{CMS}{}", CMS.replace("cms", "CMS")));
@@ -263,7 +196,7 @@ fn a_password_hash_may_lie_in_a_file_beside_the_configuration() {
     let text = "[[account]]\nname = \"alice\"\npassword_hash_file = \"alice.hash\"";
     let load = || Config::parse(text, &file, [], &EVERYTHING);
     assert!(load().unwrap_err().to_string().contains(":3:22: `account.alice.password_hash_file`: "));
-    fs::write(folder.path().join("alice.hash"), format!("{HASH}\n")).unwrap();
+    write_private(&folder.path().join("alice.hash"), &format!("{HASH}\n"));
     assert_eq!(load().unwrap().accounts[0].password_hash.reveal(), HASH);
     let both = format!("{text}\npassword_hash = \"{HASH}\"");
     let said = Config::parse(&both, &file, [], &EVERYTHING).unwrap_err().to_string();

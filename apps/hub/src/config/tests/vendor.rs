@@ -1,7 +1,5 @@
 //! The vendors' own keys.
 
-use std::fs;
-
 use serde::Deserialize;
 
 use super::*;
@@ -60,7 +58,7 @@ fn what_is_wrong_with_a_vendors_key_is_said_like_everything_else() {
         ("default_provder = \"x\"", "4:1: unknown key `platform.cms.default_provder`; did you mean `default_provider`?"),
         ("reech = \"x\"", "4:1: unknown key `platform.cms.reech`; did you mean `reach`?"),
         ("names = { sesion = \"x\" }", "4:11: unknown key `platform.cms.names.sesion`; did you mean `session`?"),
-        ("lifetime = \"x\"", "4:12: `platform.cms.lifetime`: invalid type: string \"x\", expected u32"),
+        ("lifetime = \"x\"", "4:12: `platform.cms.lifetime`: must be a whole number from 0 to 4294967295, not the text \"x\""),
         ("[[platform.access_key]]\nkey = \"k\"", "4:1: `platform.cms.access_key.username` is missing"),
     ] {
         assert_eq!(vendor_keys(keys), Err(format!("/etc/hub/hub.toml:{said}")), "{keys}");
@@ -72,7 +70,7 @@ fn what_is_wrong_with_a_vendors_key_is_said_like_everything_else() {
 #[test]
 fn a_secret_of_a_vendor_may_lie_in_a_file_too() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("k"), "opens sesame\n").unwrap();
+    write_private(&folder.path().join("k"), "opens sesame\n");
     let text = format!("{CMS}[[platform.access_key]]\nkey_file = \"k\"\nusername = \"a\"");
     let config = Config::parse(&text, &folder.path().join("hub.toml"), [], &EVERYTHING).unwrap();
     assert_eq!(config.platforms[0].vendor_keys::<Vendors>().unwrap().access_key[0].key, "opens sesame");
