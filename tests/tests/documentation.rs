@@ -140,7 +140,7 @@ fn the_readme_names_every_feature_and_the_minimum_rust_version() {
     assert!(readme.contains(&format!("Rust {}.{} ", rust.major, rust.minor)), "{rust}");
 }
 
-/// Under each of these headings of the operations page stands a table of keys. They are read in this configuration, a key in
+/// Under each of these headings of the operations pages stands a table of keys. They are read in this configuration, a key in
 /// place of `{}`.
 const SECTIONS: &[(&str, &str)] = &[
     ("`[server]`", "[server]\n{}"),
@@ -149,6 +149,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("`[sessions]`", "[sessions]\n{}"),
     ("`[receipts]`", "[receipts]\n{}"),
     ("`[single_logout]`", "[single_logout]\n{}"),
+    ("`[login]`", "[login]\n{}"),
     ("`[redirects]`", "[redirects]\n{}"),
     ("`[[account]]`", "[[account]]\nname = \"x\"\npassword_hash = \"HASH\"\n{}"),
     ("`cookies`", "[[platform]]\nname = \"p\"\nvendor = \"assets\"\n[platform.cookies]\n{}"),
@@ -162,6 +163,11 @@ const SECTIONS: &[(&str, &str)] = &[
     (
         "Sitefinity: `[[platform.access_key]]`",
         "[[platform]]\nname = \"p\"\nvendor = \"sitefinity\"\n[[platform.access_key]]\nkey = \"x\"\nusername = \"x\"\n{}",
+    ),
+    (
+        "Sitefinity: `upstream_administrator`",
+        "[[platform]]\nname = \"p\"\nvendor = \"sitefinity\"\nupstream = \"http://127.0.0.1/\"\n\
+         [platform.upstream_administrator]\nbearer_token = \"x\"\n{}",
     ),
     ("Assets", "[[platform]]\nname = \"p\"\nvendor = \"assets\"\n{}"),
     ("Wix", "[[platform]]\nname = \"p\"\nvendor = \"wix\"\n{}"),
@@ -182,8 +188,9 @@ fn meaning(text: &str) -> Result<String, ConfigErrors> {
     let text = text.replace("HASH", hash());
     let config = Config::parse(&text, Path::new("/etc/hub.toml"), Vec::new(), &COMPILED)?;
     let mut said = format!(
-        "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
+        "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
         config.single_logout,
+        config.login,
         config.server,
         config.admin,
         config.store,
@@ -221,6 +228,12 @@ fn known_keys(template: &str) -> BTreeSet<String> {
     known.unwrap_or_else(|| panic!("{template}: {errors}"))
 }
 
+/// All operations pages, one after the other.
+fn operations() -> String {
+    let pages = files("md").into_iter().filter(|file| file.parent().is_some_and(|folder| folder.ends_with("docs/operations")));
+    pages.map(|file| fs::read_to_string(file).unwrap()).collect()
+}
+
 /// The table under this heading: key to what the column of defaults says.
 fn documented(page: &str, heading: &str) -> BTreeMap<String, String> {
     let start = page.find(&format!("\n### {heading}\n")).unwrap_or_else(|| panic!("there is no heading {heading}"));
@@ -235,8 +248,8 @@ fn documented(page: &str, heading: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_operations_page_names_every_key_and_no_other() {
-    let page = read("docs/operations.md");
+fn the_operations_pages_name_every_key_and_no_other() {
+    let page = operations();
     for (heading, template) in SECTIONS {
         let mut known = known_keys(template);
         let vendors_own = ["Sitefinity", "Assets", "Wix", "HCL DX"].contains(heading);
@@ -253,8 +266,8 @@ fn the_operations_page_names_every_key_and_no_other() {
 }
 
 #[test]
-fn the_defaults_of_the_operations_page_are_those_of_the_code() {
-    let page = read("docs/operations.md");
+fn the_defaults_of_the_operations_pages_are_those_of_the_code() {
+    let page = operations();
     let mut compared = 0;
     for (heading, template) in SECTIONS {
         let without = meaning(&template.replace("{}", "")).unwrap_or_else(|errors| panic!("{heading}: {errors}"));

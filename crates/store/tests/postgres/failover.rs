@@ -107,7 +107,7 @@ fn end(store: &PostgresStore, number: u32) -> Result<usize, StoreUnavailable> {
     block_on(store.end(order(number, EndTarget::Session(session(number).id)))).map(|ended| ended.len())
 }
 
-/// Repeats it as often as `LOGOUT_HUB_ROUNDS` says, and prints a line of the table in `docs/operations.md`.
+/// Repeats it as often as `LOGOUT_HUB_ROUNDS` says, and prints a line of the table in `docs/operations/several-hubs.md`.
 fn count(setting: &str, commits: Commits) -> Outcome {
     let rounds = std::env::var("LOGOUT_HUB_ROUNDS").map_or(1, |rounds| rounds.parse().expect("a number of rounds"));
     let sum = |all: (usize, usize), one: (usize, usize)| (all.0 + one.0, all.1 + one.1);

@@ -1,6 +1,6 @@
 //! How many sign-outs that were answered are lost with a server.
 //!
-//! Prints the lines of the table in `docs/operations.md`; `LOGOUT_HUB_ROUNDS` says how often each is tried.
+//! Prints the lines of the table in `docs/operations/several-hubs.md`; `LOGOUT_HUB_ROUNDS` says how often each is tried.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
