@@ -3,6 +3,8 @@
 
 #[path = "documentation/security.rs"]
 mod security;
+#[path = "documentation/wording.rs"]
+mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
