@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{files, prose, read, root};
+use super::{files, links, prose, read, root};
 
 /// Words that the documents do without, in lower case.
 const REFUSED: &[&str] = &["first plan", "house", "nobody", "room", "rooms", "somebody", "whoever"];
@@ -162,6 +162,16 @@ fn decisions_are_numbered_one_page_long_and_listed_in_their_index() {
     let index = read("docs/decisions/README.md");
     let rows: Vec<&str> = index.lines().filter(|line| line.starts_with("| 0")).collect();
     assert_eq!(rows, listed);
+}
+
+#[test]
+fn the_index_of_the_operations_pages_lists_every_page() {
+    let index = read("docs/operations/README.md");
+    let listed = links(&index);
+    let pages = pages().into_iter().filter_map(|(path, _)| path.strip_prefix("docs/operations/").map(str::to_owned));
+    for page in pages.filter(|page| page != "README.md") {
+        assert!(listed.contains(&page), "{page} is not listed");
+    }
 }
 
 #[test]
