@@ -19,11 +19,12 @@ use logout_core::ports::{Clock as _, TokenClaims, Tokens};
 use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
 use logout_core::redirect::RedirectPolicy;
 use logout_core::session::{ClientId, Device, Person, Session, SessionId, Subject};
-use logout_core::store::{EndOrder, Found, MemoryStore, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
-use logout_core::testing::{AsText, ListedAccounts, ManualClock};
+use logout_core::store::{EndOrder, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
 use logout_core::time::Timestamp;
 use logout_core::{LoginProvider, Method, Request, Response, SessionAuthority};
 use logout_identity::JwtTokens;
+use logout_store::MemoryStore;
+use logout_suite::testing::{AsText, ListedAccounts, ManualClock};
 
 const CLIENT: &str = "12345678-1234-1234-1234-123456789012";
 

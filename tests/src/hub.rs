@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use logout_core::authority::Ports;
 use logout_core::credential::Secret;
-use logout_core::testing::ManualClock;
 use logout_hub::config::Config;
 use logout_hub::{COMPILED, Hub, Options};
+use logout_suite::testing::ManualClock;
 use tempfile::TempDir;
 
 use crate::stores::StoreKind;

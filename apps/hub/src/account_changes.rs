@@ -109,8 +109,8 @@ mod tests {
     use logout_core::ports::Clock as _;
     use logout_core::session::{Device, SessionId, Subject};
     use logout_core::store::SessionStore as _;
-    use logout_core::testing::{BreakableStore, ListedAccounts, ManualClock, RememberedTokens};
     use logout_core::time::Timestamp;
+    use logout_suite::testing::{BreakableStore, ListedAccounts, ManualClock, RememberedTokens};
 
     use super::*;
 

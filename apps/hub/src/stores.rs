@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures_executor::block_on;
 use logout_core::outbox::Store;
-use logout_core::store::MemoryStore;
 use logout_core::transfer::Transfer;
+use logout_store::MemoryStore;
 
 use crate::config::{StoreConfig, StoreUrl};
 

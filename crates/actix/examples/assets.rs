@@ -7,8 +7,9 @@ use actix_web::{App, HttpServer, get};
 use logout_actix::{Mount, MountedPlatform};
 use logout_assets::{AssetsConfig, AssetsProvider};
 use logout_core::authority::{Ports, SessionAuthority};
-use logout_core::{credential::Secret, platform::Platform, ports::Account, store::MemoryStore};
+use logout_core::{credential::Secret, platform::Platform, ports::Account};
 use logout_identity::{JwtTokens, PasswordAccount, PasswordAccounts, SystemClock};
+use logout_store::MemoryStore;
 
 #[get("/about")]
 async fn about() -> &'static str {

@@ -6,9 +6,10 @@ use std::{net::TcpListener, sync::Arc};
 use actix_web::{App, HttpServer, get};
 use logout_actix::{Mount, MountedPlatform};
 use logout_core::authority::{Ports, SessionAuthority};
-use logout_core::{credential::Secret, platform::Platform, ports::Account, store::MemoryStore};
+use logout_core::{credential::Secret, platform::Platform, ports::Account};
 use logout_identity::{JwtTokens, PasswordAccount, PasswordAccounts, SystemClock};
 use logout_sitefinity::{SitefinityConfig, SitefinityProvider};
+use logout_store::MemoryStore;
 
 #[get("/about")]
 async fn about() -> &'static str {

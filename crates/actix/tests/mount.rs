@@ -15,10 +15,10 @@ use logout_core::authority::{Ports, SessionAuthority};
 use logout_core::credential::Secret;
 use logout_core::platform::Platform;
 use logout_core::ports::Account;
-use logout_core::store::MemoryStore;
 use logout_hcl_dx::{HclDxConfig, HclDxProvider};
 use logout_identity::{JwtTokens, PasswordAccount, PasswordAccounts, SystemClock};
 use logout_sitefinity::{SitefinityConfig, SitefinityProvider};
+use logout_store::MemoryStore;
 use logout_wix::{WixConfig, WixProvider};
 
 const PASSWORD: &str = "wonderland";

@@ -104,7 +104,7 @@ mod tests {
     use logout_core::platform::Platform;
     use logout_core::ports::TokenClaims;
     use logout_core::redirect::RedirectFault;
-    use logout_core::testing::RememberedTokens;
+    use logout_suite::testing::RememberedTokens;
 
     use super::*;
     use crate::AssetsConfig;

@@ -10,8 +10,8 @@ use logout_core::receipt::ReceiptId;
 use logout_core::redirect::ApprovedUrl;
 use logout_core::registration::Registration;
 use logout_core::session::Device;
-use logout_core::testing::{BreakableStore, ListedAccounts, ManualClock, RememberedTokens, StandIn};
 use logout_core::upstream::Addressee;
+use logout_suite::testing::{BreakableStore, ListedAccounts, ManualClock, RememberedTokens, StandIn};
 use serde_json::json;
 
 use super::*;

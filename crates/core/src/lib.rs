@@ -9,8 +9,6 @@
 pub mod authority;
 pub mod canonical;
 pub mod check;
-#[cfg(feature = "conformance")]
-pub mod conformance;
 pub mod cookie;
 pub mod cors;
 pub mod credential;
@@ -38,8 +36,6 @@ pub mod same_site;
 pub mod session;
 pub mod sign_out;
 pub mod store;
-#[cfg(feature = "conformance")]
-pub mod testing;
 pub mod time;
 pub mod transfer;
 pub mod upstream;

@@ -1,8 +1,6 @@
 //! Where sessions live: the contract that every store keeps, proven by `conformance`.
 
 mod by_credential;
-mod memory;
-mod memory_outbox;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,7 +8,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use by_credential::ByCredential;
-pub use memory::MemoryStore;
 
 use crate::credential::{Credential, CredentialDigest, Sealed};
 use crate::platform_name::PlatformName;

@@ -16,8 +16,9 @@ use logout_core::receipt::{Reach, Reason};
 use logout_core::redirect::{RedirectFault, RedirectPolicy};
 use logout_core::session::{ClientId, Device, Person, Session, SignOnId, Subject};
 use logout_core::sign_out::{Absent, Choice, ClientClaim, CsrfProof, Landing, LandingPolicy, Presented, Refusal, SignOut, Target, Wanted};
-use logout_core::store::{Found, MemoryStore, Opened, SessionFilter};
-use logout_core::testing::{AsText, ListedAccounts, ManualClock, RememberedTokens};
+use logout_core::store::{Found, Opened, SessionFilter};
+use logout_store::MemoryStore;
+use logout_suite::testing::{AsText, ListedAccounts, ManualClock, RememberedTokens};
 
 struct World {
     clock: Arc<ManualClock>,

@@ -12,11 +12,11 @@ use logout_core::ports::{Deliveries, Expectation, FirstSight};
 use logout_core::provider::UpstreamLogout as _;
 use logout_core::receipt::{EndedSession, ReceiptId};
 use logout_core::session::Subject;
-use logout_core::store::MemoryStore;
-use logout_core::testing::{ListedAccounts, ManualClock, RememberedTokens, StandIn};
 use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, Confirmation, Learned, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 use logout_core::{LogoutProvider as _, Method, Request, Response};
+use logout_store::MemoryStore;
+use logout_suite::testing::{ListedAccounts, ManualClock, RememberedTokens, StandIn};
 use serde_json::Value;
 
 use crate::config::Dialect;

@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 
-use logout_core::store::MemoryStore;
-use logout_core::testing::ManualClock;
+use logout_store::MemoryStore;
+use logout_suite::testing::ManualClock;
 
 use super::*;
 use crate::password::tests::cheap_hash;

@@ -104,7 +104,7 @@ fn accepted_until(period: u64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use futures_executor::block_on;
-    use logout_core::store::MemoryStore;
+    use logout_store::MemoryStore;
 
     use super::*;
 

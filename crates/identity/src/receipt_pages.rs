@@ -126,8 +126,8 @@ mod tests {
     use std::collections::HashSet;
 
     use futures_executor::block_on;
-    use logout_core::store::MemoryStore;
     use logout_core::time::Timestamp;
+    use logout_store::MemoryStore;
 
     use super::*;
 

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use futures_executor::block_on;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{DecodingKey, Validation};
-use logout_core::store::MemoryStore;
+use logout_store::MemoryStore;
 
 use super::*;
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use futures_executor::block_on;
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
-use logout_core::store::MemoryStore;
+use logout_store::MemoryStore;
 
 use super::*;
 use crate::keys::{KEY_PERIOD, LONGEST_TOKEN_LIFE};

@@ -8,10 +8,10 @@ use logout_core::platform::Platform;
 use logout_core::provider::UpstreamLogout as _;
 use logout_core::session::Subject;
 use logout_core::sign_out::Target;
-use logout_core::testing::StandIn;
 use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, Confirmation, Learned, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 use logout_core::{Method, Request, Response};
+use logout_suite::testing::StandIn;
 
 use crate::config::{Dialect, UpstreamAdministrator};
 use crate::{SitefinityConfig, SitefinityProvider, request};

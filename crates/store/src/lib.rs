@@ -1,12 +1,13 @@
-//! Durable stores of Logout Hub: what keeps sessions, tombstones, receipts and deliveries over a restart.
+//! Stores of Logout Hub: they keep sessions, tombstones, receipts and deliveries.
 //!
 //! | feature | store | for |
 //! |---|---|---|
+//! | | [`MemoryStore`] | tests and embedding; forgets everything with the process |
 //! | `fjall` (default) | [`FjallStore`] | one node; embedded, needs nothing but a directory |
 //! | `postgres` | [`PostgresStore`] | several nodes on one PostgreSQL database |
 //! | `redis` | [`RedisStore`] | several nodes on one Redis or Valkey server, behind sentinels, or a cluster |
 //!
-//! Every store passes the shared suite `logout_core::conformance`.
+//! Every store passes the shared suite `logout_suite::conformance`.
 
 #[cfg(any(feature = "fjall", feature = "redis"))]
 mod attempt;
@@ -14,6 +15,7 @@ mod attempt;
 mod batch;
 #[cfg(feature = "fjall")]
 mod embedded;
+mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redis")]
@@ -25,5 +27,6 @@ mod wakeup;
 pub use self::redis::{AddressFault, RedisConnectFault, RedisStore};
 #[cfg(feature = "fjall")]
 pub use embedded::{FjallStore, OpenFault};
+pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use postgres::{ConnectFault, PostgresStore};

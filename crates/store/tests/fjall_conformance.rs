@@ -17,10 +17,10 @@ fn fresh() -> (Arc<dyn SessionStore>, tempfile::TempDir) {
     (store, directory)
 }
 
-logout_core::store_conformance!(fresh);
+logout_suite::store_conformance!(fresh);
 
 mod transfer {
     use super::fresh_store;
 
-    logout_core::transfer_conformance!(fresh_store);
+    logout_suite::transfer_conformance!(fresh_store);
 }

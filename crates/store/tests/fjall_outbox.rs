@@ -26,7 +26,7 @@ fn fresh() -> (Arc<FjallStore>, tempfile::TempDir) {
 }
 
 mod conformance {
-    logout_core::outbox_conformance!(super::fresh);
+    logout_suite::outbox_conformance!(super::fresh);
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -14,9 +14,9 @@ use logout_core::receipt::ReceiptId;
 use logout_core::redirect::ApprovedUrl;
 use logout_core::session::{Session, SessionId, Subject};
 use logout_core::store::{Found, SessionFilter, SessionStore as _};
-use logout_core::testing::{BreakableStore, ListedAccounts, ManualClock, RememberedTokens, StandIn};
 use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, Carrier, CarrierFault, Learned};
+use logout_suite::testing::{BreakableStore, ListedAccounts, ManualClock, RememberedTokens, StandIn};
 use serde_json::json;
 
 use super::*;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use logout_core::ports::Clock as _;
-use logout_core::testing::ManualClock;
+use logout_suite::testing::ManualClock;
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::secret_file;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use logout_core::testing::{BreakableStore, ManualClock};
 use logout_hub::config::Config;
 use logout_hub::{COMPILED, Hub, Options};
+use logout_suite::testing::{BreakableStore, ManualClock};
 use logout_tests::http::Request;
 use logout_tests::skip::Run;
 use serde_json::json;

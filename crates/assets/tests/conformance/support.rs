@@ -4,8 +4,8 @@ use std::ops::Deref;
 
 use logout_assets::{AssetsConfig, AssetsProvider, Profile};
 use logout_core::platform::Platform;
-use logout_core::testing::StandIn;
 use logout_core::{Method, Request, Response};
+use logout_suite::testing::StandIn;
 use serde_json::{Value, json};
 
 /// A stand-in at `http://dam.example/`, and shorthands for its clients.

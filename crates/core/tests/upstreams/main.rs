@@ -21,11 +21,11 @@ use logout_core::redirect::{ApprovedUrl, RedirectPolicy};
 use logout_core::registration::Registration;
 use logout_core::session::{Device, SessionId, Subject};
 use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, Target, Wanted};
-use logout_core::testing::{AsText, BreakableStore, ListedAccounts, ManualClock, RememberedTokens};
 use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 use logout_core::{
     CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Refusal, Reply, SessionAuthority, SignOut, UpstreamLogout, Vendor,
 };
+use logout_suite::testing::{AsText, BreakableStore, ListedAccounts, ManualClock, RememberedTokens};
 
 /// A product whose session is the cookie `sid`, whose login answers `hello <name>`, and which renews it at `/refresh`.
 #[derive(Debug)]

@@ -13,10 +13,10 @@ use logout_core::relayed_cookie::removals_of_sign_out;
 use logout_core::session::Person;
 use logout_core::sign_out::{Absent, Wanted};
 use logout_core::store::{Found, SessionStore as _};
-use logout_core::testing::{ListedAccounts, RememberedTokens};
 use logout_core::time::Timestamp;
 use logout_core::upstream::UpstreamAnswer;
 use logout_core::{LogoutProvider as _, Refusal, SignOut};
+use logout_suite::testing::{ListedAccounts, RememberedTokens};
 
 use super::{Simple, World, asked, known_by, register, world, world_with};
 

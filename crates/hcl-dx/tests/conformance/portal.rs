@@ -2,8 +2,8 @@
 
 use logout_core::cookie::{CookiePolicy, SameSite, Secure};
 use logout_core::message::{Method, Request};
-use logout_core::testing::StandIn;
 use logout_hcl_dx::{HclDxConfig, HclDxProvider};
+use logout_suite::testing::StandIn;
 
 use crate::support::*;
 

@@ -2,8 +2,8 @@
 
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::Platform;
-use logout_core::testing::StandIn;
 use logout_hcl_dx::{ConfigService, ContentItem, HclDxConfig, HclDxProvider, Setting};
+use logout_suite::testing::StandIn;
 use serde_json::Value;
 
 pub(crate) const LOGIN: &str = "/dx/api/core/v1/auth/login";

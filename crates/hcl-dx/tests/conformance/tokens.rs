@@ -152,7 +152,7 @@ fn a_token_from_before_tracking_was_switched_on_is_dead_after_its_logout() {
 fn a_platform_can_reach_further_than_the_vendor() {
     let mut platform = platform();
     platform.reach = Reach::Subject;
-    let dx = logout_core::testing::StandIn::new(platform, |platform| logout_hcl_dx::HclDxProvider::new(config(), platform).unwrap());
+    let dx = logout_suite::testing::StandIn::new(platform, |platform| logout_hcl_dx::HclDxProvider::new(config(), platform).unwrap());
     let (one, two, bobs) = (log_in(&dx, "alice"), log_in(&dx, "alice"), log_in(&dx, "bob"));
     dx.send(cookie(post(LOGOUT), &one));
     assert_dead(&dx, &two);

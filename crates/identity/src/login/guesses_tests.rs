@@ -1,8 +1,8 @@
 use std::num::NonZeroUsize;
 
 use futures_executor::block_on;
-use logout_core::store::MemoryStore;
-use logout_core::testing::{BreakableStore, ManualClock};
+use logout_store::MemoryStore;
+use logout_suite::testing::{BreakableStore, ManualClock};
 
 use super::*;
 

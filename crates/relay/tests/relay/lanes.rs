@@ -11,10 +11,10 @@ use logout_core::ports::{Clock as _, Deliveries as _};
 use logout_core::provider::Upstream;
 use logout_core::receipt::ReceiptId;
 use logout_core::session::SessionId;
-use logout_core::store::MemoryStore;
-use logout_core::testing::{BreakableStore, ManualClock};
 use logout_core::upstream::CarrierFault;
 use logout_relay::{Backoff, BreakerState, Relay, RelaySettings};
+use logout_store::MemoryStore;
+use logout_suite::testing::{BreakableStore, ManualClock};
 use tokio::sync::Semaphore;
 
 use crate::support::dialect::{Dialect, SIGNED_OUT};

@@ -5,9 +5,9 @@ use std::ops::Deref;
 use logout_core::platform::Platform;
 use logout_core::receipt::Receipt;
 use logout_core::store::SessionStore as _;
-use logout_core::testing::StandIn;
 use logout_core::{Method, Request, Response};
 use logout_sitefinity::{SitefinityConfig, SitefinityProvider};
+use logout_suite::testing::StandIn;
 use serde_json::Value;
 
 pub(crate) const SIGN_OUT: &str = "/Sitefinity/SignOut";

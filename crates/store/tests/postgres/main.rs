@@ -52,9 +52,9 @@ fn fresh_sessions() -> (Arc<dyn SessionStore>, Arc<Server>) {
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let mut tests: Vec<(&str, fn())> = logout_core::store_conformance!(@named fresh_sessions);
-    tests.extend(logout_core::outbox_conformance!(@named fresh));
-    tests.extend(logout_core::transfer_conformance!(@named fresh));
+    let mut tests: Vec<(&str, fn())> = logout_suite::store_conformance!(@named fresh_sessions);
+    tests.extend(logout_suite::outbox_conformance!(@named fresh));
+    tests.extend(logout_suite::transfer_conformance!(@named fresh));
     tests.extend(shared::tests());
     tests.extend(faults::tests());
     tests.extend(failover::tests());

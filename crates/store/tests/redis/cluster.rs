@@ -15,9 +15,9 @@ use crate::{connect, fresh_url, named};
 static NODES: OnceLock<String> = OnceLock::new();
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = named("cluster", logout_core::store_conformance!(@named fresh));
-    trials.extend(named("cluster_outbox", logout_core::outbox_conformance!(@named fresh_outbox)));
-    trials.extend(named("cluster_transfer", logout_core::transfer_conformance!(@named fresh_outbox)));
+    let mut trials = named("cluster", logout_suite::store_conformance!(@named fresh));
+    trials.extend(named("cluster_outbox", logout_suite::outbox_conformance!(@named fresh_outbox)));
+    trials.extend(named("cluster_transfer", logout_suite::transfer_conformance!(@named fresh_outbox)));
     trials.extend(named(
         "failover",
         vec![(

@@ -74,12 +74,12 @@ fn named(kind: &str, cases: Vec<(&str, fn())>) -> Vec<Trial> {
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
-    trials.extend(named("single", logout_core::store_conformance!(@named single)));
-    trials.extend(named("single_outbox", logout_core::outbox_conformance!(@named single_outbox)));
-    trials.extend(named("spread", logout_core::store_conformance!(@named spread)));
-    trials.extend(named("spread_outbox", logout_core::outbox_conformance!(@named spread_outbox)));
-    trials.extend(named("single_transfer", logout_core::transfer_conformance!(@named single_outbox)));
-    trials.extend(named("spread_transfer", logout_core::transfer_conformance!(@named spread_outbox)));
+    trials.extend(named("single", logout_suite::store_conformance!(@named single)));
+    trials.extend(named("single_outbox", logout_suite::outbox_conformance!(@named single_outbox)));
+    trials.extend(named("spread", logout_suite::store_conformance!(@named spread)));
+    trials.extend(named("spread_outbox", logout_suite::outbox_conformance!(@named spread_outbox)));
+    trials.extend(named("single_transfer", logout_suite::transfer_conformance!(@named single_outbox)));
+    trials.extend(named("spread_transfer", logout_suite::transfer_conformance!(@named spread_outbox)));
     trials.extend(faults::trials());
     trials.extend(cluster::trials());
     trials.extend(sentinel::trials());

@@ -7,7 +7,7 @@ use logout_core::credential::SecretDigest;
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::Platform;
 use logout_core::store::SessionStore as _;
-use logout_core::testing::StandIn;
+use logout_suite::testing::StandIn;
 use logout_wix::{App, WixConfig, WixProvider};
 use serde_json::{Value, json};
 

@@ -2,13 +2,13 @@
 //! that nobody is signed in. `GET /session` is its probe: 200 or 401.
 
 use async_trait::async_trait;
-use logout_core::testing::AsText;
 use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 use logout_core::{
     CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Method, Refusal, Reply, Request, Response, SessionAuthority, UpstreamLogout,
     Vendor,
 };
+use logout_suite::testing::AsText;
 
 /// What a sign-out is confirmed by.
 pub(crate) const SIGNED_OUT: &str = r#"{"signedOut":true}"#;

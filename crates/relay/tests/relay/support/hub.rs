@@ -11,10 +11,11 @@ use logout_core::ports::{Clock, Deliveries, Seal, SealFault};
 use logout_core::provider::Upstream;
 use logout_core::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use logout_core::session::{Device, Session, SessionId, Subject};
-use logout_core::store::{EndOrder, EndTarget, MemoryStore, Opened, SessionStore};
+use logout_core::store::{EndOrder, EndTarget, Opened, SessionStore};
 use logout_core::time::Timestamp;
 use logout_core::upstream::{Carrier, UpstreamSession};
 use logout_relay::{Backoff, Relay, RelaySettings};
+use logout_store::MemoryStore;
 use tokio::time::Instant;
 
 use super::dialect::Dialect;

@@ -3,8 +3,8 @@
 use super::{
     NOW, Store, after, assert_alive, assert_ended, at_once, end, found, fresh_credential, ids, ids_of, open, order, session, settle,
 };
-use crate::session::{Session, SignOnId};
-use crate::store::{EndTarget, Found, Opened};
+use logout_core::session::{Session, SignOnId};
+use logout_core::store::{EndTarget, Found, Opened};
 
 /// Sixty-four clicks on "sign out".
 pub async fn sixty_four_orders_for_one_session_credit_exactly_one(store: Store) {

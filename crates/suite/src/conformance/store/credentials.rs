@@ -3,9 +3,9 @@
 use super::{
     NOW, Store, after, assert_alive, assert_ended, end, found, fresh_credential, fresh_digest, ids, listed, open, session, settle,
 };
-use crate::credential::Credential;
-use crate::session::{Session, SessionId};
-use crate::store::{EndTarget, Found, SessionFilter};
+use logout_core::credential::Credential;
+use logout_core::session::{Session, SessionId};
+use logout_core::store::{EndTarget, Found, SessionFilter};
 
 /// Nothing is known of a digest that was never opened.
 pub async fn a_credential_nobody_opened_is_unknown(store: Store) {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{NOW, Store, after, assert_alive, found, fresh_digest, ids, listed, open, order_at, session, settle};
-use crate::session::{Session, SessionId};
-use crate::store::{EndTarget, Found, SessionFilter};
-use crate::time::Timestamp;
+use logout_core::session::{Session, SessionId};
+use logout_core::store::{EndTarget, Found, SessionFilter};
+use logout_core::time::Timestamp;
 
 /// Goes through the whole store in steps of `limit`.
 async fn sweep(store: &Store, limit: usize, now: Timestamp, receipts_until: Timestamp) -> Vec<SessionId> {

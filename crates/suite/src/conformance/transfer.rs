@@ -5,13 +5,13 @@
 //! ```
 //! # mod of_memory {
 //! use std::sync::Arc;
-//! use logout_core::store::MemoryStore;
+//! use logout_store::MemoryStore;
 //!
 //! fn fresh() -> (Arc<MemoryStore>, ()) {
 //!     (Arc::new(MemoryStore::new()), ())
 //! }
 //!
-//! logout_core::transfer_conformance!(fresh);
+//! logout_suite::transfer_conformance!(fresh);
 //! # }
 //! ```
 
@@ -22,13 +22,14 @@ use std::sync::Arc;
 
 pub use futures_executor::block_on;
 
-use crate::credential::{CredentialDigest, random_bytes};
-use crate::delivery::{DeliveryState, Outcome, Settlement};
-use crate::outbox::{DeliveryFilter, Store};
-use crate::session::Session;
-use crate::store::{EndTarget, Found, MemoryStore, Opened, SessionFilter};
-use crate::time::Timestamp;
-use crate::transfer::{Agreed, Once, Record, Tombstone, Transfer};
+use logout_core::credential::{CredentialDigest, random_bytes};
+use logout_core::delivery::{DeliveryState, Outcome, Settlement};
+use logout_core::outbox::{DeliveryFilter, Store};
+use logout_core::session::Session;
+use logout_core::store::{EndTarget, Found, Opened, SessionFilter};
+use logout_core::time::Timestamp;
+use logout_core::transfer::{Agreed, Once, Record, Tombstone, Transfer};
+use logout_store::MemoryStore;
 use world::{NOW, World, after, end, session};
 
 /// Makes every case a test named after its rule. `$fresh` is called once per test and returns `(Arc<store>, guard)`.
@@ -165,7 +166,7 @@ async fn assert_has_ended(store: &impl Store, session: &Session) {
 }
 
 fn tombstones(session: &Session) -> impl Iterator<Item = Record> {
-    let of = |credential: &crate::credential::Credential| {
+    let of = |credential: &logout_core::credential::Credential| {
         Record::Tombstone(Tombstone { digest: credential.digest, session: session.id, expires: credential.expires })
     };
     session.credentials.iter().map(of).collect::<Vec<_>>().into_iter()

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{NOW, Store, after, end, ids_of, listed, open, order, order_at, session};
-use crate::platform::PlatformName;
-use crate::receipt::{EndedSession, Reach, Reason};
-use crate::session::{Person, Session, SessionId, SignOnId, Subject};
-use crate::store::{EndOrder, EndTarget, SessionFilter};
+use logout_core::platform::PlatformName;
+use logout_core::receipt::{EndedSession, Reach, Reason};
+use logout_core::session::{Person, Session, SessionId, SignOnId, Subject};
+use logout_core::store::{EndOrder, EndTarget, SessionFilter};
 
 /// Word for word.
 pub async fn a_receipt_says_what_was_asked_and_what_ended(store: Store) {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{IDLE, NOW, Store, found, fresh_credential, fresh_digest, order_at, session, settle};
-use crate::credential::{Credential, CredentialDigest, SecretDigest};
-use crate::platform::PlatformName;
-use crate::receipt::Reach;
-use crate::session::{ClientId, Person, Session, SessionId, SignOnId, Subject};
-use crate::sign_out::CsrfProof;
-use crate::store::{ByCredential, EndTarget, Found, MemoryStore, Page, SessionFilter};
+use logout_core::credential::{Credential, CredentialDigest, SecretDigest};
+use logout_core::platform::PlatformName;
+use logout_core::receipt::Reach;
+use logout_core::session::{ClientId, Person, Session, SessionId, SignOnId, Subject};
+use logout_core::sign_out::CsrfProof;
+use logout_core::store::{ByCredential, EndTarget, Found, Page, SessionFilter};
+use logout_store::MemoryStore;
 
 /// A fixed sequence of pseudo-random steps, so that a failure comes again.
 struct Dice(u64);

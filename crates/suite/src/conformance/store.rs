@@ -5,13 +5,14 @@
 //! ```
 //! # mod of_memory {
 //! use std::sync::Arc;
-//! use logout_core::store::{MemoryStore, SessionStore};
+//! use logout_core::store::SessionStore;
+//! use logout_store::MemoryStore;
 //!
 //! fn fresh() -> (Arc<dyn SessionStore>, ()) {
 //!     (Arc::new(MemoryStore::new()), ())
 //! }
 //!
-//! logout_core::store_conformance!(fresh);
+//! logout_suite::store_conformance!(fresh);
 //! # }
 //! ```
 //!
@@ -42,12 +43,12 @@ pub use races::*;
 pub use reference::*;
 pub use values::*;
 
-use crate::credential::{Credential, CredentialDigest, random_bytes};
-use crate::platform::PlatformName;
-use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
-use crate::session::{AccountVersion, Device, Person, Session, SessionId, Subject};
-use crate::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, SessionStore};
-use crate::time::Timestamp;
+use logout_core::credential::{Credential, CredentialDigest, random_bytes};
+use logout_core::platform::PlatformName;
+use logout_core::receipt::{EndedSession, Reach, Reason, ReceiptId};
+use logout_core::session::{AccountVersion, Device, Person, Session, SessionId, Subject};
+use logout_core::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, SessionStore};
+use logout_core::time::Timestamp;
 
 /// The store under test.
 pub type Store = Arc<dyn SessionStore>;

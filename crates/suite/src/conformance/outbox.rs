@@ -1,17 +1,17 @@
-//! The rules of [`Outbox`](crate::outbox::Outbox) and of sessions that have an upstream, one case each.
+//! The rules of [`Outbox`](logout_core::outbox::Outbox) and of sessions that have an upstream, one case each.
 //!
 //! A store's tests call [`outbox_conformance!`](crate::outbox_conformance) with something that makes a fresh, empty store:
 //!
 //! ```
 //! # mod of_memory {
 //! use std::sync::Arc;
-//! use logout_core::store::MemoryStore;
+//! use logout_store::MemoryStore;
 //!
 //! fn fresh() -> (Arc<MemoryStore>, ()) {
 //!     (Arc::new(MemoryStore::new()), ())
 //! }
 //!
-//! logout_core::outbox_conformance!(fresh);
+//! logout_suite::outbox_conformance!(fresh);
 //! # }
 //! ```
 
@@ -21,15 +21,15 @@ use std::time::Duration;
 
 pub use futures_executor::block_on;
 
-use crate::credential::{Credential, CredentialDigest, Sealed, random_bytes};
-use crate::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Leased, Outcome, Settlement, Verification};
-use crate::outbox::{DeliveryFilter, Store};
-use crate::platform::PlatformName;
-use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
-use crate::session::{Device, Person, Session, SessionId, Subject};
-use crate::store::{EndOrder, EndTarget, Found, Opened};
-use crate::time::Timestamp;
-use crate::upstream::CarrierFault;
+use logout_core::credential::{Credential, CredentialDigest, Sealed, random_bytes};
+use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Leased, Outcome, Settlement, Verification};
+use logout_core::outbox::{DeliveryFilter, Store};
+use logout_core::platform::PlatformName;
+use logout_core::receipt::{EndedSession, Reach, Reason, ReceiptId};
+use logout_core::session::{Device, Person, Session, SessionId, Subject};
+use logout_core::store::{EndOrder, EndTarget, Found, Opened};
+use logout_core::time::Timestamp;
+use logout_core::upstream::CarrierFault;
 
 /// Makes every case a test named after its rule. `$fresh` is called once per test and returns `(Arc<store>, guard)`.
 /// Behind `@named` it makes none, and brings a list of their names and functions for a harness of one's own.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use logout_core::store::{MemoryStore, SessionStore};
+use logout_core::store::SessionStore;
+use logout_store::MemoryStore;
 
 mod sessions {
     use super::*;
@@ -11,7 +12,7 @@ mod sessions {
         (Arc::new(MemoryStore::new()), ())
     }
 
-    logout_core::store_conformance!(fresh);
+    logout_suite::store_conformance!(fresh);
 }
 
 mod outbox {
@@ -21,7 +22,7 @@ mod outbox {
         (Arc::new(MemoryStore::new()), ())
     }
 
-    logout_core::outbox_conformance!(fresh);
+    logout_suite::outbox_conformance!(fresh);
 }
 
 mod transfer {
@@ -31,5 +32,5 @@ mod transfer {
         (Arc::new(MemoryStore::new()), ())
     }
 
-    logout_core::transfer_conformance!(fresh);
+    logout_suite::transfer_conformance!(fresh);
 }

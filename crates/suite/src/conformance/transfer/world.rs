@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use super::{Contents, name};
-use crate::credential::{Credential, CredentialDigest, Sealed, SecretDigest, random_bytes};
-use crate::delivery::{Attempt, AttemptAnswer, Outcome, Settlement, Verification};
-use crate::outbox::Store;
-use crate::platform::PlatformName;
-use crate::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
-use crate::session::{AccountVersion, ClientId, Device, Person, Session, SessionId, SignOnId, Subject};
-use crate::store::{EndOrder, EndTarget, Opened};
-use crate::time::Timestamp;
-use crate::transfer::{Once, Record};
-use crate::upstream::CarrierFault;
+use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest, random_bytes};
+use logout_core::delivery::{Attempt, AttemptAnswer, Outcome, Settlement, Verification};
+use logout_core::outbox::Store;
+use logout_core::platform::PlatformName;
+use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
+use logout_core::session::{AccountVersion, ClientId, Device, Person, Session, SessionId, SignOnId, Subject};
+use logout_core::store::{EndOrder, EndTarget, Opened};
+use logout_core::time::Timestamp;
+use logout_core::transfer::{Once, Record};
+use logout_core::upstream::CarrierFault;
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_760_000_000_000);
 /// The life of most things, in seconds.

@@ -1,5 +1,6 @@
 //! Sessions in this process's memory: for tests and for embedding. Nothing survives a restart.
 
+mod outbox;
 mod transfer;
 
 use std::cmp::Reverse;
@@ -11,15 +12,15 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
-use super::memory_outbox::MemoryOutbox;
-use super::{EndOrder, EndTarget, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
-use crate::credential::{Credential, CredentialDigest, Sealed};
-use crate::delivery::{Delivery, Leased, Settlement};
-use crate::outbox::{DeliveryFilter, Outbox};
-use crate::platform_name::PlatformName;
-use crate::receipt::{EndedSession, Receipt, ReceiptId};
-use crate::session::{ClientId, Person, Session, SessionId, SignOnId, Subject};
-use crate::time::Timestamp;
+use self::outbox::MemoryOutbox;
+use logout_core::credential::{Credential, CredentialDigest, Sealed};
+use logout_core::delivery::{Delivery, Leased, Settlement};
+use logout_core::outbox::{DeliveryFilter, Outbox};
+use logout_core::platform::PlatformName;
+use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
+use logout_core::session::{ClientId, Person, Session, SessionId, SignOnId, Subject};
+use logout_core::store::{EndOrder, EndTarget, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
+use logout_core::time::Timestamp;
 
 /// Keeps everything in memory behind one lock. Durability: none.
 #[derive(Debug, Default)]

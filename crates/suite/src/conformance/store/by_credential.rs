@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::{IDLE, NOW, Store, after, assert_alive, assert_ended, at_once, end, ids, ids_of, open, order, order_at, session};
 use super::{fresh_credential, fresh_digest, listed, settle};
-use crate::credential::{Credential, SecretDigest};
-use crate::receipt::Reach;
-use crate::session::{ClientId, Person, Session, SessionId, SignOnId};
-use crate::sign_out::CsrfProof;
-use crate::store::{ByCredential, EndTarget, Opened, SessionFilter};
+use logout_core::credential::{Credential, SecretDigest};
+use logout_core::receipt::Reach;
+use logout_core::session::{ClientId, Person, Session, SessionId, SignOnId};
+use logout_core::sign_out::CsrfProof;
+use logout_core::store::{ByCredential, EndTarget, Opened, SessionFilter};
 
 /// By the first credential of `session`, which needs no proof.
 fn by(session: &Session, reach: Reach) -> EndTarget {

@@ -6,12 +6,12 @@ use std::ops::Bound;
 use async_trait::async_trait;
 
 use super::{Entry, Forget, MemoryStore, Reverse, Slot, Slotted, State, list};
-use crate::credential::CredentialDigest;
-use crate::receipt::ReceiptId;
-use crate::session::{Session, SessionId};
-use crate::store::StoreUnavailable;
-use crate::time::Timestamp;
-use crate::transfer::{Agreed, Once, Part, Record, Tombstone, Transfer};
+use logout_core::credential::CredentialDigest;
+use logout_core::receipt::ReceiptId;
+use logout_core::session::{Session, SessionId};
+use logout_core::store::StoreUnavailable;
+use logout_core::time::Timestamp;
+use logout_core::transfer::{Agreed, Once, Part, Record, Tombstone, Transfer};
 
 /// Records of one kind behind a key, each with its own.
 type Records = fn(&State, Option<&[u8]>, usize, Timestamp) -> Vec<(Vec<u8>, Record)>;
@@ -120,7 +120,7 @@ impl State {
 
     fn kept_deliveries(&self, after: Option<&[u8]>, limit: usize, _: Timestamp) -> Vec<(Vec<u8>, Record)> {
         let after = after.and_then(|key| key.try_into().ok()).map(SessionId::from_bytes);
-        let page = self.deliveries.list(&crate::outbox::DeliveryFilter::default(), after, limit);
+        let page = self.deliveries.list(&logout_core::outbox::DeliveryFilter::default(), after, limit);
         page.items.into_iter().map(|delivery| (delivery.session.as_bytes().to_vec(), Record::Delivery(delivery))).collect()
     }
 

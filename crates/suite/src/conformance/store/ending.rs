@@ -1,9 +1,9 @@
 //! Orders, and what each target reaches.
 
 use super::{NOW, Store, after, assert_alive, assert_ended, end, found, ids, ids_of, listed, open, order, order_at, session, settle};
-use crate::receipt::EndedSession;
-use crate::session::{Person, Session, SignOnId, Subject};
-use crate::store::{EndTarget, Found, Opened, SessionFilter};
+use logout_core::receipt::EndedSession;
+use logout_core::session::{Person, Session, SignOnId, Subject};
+use logout_core::store::{EndTarget, Found, Opened, SessionFilter};
 
 /// Also not another session of the same subject.
 pub async fn ending_a_session_kills_all_its_credentials_and_no_other_session(store: Store) {

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
-use super::Page;
-use crate::delivery::{Delivery, DeliveryState, Leased, Settlement};
-use crate::outbox::DeliveryFilter;
-use crate::platform_name::PlatformName;
-use crate::session::SessionId;
-use crate::time::Timestamp;
+use logout_core::delivery::{Delivery, DeliveryState, Leased, Settlement};
+use logout_core::outbox::DeliveryFilter;
+use logout_core::platform::PlatformName;
+use logout_core::session::SessionId;
+use logout_core::store::Page;
+use logout_core::time::Timestamp;
 
 /// Deliveries, and when each that is pending can be leased.
 #[derive(Debug, Default)]

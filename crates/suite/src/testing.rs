@@ -6,21 +6,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::authority::{Ports, SessionAuthority};
-use crate::canonical::{CanonicalForm, CredentialReader};
-use crate::credential::{Credential, CredentialDigest, Sealed, Secret, SecretDigest};
-use crate::delivery::{Delivery, Leased, Settlement};
-use crate::login::{LoginAttempt, LoginError};
-use crate::message::{Request, Response};
-use crate::outbox::{DeliveryFilter, Outbox};
-use crate::platform::{Platform, PlatformName};
-use crate::ports::{Account, Accounts, Clock, TokenClaims, TokenFault, Tokens};
-use crate::provider::LoginProvider;
-use crate::receipt::{EndedSession, Receipt, ReceiptId};
-use crate::session::{Person, Session, SessionId};
-use crate::sign_out::Refusal;
-use crate::store::{EndOrder, Found, MemoryStore, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
-use crate::time::Timestamp;
+use logout_core::authority::{Ports, SessionAuthority};
+use logout_core::canonical::{CanonicalForm, CredentialReader};
+use logout_core::credential::{Credential, CredentialDigest, Sealed, Secret, SecretDigest};
+use logout_core::delivery::{Delivery, Leased, Settlement};
+use logout_core::login::{LoginAttempt, LoginError};
+use logout_core::message::{Request, Response};
+use logout_core::outbox::{DeliveryFilter, Outbox};
+use logout_core::platform::{Platform, PlatformName};
+use logout_core::ports::{Account, Accounts, Clock, TokenClaims, TokenFault, Tokens};
+use logout_core::provider::LoginProvider;
+use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
+use logout_core::session::{Person, Session, SessionId};
+use logout_core::sign_out::Refusal;
+use logout_core::store::{EndOrder, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
+use logout_core::time::Timestamp;
+use logout_store::MemoryStore;
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
