@@ -56,6 +56,10 @@ impl CredentialReader for AssetsProvider {
     fn canonical_forms(&self, _purpose: &str, presented: &str) -> Vec<CanonicalForm> {
         reading::forms(presented)
     }
+
+    fn presented(&self, request: &Request) -> UpstreamSession {
+        upstream::presented(request, &self.dialect)
+    }
 }
 
 #[async_trait]
@@ -73,11 +77,9 @@ impl LogoutProvider for AssetsProvider {
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
-        let mut asked = request::read(request, &self.dialect, sessions.tokens(), sessions.now());
-        let has_upstream = sessions.platform().has_upstream;
-        asked.first_sight = has_upstream.then(|| self.presented(request)).filter(|session| !session.is_empty());
+        let asked = request::read(request, &self.dialect, sessions.tokens(), sessions.now());
         let presented = asked.credentials.clone();
-        match sessions.sign_out(asked).await {
+        match sessions.sign_out(request, asked).await {
             Ok(done) => reply::signed_out(&done, request, cookie_lives(&presented, sessions).await, &self.dialect),
             Err(refusal) => reply::refused(&refusal, request, &self.dialect),
         }
@@ -108,10 +110,6 @@ impl LoginProvider for AssetsProvider {
 impl UpstreamLogout for AssetsProvider {
     fn relayed_endpoints(&self) -> &[Endpoint] {
         &self.relayed_endpoints
-    }
-
-    fn presented(&self, request: &Request) -> UpstreamSession {
-        upstream::presented(request, &self.dialect)
     }
 
     fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {

@@ -49,7 +49,6 @@ pub(crate) fn read(request: &Request, dialect: &Dialect, tokens: &dyn Tokens, no
             default: Some(dialect.landing.clone()),
             refuse_bad: false,
         },
-        first_sight: None,
     }
 }
 

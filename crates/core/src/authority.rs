@@ -11,13 +11,14 @@ use std::sync::Arc;
 
 use crate::canonical::CredentialReader;
 use crate::credential::{Credential, CredentialDigest, Sealed};
+use crate::message::Request;
 use crate::platform::Platform;
 use crate::ports::{Account, Accounts, Clock, Deliveries, NoDeliveries, Persons, ReceiptPages, Seal, Tokens, Told};
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use crate::redirect::ApprovedUrl;
 use crate::relayed_cookie::{each_once, handed_on};
 use crate::session::{ClientId, Device, Person, Session, SessionId, Subject};
-use crate::sign_out::{Absent, Choice, CsrfProof, MOST_CREDENTIALS, Refusal, SignOut, Target};
+use crate::sign_out::{Absent, Asked, Choice, CsrfProof, MOST_CREDENTIALS, Refusal, SignOut, Target};
 use crate::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, SessionStore, StoreUnavailable};
 use crate::time::Timestamp;
 use crate::upstream::UpstreamSession;
@@ -183,9 +184,16 @@ impl SessionAuthority {
     /// target (decided before the target is looked up), is the request the caller's own, is the landing allowed; then the
     /// sessions end in one durable step, and the result says what that step ended.
     ///
+    /// `asked` is what the adapter has read out of `request`.
+    ///
     /// # Errors
     /// The refusal; nothing has ended then, except that with [`Refusal::Unavailable`] it is unknown whether it has.
-    pub async fn sign_out(&self, asked: SignOut) -> Result<SignedOut, Refusal> {
+    pub async fn sign_out(&self, request: &Request, asked: SignOut) -> Result<SignedOut, Refusal> {
+        let presented = self.platform.has_upstream.then(|| self.reader.presented(request));
+        self.sign_out_asked(Asked::new(asked, presented.filter(|session| !session.is_empty()))).await
+    }
+
+    async fn sign_out_asked(&self, asked: Asked) -> Result<SignedOut, Refusal> {
         if asked.credentials.len() > MOST_CREDENTIALS {
             return Err(Refusal::TooManyCredentials);
         }
@@ -224,7 +232,7 @@ impl SessionAuthority {
     }
 
     /// Ends what is ordered, and waits for the upstreams concerned as long as that is configured to.
-    async fn end(&self, asked: &SignOut, order: EndOrder) -> Result<Ended, StoreUnavailable> {
+    async fn end(&self, asked: &Asked, order: EndOrder) -> Result<Ended, StoreUnavailable> {
         // Before anything ends, so that no confirmation is missed.
         let expectation = self.ports.deliveries.expect(order.receipt);
         let sessions = self.ports.carry_out(order).await?;
@@ -241,7 +249,7 @@ impl SessionAuthority {
 
     fn signed_out(
         &self,
-        asked: &SignOut,
+        asked: &Asked,
         receipt: ReceiptId,
         reach: Reach,
         ended: Ended,
@@ -273,7 +281,7 @@ impl SessionAuthority {
         self.persons.as_ref()?.person(subject, session, self.now())
     }
 
-    async fn callers<'a>(&self, asked: &'a SignOut, now: Timestamp) -> Result<Callers<'a>, Refusal> {
+    async fn callers<'a>(&self, asked: &'a Asked, now: Timestamp) -> Result<Callers<'a>, Refusal> {
         let mut callers: Vec<Caller> = Vec::with_capacity(1);
         let mut recognised = false;
         let mut unknown = false;
@@ -479,7 +487,7 @@ struct Caller {
     credential: Credential,
 }
 
-fn check_client(asked: &SignOut, callers: &[Caller]) -> Result<(), Refusal> {
+fn check_client(asked: &Asked, callers: &[Caller]) -> Result<(), Refusal> {
     let Some(claim) = &asked.client else { return Ok(()) };
     if !claim.known {
         return Err(Refusal::ClientUnknown);

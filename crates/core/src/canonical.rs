@@ -13,6 +13,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroize as _;
 
+use crate::message::Request;
+use crate::upstream::UpstreamSession;
+
 /// What a credential means to the product, in bytes. It is as secret as the credential and never prints itself.
 #[derive(Clone, Eq, PartialEq)]
 pub struct CanonicalForm {
@@ -68,6 +71,10 @@ pub trait CredentialReader: Debug + Send + Sync + 'static {
     /// The first is the form of the value as the product itself writes it: it must differ for any two values that the
     /// product tells apart. Further ones are readings of a spelling that the product never writes and its decoder takes.
     fn canonical_forms(&self, purpose: &str, presented: &str) -> Vec<CanonicalForm>;
+
+    /// What a request presents: the cookies and tokens that a session of this product may be known by, and the CSRF token
+    /// that came along. An upstream is asked about it where the hub has never seen it.
+    fn presented(&self, request: &Request) -> UpstreamSession;
 }
 
 /// What a decoder of base64 makes of a character outside the standard alphabet: another character, or nothing.

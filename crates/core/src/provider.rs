@@ -94,10 +94,6 @@ pub trait UpstreamLogout: LogoutProvider {
     /// The login endpoints that the hub stands in front of, and whatever a login needs first.
     fn relayed_endpoints(&self) -> &[Endpoint];
 
-    /// What a request presents: the cookies and tokens that a session of this product may be known by, and the CSRF token
-    /// that came along.
-    fn presented(&self, request: &Request) -> UpstreamSession;
-
     /// The credentials in `session`, in the words that the sign-out reads them by.
     fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable>;
 

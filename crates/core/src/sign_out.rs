@@ -1,6 +1,7 @@
 //! What a sign-out request asks for, in our words, and the ways it can be refused.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -206,15 +207,32 @@ pub struct SignOut {
     pub absent: Absent,
     /// Where to go afterwards.
     pub landing: Landing,
-    /// What the request presents to an upstream, which may know what the hub has never seen; absent for stand-ins.
-    pub first_sight: Option<UpstreamSession>,
 }
 
-impl SignOut {
+/// A sign-out that is asked for, with what its request presents to the upstream.
+pub(crate) struct Asked {
+    sign_out: SignOut,
+    /// An upstream may know what the hub has never seen; absent for stand-ins.
+    pub(crate) first_sight: Option<UpstreamSession>,
+}
+
+impl Asked {
+    pub(crate) fn new(sign_out: SignOut, first_sight: Option<UpstreamSession>) -> Self {
+        Self { sign_out, first_sight }
+    }
+
     /// Whether the request brought a cookie that may name a session.
     pub(crate) fn brings_cookie(&self) -> bool {
         let of_upstream = self.first_sight.as_ref().is_some_and(|presented| !presented.cookies.is_empty());
         of_upstream || self.credentials.iter().any(|presented| presented.by_cookie)
+    }
+}
+
+impl Deref for Asked {
+    type Target = SignOut;
+
+    fn deref(&self) -> &SignOut {
+        &self.sign_out
     }
 }
 

@@ -11,6 +11,7 @@ use logout_core::SessionAuthority;
 use logout_core::authority::Ports;
 use logout_core::credential::{Secret, SecretDigest};
 use logout_core::housekeeping::Housekeeping;
+use logout_core::message::{Method, Request};
 use logout_core::platform::Platform;
 use logout_core::receipt::{Reach, Reason};
 use logout_core::redirect::{RedirectFault, RedirectPolicy};
@@ -58,6 +59,11 @@ fn open(authority: &SessionAuthority, session: Session) {
     block_on(authority.open(session, false)).unwrap();
 }
 
+/// The request of a sign-out that nothing is read out of.
+fn any_request() -> Request {
+    Request::new(Method::Post, "/")
+}
+
 fn asked(authority: &SessionAuthority, secrets: &[&str]) -> SignOut {
     let policy = RedirectPolicy::new(&authority.platform().public_url).unwrap();
     SignOut {
@@ -69,7 +75,6 @@ fn asked(authority: &SessionAuthority, secrets: &[&str]) -> SignOut {
         reach: Reach::Session,
         absent: Absent::Accept,
         landing: Landing { wanted: Wanted::Nothing, policy: LandingPolicy::Platform(Arc::new(policy)), default: None, refuse_bad: false },
-        first_sight: None,
     }
 }
 
@@ -79,7 +84,7 @@ fn a_sign_out_ends_the_callers_session_and_leaves_a_receipt_without_secrets() {
     let cms = world.platform("cms", Reach::Session);
     open(&cms, session(&cms, "alice", "canary"));
     open(&cms, session(&cms, "alice", "a2"));
-    let done = block_on(cms.sign_out(asked(&cms, &["canary"]))).unwrap();
+    let done = block_on(cms.sign_out(&any_request(), asked(&cms, &["canary"]))).unwrap();
     assert_eq!(done.ended().len(), 1);
     assert_eq!(world.alive(), ["cms/alice"]);
     let receipt = block_on(world.ports.store.receipt(done.receipt())).unwrap().unwrap();
@@ -91,7 +96,7 @@ fn a_sign_out_ends_the_callers_session_and_leaves_a_receipt_without_secrets() {
 fn nothing_is_written_when_nothing_ended_and_yet_the_answer_names_a_receipt() {
     let world = World::new();
     let cms = world.platform("cms", Reach::Session);
-    let done = block_on(cms.sign_out(asked(&cms, &["nobody"]))).unwrap();
+    let done = block_on(cms.sign_out(&any_request(), asked(&cms, &["nobody"]))).unwrap();
     assert!(done.ended().is_empty());
     assert_eq!(block_on(world.ports.store.receipt(done.receipt())).unwrap(), None);
 }
@@ -113,7 +118,7 @@ fn the_wider_of_request_and_configuration_decides_on_the_reach() {
         open(&cms, session(&cms, "alice", "a3"));
         open(&dam, session(&dam, "alice", "a4"));
         open(&dam, session(&dam, "bob", "b"));
-        let done = block_on(cms.sign_out(SignOut { reach: requested, ..asked(&cms, &["a1"]) })).unwrap();
+        let done = block_on(cms.sign_out(&any_request(), SignOut { reach: requested, ..asked(&cms, &["a1"]) })).unwrap();
         assert_eq!(world.alive(), left, "{configured:?} {requested:?}");
         assert_eq!(done.reach(), configured.max(requested));
     }
@@ -132,13 +137,13 @@ fn naming_another_subject_takes_an_administrator_whether_the_subject_exists_or_n
         ..asked(&cms, secrets)
     };
     for name in ["bob", "nobody"] {
-        assert_eq!(block_on(cms.sign_out(naming(&["a"], name))).unwrap_err(), Refusal::Forbidden);
-        assert_eq!(block_on(cms.sign_out(naming(&[], name))).unwrap_err(), Refusal::NotSignedIn);
-        let done = block_on(cms.sign_out(naming(&["root"], name))).unwrap();
+        assert_eq!(block_on(cms.sign_out(&any_request(), naming(&["a"], name))).unwrap_err(), Refusal::Forbidden);
+        assert_eq!(block_on(cms.sign_out(&any_request(), naming(&[], name))).unwrap_err(), Refusal::NotSignedIn);
+        let done = block_on(cms.sign_out(&any_request(), naming(&["root"], name))).unwrap();
         assert!(!done.caller_included());
     }
     assert_eq!(world.alive(), ["cms/admin", "cms/alice"]);
-    assert!(block_on(cms.sign_out(naming(&["a"], "alice"))).unwrap().caller_included());
+    assert!(block_on(cms.sign_out(&any_request(), naming(&["a"], "alice"))).unwrap().caller_included());
     assert_eq!(world.alive(), ["cms/admin"]);
 }
 
@@ -151,7 +156,7 @@ fn naming_a_subject_goes_as_far_as_the_platform_is_configured_to() {
     open(&dam, session(&dam, "alice", "a"));
     open(&cms, Session { administrator: true, ..session(&cms, "admin", "root") });
     let target = Target::Subject(Subject::new("Default", "bob"));
-    let done = block_on(cms.sign_out(SignOut { target, reach: Reach::Subject, ..asked(&cms, &["root"]) })).unwrap();
+    let done = block_on(cms.sign_out(&any_request(), SignOut { target, reach: Reach::Subject, ..asked(&cms, &["root"]) })).unwrap();
     assert_eq!((done.ended().len(), done.reach()), (2, Reach::Person));
     assert_eq!(world.alive(), ["cms/admin", "dam/alice"]);
 }
@@ -164,7 +169,7 @@ fn naming_oneself_ends_nobody_else_whose_credential_came_along() {
     open(&cms, session(&cms, "bob", "b"));
     let target = Target::Subject(Subject::new("Default", "alice"));
     let asked = SignOut { target, choice: Choice::All, reach: Reach::Subject, ..asked(&cms, &["a", "b"]) };
-    assert!(block_on(cms.sign_out(asked)).unwrap().caller_included());
+    assert!(block_on(cms.sign_out(&any_request(), asked)).unwrap().caller_included());
     assert_eq!(world.alive(), ["cms/bob"]);
 }
 
@@ -175,7 +180,7 @@ fn an_administrators_right_ends_when_the_account_loses_it() {
     // alice has an account, and it is no administrator's (any more).
     open(&cms, Session { administrator: true, ..session(&cms, "alice", "a") });
     let target = Target::Subject(Subject::new("Default", "bob"));
-    let refused = block_on(cms.sign_out(SignOut { target, reach: Reach::Subject, ..asked(&cms, &["a"]) })).unwrap_err();
+    let refused = block_on(cms.sign_out(&any_request(), SignOut { target, reach: Reach::Subject, ..asked(&cms, &["a"]) })).unwrap_err();
     assert_eq!(refused, Refusal::Forbidden);
 }
 
@@ -188,10 +193,10 @@ fn csrf_is_due_where_the_credential_says_so() {
     guarded.credentials[0].csrf_due = true;
     open(&dam, guarded);
     let with = |token: Option<&str>| SignOut { csrf: CsrfProof::Presented(token.map(SecretDigest::of)), ..asked(&dam, &["a"]) };
-    assert_eq!(block_on(dam.sign_out(with(None))).unwrap_err(), Refusal::CsrfMissing);
-    assert_eq!(block_on(dam.sign_out(with(Some("other")))).unwrap_err(), Refusal::CsrfWrong);
+    assert_eq!(block_on(dam.sign_out(&any_request(), with(None))).unwrap_err(), Refusal::CsrfMissing);
+    assert_eq!(block_on(dam.sign_out(&any_request(), with(Some("other")))).unwrap_err(), Refusal::CsrfWrong);
     assert_eq!(world.alive(), ["dam/alice"]);
-    assert_eq!(block_on(dam.sign_out(with(Some("proof")))).unwrap().ended().len(), 1);
+    assert_eq!(block_on(dam.sign_out(&any_request(), with(Some("proof")))).unwrap().ended().len(), 1);
 }
 
 #[test]
@@ -200,9 +205,9 @@ fn a_client_signs_out_its_own_sessions_only() {
     let shop = world.platform("shop", Reach::Session);
     open(&shop, Session { client: Some(ClientId::new("app")), ..session(&shop, "alice", "a") });
     let naming = |id: &str, known| SignOut { client: Some(ClientClaim { id: ClientId::new(id), known }), ..asked(&shop, &["a"]) };
-    assert_eq!(block_on(shop.sign_out(naming("nowhere", false))).unwrap_err(), Refusal::ClientUnknown);
-    assert_eq!(block_on(shop.sign_out(naming("other", true))).unwrap_err(), Refusal::ClientMismatch);
-    assert_eq!(block_on(shop.sign_out(naming("app", true))).unwrap().ended().len(), 1);
+    assert_eq!(block_on(shop.sign_out(&any_request(), naming("nowhere", false))).unwrap_err(), Refusal::ClientUnknown);
+    assert_eq!(block_on(shop.sign_out(&any_request(), naming("other", true))).unwrap_err(), Refusal::ClientMismatch);
+    assert_eq!(block_on(shop.sign_out(&any_request(), naming("app", true))).unwrap().ended().len(), 1);
 }
 
 #[test]
@@ -216,9 +221,9 @@ fn a_bad_landing_is_refused_before_anything_ends_or_replaced_after_it_did() {
         sign_out.landing.refuse_bad = refuse_bad;
         sign_out
     };
-    assert_eq!(block_on(cms.sign_out(to(true))).unwrap_err(), Refusal::LandingRefused(RedirectFault::ForeignOrigin));
+    assert_eq!(block_on(cms.sign_out(&any_request(), to(true))).unwrap_err(), Refusal::LandingRefused(RedirectFault::ForeignOrigin));
     assert_eq!(world.alive(), ["cms/alice"]);
-    let done = block_on(cms.sign_out(to(false))).unwrap();
+    let done = block_on(cms.sign_out(&any_request(), to(false))).unwrap();
     assert_eq!((done.ended().len(), done.landing()), (1, None));
 }
 
@@ -235,7 +240,7 @@ fn the_landing_is_decided_by_the_client_of_the_request_or_else_of_the_session() 
         sign_out.landing.wanted = Wanted::Address("https://app.example/bye".into());
         sign_out.landing.policy = LandingPolicy::ByClient(policies.clone());
         sign_out.landing.refuse_bad = true;
-        assert_eq!(block_on(shop.sign_out(sign_out)).is_ok(), allowed);
+        assert_eq!(block_on(shop.sign_out(&any_request(), sign_out)).is_ok(), allowed);
     }
 }
 
@@ -244,10 +249,11 @@ fn an_absent_session_is_accepted_refused_or_refused_when_unrecognised() {
     let world = World::new();
     let shop = world.platform("shop", Reach::Session);
     open(&shop, session(&shop, "alice", "spent"));
-    block_on(shop.sign_out(asked(&shop, &["spent"]))).unwrap();
+    block_on(shop.sign_out(&any_request(), asked(&shop, &["spent"]))).unwrap();
     let header = |secret: &str| Presented::in_header("session", secret);
-    let with =
-        |absent, credentials: Vec<Presented>| block_on(shop.sign_out(SignOut { absent, credentials, ..asked(&shop, &[]) })).map(|_| ());
+    let with = |absent, credentials: Vec<Presented>| {
+        block_on(shop.sign_out(&any_request(), SignOut { absent, credentials, ..asked(&shop, &[]) })).map(|_| ())
+    };
     let refused = Err(Refusal::NotSignedIn);
     assert_eq!(with(Absent::Accept, vec![header("x")]), Ok(()));
     assert_eq!(with(Absent::Refuse, vec![]), refused);
@@ -270,7 +276,7 @@ fn several_credentials_count_as_the_vendor_says() {
         for (name, secret) in [("alice", "a1"), ("alice", "a2"), ("bob", "b")] {
             open(&cms, session(&cms, name, secret));
         }
-        block_on(cms.sign_out(SignOut { choice, ..asked(&cms, &["stale", "a1", "b", "a2"]) })).unwrap();
+        block_on(cms.sign_out(&any_request(), SignOut { choice, ..asked(&cms, &["stale", "a1", "b", "a2"]) })).unwrap();
         assert_eq!(world.alive(), left, "{choice:?}");
     }
 }
@@ -283,7 +289,7 @@ fn a_cookie_may_have_to_be_proven_by_something_that_a_browser_does_not_send_by_i
         open(&cms, session(&cms, name, secret));
     }
     let with = |credentials: Vec<Presented>| {
-        block_on(cms.sign_out(SignOut { choice: Choice::FirstAndProvenCookies, credentials, ..asked(&cms, &[]) }))
+        block_on(cms.sign_out(&any_request(), SignOut { choice: Choice::FirstAndProvenCookies, credentials, ..asked(&cms, &[]) }))
             .map(|done| done.ended().len())
     };
     let (header, cookie) = (|secret: &str| Presented::in_header("session", secret), |secret: &str| Presented::in_cookie("session", secret));
@@ -305,7 +311,7 @@ fn the_client_is_that_of_the_first_session_where_others_only_accompany_it() {
     }
     let with = |choice, client: &str| {
         let client = Some(ClientClaim { id: ClientId::new(client), known: true });
-        block_on(shop.sign_out(SignOut { choice, client, ..asked(&shop, &["a1", "a2"]) })).map(|done| done.ended().len())
+        block_on(shop.sign_out(&any_request(), SignOut { choice, client, ..asked(&shop, &["a1", "a2"]) })).map(|done| done.ended().len())
     };
     assert_eq!(with(Choice::All, "one"), Err(Refusal::ClientMismatch));
     assert_eq!(with(Choice::FirstAndSameSubject, "two"), Err(Refusal::ClientMismatch));
@@ -318,8 +324,9 @@ fn of_many_at_once_exactly_one_is_told_that_it_ended_the_session() {
     let cms = world.platform("cms", Reach::Session);
     open(&cms, session(&cms, "alice", "a"));
     let outcomes: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..32).map(|_| scope.spawn(|| block_on(cms.sign_out(SignOut { absent: Absent::Refuse, ..asked(&cms, &["a"]) })))).collect();
+        let threads: Vec<_> = (0..32)
+            .map(|_| scope.spawn(|| block_on(cms.sign_out(&any_request(), SignOut { absent: Absent::Refuse, ..asked(&cms, &["a"]) }))))
+            .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);

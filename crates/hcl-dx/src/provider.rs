@@ -56,6 +56,10 @@ impl CredentialReader for HclDxProvider {
     fn canonical_forms(&self, _purpose: &str, presented: &str) -> Vec<CanonicalForm> {
         reading::forms(presented)
     }
+
+    fn presented(&self, request: &Request) -> UpstreamSession {
+        upstream::presented(request, &self.dialect)
+    }
 }
 
 #[async_trait]
@@ -73,10 +77,8 @@ impl LogoutProvider for HclDxProvider {
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
-        let mut asked = request::read(request, &self.dialect);
-        let has_upstream = sessions.platform().has_upstream;
-        asked.sign_out.first_sight = has_upstream.then(|| self.presented(request)).filter(|session| !session.is_empty());
-        match sessions.sign_out(asked.sign_out).await {
+        let asked = request::read(request, &self.dialect);
+        match sessions.sign_out(request, asked.sign_out).await {
             Ok(done) => reply::signed_out(&done, asked.answer, request, &self.dialect),
             Err(refusal) => reply::refused(&refusal, request, &self.dialect),
         }
@@ -113,10 +115,6 @@ impl LoginProvider for HclDxProvider {
 impl UpstreamLogout for HclDxProvider {
     fn relayed_endpoints(&self) -> &[Endpoint] {
         &self.relayed_endpoints
-    }
-
-    fn presented(&self, request: &Request) -> UpstreamSession {
-        upstream::presented(request, &self.dialect)
     }
 
     fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {

@@ -79,7 +79,6 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
                 default: (!stays).then(|| dialect.portal.after_logout.clone()),
                 refuse_bad: false,
             },
-            first_sight: None,
         },
         answer,
     }

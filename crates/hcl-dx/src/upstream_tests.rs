@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use logout_core::CredentialReader as _;
 use logout_core::authority::{Ports, SessionAuthority};
 use logout_core::credential::Secret;
 use logout_core::platform::{Platform, PlatformName};

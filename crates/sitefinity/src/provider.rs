@@ -55,6 +55,10 @@ impl CredentialReader for SitefinityProvider {
     fn canonical_forms(&self, _purpose: &str, presented: &str) -> Vec<CanonicalForm> {
         reading::forms(presented)
     }
+
+    fn presented(&self, request: &Request) -> UpstreamSession {
+        upstream::presented(request, &self.dialect)
+    }
 }
 
 impl SitefinityProvider {
@@ -84,10 +88,8 @@ impl LogoutProvider for SitefinityProvider {
         if request.endpoint() == WIDGET_SIGN_OUT && self.is_no_page(request.path()) {
             return self.refused(request, &Refusal::NotFound);
         }
-        let mut asked = request::read(request, &self.dialect);
-        let has_upstream = sessions.platform().has_upstream;
-        asked.sign_out.first_sight = has_upstream.then(|| self.presented(request)).filter(|session| !session.is_empty());
-        match sessions.sign_out(asked.sign_out).await {
+        let asked = request::read(request, &self.dialect);
+        match sessions.sign_out(request, asked.sign_out).await {
             Ok(done) => reply::signed_out(&done, asked.stays, request, &self.dialect),
             Err(refusal) => reply::refused(&refusal),
         }
@@ -114,10 +116,6 @@ impl LoginProvider for SitefinityProvider {
 impl UpstreamLogout for SitefinityProvider {
     fn relayed_endpoints(&self) -> &[Endpoint] {
         &self.relayed_endpoints
-    }
-
-    fn presented(&self, request: &Request) -> UpstreamSession {
-        upstream::presented(request, &self.dialect)
     }
 
     fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {

@@ -93,7 +93,6 @@ fn sign_out(request: &Request, target: Target, reach: Reach, landing: Landing, d
         // like a known one (docs/vendors/sitefinity.md, "Stale cookie").
         absent: Absent::Accept,
         landing,
-        first_sight: None,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use logout_core::CredentialReader as _;
 use logout_core::credential::Secret;
 use logout_core::platform::Platform;
 use logout_core::provider::UpstreamLogout as _;

@@ -21,6 +21,7 @@ use logout_core::session::{Person, Session, SessionId};
 use logout_core::sign_out::Refusal;
 use logout_core::store::{EndOrder, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
 use logout_core::time::Timestamp;
+use logout_core::upstream::UpstreamSession;
 use logout_store::MemoryStore;
 
 /// A clock that stands still until it is moved.
@@ -277,6 +278,10 @@ pub struct AsText;
 impl CredentialReader for AsText {
     fn canonical_forms(&self, _purpose: &str, presented: &str) -> Vec<CanonicalForm> {
         vec![CanonicalForm::of_text(presented)]
+    }
+
+    fn presented(&self, _request: &Request) -> UpstreamSession {
+        UpstreamSession::default()
     }
 }
 

@@ -56,6 +56,10 @@ impl CredentialReader for WixProvider {
     fn canonical_forms(&self, _purpose: &str, presented: &str) -> Vec<CanonicalForm> {
         reading::forms(presented)
     }
+
+    fn presented(&self, request: &Request) -> UpstreamSession {
+        upstream::presented(request, &self.dialect)
+    }
 }
 
 #[async_trait]
@@ -73,13 +77,11 @@ impl LogoutProvider for WixProvider {
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
-        let mut asked = match request::read(request, &self.dialect, |token| credentials::verified(token, sessions)) {
+        let asked = match request::read(request, &self.dialect, |token| credentials::verified(token, sessions)) {
             Ok(asked) => asked,
             Err(refusal) => return reply::refused(&refusal),
         };
-        let has_upstream = sessions.platform().has_upstream;
-        asked.sign_out.first_sight = has_upstream.then(|| self.presented(request)).filter(|session| !session.is_empty());
-        match sessions.sign_out(asked.sign_out).await {
+        match sessions.sign_out(request, asked.sign_out).await {
             Ok(done) => reply::signed_out(&done, asked.by_ticket, asked.wants_landing, request, &self.dialect),
             Err(refusal) => reply::refused(&refusal),
         }
@@ -112,10 +114,6 @@ impl LoginProvider for WixProvider {
 impl UpstreamLogout for WixProvider {
     fn relayed_endpoints(&self) -> &[Endpoint] {
         &self.relayed_endpoints
-    }
-
-    fn presented(&self, request: &Request) -> UpstreamSession {
-        upstream::presented(request, &self.dialect)
     }
 
     fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {

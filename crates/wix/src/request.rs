@@ -69,7 +69,6 @@ pub(crate) fn read(request: &Request, dialect: &Dialect, verify: impl Fn(&str) -
             // A browser that follows an old sign-out link has to arrive, so a ticket that is unknown by now is no reason to refuse.
             absent: if matches!(authorization, Authorization::Token(_)) { Absent::RefuseUnrecognised } else { Absent::Accept },
             landing: Landing { wanted, policy: LandingPolicy::ByClient(dialect.policies.clone()), default: None, refuse_bad: true },
-            first_sight: None,
         },
         by_ticket: ticket.is_some(),
         wants_landing,

@@ -6,7 +6,7 @@ use crate::ports::FirstSight;
 use crate::receipt::{Reason, ReceiptId};
 use crate::relayed_cookie::handed_on;
 use crate::session::{Device, Subject};
-use crate::sign_out::{Absent, Refusal, SignOut, Wanted};
+use crate::sign_out::{Absent, Asked, Refusal, Wanted};
 use crate::store::{EndOrder, EndTarget, Opened};
 use crate::time::Timestamp;
 use crate::upstream::UpstreamSession;
@@ -14,7 +14,7 @@ use crate::upstream::UpstreamSession;
 impl SessionAuthority {
     /// Carries the sign-out of a session that the hub never saw to the upstream, and answers from what that says. Only when the
     /// upstream cannot be reached is anything written: then the session is registered and ended like any other.
-    pub(super) async fn sign_out_stranger(&self, asked: &SignOut, session: &UpstreamSession, at: Timestamp) -> Result<SignedOut, Refusal> {
+    pub(super) async fn sign_out_stranger(&self, asked: &Asked, session: &UpstreamSession, at: Timestamp) -> Result<SignedOut, Refusal> {
         check_client(asked, &[])?;
         let landing = landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &[])?;
         let receipt = ReceiptId::at(at);

@@ -5,11 +5,11 @@ use crate::ports::Told;
 use crate::receipt::{EndedSession, ReceiptId};
 use crate::redirect::{ApprovedUrl, RedirectFault};
 use crate::session::ClientId;
-use crate::sign_out::{Landing, LandingPolicy, Refusal, SignOut, Wanted};
+use crate::sign_out::{Asked, Landing, LandingPolicy, Refusal, Wanted};
 
 impl SessionAuthority {
     /// Where the upstream of the platform that was asked would send the browser, when the request itself asks for nothing.
-    pub(super) fn upstream_landing(&self, asked: &SignOut, told: &[Told], ended: &[EndedSession]) -> Option<ApprovedUrl> {
+    pub(super) fn upstream_landing(&self, asked: &Asked, told: &[Told], ended: &[EndedSession]) -> Option<ApprovedUrl> {
         if !matches!(asked.landing.wanted, Wanted::Nothing) {
             return None;
         }
@@ -25,7 +25,7 @@ impl SessionAuthority {
     }
 
     /// The receipt's own page, for who asks for no other landing.
-    pub(super) fn receipt_page(&self, asked: &SignOut, receipt: ReceiptId) -> Option<ApprovedUrl> {
+    pub(super) fn receipt_page(&self, asked: &Asked, receipt: ReceiptId) -> Option<ApprovedUrl> {
         let pages = self.ports.receipt_pages.as_ref().filter(|_| matches!(asked.landing.wanted, Wanted::Nothing))?;
         pages.landing(receipt)
     }

@@ -6,7 +6,7 @@
 use super::{SessionAuthority, SignedOut, landing};
 use crate::receipt::{Reach, Reason, ReceiptId};
 use crate::session::ClientId;
-use crate::sign_out::{Choice, CsrfProof, LandingPolicy, Refusal, SignOut, Target, Wanted};
+use crate::sign_out::{Asked, Choice, CsrfProof, LandingPolicy, Refusal, Target, Wanted};
 use crate::store::{ByCredential, EndOrder, EndTarget};
 use crate::time::Timestamp;
 
@@ -14,7 +14,7 @@ impl SessionAuthority {
     /// `None`: it has to be decided step by step; nothing has ended.
     pub(super) async fn sign_out_in_one_visit(
         &self,
-        asked: &SignOut,
+        asked: &Asked,
         receipt: ReceiptId,
         reach: Reach,
         at: Timestamp,
@@ -40,7 +40,7 @@ impl SessionAuthority {
     }
 
     /// What ends, where that follows from the request and from each credential by itself.
-    fn targets_by_credential(&self, asked: &SignOut, reach: Reach) -> Option<Vec<EndTarget>> {
+    fn targets_by_credential(&self, asked: &Asked, reach: Reach) -> Option<Vec<EndTarget>> {
         let client = asked.client.as_ref();
         // What the login put into the browser stands in the session's record, which has to be looked at before it is gone.
         if self.platform.has_upstream {
@@ -73,7 +73,7 @@ impl SessionAuthority {
 }
 
 /// Whether the session has to be known to tell if the landing is allowed.
-fn needs_session(asked: &SignOut) -> bool {
+fn needs_session(asked: &Asked) -> bool {
     let wants = matches!((&asked.landing.policy, &asked.landing.wanted), (LandingPolicy::ByClient(_), Wanted::Address(_)));
     wants && asked.client.is_none()
 }

@@ -4,14 +4,14 @@ use futures_executor::block_on;
 use logout_core::check::Checked;
 use logout_core::message::{Method, Request};
 
-use super::{Simple, asked, known_by, register, world};
+use super::{Simple, register, sign_out, world};
 
 #[test]
 fn the_check_refuses_what_has_ended_and_passes_the_rest() {
     let world = world();
     register(&world, "alice", "live");
     register(&world, "alice", "dead");
-    block_on(world.sessions.sign_out(asked(&world.sessions, known_by("dead")))).unwrap();
+    sign_out(&world, "dead", |asked| asked).unwrap();
     let check = |cookies: &str| block_on(world.sessions.check(&Simple, &Request::new(Method::Get, "/x").with_header("cookie", cookies)));
     assert_eq!(check("sid=live; other=1"), Ok(Checked::Passes));
     assert_eq!(check("sid=unknown"), Ok(Checked::Passes));
@@ -27,7 +27,7 @@ fn an_ended_cookie_gets_by_the_check_in_no_spelling_that_a_product_might_read() 
     let world = world();
     register(&world, "alice", "live");
     register(&world, "alice", "dead+/=");
-    block_on(world.sessions.sign_out(asked(&world.sessions, known_by("dead+/=")))).unwrap();
+    sign_out(&world, "dead+/=", |asked| asked).unwrap();
     let check = |cookies: &str| block_on(world.sessions.check(&Simple, &Request::new(Method::Get, "/x").with_header("cookie", cookies)));
     for ended in [
         "sid=\"dead+/=\"",

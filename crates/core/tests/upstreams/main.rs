@@ -23,7 +23,7 @@ use logout_core::session::{Device, SessionId, Subject};
 use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, Target, Wanted};
 use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 use logout_core::{
-    CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Refusal, Reply, SessionAuthority, SignOut, UpstreamLogout, Vendor,
+    CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Refusal, Reply, SessionAuthority, SignOut, SignedOut, UpstreamLogout, Vendor,
 };
 use logout_suite::testing::{AsText, BreakableStore, ListedAccounts, ManualClock, RememberedTokens};
 
@@ -34,6 +34,11 @@ struct Simple;
 impl CredentialReader for Simple {
     fn canonical_forms(&self, purpose: &str, presented: &str) -> Vec<CanonicalForm> {
         AsText.canonical_forms(purpose, presented)
+    }
+
+    fn presented(&self, request: &Request) -> UpstreamSession {
+        let cookies = request.cookies("sid").map(|value| ("sid".to_owned(), Secret::new(value))).collect();
+        UpstreamSession { cookies, ..UpstreamSession::default() }
     }
 }
 
@@ -52,7 +57,7 @@ impl LogoutProvider for Simple {
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
-        match sessions.sign_out(asked(sessions, self.presented(request))).await {
+        match sessions.sign_out(request, asked(sessions, &self.presented(request))).await {
             Ok(done) => {
                 let removed = "sid=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
                 let brought = request.cookies("sid").next().is_some();
@@ -71,11 +76,6 @@ impl LogoutProvider for Simple {
 impl UpstreamLogout for Simple {
     fn relayed_endpoints(&self) -> &[Endpoint] {
         &[]
-    }
-
-    fn presented(&self, request: &Request) -> UpstreamSession {
-        let cookies = request.cookies("sid").map(|value| ("sid".to_owned(), Secret::new(value))).collect();
-        UpstreamSession { cookies, ..UpstreamSession::default() }
     }
 
     fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
@@ -209,7 +209,14 @@ fn known_by(secret: &str) -> UpstreamSession {
     UpstreamSession { cookies: vec![("sid".to_owned(), Secret::new(secret))], ..UpstreamSession::default() }
 }
 
-fn asked(sessions: &SessionAuthority, presented: UpstreamSession) -> SignOut {
+/// Signs out by this session's cookie; `change` makes of what a request asks for what this one does.
+fn sign_out(world: &World, secret: &str, change: impl FnOnce(SignOut) -> SignOut) -> Result<SignedOut, Refusal> {
+    let request = Request::new(Method::Post, "/out").with_header("cookie", format!("sid={secret}"));
+    let asked = change(asked(&world.sessions, &known_by(secret)));
+    block_on(world.sessions.sign_out(&request, asked))
+}
+
+fn asked(sessions: &SessionAuthority, presented: &UpstreamSession) -> SignOut {
     let policy = RedirectPolicy::new(&sessions.platform().public_url).unwrap();
     let credentials = presented.cookies.iter().map(|(_, value)| Presented::in_cookie("session", value.reveal()));
     SignOut {
@@ -226,7 +233,6 @@ fn asked(sessions: &SessionAuthority, presented: UpstreamSession) -> SignOut {
             default: Some(ApprovedUrl::from_operator("/bye").unwrap()),
             refuse_bad: false,
         },
-        first_sight: (!presented.is_empty()).then_some(presented),
     }
 }
 

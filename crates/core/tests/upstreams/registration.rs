@@ -10,7 +10,7 @@ use logout_core::session::Person;
 use logout_core::store::{Found, SessionStore as _};
 use logout_core::upstream::UpstreamSession;
 
-use super::{Reversed, Simple, asked, known_by, register, registration, world};
+use super::{Reversed, Simple, register, registration, sign_out, world};
 
 #[test]
 fn a_registered_session_is_found_by_its_credential_and_becomes_a_delivery_when_it_ends() {
@@ -20,7 +20,7 @@ fn a_registered_session_is_found_by_its_credential_and_becomes_a_delivery_when_i
     let Ok(Found::Live(session, _)) = block_on(world.sessions.look_up("session", "canary")) else { panic!() };
     assert_eq!(session.person, Some(Person::new("alice@example.com")));
     assert!(!format!("{session:?}").contains("canary"));
-    let done = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("canary")))).unwrap();
+    let done = sign_out(&world, "canary", |asked| asked).unwrap();
     assert_eq!((done.ended().len(), world.deliveries.woken.load(Ordering::SeqCst)), (1, 1));
     let delivery = block_on(world.store.delivery(id)).unwrap().unwrap();
     let opened = Reversed.open(id, &delivery.sealed.unwrap()).unwrap();

@@ -11,14 +11,14 @@ use logout_core::ports::FirstSight;
 use logout_core::receipt::{Reach, Reason};
 use logout_core::relayed_cookie::removals_of_sign_out;
 use logout_core::session::Person;
-use logout_core::sign_out::{Absent, Wanted};
+use logout_core::sign_out::{Absent, Landing, Wanted};
 use logout_core::store::{Found, SessionStore as _};
 use logout_core::time::Timestamp;
 use logout_core::upstream::UpstreamAnswer;
 use logout_core::{LogoutProvider as _, Refusal, SignOut};
 use logout_suite::testing::{ListedAccounts, RememberedTokens};
 
-use super::{Simple, World, asked, known_by, register, world, world_with};
+use super::{Simple, World, register, sign_out, world, world_with};
 
 #[test]
 fn the_landing_is_the_upstream_s_where_nothing_is_asked_for_and_the_rule_allows_it() {
@@ -27,12 +27,14 @@ fn the_landing_is_the_upstream_s_where_nothing_is_asked_for_and_the_rule_allows_
     {
         let world = world_with(upstream, false);
         register(&world, "alice", "a");
-        let done = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("a")))).unwrap();
+        let done = sign_out(&world, "a", |asked| asked).unwrap();
         assert_eq!(done.landing().unwrap().as_str(), landing);
         register(&world, "alice", "b");
-        let mut wants = asked(&world.sessions, known_by("b"));
-        wants.landing.wanted = Wanted::Address("/own".to_owned());
-        assert_eq!(block_on(world.sessions.sign_out(wants)).unwrap().landing().unwrap().as_str(), "/own");
+        let wants = |asked: SignOut| {
+            let wanted = Wanted::Address("/own".to_owned());
+            SignOut { landing: Landing { wanted, ..asked.landing }, ..asked }
+        };
+        assert_eq!(sign_out(&world, "b", wants).unwrap().landing().unwrap().as_str(), "/own");
     }
 }
 
@@ -40,9 +42,9 @@ fn the_landing_is_the_upstream_s_where_nothing_is_asked_for_and_the_rule_allows_
 fn the_receipt_s_page_is_the_landing_of_those_who_ended_something_and_asked_for_nothing() {
     let world = world_with(None, true);
     register(&world, "alice", "a");
-    let done = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("a")))).unwrap();
+    let done = sign_out(&world, "a", |asked| asked).unwrap();
     assert_eq!(done.landing().unwrap().as_str(), format!("https://hub.example/receipts/of-{}", done.receipt()));
-    let again = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("a")))).unwrap();
+    let again = sign_out(&world, "a", |asked| asked).unwrap();
     assert_eq!((again.ended().len(), again.landing().unwrap().as_str()), (0, "/bye"));
 }
 
@@ -51,8 +53,8 @@ fn a_stranger_is_answered_from_what_the_upstream_says_and_nothing_is_written() {
     let world = world();
     let says = |first_sight, absent| {
         *world.deliveries.first_sight.lock().unwrap() = first_sight;
-        let asked = SignOut { absent, ..asked(&world.sessions, known_by("foreign")) };
-        block_on(world.sessions.sign_out(asked)).map(|done| done.landing().unwrap().as_str().to_owned())
+        let done = sign_out(&world, "foreign", |asked| SignOut { absent, ..asked });
+        done.map(|done| done.landing().unwrap().as_str().to_owned())
     };
     let elsewhere = |to: &str| FirstSight::Confirmed { landing: Some(to.to_owned()), removals: Vec::new() };
     assert_eq!(says(FirstSight::Confirmed { landing: None, removals: Vec::new() }, Absent::Refuse).as_deref(), Ok("/bye"));
@@ -92,14 +94,14 @@ fn what_the_upstream_removes_is_handed_on_by_the_names_that_the_platform_owns() 
 fn a_stranger_whose_upstream_is_dead_is_kept_as_a_delivery_and_tombstoned() {
     let world = world();
     *world.deliveries.first_sight.lock().unwrap() = FirstSight::Unreachable;
-    let done = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("foreign")))).unwrap();
+    let done = sign_out(&world, "foreign", |asked| asked).unwrap();
     assert_eq!((done.ended().len(), world.deliveries.woken.load(Ordering::SeqCst)), (1, 1));
     let delivery = block_on(world.store.delivery(done.ended()[0].id)).unwrap().unwrap();
     assert_eq!((&*delivery.subject.name, delivery.receipt), ("", done.receipt()));
     assert_eq!(block_on(world.sessions.look_up("session", "foreign")), Ok(Found::Ended));
     // Once ended it is nobody's first sight.
     let asked_before = world.deliveries.asked.load(Ordering::SeqCst);
-    block_on(world.sessions.sign_out(asked(&world.sessions, known_by("foreign")))).unwrap();
+    sign_out(&world, "foreign", |asked| asked).unwrap();
     assert_eq!(world.deliveries.asked.load(Ordering::SeqCst), asked_before);
 }
 
@@ -124,9 +126,9 @@ fn a_store_that_fails_claims_nothing_and_tells_nobody() {
     let world = world();
     register(&world, "alice", "a");
     world.store.set_broken(true);
-    let refused = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("a")))).unwrap_err();
+    let refused = sign_out(&world, "a", |asked| asked).unwrap_err();
     assert_eq!((refused, world.deliveries.woken.load(Ordering::SeqCst)), (Refusal::Unavailable, 0));
     world.store.set_broken(false);
-    let done = block_on(world.sessions.sign_out(asked(&world.sessions, known_by("a")))).unwrap();
+    let done = sign_out(&world, "a", |asked| asked).unwrap();
     assert_eq!((done.ended().len(), world.deliveries.woken.load(Ordering::SeqCst)), (1, 1));
 }

@@ -23,6 +23,10 @@ impl CredentialReader for Dialect {
     fn canonical_forms(&self, purpose: &str, presented: &str) -> Vec<CanonicalForm> {
         AsText.canonical_forms(purpose, presented)
     }
+
+    fn presented(&self, _request: &Request) -> UpstreamSession {
+        UpstreamSession::default()
+    }
 }
 
 #[async_trait]
@@ -51,10 +55,6 @@ impl LogoutProvider for Dialect {
 impl UpstreamLogout for Dialect {
     fn relayed_endpoints(&self) -> &[Endpoint] {
         &[]
-    }
-
-    fn presented(&self, _request: &Request) -> UpstreamSession {
-        UpstreamSession::default()
     }
 
     fn credentials(&self, _session: &UpstreamSession) -> Vec<Presentable> {
