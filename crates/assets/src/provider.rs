@@ -7,12 +7,10 @@ use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::cors::Preflight;
 use logout_core::message::{Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
-use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, UpstreamLogout, Vendor};
-use logout_core::session::Subject;
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
 use logout_core::sign_out::{Presented, Refusal};
 use logout_core::store::Found;
-use logout_core::time::Timestamp;
-use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
+use logout_core::upstream::UpstreamSession;
 
 use crate::config::{AssetsConfig, Dialect};
 use crate::{reading, reply, request, stand_in, upstream};
@@ -20,10 +18,10 @@ use crate::{reading, reply, request, stand_in, upstream};
 /// Speaks the sign-out of Assets or Elvis for one platform.
 #[derive(Debug)]
 pub struct AssetsProvider {
-    dialect: Dialect,
+    pub(crate) dialect: Dialect,
     endpoints: Vec<Endpoint>,
     login_endpoints: Vec<Endpoint>,
-    relayed_endpoints: Vec<Endpoint>,
+    pub(crate) relayed_endpoints: Vec<Endpoint>,
     namespaces: [String; 1],
 }
 
@@ -104,44 +102,6 @@ impl LoginProvider for AssetsProvider {
         stand_in::serve(request, sessions, &self.dialect)
             .await
             .unwrap_or_else(|refusal| reply::refused(&refusal, request, &self.dialect).into())
-    }
-}
-
-impl UpstreamLogout for AssetsProvider {
-    fn relayed_endpoints(&self) -> &[Endpoint] {
-        &self.relayed_endpoints
-    }
-
-    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
-        upstream::credentials(session, self.dialect.config.profile)
-    }
-
-    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
-        upstream::learn(request, answer, now, self.dialect.config.profile)
-    }
-
-    fn subject(&self, _realm: Option<&str>, name: &str) -> Subject {
-        upstream::subject(name)
-    }
-
-    fn owns_cookie(&self, name: &str) -> bool {
-        name == self.dialect.cookie.name()
-    }
-
-    fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
-        upstream::sign_out(&to.session, self.dialect.config.profile)
-    }
-
-    fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
-        upstream::confirm(answer)
-    }
-
-    fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
-        upstream::probe(&to.session)
-    }
-
-    fn alive(&self, answer: &UpstreamAnswer) -> Option<bool> {
-        upstream::alive(answer)
     }
 }
 

@@ -51,6 +51,10 @@ fn told(session: &UpstreamSession) -> (Vec<(&str, &str)>, Option<&str>, Option<&
     (cookies, session.bearer.as_ref().map(Secret::reveal), session.csrf.as_ref().map(Secret::reveal))
 }
 
+fn to(session: UpstreamSession) -> Addressee {
+    Addressee { subject: None, session }
+}
+
 /// The product itself: a stand-in that knows nothing of the hub.
 struct Product(StandIn<AssetsProvider>);
 
@@ -91,7 +95,8 @@ fn what_is_presented_is_looked_up_by_the_same_digests_at_a_sign_out() {
             .map(|one| (one.purpose, one.secret.reveal().to_owned()))
             .collect();
         let session = presented(&request, &dialect);
-        let known: Vec<_> = credentials(&session, profile).iter().map(|one| (one.purpose, one.secret.reveal().to_owned())).collect();
+        let known: Vec<_> =
+            provider(profile).credentials(&session).iter().map(|one| (one.purpose, one.secret.reveal().to_owned())).collect();
         assert_eq!(looked_up, known, "{profile:?} {path} {headers:?}");
         assert_eq!(session.is_empty(), known.is_empty(), "{profile:?} {path} {headers:?}");
         let back = UpstreamSession::from_bytes(&session.to_bytes());
@@ -132,7 +137,8 @@ fn a_login_names_the_user_by_profile_then_request_then_token() {
         (login(""), json!(null), "t", None),
     ] {
         let body = json!({ "loginSuccess": true, "csrfToken": "c", "userProfile": told_profile }).to_string();
-        let learned = learn(&request, &answer(200, &[("set-cookie", &format!("authToken={value}; Path=/"))], &body), NOW, Profile::Assets6);
+        let learned =
+            provider(Profile::Assets6).learn(&request, &answer(200, &[("set-cookie", &format!("authToken={value}; Path=/"))], &body), NOW);
         assert_eq!(learned.map(|learned| learned.subject), name.map(|name| Subject::new("", name)), "{body}");
     }
 }
@@ -160,7 +166,7 @@ fn a_login_brings_what_the_session_is_known_by() {
             (vec![(SESSION_ID, "s.node1"), (SESSION_ID, "s")], None, None),
         ),
     ] {
-        let learned = learn(&user, &answer(200, &headers, body), NOW, profile).unwrap_or_else(|| panic!("{body}"));
+        let learned = provider(profile).learn(&user, &answer(200, &headers, body), NOW).unwrap_or_else(|| panic!("{body}"));
         assert_eq!(told(&learned.session), known, "{profile:?} {body}");
         assert!(learned.renews.is_none() && learned.expires.is_none());
     }
@@ -184,14 +190,14 @@ fn a_failed_login_opens_nothing_whatever_its_status_and_cookies() {
             (302, r#"{"loginSuccess":true}"#),
         ] {
             let cookies = [("set-cookie", "authToken=t"), ("set-cookie", "JSESSIONID=s"), ("location", "/x")];
-            assert!(learn(&user, &answer(status, &cookies, body), NOW, profile).is_none(), "{profile:?} {status} {body}");
+            assert!(provider(profile).learn(&user, &answer(status, &cookies, body), NOW).is_none(), "{profile:?} {status} {body}");
         }
     }
     // Nothing to know it by.
     let bare = answer(200, &[("set-cookie", "authToken=; Max-Age=0")], r#"{"loginSuccess":true}"#);
-    assert!(learn(&user, &bare, NOW, Profile::Assets6).is_none());
+    assert!(provider(Profile::Assets6).learn(&user, &bare, NOW).is_none());
     let broken = login("username=alice&password=x").with_header("content-type", "multipart/form-data").with_body("x");
-    assert!(learn(&broken, &answer(200, &[], r#"{"loginSuccess":true,"authToken":"b"}"#), NOW, Profile::Assets6).is_none());
+    assert!(provider(Profile::Assets6).learn(&broken, &answer(200, &[], r#"{"loginSuccess":true,"authToken":"b"}"#), NOW).is_none());
 }
 
 #[test]
@@ -209,8 +215,8 @@ fn a_login_of_elvis_4_and_5_may_answer_with_a_redirect_to_where_success_leads() 
     ] {
         let request = login(&format!("username=alice&password=x&{query}"));
         let redirect = answer(302, &[("location", location), ("set-cookie", "JSESSIONID=s")], "");
-        assert_eq!(learn(&request, &redirect, NOW, Profile::Elvis5).is_some(), learns, "{query} {location}");
-        assert!(learn(&request, &redirect, NOW, Profile::Assets6).is_none());
+        assert_eq!(provider(Profile::Elvis5).learn(&request, &redirect, NOW).is_some(), learns, "{query} {location}");
+        assert!(provider(Profile::Assets6).learn(&request, &redirect, NOW).is_none());
     }
 }
 
@@ -223,7 +229,8 @@ fn a_session_lasts_as_long_as_its_token_or_else_its_cookie_says() {
         ("authToken=e30.compressed.x; Max-Age=60".to_owned(), Some(1_790_000_060)),
         ("authToken=opaque".to_owned(), None),
     ] {
-        let learned = learn(&user, &answer(200, &[("set-cookie", &cookie)], r#"{"loginSuccess":true}"#), NOW, Profile::Assets6).unwrap();
+        let learned =
+            provider(Profile::Assets6).learn(&user, &answer(200, &[("set-cookie", &cookie)], r#"{"loginSuccess":true}"#), NOW).unwrap();
         assert_eq!(learned.expires.map(Timestamp::as_secs), expires, "{cookie}");
     }
 }
@@ -261,7 +268,7 @@ fn only_the_boolean_true_confirms_and_only_error_401_says_that_nobody_is_signed_
         (502, not_signed_in, Confirmation::Refused),
         (503, r#"{"errorcode":503}"#, Confirmation::Refused),
     ] {
-        assert_eq!(confirm(&answer(status, &[("content-type", JSON)], body)), meaning, "{status} {body}");
+        assert_eq!(provider(Profile::Assets6).confirm(&answer(status, &[("content-type", JSON)], body)), meaning, "{status} {body}");
     }
 }
 
@@ -277,11 +284,11 @@ fn a_redirect_confirms_only_where_it_leads_to_the_address_that_was_asked_for() {
         (200, "/signed-out-by-logout-hub", false),
         (500, "/signed-out-by-logout-hub", false),
     ] {
-        let meaning = confirm(&answer(status, &[("location", location)], ""));
+        let meaning = provider(Profile::Assets6).confirm(&answer(status, &[("location", location)], ""));
         let expected = if confirmed { Confirmation::Confirmed { landing: None } } else { Confirmation::Refused };
         assert_eq!(meaning, expected, "{status} {location}");
     }
-    assert_eq!(confirm(&answer(302, &[], "")), Confirmation::Refused);
+    assert_eq!(provider(Profile::Assets6).confirm(&answer(302, &[], "")), Confirmation::Refused);
 }
 
 #[test]
@@ -303,9 +310,9 @@ fn a_profile_is_alive_error_401_is_dead_and_the_rest_says_nothing() {
         (500, r#"{"username":"alice"}"#, None),
         (503, r#"{"errorcode":401}"#, None),
     ] {
-        assert_eq!(alive(&answer(status, &[], body)), says, "{status} {body}");
+        assert_eq!(provider(Profile::Assets6).alive(&answer(status, &[], body)), says, "{status} {body}");
     }
-    assert!(probe(&UpstreamSession::default()).is_none());
+    assert!(provider(Profile::Assets6).probe(&to(UpstreamSession::default())).is_none());
 }
 
 #[test]
@@ -313,7 +320,7 @@ fn a_session_signs_out_by_everything_that_it_is_known_by() {
     let secret = |value: &str| Some(Secret::new(value));
     let cookies = vec![("authToken".to_owned(), Secret::new("a"))];
     let session = UpstreamSession { cookies, bearer: secret("b"), csrf: secret("c"), ..UpstreamSession::default() };
-    let request = sign_out(&session, Profile::Assets6);
+    let request = provider(Profile::Assets6).sign_out(&to(session));
     let headers: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
     assert_eq!((request.method, request.target.as_str(), request.body.len()), (Method::Post, "/services/logout", 0));
     assert_eq!(headers, [("accept", "application/json"), ("cookie", "authToken=a"), ("authorization", "Bearer b"), ("x-csrf-token", "c")]);
@@ -398,7 +405,7 @@ fn register(hub: &AssetsProvider, sessions: &SessionAuthority) {
     let secret = |value: &str| Secret::new(value);
     let cookies = vec![("authToken".to_owned(), secret("theirs"))];
     let session = UpstreamSession { cookies, csrf: Some(secret("c")), ..UpstreamSession::default() };
-    let registration = Registration { subject: subject("alice"), person: None, session, expires: None, device: Device::default() };
+    let registration = Registration { subject: Subject::new("", "alice"), person: None, session, expires: None, device: Device::default() };
     block_on(sessions.register(hub, registration)).unwrap();
 }
 

@@ -7,23 +7,21 @@ use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::cors::Preflight;
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
-use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, UpstreamLogout, Vendor};
-use logout_core::session::Subject;
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
 use logout_core::sign_out::Refusal;
-use logout_core::time::Timestamp;
-use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
+use logout_core::upstream::UpstreamSession;
 
 use crate::config::{Dialect, HclDxConfig};
 use crate::request::{CORE_API, CORE_LOGOUT, CORE_LOGOUT_PATH, PORTAL_LOGOUT, SERVLET_LOGOUT, SERVLET_NAME};
-use crate::{reading, reply, request, stand_in, upstream, who};
+use crate::{reading, reply, request, stand_in, upstream};
 
 /// Speaks HCL Digital Experience's logout for one platform.
 #[derive(Debug)]
 pub struct HclDxProvider {
-    dialect: Dialect,
+    pub(crate) dialect: Dialect,
     endpoints: Vec<Endpoint>,
     login_endpoints: Vec<Endpoint>,
-    relayed_endpoints: Vec<Endpoint>,
+    pub(crate) relayed_endpoints: Vec<Endpoint>,
     namespaces: Vec<String>,
 }
 
@@ -109,43 +107,5 @@ impl LoginProvider for HclDxProvider {
         stand_in::serve(request, sessions, &self.dialect)
             .await
             .unwrap_or_else(|refusal| reply::refused(&refusal, request, &self.dialect).into())
-    }
-}
-
-impl UpstreamLogout for HclDxProvider {
-    fn relayed_endpoints(&self) -> &[Endpoint] {
-        &self.relayed_endpoints
-    }
-
-    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
-        upstream::credentials(session, &self.dialect)
-    }
-
-    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
-        upstream::learn(request, answer, now, &self.dialect)
-    }
-
-    fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
-        who::subject(realm, name)
-    }
-
-    fn owns_cookie(&self, name: &str) -> bool {
-        [&self.dialect.cookie, &self.dialect.old_cookie].iter().any(|cookie| cookie.name().eq_ignore_ascii_case(name))
-    }
-
-    fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
-        upstream::sign_out(to)
-    }
-
-    fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
-        upstream::confirm(answer)
-    }
-
-    fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
-        upstream::probe(to, &self.dialect)
-    }
-
-    fn alive(&self, answer: &UpstreamAnswer) -> Option<bool> {
-        upstream::alive(answer)
     }
 }

@@ -7,11 +7,9 @@ use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::message::{Method, Request, Response};
 use logout_core::path::loose_segments;
 use logout_core::platform::{Platform, SetUpFault};
-use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, UpstreamLogout, Vendor};
-use logout_core::session::Subject;
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
 use logout_core::sign_out::Refusal;
-use logout_core::time::Timestamp;
-use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
+use logout_core::upstream::UpstreamSession;
 
 use crate::config::{Dialect, SitefinityConfig};
 use crate::request::{SIGN_OUT, WIDGET_SIGN_OUT};
@@ -20,10 +18,10 @@ use crate::{reading, reply, request, stand_in, upstream};
 /// Speaks Sitefinity's sign-out for one platform.
 #[derive(Debug)]
 pub struct SitefinityProvider {
-    dialect: Dialect,
+    pub(crate) dialect: Dialect,
     endpoints: Vec<Endpoint>,
     login_endpoints: Vec<Endpoint>,
-    relayed_endpoints: Vec<Endpoint>,
+    pub(crate) relayed_endpoints: Vec<Endpoint>,
     namespaces: [String; 3],
 }
 
@@ -110,47 +108,5 @@ impl LoginProvider for SitefinityProvider {
 
     async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response {
         stand_in::serve(request, sessions, &self.dialect).await.unwrap_or_else(|refusal| reply::refused(&refusal).into())
-    }
-}
-
-impl UpstreamLogout for SitefinityProvider {
-    fn relayed_endpoints(&self) -> &[Endpoint] {
-        &self.relayed_endpoints
-    }
-
-    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
-        upstream::credentials(session, &self.dialect)
-    }
-
-    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
-        upstream::learn(request, answer, now, &self.dialect)
-    }
-
-    fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
-        self.dialect.subject(realm, name)
-    }
-
-    fn signs_out_by_name(&self) -> bool {
-        self.dialect.config.upstream_administrator.is_some()
-    }
-
-    fn owns_cookie(&self, name: &str) -> bool {
-        upstream::is_known(name, &self.dialect)
-    }
-
-    fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
-        upstream::sign_out(to, &self.dialect)
-    }
-
-    fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
-        upstream::confirm(answer, &self.dialect)
-    }
-
-    fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
-        upstream::probe(to, &self.dialect)
-    }
-
-    fn alive(&self, answer: &UpstreamAnswer) -> Option<bool> {
-        upstream::alive(answer)
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use logout_core::credential::{Secret, SecretDigest};
 use logout_core::message::{Method, Parameters, Request};
-use logout_core::provider::Endpoint;
+use logout_core::provider::{Endpoint, UpstreamLogout};
 use logout_core::session::Subject;
 use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::{Dialect, UpstreamAdministrator};
+use crate::provider::SitefinityProvider;
 use crate::request::{ACCESS, REFRESH, SITE, TOKEN_SERVICE, bearer};
 use crate::{cookies, stand_in};
 
@@ -24,6 +25,105 @@ const SIGN_OUT_PATH: &str = "/Sitefinity/SignOut";
 
 /// The realm of sessions whose user no answer has told. No membership provider is called so.
 const UNKNOWN: &str = "(unknown)";
+
+impl UpstreamLogout for SitefinityProvider {
+    fn relayed_endpoints(&self) -> &[Endpoint] {
+        &self.relayed_endpoints
+    }
+
+    /// What a sign-out is recognised by, in the order in which it is read; and what a renewal is. Extra cookies are none.
+    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
+        let dialect = &self.dialect;
+        let sent = pairs(&session.cookies);
+        let text = |purpose| move |value: Cow<'_, str>| Presentable::new(purpose, Secret::new(value));
+        let access = session.bearer.iter().map(|token| Presentable::new(ACCESS, token.clone()));
+        let site = cookies::values(&sent, dialect.session_cookie.name()).map(text(SITE));
+        let token_service = cookies::values(&sent, dialect.token_service_cookie.name()).map(text(TOKEN_SERVICE));
+        let refresh = session.other(REFRESH).into_iter().map(|token| Presentable::new(REFRESH, token.clone()));
+        Presentable::each_once(access.chain(site).chain(token_service).chain(refresh))
+    }
+
+    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
+        let dialect = &self.dialect;
+        match request.endpoint() {
+            stand_in::LOGIN_FORM => form_login(request, answer, now, dialect),
+            stand_in::TOKEN => grant(request, answer, now, dialect),
+            stand_in::TOKEN_SERVICE => silent_sign_in(request, answer, now, dialect),
+            _ => None,
+        }
+    }
+
+    fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
+        self.dialect.subject(realm, name)
+    }
+
+    fn signs_out_by_name(&self) -> bool {
+        self.dialect.config.upstream_administrator.is_some()
+    }
+
+    fn owns_cookie(&self, name: &str) -> bool {
+        is_known(name, &self.dialect)
+    }
+
+    /// By the user's name with an administrator's credential, which works with a stale cookie too; else with the session's own.
+    fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
+        let dialect = &self.dialect;
+        let named = to.subject.as_ref().filter(|subject| &*subject.realm != UNKNOWN && !subject.name.is_empty());
+        let request = match (&dialect.config.upstream_administrator, named) {
+            (Some(administrator), Some(subject)) => {
+                let mut query = form_urlencoded::Serializer::new(String::new());
+                query.append_pair("provider", provider_of(subject, dialect)).append_pair("username", &subject.name);
+                query.append_pair("redirect", "false");
+                with_administrator(UpstreamRequest::new(Method::Get, format!("{SIGN_OUT_PATH}?{}", query.finish())), administrator, dialect)
+            }
+            _ => {
+                let request = UpstreamRequest::new(Method::Get, format!("{SIGN_OUT_PATH}?sts_signout=true&redirect=false"));
+                with_bearer(request.with_cookies(&to.session), to.session.bearer.as_ref())
+            }
+        };
+        request.with_header("accept", "application/json")
+    }
+
+    /// Observed: with `redirect=false`, 200 is success and 302 is none. The body is empty there; a page, or JSON that is broken or
+    /// speaks of an error, is no sign-out, whatever the status.
+    fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
+        let dialect = &self.dialect;
+        match answer.status {
+            200 | 204 if says_nothing_else(&answer.body) => Confirmation::Confirmed { landing: None },
+            // With an administrator configured this may be the administrator who is not signed in, and then nobody is signed out.
+            401 if dialect.config.upstream_administrator.is_none() && is_about_the_session(answer) => Confirmation::NotSignedIn,
+            _ => Confirmation::Refused,
+        }
+    }
+
+    /// Who is signed in: by the token alone where there is one, else by the site's cookies. The token service has no such call.
+    fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
+        let dialect = &self.dialect;
+        let request = match &to.session.bearer {
+            Some(token) => with_bearer(UpstreamRequest::new(Method::Get, stand_in::current_user_path(dialect)), Some(token)),
+            None => {
+                let token_service = dialect.token_service_cookie.name();
+                let sites = |name: &str| !cookies::belongs(name, token_service);
+                let own = to.session.cookies.iter().filter(|(name, _)| sites(name)).cloned().collect();
+                let session = UpstreamSession { cookies: own, ..UpstreamSession::default() };
+                cookies::values(&pairs(&session.cookies), dialect.session_cookie.name()).next()?;
+                UpstreamRequest::new(Method::Get, stand_in::LOGIN_STATUS_PATH).with_cookies(&session)
+            }
+        };
+        Some(request.with_header("accept", "application/json"))
+    }
+
+    fn alive(&self, answer: &UpstreamAnswer) -> Option<bool> {
+        match answer.status {
+            200 => {
+                let body: Value = serde_json::from_slice(&answer.body).ok()?;
+                body.get("IsLoggedIn").or_else(|| body.get("value")?.get("IsAuthenticated"))?.as_bool()
+            }
+            401 if is_about_the_session(answer) => Some(false),
+            _ => None,
+        }
+    }
+}
 
 /// The logins and what they need first. Authorization may be asked for by POST as well (RFC 6749, OpenID Connect).
 pub(crate) fn relayed_endpoints() -> Vec<Endpoint> {
@@ -37,26 +137,6 @@ pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession
         cookies: known.map(|(name, value)| (name.to_owned(), Secret::new(value))).collect(),
         bearer: bearer(request).map(Secret::new),
         ..UpstreamSession::default()
-    }
-}
-
-/// What a sign-out is recognised by, in the order in which it is read; and what a renewal is. Extra cookies are none.
-pub(crate) fn credentials(session: &UpstreamSession, dialect: &Dialect) -> Vec<Presentable> {
-    let sent = pairs(&session.cookies);
-    let text = |purpose| move |value: Cow<'_, str>| Presentable::new(purpose, Secret::new(value));
-    let access = session.bearer.iter().map(|token| Presentable::new(ACCESS, token.clone()));
-    let site = cookies::values(&sent, dialect.session_cookie.name()).map(text(SITE));
-    let token_service = cookies::values(&sent, dialect.token_service_cookie.name()).map(text(TOKEN_SERVICE));
-    let refresh = session.other(REFRESH).into_iter().map(|token| Presentable::new(REFRESH, token.clone()));
-    Presentable::each_once(access.chain(site).chain(token_service).chain(refresh))
-}
-
-pub(crate) fn learn(request: &Request, answer: &UpstreamAnswer, now: Timestamp, dialect: &Dialect) -> Option<Learned> {
-    match request.endpoint() {
-        stand_in::LOGIN_FORM => form_login(request, answer, now, dialect),
-        stand_in::TOKEN => grant(request, answer, now, dialect),
-        stand_in::TOKEN_SERVICE => silent_sign_in(request, answer, now, dialect),
-        _ => None,
     }
 }
 
@@ -151,24 +231,6 @@ fn unknown(secret: &Secret) -> Subject {
     Subject::new(UNKNOWN, name)
 }
 
-/// By the user's name with an administrator's credential, which works with a stale cookie too; else with the session's own.
-pub(crate) fn sign_out(to: &Addressee, dialect: &Dialect) -> UpstreamRequest {
-    let named = to.subject.as_ref().filter(|subject| &*subject.realm != UNKNOWN && !subject.name.is_empty());
-    let request = match (&dialect.config.upstream_administrator, named) {
-        (Some(administrator), Some(subject)) => {
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            query.append_pair("provider", provider_of(subject, dialect)).append_pair("username", &subject.name);
-            query.append_pair("redirect", "false");
-            with_administrator(UpstreamRequest::new(Method::Get, format!("{SIGN_OUT_PATH}?{}", query.finish())), administrator, dialect)
-        }
-        _ => {
-            let request = UpstreamRequest::new(Method::Get, format!("{SIGN_OUT_PATH}?sts_signout=true&redirect=false"));
-            with_bearer(request.with_cookies(&to.session), to.session.bearer.as_ref())
-        }
-    };
-    request.with_header("accept", "application/json")
-}
-
 /// The membership provider as the site spells it, as far as that is known: subjects are kept in lower case.
 fn provider_of<'a>(subject: &'a Subject, dialect: &'a Dialect) -> &'a str {
     let default = &dialect.config.default_provider;
@@ -189,17 +251,6 @@ fn with_bearer(request: UpstreamRequest, token: Option<&Secret>) -> UpstreamRequ
     }
 }
 
-/// Observed: with `redirect=false`, 200 is success and 302 is none. The body is empty there; a page, or JSON that is broken or
-/// speaks of an error, is no sign-out, whatever the status.
-pub(crate) fn confirm(answer: &UpstreamAnswer, dialect: &Dialect) -> Confirmation {
-    match answer.status {
-        200 | 204 if says_nothing_else(&answer.body) => Confirmation::Confirmed { landing: None },
-        // With an administrator configured this may be the administrator who is not signed in, and then nobody is signed out.
-        401 if dialect.config.upstream_administrator.is_none() && is_about_the_session(answer) => Confirmation::NotSignedIn,
-        _ => Confirmation::Refused,
-    }
-}
-
 fn says_nothing_else(body: &[u8]) -> bool {
     if body.trim_ascii().is_empty() {
         return true;
@@ -216,33 +267,6 @@ fn is_about_the_session(answer: &UpstreamAnswer) -> bool {
     let others = ["basic", "digest", "negotiate", "ntlm"];
     let mut schemes = answer.headers_named("www-authenticate").filter_map(|value| value.split_whitespace().next());
     schemes.all(|scheme| !others.iter().any(|other| scheme.trim_end_matches(',').eq_ignore_ascii_case(other)))
-}
-
-/// Who is signed in: by the token alone where there is one, else by the site's cookies. The token service has no such call.
-pub(crate) fn probe(to: &Addressee, dialect: &Dialect) -> Option<UpstreamRequest> {
-    let request = match &to.session.bearer {
-        Some(token) => with_bearer(UpstreamRequest::new(Method::Get, stand_in::current_user_path(dialect)), Some(token)),
-        None => {
-            let token_service = dialect.token_service_cookie.name();
-            let sites = |name: &str| !cookies::belongs(name, token_service);
-            let own = to.session.cookies.iter().filter(|(name, _)| sites(name)).cloned().collect();
-            let session = UpstreamSession { cookies: own, ..UpstreamSession::default() };
-            cookies::values(&pairs(&session.cookies), dialect.session_cookie.name()).next()?;
-            UpstreamRequest::new(Method::Get, stand_in::LOGIN_STATUS_PATH).with_cookies(&session)
-        }
-    };
-    Some(request.with_header("accept", "application/json"))
-}
-
-pub(crate) fn alive(answer: &UpstreamAnswer) -> Option<bool> {
-    match answer.status {
-        200 => {
-            let body: Value = serde_json::from_slice(&answer.body).ok()?;
-            body.get("IsLoggedIn").or_else(|| body.get("value")?.get("IsAuthenticated"))?.as_bool()
-        }
-        401 if is_about_the_session(answer) => Some(false),
-        _ => None,
-    }
 }
 
 pub(crate) fn is_known(name: &str, dialect: &Dialect) -> bool {

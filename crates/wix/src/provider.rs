@@ -7,11 +7,9 @@ use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::cors::Preflight;
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
-use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, UpstreamLogout, Vendor};
-use logout_core::session::Subject;
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
 use logout_core::sign_out::Refusal;
-use logout_core::time::Timestamp;
-use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
+use logout_core::upstream::UpstreamSession;
 
 use crate::config::{Dialect, WixConfig};
 use crate::{credentials, paths, reading, reply, request, stand_in, upstream};
@@ -28,10 +26,10 @@ const NAMESPACES: [&str; 9] =
 /// Speaks Wix's sign-out for one site.
 #[derive(Debug)]
 pub struct WixProvider {
-    dialect: Dialect,
+    pub(crate) dialect: Dialect,
     endpoints: Vec<Endpoint>,
     login_endpoints: Vec<Endpoint>,
-    relayed_endpoints: Vec<Endpoint>,
+    pub(crate) relayed_endpoints: Vec<Endpoint>,
     namespaces: Vec<String>,
 }
 
@@ -108,43 +106,5 @@ impl LoginProvider for WixProvider {
 
     async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response {
         stand_in::serve(request, sessions, &self.dialect).await.unwrap_or_else(|reply::Fault(words)| words)
-    }
-}
-
-impl UpstreamLogout for WixProvider {
-    fn relayed_endpoints(&self) -> &[Endpoint] {
-        &self.relayed_endpoints
-    }
-
-    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
-        upstream::credentials(session, &self.dialect)
-    }
-
-    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
-        upstream::learn(request, answer, now, &self.dialect)
-    }
-
-    fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
-        upstream::subject(realm, name)
-    }
-
-    fn owns_cookie(&self, name: &str) -> bool {
-        upstream::is_cookie(name, &self.dialect)
-    }
-
-    fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
-        upstream::sign_out(&to.session)
-    }
-
-    fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
-        upstream::confirm(answer, &self.dialect)
-    }
-
-    fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
-        upstream::probe(&to.session)
-    }
-
-    fn alive(&self, answer: &UpstreamAnswer) -> Option<bool> {
-        upstream::alive(answer)
     }
 }

@@ -9,8 +9,10 @@ use base64::engine::general_purpose::STANDARD;
 use form_urlencoded::Serializer;
 use logout_core::credential::Secret;
 use logout_core::message::{Method, Request};
-use logout_core::provider::Endpoint;
-use logout_core::upstream::{Confirmation, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
+use logout_core::provider::{Endpoint, UpstreamLogout};
+use logout_core::session::Subject;
+use logout_core::time::Timestamp;
+use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -20,6 +22,7 @@ use crate::config::Dialect;
 use crate::credentials::{ACCESS, MEMBER_COOKIE, REFRESH, SESSION_TOKEN, TICKET};
 use crate::grant::CODE;
 pub(crate) use crate::learned::{learn, subject};
+use crate::provider::WixProvider;
 use crate::{paths, stand_in};
 
 /// What the vendor's SDK says it calls (observed): by this, a server knows that the answer is to be an envelope.
@@ -27,6 +30,101 @@ const GATEWAY: &str = "method-fqn=wix.iam.authentication.v1.AuthenticationServic
 
 /// The secrets that are neither cookies nor access tokens, in the words that sign-outs and renewals read them by.
 const OTHERS: [&str; 4] = [TICKET, REFRESH, SESSION_TOKEN, CODE];
+
+impl UpstreamLogout for WixProvider {
+    fn relayed_endpoints(&self) -> &[Endpoint] {
+        &self.relayed_endpoints
+    }
+
+    /// In the order in which a sign-out reads them. The cookies beside the member's are sent along, but name no session.
+    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
+        let dialect = &self.dialect;
+        let presentable = |purpose, secret: &Secret| Presentable::new(purpose, secret.clone());
+        let others = OTHERS.into_iter().flat_map(|purpose| {
+            let called = session.others.iter().filter(move |(name, _)| name == purpose);
+            called.map(move |(_, secret)| presentable(purpose, secret))
+        });
+        let members = session.cookies.iter().filter(|(name, _)| name == dialect.member_cookie.name());
+        let all = session.bearer.iter().map(|token| presentable(ACCESS, token)).chain(others);
+        Presentable::each_once(all.chain(members.map(|(_, secret)| presentable(MEMBER_COOKIE, secret))))
+    }
+
+    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
+        learn(request, answer, now, &self.dialect)
+    }
+
+    fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
+        subject(realm, name)
+    }
+
+    fn owns_cookie(&self, name: &str) -> bool {
+        is_cookie(name, &self.dialect)
+    }
+
+    /// The call that the vendor's SDK makes: its path, and the header that asks for an envelope, in which a sign-out cannot be mistaken
+    /// for a login page. Token and cookie both, since the cookie may outlive the token.
+    ///
+    /// A ticket stands in the address, where the link that it comes from has it; only where there is nothing else. A login that was never
+    /// turned into tokens has but its session token, which goes where a token would.
+    fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
+        let session = &to.session;
+        let has_more = session.bearer.is_some() || !session.cookies.is_empty();
+        let target = match session.other(TICKET).filter(|_| !has_more) {
+            Some(ticket) => {
+                format!("{}?{}", paths::LOGOUT, Serializer::new(String::new()).append_pair(TICKET, ticket.reveal()).finish())
+            }
+            None => paths::LOGOUT.to_owned(),
+        };
+        let request =
+            UpstreamRequest::new(Method::Get, target).with_header("accept", "application/json").with_header("x-wix-bi-gateway", GATEWAY);
+        let token = session.bearer.as_ref().or_else(|| session.other(SESSION_TOKEN).filter(|_| !has_more));
+        token.iter().fold(request.with_cookies(session), |request, token| request.with_header("authorization", token.reveal()))
+    }
+
+    /// What the answer means, in an envelope or by itself.
+    ///
+    /// By itself, a page or a redirect could be anybody's. It is the sign-out's where it removes a cookie of the session, or leads to
+    /// where an app of the site allows.
+    fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
+        let dialect = &self.dialect;
+        let inner = enveloped(answer);
+        let vouched = inner.is_some();
+        let answer = inner.as_ref().unwrap_or(answer);
+        let location = || answer.header("location").filter(|address| is_web(address));
+        let allowed = |address: &str| dialect.policies.values().any(|policy| policy.approve_absolute(address).is_ok());
+        match answer.status {
+            200 if vouched || removes_cookie(answer, dialect) => Confirmation::Confirmed { landing: None },
+            301..=303 if vouched || removes_cookie(answer, dialect) || location().is_some_and(allowed) => {
+                Confirmation::Confirmed { landing: location().map(str::to_owned) }
+            }
+            401 if vouched || error(answer).is_some() => Confirmation::NotSignedIn,
+            400 | 403 | 404 if error(answer).is_some_and(|error| code(&error) == Some("FAILED_TO_EXTRACT_SESSION")) => {
+                Confirmation::NotSignedIn
+            }
+            _ => Confirmation::Refused,
+        }
+    }
+
+    /// Asks for the current member, by token or else by cookie. Nobody answers for a login that was never turned into tokens, nor for a ticket.
+    fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
+        let session = &to.session;
+        let request = UpstreamRequest::new(Method::Get, "/members/v1/members/my").with_header("accept", "application/json");
+        match &session.bearer {
+            Some(token) => Some(request.with_header("authorization", token.reveal())),
+            None => (!session.cookies.is_empty()).then(|| request.with_cookies(session)),
+        }
+    }
+
+    /// A member, or a visitor who may not ask for one, is alive; whoever is not authenticated is not.
+    fn alive(&self, answer: &UpstreamAnswer) -> Option<bool> {
+        match answer.status {
+            200 => object(answer)?.get("member")?.get("id")?.is_string().then_some(true),
+            401 => error(answer).map(|_| false),
+            403 => error(answer).map(|_| true),
+            _ => None,
+        }
+    }
+}
 
 /// Every step of a login, and the links that browsers sign out by. Probes and pages pass the hub by.
 pub(crate) fn relayed_endpoints(dialect: &Dialect) -> Vec<Endpoint> {
@@ -60,79 +158,6 @@ pub(crate) fn cookies(request: &Request, dialect: &Dialect) -> Vec<(String, Secr
 /// Whether a sign-out removes the cookie of this name.
 pub(crate) fn is_cookie(name: &str, dialect: &Dialect) -> bool {
     std::iter::once(&dialect.member_cookie).chain(&dialect.extra_cookies).any(|cookie| cookie.name() == name)
-}
-
-/// In the order in which a sign-out reads them. The cookies beside the member's are sent along, but name no session.
-pub(crate) fn credentials(session: &UpstreamSession, dialect: &Dialect) -> Vec<Presentable> {
-    let presentable = |purpose, secret: &Secret| Presentable::new(purpose, secret.clone());
-    let others = OTHERS.into_iter().flat_map(|purpose| {
-        let called = session.others.iter().filter(move |(name, _)| name == purpose);
-        called.map(move |(_, secret)| presentable(purpose, secret))
-    });
-    let members = session.cookies.iter().filter(|(name, _)| name == dialect.member_cookie.name());
-    let all = session.bearer.iter().map(|token| presentable(ACCESS, token)).chain(others);
-    Presentable::each_once(all.chain(members.map(|(_, secret)| presentable(MEMBER_COOKIE, secret))))
-}
-
-/// The call that the vendor's SDK makes: its path, and the header that asks for an envelope, in which a sign-out cannot be mistaken
-/// for a login page. Token and cookie both, since the cookie may outlive the token.
-///
-/// A ticket stands in the address, where the link that it comes from has it; only where there is nothing else. A login that was never
-/// turned into tokens has but its session token, which goes where a token would.
-pub(crate) fn sign_out(session: &UpstreamSession) -> UpstreamRequest {
-    let has_more = session.bearer.is_some() || !session.cookies.is_empty();
-    let target = match session.other(TICKET).filter(|_| !has_more) {
-        Some(ticket) => {
-            format!("{}?{}", paths::LOGOUT, Serializer::new(String::new()).append_pair(TICKET, ticket.reveal()).finish())
-        }
-        None => paths::LOGOUT.to_owned(),
-    };
-    let request =
-        UpstreamRequest::new(Method::Get, target).with_header("accept", "application/json").with_header("x-wix-bi-gateway", GATEWAY);
-    let token = session.bearer.as_ref().or_else(|| session.other(SESSION_TOKEN).filter(|_| !has_more));
-    token.iter().fold(request.with_cookies(session), |request, token| request.with_header("authorization", token.reveal()))
-}
-
-/// What the answer means, in an envelope or by itself.
-///
-/// By itself, a page or a redirect could be anybody's. It is the sign-out's where it removes a cookie of the session, or leads to
-/// where an app of the site allows.
-pub(crate) fn confirm(answer: &UpstreamAnswer, dialect: &Dialect) -> Confirmation {
-    let inner = enveloped(answer);
-    let vouched = inner.is_some();
-    let answer = inner.as_ref().unwrap_or(answer);
-    let location = || answer.header("location").filter(|address| is_web(address));
-    let allowed = |address: &str| dialect.policies.values().any(|policy| policy.approve_absolute(address).is_ok());
-    match answer.status {
-        200 if vouched || removes_cookie(answer, dialect) => Confirmation::Confirmed { landing: None },
-        301..=303 if vouched || removes_cookie(answer, dialect) || location().is_some_and(allowed) => {
-            Confirmation::Confirmed { landing: location().map(str::to_owned) }
-        }
-        401 if vouched || error(answer).is_some() => Confirmation::NotSignedIn,
-        400 | 403 | 404 if error(answer).is_some_and(|error| code(&error) == Some("FAILED_TO_EXTRACT_SESSION")) => {
-            Confirmation::NotSignedIn
-        }
-        _ => Confirmation::Refused,
-    }
-}
-
-/// Asks for the current member, by token or else by cookie. Nobody answers for a login that was never turned into tokens, nor for a ticket.
-pub(crate) fn probe(session: &UpstreamSession) -> Option<UpstreamRequest> {
-    let request = UpstreamRequest::new(Method::Get, "/members/v1/members/my").with_header("accept", "application/json");
-    match &session.bearer {
-        Some(token) => Some(request.with_header("authorization", token.reveal())),
-        None => (!session.cookies.is_empty()).then(|| request.with_cookies(session)),
-    }
-}
-
-/// A member, or a visitor who may not ask for one, is alive; whoever is not authenticated is not.
-pub(crate) fn alive(answer: &UpstreamAnswer) -> Option<bool> {
-    match answer.status {
-        200 => object(answer)?.get("member")?.get("id")?.is_string().then_some(true),
-        401 => error(answer).map(|_| false),
-        403 => error(answer).map(|_| true),
-        _ => None,
-    }
 }
 
 /// What stands in a `RawHttpResponse`; `None` for an answer that is none.

@@ -141,7 +141,7 @@ fn to(session: UpstreamSession) -> Addressee {
 }
 
 fn lives(product: &Product, to: &Addressee) -> Option<bool> {
-    alive(&product.carry(&probe(&to.session).unwrap()))
+    provider().alive(&product.carry(&provider().probe(to).unwrap()))
 }
 
 fn confirmed() -> Confirmation {
@@ -164,7 +164,7 @@ fn what_is_presented_is_looked_up_by_the_same_words_at_a_sign_out() {
         let asked = read(&request, &dialect(), |_| panic!("nothing is verified")).unwrap();
         let looked_up: Vec<_> = asked.sign_out.credentials.iter().map(|one| (one.purpose, one.secret.reveal().to_owned())).collect();
         let session = presented(&request, &dialect());
-        let known: Vec<_> = credentials(&session, &dialect()).iter().map(|one| (one.purpose, one.secret.reveal().to_owned())).collect();
+        let known: Vec<_> = provider().credentials(&session).iter().map(|one| (one.purpose, one.secret.reveal().to_owned())).collect();
         assert_eq!(looked_up, known, "{query} {headers:?}");
         assert_eq!(told(&UpstreamSession::from_bytes(&session.to_bytes())), told(&session));
     }
@@ -241,7 +241,7 @@ fn an_answer_is_read_with_and_without_its_envelope() {
         (500, vec![removal], gone.to_owned(), Confirmation::Refused),
         (503, vec![], r#"{"message":"","details":{}}"#.to_owned(), Confirmation::Refused),
     ] {
-        assert_eq!(confirm(&answer(status, &headers, &body), &dialect()), meaning, "{status} {headers:?} {body}");
+        assert_eq!(provider().confirm(&answer(status, &headers, &body)), meaning, "{status} {headers:?} {body}");
     }
 }
 
@@ -263,7 +263,7 @@ fn a_member_is_alive_an_unauthenticated_one_is_not_and_the_rest_says_nothing() {
         (429, error, None),
         (500, r#"{"member":{"id":"1"}}"#, None),
     ] {
-        assert_eq!(alive(&answer(status, &[], body)), says, "{status} {body}");
+        assert_eq!(provider().alive(&answer(status, &[], body)), says, "{status} {body}");
     }
 }
 
@@ -272,11 +272,11 @@ fn the_product_signs_out_a_visitor_by_token() {
     let product = Product::new();
     let visitor = to(product.learn(&anonymous()).unwrap().session);
     assert_eq!(lives(&product, &visitor), Some(true));
-    assert_eq!(confirm(&product.carry(&sign_out(&visitor.session)), &dialect()), confirmed());
+    assert_eq!(provider().confirm(&product.carry(&provider().sign_out(&visitor))), confirmed());
     assert_eq!(lives(&product, &visitor), Some(false));
-    assert_eq!(confirm(&product.carry(&sign_out(&visitor.session)), &dialect()), confirmed());
+    assert_eq!(provider().confirm(&product.carry(&provider().sign_out(&visitor))), confirmed());
     let garbage = to(UpstreamSession { bearer: Some(Secret::new("OauthNG.JWS.x")), ..UpstreamSession::default() });
-    assert_eq!(confirm(&product.carry(&sign_out(&garbage.session)), &dialect()), Confirmation::NotSignedIn);
+    assert_eq!(provider().confirm(&product.carry(&provider().sign_out(&garbage))), Confirmation::NotSignedIn);
 }
 
 #[test]
@@ -288,13 +288,13 @@ fn the_product_signs_out_a_member_by_whatever_step_of_the_login_was_learned() {
         assert!(product.learn(&log_in("alice@example.com", "wrong", visitor)).is_none());
         let session_token = product.learn(&log_in("Alice@example.com", "alice-password", visitor)).unwrap();
         assert_eq!(session_token.subject, Subject::new("", "alice@example.com"));
-        assert!(probe(&session_token.session).is_none());
+        assert!(provider().probe(&to(session_token.session.clone())).is_none());
         let cookie = product.learn(&authorize(session_token.session.other(SESSION_TOKEN).unwrap().reveal())).unwrap().session;
         assert!(product.learn(&authorize("wrong")).is_none());
         let code = cookie.other(CODE).unwrap().reveal().to_owned();
         let tokens = product.learn(&exchange(&code)).unwrap().session;
         let access = tokens.bearer.as_ref().unwrap().reveal().to_owned();
-        let known_by = match step {
+        let known_by = to(match step {
             "tokens" => tokens.clone(),
             "refreshed tokens" => product.learn(&refresh(tokens.other(REFRESH).unwrap().reveal())).unwrap().session,
             "cookie" => cookie.clone(),
@@ -302,17 +302,17 @@ fn the_product_signs_out_a_member_by_whatever_step_of_the_login_was_learned() {
                 let others = product.learn(&sign_out_link(&access)).unwrap().session.others;
                 UpstreamSession { others, ..UpstreamSession::default() }
             }
-        };
+        });
         let member = to(tokens.clone());
         assert_eq!(lives(&product, &member), Some(true), "{step}");
-        assert_eq!(confirm(&product.carry(&sign_out(&known_by)), &dialect()), confirmed(), "{step}");
+        assert_eq!(provider().confirm(&product.carry(&provider().sign_out(&known_by))), confirmed(), "{step}");
         assert_eq!(lives(&product, &member), Some(false), "{step}");
         assert_eq!(lives(&product, &to(cookie)), Some(false), "{step}");
         assert!(product.learn(&refresh(tokens.other(REFRESH).unwrap().reveal())).is_none(), "{step}");
-        let again = confirm(&product.carry(&sign_out(&known_by)), &dialect());
+        let again = provider().confirm(&product.carry(&provider().sign_out(&known_by)));
         assert!(matches!(again, Confirmation::Confirmed { .. } | Confirmation::NotSignedIn), "{step}");
         product.0.store().set_broken(true);
-        assert_eq!(confirm(&product.carry(&sign_out(&known_by)), &dialect()), Confirmation::Refused, "{step}");
+        assert_eq!(provider().confirm(&product.carry(&provider().sign_out(&known_by))), Confirmation::Refused, "{step}");
         assert_eq!(lives(&product, &member), None, "{step}");
     }
 }
