@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+/// How many parameters an element may have, so that the work does not grow faster than the header. RFC 7239 knows four.
+const MOST_PARAMETERS: usize = 16;
+
 /// One step on the way of a request, as the proxy that took it says: who sent it, and by which scheme.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Step {
@@ -28,7 +31,7 @@ pub(crate) fn steps<'a>(values: impl Iterator<Item = &'a str>) -> Option<Vec<Ste
 
 fn step(element: &str) -> Option<Step> {
     let mut step = Step::default();
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen: Vec<String> = Vec::with_capacity(MOST_PARAMETERS);
     for pair in split(element, ';')?.into_iter().map(str::trim).filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=')?;
         let (name, value) = (name.to_ascii_lowercase(), unquoted(value)?);
@@ -38,7 +41,7 @@ fn step(element: &str) -> Option<Step> {
             _ => {}
         }
         // RFC 7239, 4: no parameter occurs twice in an element.
-        if seen.contains(&name) {
+        if seen.len() == MOST_PARAMETERS || seen.contains(&name) {
             return None;
         }
         seen.push(name);
@@ -137,6 +140,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_says_nothing_at_all() {
+        let many = |count: usize| (0..count).map(|number| format!("x{number}=1")).collect::<Vec<_>>().join(";");
+        assert!(read(&[&many(MOST_PARAMETERS)]).is_some() && read(&[&many(MOST_PARAMETERS + 1)]).is_none());
         for text in ["for", "for=\"1.1.1.1", "for=\"1.1.1.1\"x", "for=1.1.1.1;for=2.2.2.2", "for=", "for=a b", "for=\"\\", "for=1.1.1.1, ="]
         {
             assert_eq!(read(&["for=192.0.2.1", text]), None, "{text}");

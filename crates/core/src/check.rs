@@ -1,5 +1,6 @@
 //! Forward authentication: may a reverse proxy let a request with these credentials pass?
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
@@ -91,13 +92,17 @@ impl SessionAuthority {
             Err(Refusal::TooManyCredentials) => return denied(Checked::TooMany, "too many cookies"),
             Err(_) => return denied(Checked::Ambiguous, "several Authorization headers"),
         }
-        let presented = provider.credentials(&provider.presented(request));
-        let bearers = bearers(provider, request);
-        if presented.len().max(bearers.len()) > MOST_CREDENTIALS {
+        let read = |request: &Request| provider.credentials(&provider.presented(request));
+        let presented = read(request);
+        let Some(bearers) = bearers(provider, request) else { return denied(Checked::TooMany, "too many credentials") };
+        let others: Vec<_> = other_readings(request).iter().map(read).chain([bearers]).collect();
+        // Each is cut one behind the limit, so what a longer one holds is not known here.
+        if others.iter().chain([&presented]).any(|credentials| credentials.len() > MOST_CREDENTIALS) {
             return denied(Checked::TooMany, "too many credentials");
         }
         let mut live: Vec<(&'static str, Arc<Session>)> = Vec::new();
-        let mut has_unknown = false;
+        // One of another scheme is for somebody who is not known here: a password, the key of a program.
+        let mut has_unknown = request.header("authorization").is_some_and(|value| read(&alone(request, value)).is_empty());
         for one in &presented {
             match self.look_up(one.purpose, one.secret.reveal()).await? {
                 Found::Ended => return denied(Checked::Ended, "a credential has been ended"),
@@ -105,18 +110,19 @@ impl SessionAuthority {
                 Found::Unknown => has_unknown = true,
             }
         }
-        let readings = other_readings(request);
-        let others = readings.iter().flat_map(|reading| provider.credentials(&provider.presented(reading)));
-        for one in others.chain(bearers.iter().cloned()) {
-            let is_new = presented.iter().all(|known| known.purpose != one.purpose || known.secret.reveal() != one.secret.reveal());
-            if is_new && self.look_up(one.purpose, one.secret.reveal()).await? == Found::Ended {
-                return denied(Checked::Ended, "a credential has been ended, in another spelling");
+        let is_several = others.last().is_some_and(|bearers| bearers.len() > 1);
+        let mut seen: HashSet<_> = presented.iter().map(|one| (one.purpose, one.secret.reveal())).collect();
+        for one in others.iter().flatten().filter(|one| seen.insert((one.purpose, one.secret.reveal()))) {
+            match self.look_up(one.purpose, one.secret.reveal()).await? {
+                Found::Ended => return denied(Checked::Ended, "a credential has been ended, in another spelling"),
+                Found::Live(session, _) => live.push((one.purpose, session)),
+                Found::Unknown => has_unknown = true,
             }
         }
         let contradicts = |(index, (purpose, session)): (usize, &(&str, Arc<Session>))| {
             live[..index].iter().any(|(other, known)| other == purpose && known.id != session.id)
         };
-        if bearers.len() > 1 || live.iter().enumerate().any(contradicts) {
+        if is_several || live.iter().enumerate().any(contradicts) {
             return denied(Checked::Ambiguous, "two different credentials for one purpose");
         }
         if self.platform().check == CheckMode::Known && (has_unknown || live.is_empty()) {
@@ -131,14 +137,20 @@ impl SessionAuthority {
 }
 
 /// The different credentials in an `Authorization` header that holds several values behind commas, as intermediaries fold
-/// them; none where it holds one value only. What the vendor writes behind a comma and is no credential does not count.
-fn bearers(provider: &dyn UpstreamLogout, request: &Request) -> Vec<Presentable> {
-    let Some(value) = request.header("authorization").filter(|value| value.contains(',')) else { return Vec::new() };
-    let alone = |piece: &str| {
-        let request = Request::new(request.method(), request.path()).with_header("authorization", piece.trim());
-        provider.credentials(&provider.presented(&request))
-    };
-    Presentable::each_once(value.split(',').take(2 * MOST_CREDENTIALS).flat_map(alone))
+/// them; none where it holds one value only, and `None` where it holds more than is looked at. What the vendor writes behind
+/// a comma and is no credential does not count.
+fn bearers(provider: &dyn UpstreamLogout, request: &Request) -> Option<Vec<Presentable>> {
+    let Some(value) = request.header("authorization").filter(|value| value.contains(',')) else { return Some(Vec::new()) };
+    if value.split(',').nth(2 * MOST_CREDENTIALS).is_some() {
+        return None;
+    }
+    let read = |piece: &str| provider.credentials(&provider.presented(&alone(request, piece.trim())));
+    Some(Presentable::each_once(value.split(',').flat_map(read)))
+}
+
+/// The request with this `Authorization` and nothing else.
+fn alone(request: &Request, authorization: &str) -> Request {
+    Request::new(request.method(), request.path()).with_header("authorization", authorization)
 }
 
 /// What `request` is to servers that read cookies more generously than RFC 6265 has it: without the quotes around a value (servlet

@@ -14,7 +14,7 @@ use logout_core::session::{ClientId, Session};
 use logout_core::sign_out::{Refusal, Wanted};
 
 use crate::config::Dialect;
-use crate::credentials::{MEMBER_COOKIE, SESSION_TOKEN, attach_secret, credential, live, live_by_cookie};
+use crate::credentials::{MEMBER_COOKIE, SESSION_TOKEN, attach_secret, credential, live, live_by_cookie, once_key};
 use crate::grant::{CODE, GRANT, Grant, PARAMETERS, challenge_digest};
 use crate::login::{member_session, verify};
 use crate::paths::AUTHORIZE;
@@ -153,7 +153,7 @@ async fn code(flow: &Flow, challenge: SecretDigest, session: &Session, sessions:
     };
     let grant = Grant { client: flow.client.clone(), redirect_uri: flow.landing.as_str().to_owned(), challenge };
     let kept = serde_json::to_vec(&grant).map_err(|_| Refusal::Unavailable)?;
-    sessions.put_once(sessions.digest(GRANT, code.reveal()), kept, sessions.now().plus(CODE_LIFETIME)).await?;
+    sessions.put_once(once_key(GRANT, &sessions.digest(CODE, code.reveal()), sessions), kept, sessions.now().plus(CODE_LIFETIME)).await?;
     Ok(flow.answer("code", code.reveal()))
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logout_core::SessionAuthority;
-use logout_core::credential::{Credential, Secret};
+use logout_core::canonical::CanonicalForm;
+use logout_core::credential::{Credential, CredentialDigest, Secret};
 use logout_core::message::Request;
 use logout_core::ports::{Account, TokenClaims};
 use logout_core::session::{ClientId, Session, Subject};
@@ -137,6 +138,11 @@ pub(crate) async fn live_by_cookie(
     let presented = request.cookies(dialect.member_cookie.name()).map(|value| Presented::in_cookie(MEMBER_COOKIE, value));
     let live = sessions.first_session(&Presented::each_once(presented)).await?;
     Ok(live.map(|(session, _)| session))
+}
+
+/// What is kept once about a credential, under the credential that was found: its text may be spelled in several ways.
+pub(crate) fn once_key(purpose: &str, credential: &CredentialDigest, sessions: &SessionAuthority) -> CredentialDigest {
+    CredentialDigest::of(&sessions.platform().name, purpose, &CanonicalForm::of_bytes(*credential.as_bytes()))
 }
 
 /// The live session that `secret` opens when it is presented for `purpose`.

@@ -4,7 +4,7 @@
 //! (docs/vendors/wix.md, "Tokens").
 
 use logout_core::SessionAuthority;
-use logout_core::credential::{Secret, SecretDigest};
+use logout_core::credential::{CredentialDigest, Secret, SecretDigest};
 use logout_core::message::{Request, Response};
 use logout_core::receipt::Reason;
 use logout_core::session::{ClientId, Session, Subject};
@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::authorize::CODE_LIFETIME;
 use crate::config::Dialect;
-use crate::credentials::{ACCESS, REFRESH, VISITOR, attach, attach_secret, credential, live, mint_access, new_session};
+use crate::credentials::{ACCESS, REFRESH, VISITOR, attach, attach_secret, credential, mint_access, new_session, once_key};
 use crate::grant::{CODE, GRANT, Grant};
 use crate::reply::{Fault, calls, envelope, json_answer, oauth_error};
 use crate::{guid, raw_request};
@@ -94,9 +94,9 @@ async fn code(client: &ClientId, asked: &Asked, sessions: &SessionAuthority, dia
         return Err(oauth_error("invalid_request", "code or codeVerifier is missing.").into());
     };
     let refused = || Fault::from(oauth_error("invalid_grant", "The code is unknown, used, expired, or not for this request."));
-    let session = live(CODE, code.reveal(), sessions).await?.ok_or_else(refused)?;
-    let Some(kept) = sessions.take_once(&sessions.digest(GRANT, code.reveal())).await? else {
-        if sessions.take_once(&sessions.digest(USED, code.reveal())).await?.is_some() {
+    let (session, known) = sessions.session(CODE, code.reveal()).await?.ok_or_else(refused)?;
+    let Some(kept) = sessions.take_once(&once_key(GRANT, &known.digest, sessions)).await? else {
+        if sessions.take_once(&once_key(USED, &known.digest, sessions)).await?.is_some() {
             sessions.revoke(session.id, Reason::CredentialReuse).await?;
         }
         return Err(refused());
@@ -109,7 +109,7 @@ async fn code(client: &ClientId, asked: &Asked, sessions: &SessionAuthority, dia
     if grant.client != *client || !same_address || !grant.challenge.matches(&SecretDigest::of(verifier.reveal())) {
         return Err(refused());
     }
-    use_up(code, sessions.now().plus(CODE_LIFETIME), sessions).await?;
+    use_up(&known.digest, sessions.now().plus(CODE_LIFETIME), sessions).await?;
     let access = attach_access(&session, sessions, dialect).await?.ok_or_else(refused)?;
     let refresh = attach_secret(&session, REFRESH, None, sessions).await?.ok_or_else(refused)?;
     Ok(tokens(&access, &refresh, dialect))
@@ -120,13 +120,13 @@ async fn code(client: &ClientId, asked: &Asked, sessions: &SessionAuthority, dia
 async fn refresh(client: &ClientId, asked: &Asked, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
     let refresh = asked.refresh_token.as_ref().ok_or_else(|| oauth_error("invalid_request", "refreshToken is missing."))?;
     let refused = || Fault::from(oauth_error("invalid_grant", "The refresh token is unknown, expired or revoked."));
-    let session = live(REFRESH, refresh.reveal(), sessions).await?.filter(|session| session.client.as_ref() == Some(client));
-    let session = session.ok_or_else(refused)?;
+    let found = sessions.session(REFRESH, refresh.reveal()).await?;
+    let (session, known) = found.filter(|(session, _)| session.client.as_ref() == Some(client)).ok_or_else(refused)?;
     if !dialect.config.rotate_refresh_tokens {
         let access = attach_access(&session, sessions, dialect).await?.ok_or_else(refused)?;
         return Ok(tokens(&access, refresh, dialect));
     }
-    if !use_up(refresh, session.expires, sessions).await? {
+    if !use_up(&known.digest, session.expires, sessions).await? {
         sessions.revoke(session.id, Reason::CredentialReuse).await?;
         return Err(refused());
     }
@@ -136,8 +136,8 @@ async fn refresh(client: &ClientId, asked: &Asked, sessions: &SessionAuthority, 
 }
 
 /// Notes that a code or a refresh token has been used, before anything is given out for it. `false`: it was used before.
-async fn use_up(secret: &Secret, until: Timestamp, sessions: &SessionAuthority) -> Result<bool, Fault> {
-    Ok(sessions.put_once(sessions.digest(USED, secret.reveal()), Vec::new(), until).await?)
+async fn use_up(credential: &CredentialDigest, until: Timestamp, sessions: &SessionAuthority) -> Result<bool, Fault> {
+    Ok(sessions.put_once(once_key(USED, credential, sessions), Vec::new(), until).await?)
 }
 
 /// A fresh access token of `session`; `None` when the session has ended in the meantime.

@@ -17,6 +17,7 @@ pub(crate) fn add(run: &mut Run) {
     run.test("spellings::a_sign_out_of_wix_by_one_spelling_ends_all_of_them", &[], || one_ends_all(Vendor::Wix));
     run.test("spellings::what_decoders_in_front_make_of_an_ended_credential_is_denied", &[], others_are_denied);
     run.test("spellings::only_a_known_and_live_credential_passes_where_that_is_asked_for", &[], known);
+    run.test("spellings::what_is_hidden_behind_many_others_is_denied", &[], hidden);
     run.test("spellings::two_credentials_where_the_product_takes_one_are_denied", &[], ambiguous);
 }
 
@@ -118,9 +119,43 @@ fn known() {
             assert_eq!(world.check(vendor, &[("Cookie", format!("{value}; {}", unseen.header().1))]), 401);
             assert_eq!(world.check(vendor, &[("Cookie", format!("{value}; other=1"))]), 204);
         }
+        // Nor is it known what somebody else's password, or what another decoder reads, stands for.
+        if name == "Cookie" {
+            let basic = ("Authorization", "Basic YWxpY2U6c2VjcmV0".to_owned());
+            assert_eq!(world.check(vendor, &[live.header(), basic]), 401);
+            let (cookie, unseen) = (value.split_once('=').unwrap().0, &unseen.secret);
+            assert_eq!(world.check(vendor, &[("Cookie", format!("a=b, {cookie}={unseen}; {value}"))]), 401);
+        }
         assert!(says_done(vendor, &world.sign_out(vendor, &[live.header()])));
         for spelling in spellings(vendor, &live.secret) {
             assert_eq!(world.check(vendor, &spelling), 401, "{spelling:?}");
+        }
+    }
+}
+
+/// An ended credential that comes last of so many that not all are looked at, for every reading of a cookie or header.
+fn hidden() {
+    for mode in ["not_ended", "known"] {
+        let world = World::new(mode);
+        for vendor in VENDORS {
+            let (live, ended) = (world.open(vendor, 0), world.open(vendor, 1));
+            assert!(says_done(vendor, &world.sign_out(vendor, &[ended.header()])));
+            let (name, value) = ended.header();
+            let others = |count: usize, other: &str| (0..count).map(|number| format!("{other}j{number},")).collect::<String>();
+            for count in [0, 1, 14, 15, 16, 17, 18, 31, 32, 33, 100] {
+                let headers = match name {
+                    "Cookie" => {
+                        let cookie = value.split_once('=').unwrap().0;
+                        let behind = format!("q=1,{}{value}", others(count, &format!("{cookie}=")));
+                        vec![("Cookie", behind.clone()), ("Cookie", format!("{}; {behind}", live.header().1))]
+                    }
+                    _ => vec![(name, format!("{}{value}", others(count, "Bearer ")))],
+                };
+                for header in headers {
+                    let status = world.check(vendor, std::slice::from_ref(&header));
+                    assert!([401, 431].contains(&status), "{mode} {vendor} {count}: {status}");
+                }
+            }
         }
     }
 }

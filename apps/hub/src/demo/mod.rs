@@ -133,7 +133,7 @@ fn greeting(hub: &Hub, named: &[Named], data: &Path, people: &People) -> String 
     let passwords = [("alice", alice), ("admin", admin)].into();
     let first = Greeting { addresses: Addresses::of(hub), data, passwords, stand_ins };
     let mut text = serde_json::to_string(&first).unwrap_or_default();
-    let (base, admin) = (hub.listening(), format!("http://{}", hub.admin_address));
+    let (base, admin_base) = (hub.listening(), format!("http://{}", hub.admin_address));
     let _ = write!(
         text,
         "\n\n# Logout Hub at {base}/ in front of {} platforms, each a stand-in on a port of its own; everything kept in {}\n\
@@ -143,7 +143,7 @@ fn greeting(hub: &Hub, named: &[Named], data: &Path, people: &People) -> String 
         data.display(),
     );
     for one in named {
-        let places = Places { hub: &base, product: &one.url, admin: &admin, data };
+        let places = Places { hub: &base, product: &one.url, admin: &admin_base, data };
         text.push_str(&commands::lines(one.vendor, &places, alice));
     }
     text
