@@ -10,7 +10,7 @@ const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// How deliveries are carried. All defaults are our choice.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RelaySettings {
-    /// How long a sign-out waits for its confirmations; zero: not at all. Default: 2 seconds.
+    /// How long a sign-out waits for its confirmations; zero: not at all. Default: 3 seconds.
     pub wait: Duration,
     /// How long one call to an upstream may take, whatever its carrier allows. Default: 10 seconds.
     pub call_timeout: Duration,
@@ -30,11 +30,11 @@ pub struct RelaySettings {
     pub breaker_opens_after: u32,
     /// For how long, growing from one failed trial to the next. Default: from 2 seconds to 1 minute.
     pub breaker_pause: Backoff,
-    /// How many sessions that the hub never saw are carried to an upstream each second. Default: 5.
+    /// How many sessions that the hub never saw are carried to an upstream each second. Default: 10.
     pub first_sight_rate: u32,
-    /// How many of them may wait for an upstream that cannot be reached. Default: 100.
+    /// How many of them may wait for an upstream that cannot be reached. Default: 1000.
     pub first_sight_kept: usize,
-    /// How long such a delivery is tried. Default: 15 minutes.
+    /// How long such a delivery is tried. Default: 10 minutes.
     pub first_sight_give_up_after: Duration,
     /// How often the outbox is looked at when nothing wakes the relay: another hub may have written to it, or have died.
     /// Default: 1 second.
@@ -48,7 +48,7 @@ pub struct RelaySettings {
 impl Default for RelaySettings {
     fn default() -> Self {
         Self {
-            wait: Duration::from_secs(2),
+            wait: Duration::from_secs(3),
             call_timeout: Duration::from_secs(10),
             lease: Duration::from_secs(60),
             max_in_flight: 16,
@@ -58,9 +58,9 @@ impl Default for RelaySettings {
             give_up_after: Duration::from_secs(24 * 60 * 60),
             breaker_opens_after: 5,
             breaker_pause: Backoff { first: Duration::from_secs(2), cap: Duration::from_secs(60) },
-            first_sight_rate: 5,
-            first_sight_kept: 100,
-            first_sight_give_up_after: Duration::from_secs(15 * 60),
+            first_sight_rate: 10,
+            first_sight_kept: 1_000,
+            first_sight_give_up_after: Duration::from_secs(10 * 60),
             look_every: Duration::from_secs(1),
             store_retry: Backoff { first: Duration::from_millis(100), cap: Duration::from_secs(5) },
             stop_within: Duration::from_secs(5),

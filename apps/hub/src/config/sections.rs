@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use logout_core::credential::Secret;
+use logout_relay::RelaySettings;
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -186,19 +187,21 @@ pub struct SingleLogoutConfig {
     pub show_receipt: bool,
 }
 
+/// The relay's own defaults, so that whoever embeds it gets the same product.
 impl Default for SingleLogoutConfig {
     fn default() -> Self {
+        let relay = RelaySettings::default();
         Self {
-            wait: Duration::from_secs(3),
-            verify: true,
-            give_up_after: Duration::from_secs(24 * 60 * 60),
-            max_in_flight: const { NonZeroUsize::new(16).unwrap() },
-            attempt_timeout: Duration::from_secs(10),
-            first_retry: Duration::from_secs(1),
-            last_retry: Duration::from_secs(5 * 60),
-            first_sight_rate: const { NonZeroU32::new(10).unwrap() },
-            first_sight_kept: 1_000,
-            first_sight_give_up_after: Duration::from_secs(10 * 60),
+            wait: relay.wait,
+            verify: relay.verify,
+            give_up_after: relay.give_up_after,
+            max_in_flight: NonZeroUsize::new(relay.max_in_flight).unwrap_or(NonZeroUsize::MIN),
+            attempt_timeout: relay.call_timeout,
+            first_retry: relay.retry.first,
+            last_retry: relay.retry.cap,
+            first_sight_rate: NonZeroU32::new(relay.first_sight_rate).unwrap_or(NonZeroU32::MIN),
+            first_sight_kept: relay.first_sight_kept,
+            first_sight_give_up_after: relay.first_sight_give_up_after,
             show_receipt: false,
         }
     }
