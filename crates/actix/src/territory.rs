@@ -1,6 +1,6 @@
 //! Whose a path is that no endpoint answers: the platform that it was meant for says so in its vendor's words.
 
-use logout_core::path::loose_segments;
+use logout_core::path::{loose_readings, loose_segments};
 use logout_core::provider::Endpoint;
 
 use crate::platform::MountedPlatform;
@@ -56,13 +56,16 @@ impl Territory {
 
     /// The platform that `path` was meant for. One with this host comes before one with every host, a longer prefix before a shorter one.
     pub(crate) fn owner(all: &[Self], host: &str, path: &str) -> Option<usize> {
-        let segments = loose_segments(path);
-        let claims = all.iter().filter(|one| one.host.as_ref().is_none_or(|own| is_host(own, host))).filter_map(|one| {
-            let claim = one.claim(segments.strip_prefix(one.prefix.as_slice())?)?;
-            Some(((one.host.is_some(), one.prefix.len(), claim), one.platform))
-        });
-        // Of equals the first that is configured.
-        claims.rev().max_by_key(|(rank, _)| *rank).map(|(_, platform)| platform)
+        let owner = |segments: &Vec<String>| {
+            let claims = all.iter().filter(|one| one.host.as_ref().is_none_or(|own| is_host(own, host))).filter_map(|one| {
+                let claim = one.claim(segments.strip_prefix(one.prefix.as_slice())?)?;
+                Some(((one.host.is_some(), one.prefix.len(), claim), one.platform))
+            });
+            // Of equals the first that is configured.
+            claims.rev().max_by_key(|(rank, _)| *rank).map(|(_, platform)| platform)
+        };
+        // What one reading makes nobody's may be somebody's by another.
+        loose_readings(path).iter().find_map(owner)
     }
 
     fn claim(&self, below: &[String]) -> Option<Claim> {

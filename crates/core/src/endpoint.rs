@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::message::{Method, percent_decode};
+use crate::path::is_plain_segment;
 
 /// An address that an adapter answers, below the platform's prefix.
 #[derive(Clone, Debug)]
@@ -35,8 +36,9 @@ impl Segment {
 
 impl Endpoint {
     /// The endpoint that the adapter calls `name`, at `path`, which begins with a slash; a whole segment in braces matches
-    /// any one segment, as given by `parameters` in order, and one segment `**` any number of segments that are not empty. Paths are
-    /// compared after percent-decoding each segment once.
+    /// any one segment, as given by `parameters` in order, and one segment `**` any number of segments. Paths are compared after
+    /// percent-decoding each segment once. Beside a `**`, segments match that every server reads alike: not empty, no dots
+    /// alone, no `;`, no backslash.
     pub fn new(name: &'static str, methods: &[Method], path: impl Into<String>, parameters: &[&'static str]) -> Self {
         let path = path.into();
         let segments = path
@@ -92,22 +94,28 @@ impl Endpoint {
 
     /// The parameters out of `path`, as it was sent without prefix, when it is this endpoint's.
     pub fn matches(&self, path: &str) -> Option<Vec<(&'static str, String)>> {
-        let path = if self.path_parameters { path.split(';').next().unwrap_or(path) } else { path };
+        let path = match path.split_once(';') {
+            Some((_, parameters)) if self.path_parameters && parameters.contains(['/', '\\']) => return None,
+            Some((before, _)) if self.path_parameters => before,
+            _ => path,
+        };
         let path =
             if self.optional_slash && path.len() > 1 && !self.path.ends_with('/') { path.strip_suffix('/').unwrap_or(path) } else { path };
         let mut sent = path.strip_prefix('/')?.split('/');
         let mut parameters = Vec::new();
+        let is_of_any_depth = self.is_of_any_depth();
         for (at, segment) in self.segments.iter().enumerate() {
             if matches!(segment, Segment::Any) {
                 let behind = self.segments.len() - at - 1;
                 for _ in behind..sent.clone().count() {
-                    decode_segment(sent.next()?).filter(|given| !given.is_empty())?;
+                    sent.next().filter(|given| is_plain_segment(given) && decode_segment(given).is_some())?;
                 }
                 continue;
             }
-            let given = decode_segment(sent.next()?)?;
+            let sent = sent.next()?;
+            let given = decode_segment(sent)?;
             match segment {
-                Segment::Parameter(_) if given.is_empty() => return None,
+                Segment::Parameter(_) if given.is_empty() || is_of_any_depth && !is_plain_segment(sent) => return None,
                 Segment::Parameter(name) => parameters.push((*name, given.into_owned())),
                 Segment::Literal(own) if self.ignores_case && own.eq_ignore_ascii_case(&given) => {}
                 Segment::Literal(own) if *own == given => {}
@@ -193,8 +201,11 @@ mod tests {
                 && plain.matches("/A/Out;x=1").is_none()
         );
         let lenient = plain.ignoring_case().with_optional_slash().with_path_parameters();
-        for path in ["/a/OUT", "/A/Out/", "/A/%4Fut", "/A/Out;jsessionid=1", "/A/Out/;x"] {
+        for path in ["/a/OUT", "/A/Out/", "/A/%4Fut", "/A/Out;jsessionid=1", "/A/Out/;x", "/A/Out;x=1;y=2;"] {
             assert!(lenient.matches(path).is_some(), "{path}");
+        }
+        for path in ["/A/Out;x/", "/A/Out;x/y", "/A/Out;x\\y", "/A;x/Out"] {
+            assert!(lenient.matches(path).is_none(), "{path}");
         }
         assert!(lenient.matches("/a/out//").is_none() && lenient.matches("/a/out/x").is_none());
     }
@@ -212,7 +223,16 @@ mod tests {
         {
             assert_eq!(widget.matches(other), None, "{other}");
         }
-        let servlet = Endpoint::new("out", &[Method::Get], "/wps/**/ibm_security_logout", &[]);
+        let servlet = Endpoint::new("out", &[Method::Get], "/wps/**/ibm_security_logout", &[]).with_path_parameters();
+        for odd in ["", ".", "..", "x/..", "%2e", "%2e%2e", "%252e", ";", ";x", "x;y", "%3B", "\\x", "x%5C", "%20", "%00"] {
+            for path in [format!("/{odd}/page/SignOut"), format!("/page/{odd}/SignOut"), format!("/page/x/{odd}/SignOut")] {
+                assert_eq!(widget.matches(&path), None, "{path}");
+            }
+            for path in [format!("/wps/{odd}/ibm_security_logout"), format!("/{odd}/wps/ibm_security_logout")] {
+                assert_eq!(servlet.matches(&path), None, "{path}");
+            }
+        }
+        assert_eq!(widget.matches("/\\page/SignOut"), None);
         for path in ["/wps/ibm_security_logout", "/wps/portal/ibm_security_logout", "/wps/a/b/c/ibm_security_logout"] {
             assert!(servlet.matches(path).is_some(), "{path}");
         }
