@@ -136,11 +136,11 @@ impl Dialect {
 
     /// Whether a cookie of this name holds a token.
     pub(crate) fn holds_token(&self, name: &str) -> bool {
-        name.eq_ignore_ascii_case(self.cookie.name())
+        is_called(name, &self.cookie)
     }
 
     /// The tokens that a request presents, in order, byte for byte. Observed: the server compares the cookie's name without
-    /// case, and the value is base64 whose `+` and `/` nobody encodes.
+    /// case and without a leading `$`, and the value is base64 whose `+` and `/` nobody encodes.
     pub(crate) fn tokens<'a>(&'a self, request: &'a Request) -> impl Iterator<Item = &'a str> {
         presented(request, &self.cookie)
     }
@@ -162,7 +162,13 @@ impl Dialect {
 
 /// The values of a cookie; an empty one is none.
 fn presented<'a>(request: &'a Request, cookie: &'a CookieSpec) -> impl Iterator<Item = &'a str> {
-    request.all_cookies().filter(|(name, value)| name.eq_ignore_ascii_case(cookie.name()) && !value.is_empty()).map(|(_, value)| value)
+    request.all_cookies().filter(|(name, value)| is_called(name, cookie) && !value.is_empty()).map(|(_, value)| value)
+}
+
+/// Whether the server takes a cookie that is sent as `name` for this one. Observed: before Servlet 6.0 its parser takes one `$` off
+/// the front of a name (docs/vendors/hcl-dx.md, "Spellings of a token").
+pub(crate) fn is_called(name: &str, cookie: &CookieSpec) -> bool {
+    [Some(name), name.strip_prefix('$')].into_iter().flatten().any(|name| name.eq_ignore_ascii_case(cookie.name()))
 }
 
 fn check_cookie_name(name: &str) -> Result<(), SetUpFault> {
@@ -195,6 +201,16 @@ mod tests {
         ] {
             assert_eq!(set_up(config).unwrap_err().key(), key);
         }
+    }
+
+    #[test]
+    fn a_token_is_found_behind_one_dollar_sign_too() {
+        let dialect = set_up(HclDxConfig::default()).unwrap();
+        let request =
+            Request::new(Method::Get, "/").with_header("cookie", "$LtpaToken2=a; $ltpatoken2=b; $$LtpaToken2=c; LtpaToken2=d; $=e");
+        assert_eq!(dialect.tokens(&request).collect::<Vec<_>>(), ["a", "b", "d"]);
+        let request = Request::new(Method::Get, "/").with_header("cookie", "$LtpaToken2=a; $LtpaToken=b");
+        assert_eq!(dialect.presented_cookies(&request).len(), 2);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 use serde_json::Value;
 
-use crate::config::Dialect;
+use crate::config::{Dialect, is_called};
 use crate::provider::HclDxProvider;
 use crate::request::{CORE_API, CORE_LOGOUT_PATH};
 use crate::token::LTPA;
@@ -115,7 +115,7 @@ pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession
     let mut cookies: Vec<(String, Secret)> = dialect.tokens(request).map(|token| named(dialect.cookie.name(), token)).collect();
     let old = dialect.old_cookie.name();
     if !cookies.is_empty() && !dialect.holds_token(old) {
-        let olds = request.all_cookies().filter(|(name, value)| name.eq_ignore_ascii_case(old) && !value.is_empty());
+        let olds = request.all_cookies().filter(|(name, value)| is_called(name, &dialect.old_cookie) && !value.is_empty());
         cookies.extend(olds.map(|(_, value)| named(old, value)));
     }
     UpstreamSession { cookies, ..UpstreamSession::default() }

@@ -44,6 +44,20 @@ fn the_name_of_the_cookie_has_no_case_on_the_way_in() {
 }
 
 #[test]
+fn a_token_behind_a_dollar_sign_is_that_token() {
+    let dx = dx(config());
+    let (first, second) = (log_in(&dx, "alice"), log_in(&dx, "alice"));
+    let behind = |request: logout_core::Request, token: &str| request.with_header("cookie", format!("$LtpaToken2={token}"));
+    assert_eq!(dx.send(behind(post(VALIDATE), &first)).status(), 200);
+    assert_eq!(cleared(&dx.send(behind(post(LOGOUT), &first))), ["LtpaToken2"]);
+    assert_dead(&dx, &first);
+    assert_eq!(dx.send(behind(post(VALIDATE), &first)).status(), 401);
+    let both = format!("LtpaToken2=unknown; $ltpatoken2={second}");
+    assert_eq!(dx.send(post(LOGOUT).with_header("cookie", both)).status(), 200);
+    assert_dead(&dx, &second);
+}
+
+#[test]
 fn the_cookie_can_have_another_name() {
     let dx = dx(HclDxConfig { cookie_name: "Sso".into(), ..config() });
     let set = dx.send(login_request("alice", "alice-password"));
