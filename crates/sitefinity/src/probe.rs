@@ -100,6 +100,7 @@ async fn live_bearer(token: &str, sessions: &SessionAuthority) -> Result<Option<
     Ok(found.map(|(session, _)| session))
 }
 
+/// The live session that a cookie opens; none where nothing says which value of the cookie was meant.
 pub(crate) async fn live_by_cookie(
     request: &Request,
     sessions: &SessionAuthority,
@@ -107,6 +108,9 @@ pub(crate) async fn live_by_cookie(
     purpose: &'static str,
 ) -> Result<Option<Arc<Session>>, Refusal> {
     let sent: Vec<_> = request.all_cookies().collect();
+    if cookies::is_ambiguous(&sent, cookie.name()) {
+        return Ok(None);
+    }
     let presented = cookies::values(&sent, cookie.name()).map(|value| Presented::in_cookie(purpose, value));
     let live = sessions.first_session(&Presented::each_once(presented)).await?;
     Ok(live.map(|(session, _)| session))

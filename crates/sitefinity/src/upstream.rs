@@ -158,6 +158,9 @@ fn silent_sign_in(request: &Request, answer: &UpstreamAnswer, now: Timestamp, di
     let mut session = site_session(answer, now, dialect)?;
     let sent: Vec<(&str, &str)> = request.all_cookies().collect();
     let name = dialect.token_service_cookie.name();
+    if cookies::is_ambiguous(&sent, name) {
+        return None;
+    }
     let parent = Secret::new(cookies::values(&sent, name).next()?);
     if session.cookie(name).is_none() {
         let own = sent.iter().filter(|(known, _)| cookies::belongs(known, name));
