@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::config::Dialect;
 use crate::reply::json_answer;
-use crate::request::{credentials, csrf_token};
+use crate::request::{contradicts, credentials, csrf_token};
 
 pub(crate) async fn profile(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
     let session = signed_in(request, sessions, dialect).await?;
@@ -70,8 +70,11 @@ async fn signed_in(request: &Request, sessions: &SessionAuthority, dialect: &Dia
     Ok(session)
 }
 
-/// The session of the first credential that opens one, and whether that one is due for a CSRF token.
+/// The session of the first credential that opens one, none where the path names two; and whether that one is due for a CSRF token.
 async fn live(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Option<(Arc<Session>, bool)>, Refusal> {
+    if contradicts(request, dialect) {
+        return Ok(None);
+    }
     let presented = credentials(request, dialect, sessions.tokens(), sessions.now());
     let live = sessions.first_session(&presented).await?;
     Ok(live.map(|(session, credential)| (session, credential.csrf_due)))

@@ -58,6 +58,10 @@ impl CredentialReader for AssetsProvider {
     fn presented(&self, request: &Request) -> UpstreamSession {
         upstream::presented(request, &self.dialect)
     }
+
+    fn contradicts(&self, request: &Request) -> bool {
+        request::contradicts(request, &self.dialect)
+    }
 }
 
 #[async_trait]
@@ -75,6 +79,9 @@ impl LogoutProvider for AssetsProvider {
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
+        if request::contradicts(request, &self.dialect) {
+            return self.refused(request, &Refusal::Malformed { field: "jsessionid", rule: "must be given once" });
+        }
         let asked = request::read(request, &self.dialect, sessions.tokens(), sessions.now());
         let presented = asked.credentials.clone();
         match sessions.sign_out(request, asked).await {

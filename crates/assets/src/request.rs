@@ -1,7 +1,10 @@
 //! What a sign-out request asks for. Pure.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use logout_core::credential::SecretDigest;
-use logout_core::message::{Method, Request};
+use logout_core::message::{Method, Request, percent_decode};
 use logout_core::ports::Tokens;
 use logout_core::provider::Endpoint;
 use logout_core::receipt::Reach;
@@ -61,9 +64,9 @@ pub(crate) fn credentials(request: &Request, dialect: &Dialect, tokens: &dyn Tok
         let is_theirs = !dialect.config.profile.has_tokens() || dialect.has_upstream;
         !is_theirs && tokens.verify(bare(value), dialect.platform.as_str(), TOKEN, now).is_err()
     };
-    let by_hand = by_hand(request, dialect).map(|value| Presented::in_header(purpose, value));
+    let by_hand = by_hand(request, dialect).into_iter().map(|value| Presented::in_header(purpose, value));
     let by_cookie = request.cookies(dialect.cookie.name()).map(|value| Presented::in_cookie(purpose, value));
-    let presented = Presented::each_once(by_hand.into_iter().chain(by_cookie));
+    let presented = Presented::each_once(by_hand.chain(by_cookie));
     presented.into_iter().map(|one| if is_foreign(one.secret.reveal()) { one.foreign() } else { one }).collect()
 }
 
@@ -72,9 +75,18 @@ pub(crate) fn purpose(dialect: &Dialect) -> &'static str {
     if dialect.config.profile.has_tokens() { TOKEN } else { SESSION_ID }
 }
 
-/// What no browser sends by itself: a bearer token, or in Elvis 4 and 5 the session id in the path.
-pub(crate) fn by_hand<'a>(request: &'a Request, dialect: &Dialect) -> Option<&'a str> {
-    if dialect.config.profile.has_tokens() { request.authorization("Bearer") } else { session_id_in_path(request.path()) }
+/// What no browser sends by itself: a bearer token, or in Elvis 4 and 5 the session ids in the path.
+pub(crate) fn by_hand<'a>(request: &'a Request, dialect: &Dialect) -> Vec<Cow<'a, str>> {
+    if dialect.config.profile.has_tokens() {
+        request.authorization("Bearer").map(Cow::Borrowed).into_iter().collect()
+    } else {
+        session_ids_in_path(request.path())
+    }
+}
+
+/// Whether the path names two sessions, so that nothing says which one was meant: servers disagree on which of them counts.
+pub(crate) fn contradicts(request: &Request, dialect: &Dialect) -> bool {
+    !dialect.config.profile.has_tokens() && session_ids_in_path(request.path()).len() > 1
 }
 
 /// The CSRF token that a request carries.
@@ -87,8 +99,26 @@ pub(crate) fn csrf_token(request: &Request) -> Option<SecretDigest> {
     csrf_header(request).map(SecretDigest::of)
 }
 
-fn session_id_in_path(path: &str) -> Option<&str> {
-    path.split(';').skip(1).find_map(|parameter| parameter.strip_prefix("jsessionid="))
+/// The different session ids in a path, in order. Observed: Tomcat takes parameters out of every segment, up to the next `;` or
+/// `/`, before it decodes the path. A server in front may hand on the path decoded, so that is read too (our choice).
+fn session_ids_in_path(path: &str) -> Vec<Cow<'_, str>> {
+    if !path.contains([';', '%']) {
+        return Vec::new();
+    }
+    let mut seen = HashSet::new();
+    let mut ids: Vec<Cow<'_, str>> = parameters(path).filter(|id| seen.insert(*id)).map(Cow::Borrowed).collect();
+    if path.contains('%') {
+        let decoded = percent_decode(path);
+        let mut seen: HashSet<&str> = ids.iter().map(AsRef::as_ref).collect();
+        let others: Vec<_> = parameters(&decoded).filter(|id| seen.insert(*id)).map(|id| Cow::Owned(id.to_owned())).collect();
+        ids.extend(others);
+    }
+    ids
+}
+
+fn parameters(path: &str) -> impl Iterator<Item = &str> {
+    let parameters = path.split('/').flat_map(|segment| segment.split(';').skip(1));
+    parameters.filter_map(|parameter| parameter.strip_prefix("jsessionid=")).filter(|id| !id.is_empty())
 }
 
 /// Query and form count together, so that a value in each is one too many.
@@ -187,6 +217,14 @@ mod tests {
             ("/services/logout;jsessionid=p", vec![known("p"), known("c")]),
             ("/services/logout;x=1;jsessionid=p", vec![known("p"), known("c")]),
             ("/services/logout;jsessionid=", vec![known("c")]),
+            ("/services;jsessionid=p/logout", vec![known("p"), known("c")]),
+            ("/services/logout;jsessionid=p/", vec![known("p"), known("c")]),
+            ("/services/logout;jsessionid=p;jsessionid=q", vec![known("p"), known("q"), known("c")]),
+            ("/services;jsessionid=q/logout;jsessionid=p;", vec![known("q"), known("p"), known("c")]),
+            ("/services/logout;jsessionid=p;jsessionid=p", vec![known("p"), known("c")]),
+            ("/services/logout%3Bjsessionid=p", vec![known("p"), known("c")]),
+            ("/services/logout;jsessioni%64=p", vec![known("p"), known("c")]),
+            ("/services/logout;jsessionid=%70", vec![known("%70"), known("p"), known("c")]),
             ("/services/logout", vec![known("c")]),
         ] {
             let request =
@@ -197,6 +235,23 @@ mod tests {
                 .map(|one| (one.purpose, one.secret.reveal().to_owned()))
                 .collect();
             assert_eq!(found, expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn two_sessions_in_one_path_contradict_each_other() {
+        for (path, contradicts) in [
+            ("/services/logout", false),
+            ("/services/logout;jsessionid=p", false),
+            ("/services/logout;jsessionid=p;jsessionid=p", false),
+            ("/services/logout;jsessionid=p;jsessionid=", false),
+            ("/services/logout;jsessionid=p;jsessionid=q", true),
+            ("/services;jsessionid=p/logout;jsessionid=q", true),
+            ("/services/logout;jsessionid=%70", true),
+        ] {
+            let request = Request::new(Method::Get, path);
+            assert_eq!(super::contradicts(&request, &dialect(Profile::Elvis5)), contradicts, "{path}");
+            assert!(!super::contradicts(&request, &dialect(Profile::Assets6)), "{path}");
         }
     }
 

@@ -137,14 +137,14 @@ pub(crate) fn relayed_endpoints(profile: Profile) -> Vec<Endpoint> {
 pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession {
     let name = dialect.cookie.name();
     let has_tokens = dialect.config.profile.has_tokens();
-    let by_hand = by_hand(request, dialect).filter(|value| !value.is_empty());
+    let by_hand = by_hand(request, dialect);
+    let (bearer, in_path) = if has_tokens { (by_hand.first(), &[][..]) } else { (None, &by_hand[..]) };
     let mut seen = HashSet::new();
-    let values = by_hand.filter(|_| !has_tokens).into_iter().chain(request.cookies(name));
+    let values = in_path.iter().map(AsRef::as_ref).chain(request.cookies(name));
     let cookies = values.filter(|value| !value.is_empty() && seen.insert(*value)).map(|value| (name.to_owned(), Secret::new(value)));
-    let cookies = cookies.collect();
     UpstreamSession {
-        cookies,
-        bearer: by_hand.filter(|_| has_tokens).map(Secret::new),
+        cookies: cookies.collect(),
+        bearer: bearer.filter(|value| !value.is_empty()).map(|value| Secret::new(value.as_ref())),
         csrf: csrf_header(request).filter(|_| has_tokens).map(Secret::new),
         ..UpstreamSession::default()
     }

@@ -75,6 +75,12 @@ pub trait CredentialReader: Debug + Send + Sync + 'static {
     /// What a request presents: the cookies and tokens that a session of this product may be known by, and the CSRF token
     /// that came along. An upstream is asked about it where the hub has never seen it.
     fn presented(&self, request: &Request) -> UpstreamSession;
+
+    /// Whether `request` presents two values at a place where the product takes one, so that nothing says which was meant. A
+    /// reverse proxy is told to deny it.
+    fn contradicts(&self, _request: &Request) -> bool {
+        false
+    }
 }
 
 /// What a decoder of base64 makes of a character outside the standard alphabet: another character, or nothing.

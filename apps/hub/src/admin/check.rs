@@ -7,6 +7,9 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use logout_core::check::Checked;
 use logout_core::message::{Method, Request};
+use logout_core::path::{loose_readings, loose_segments};
+use logout_core::prefetch::is_prefetch;
+use logout_core::provider::Endpoint;
 
 use super::guard::{AdminGuard, CHECK_TOKEN};
 use super::problem::Problem;
@@ -28,7 +31,14 @@ pub(super) async fn check(
     let platform = known.sessions.platform();
     let mut checked = Ok(Checked::Passes);
     for path in original_paths(&request) {
-        checked = known.sessions.check(&*known.adapter, &presented(&request, path, &platform.prefix)).await;
+        let presented = presented(&request, path, &platform.prefix);
+        checked = if is_prefetch(&presented) && may_sign_out(known.adapter.endpoints(), path, &platform.prefix) {
+            Ok(Checked::Prefetch)
+        } else if known.adapter.contradicts(&presented) {
+            Ok(Checked::Ambiguous)
+        } else {
+            known.sessions.check(&*known.adapter, &presented).await
+        };
         if checked != Ok(Checked::Passes) {
             break;
         }
@@ -54,6 +64,15 @@ fn passes(request: &HttpRequest) -> HttpResponse {
         return answer.status(StatusCode::OK).json(serde_json::json!({ "status": "passes" }));
     }
     answer.finish()
+}
+
+/// Whether a server behind the proxy may take `path` for one of these sign-outs, however it reads paths.
+fn may_sign_out(endpoints: &[Endpoint], path: &str, prefix: &str) -> bool {
+    let prefix = loose_segments(prefix);
+    loose_readings(path).iter().any(|reading| {
+        let below = reading.strip_prefix(prefix.as_slice()).unwrap_or(reading);
+        endpoints.iter().any(|endpoint| endpoint.resembles(below))
+    })
 }
 
 /// The request that the proxy asks about, without its body.
