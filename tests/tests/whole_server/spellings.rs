@@ -5,7 +5,7 @@ use futures_executor::block_on;
 use logout_core::Vendor;
 use logout_core::store::Opened;
 use logout_tests::http::{Answer, Request};
-use logout_tests::hub::TestHub;
+use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::skip::Run;
 
 use crate::sample::{PLATFORMS, Sample, VENDORS, opens, says_done, sign_out};
@@ -18,6 +18,9 @@ pub(crate) fn add(run: &mut Run) {
     run.test("spellings::what_decoders_in_front_make_of_an_ended_credential_is_denied", &[], others_are_denied);
     run.test("spellings::only_a_known_and_live_credential_passes_where_that_is_asked_for", &[], known);
     run.test("spellings::what_is_hidden_behind_many_others_is_denied", &[], hidden);
+    run.test("spellings::every_value_that_the_parts_of_a_sitefinity_cookie_make_is_looked_up", &[], parts);
+    run.test("spellings::a_session_id_in_any_segment_of_an_elvis_path_is_looked_up", &[], session_ids_in_paths);
+    run.test("spellings::a_path_that_may_be_a_sign_out_is_not_fetched_ahead_of_a_click", &[], fetched_ahead);
     run.test("spellings::two_credentials_where_the_product_takes_one_are_denied", &[], ambiguous);
 }
 
@@ -45,8 +48,12 @@ impl World {
     }
 
     fn check(&self, vendor: Vendor, headers: &[(&str, String)]) -> u16 {
+        self.check_path(vendor.name(), "/", headers)
+    }
+
+    fn check_path(&self, platform: &str, path: &str, headers: &[(&str, String)]) -> u16 {
         let token = std::fs::read_to_string(self.hub.folder().join("check.token")).unwrap();
-        let request = Request::get(&format!("/check/{vendor}/")).header("Logout-Check-Token", token.trim());
+        let request = Request::get(&format!("/check/{platform}{path}")).header("Logout-Check-Token", token.trim());
         with(request, headers).send(self.hub.admin_address()).status
     }
 
@@ -183,6 +190,134 @@ fn ambiguous() {
     }
 }
 
+fn parts() {
+    for check in ["known", "not_ended"] {
+        let world = World::new(check);
+        let vendor = Vendor::Sitefinity;
+        let (live, ended) = (world.open(vendor, 0).secret, world.open(vendor, 0).secret);
+        assert!(says_done(vendor, &world.sign_out(vendor, &[("Cookie", format!(".AspNet.Cookies={ended}"))])));
+        let (live_one, live_two) = live.split_at(live.len() / 2);
+        let (ended_one, ended_two) = ended.split_at(live_one.len());
+        let mut cookies = Vec::new();
+        for [one, other] in [[live.as_str(), ended.as_str()], [&ended, &live], ["junk", &ended], [&ended, "junk"]] {
+            for name in [".AspNet.CookiesC1", ".aspnet.cookiesc1"] {
+                cookies.push(format!(".AspNet.Cookies=chunks:1; {name}={one}; .AspNet.CookiesC1={other}"));
+            }
+        }
+        let spread = |parts: [(&str, &str); 4]| {
+            let parts = parts.map(|(part, value)| format!("; {part}={value}")).concat();
+            format!(".AspNet.Cookies=chunks:2{parts}")
+        };
+        let [one, lower_one, two, lower_two] = [".AspNet.CookiesC1", ".aspnet.cookiesc1", ".AspNet.CookiesC2", ".aspnet.cookiesc2"];
+        cookies.push(spread([(lower_one, live_one), (one, ended_one), (two, live_two), (lower_two, ended_two)]));
+        cookies.push(spread([(lower_one, live_one), (one, ended_one), (two, ended_two), (two, live_two)]));
+        cookies.push(spread([(one, "junk"), (one, ended_one), (lower_two, ended_two), (two, "junk")]));
+        for cookie in cookies {
+            assert_eq!(world.check(vendor, &[("Cookie", cookie.clone())]), 401, "{check}: {cookie}");
+            assert!(!world.opens(vendor, &[("Cookie", cookie.clone())]), "{check}: {cookie}");
+        }
+        // More readings than the hub looks at are no partial sign-out.
+        let many: String = (1..=5).map(|part| format!("; .AspNet.CookiesC{part}=x; .aspnet.cookiesc{part}=y")).collect();
+        let many = [("Cookie", format!(".AspNet.Cookies=chunks:5{many}; .AspNet.Cookies={live}"))];
+        assert_eq!((world.check(vendor, &many), world.sign_out(vendor, &many).status), (431, 431), "{check}");
+        assert!(world.opens(vendor, &[("Cookie", format!(".AspNet.Cookies={live}"))]));
+        // A sign-out by an ambiguous cookie ends what any reading names.
+        let both = [("Cookie", format!(".AspNet.Cookies=chunks:1; .aspnet.cookiesc1=junk; .AspNet.CookiesC1={live}"))];
+        assert!(says_done(vendor, &world.sign_out(vendor, &both)));
+        assert!(!world.opens(vendor, &[("Cookie", format!(".AspNet.Cookies={live}"))]));
+    }
+}
+
+fn session_ids_in_paths() {
+    for check in ["known", "not_ended"] {
+        let elvis = format!(
+            "[[platform]]\nname = \"elvis\"\nvendor = \"assets\"\nprofile = \"elvis5\"\nprefix = \"/elvis\"\ncheck = \"{check}\"\n"
+        );
+        let world = World { hub: TestHub::with_platforms(&elvis).unwrap() };
+        let log_in = || {
+            let form = [("username", "bob"), ("password", Accounts::BOB)];
+            let answer = Request::post("/elvis/services/login").form(&form).send(world.hub.address());
+            answer.json()["sessionId"].as_str().unwrap().to_owned()
+        };
+        let (live, ended) = (log_in(), log_in());
+        let logout = Request::post(&format!("/elvis/services/logout;jsessionid={ended}")).send(world.hub.address());
+        assert!(logout.text().contains("true"), "{}", logout.text());
+        for path in [
+            "/services/profile;jsessionid=E",
+            "/services;jsessionid=E/profile",
+            "/;jsessionid=E/services/profile",
+            "/services/profile;jsessionid=E/",
+            "/services/profile;jsessionid=E;",
+            "/services/profile;jsessionid=x;jsessionid=E",
+            "/services/profile;jsessionid=E;jsessionid=x",
+            "/services/profile;jsessionid=L;jsessionid=E",
+            "/services/profile;jsessionid=E;jsessionid=L",
+            "/services;jsessionid=E/profile;jsessionid=L",
+            "/services/profile;a=b;jsessionid=E",
+            "/services/profile;jsession%69d=E",
+            "/services/profile%3Bjsessionid=E",
+            // Which of two the server takes is not known, whatever they are.
+            "/services/profile;jsessionid=L;jsessionid=x",
+            "/services;jsessionid=x/profile;jsessionid=L",
+        ] {
+            let path = path.replace("=E", &format!("={ended}")).replace("=L", &format!("={live}"));
+            assert_eq!(world.check_path("elvis", &format!("/elvis{path}"), &[]), 401, "{check}: {path}");
+            for name in ["X-Original-URI", "X-Forwarded-Uri"] {
+                assert_eq!(world.check_path("elvis", "", &[(name, format!("/elvis{path}?a=b"))]), 401, "{check}: {name}: {path}");
+            }
+            let answer = Request::get(&format!("/elvis{path}")).send(world.hub.address());
+            assert!(!answer.text().contains("\"username\""), "{check}: {path}: {}", answer.text());
+        }
+        for path in ["/services/profile;jsessionid=L", "/services;jsessionid=L/profile", "/services/profile;jsessionid=L;jsessionid=L"] {
+            let path = path.replace("=L", &format!("={live}"));
+            assert_eq!(world.check_path("elvis", &format!("/elvis{path}"), &[]), 204, "{check}: {path}");
+        }
+    }
+}
+
+fn fetched_ahead() {
+    let world = World::new("not_ended");
+    let ahead = [("Sec-Purpose", "prefetch".to_owned())];
+    for (vendor, paths) in [
+        (Vendor::Sitefinity, &["/Sitefinity/SignOut", "/news/SignOut"][..]),
+        (Vendor::HclDx, &["/wps/ibm_security_logout", "/wps/a/ibm_security_logout"]),
+        (Vendor::Assets, &["/services/logout", "/logout"]),
+        (Vendor::Wix, &["/_api/iam/authentication/v1/logout"]),
+    ] {
+        for path in paths {
+            let last = path.rfind('/').unwrap();
+            let (folder, name) = path.split_at(last);
+            let inside = [format!("{folder};x{name}"), format!("{folder}%2F{}", &name[1..])];
+            let spellings = [
+                (*path).to_owned(),
+                format!("/{path}"),
+                format!("{path}/"),
+                format!("{path};x=1"),
+                format!("{path};x/y"),
+                format!("{path}%3Fx"),
+                format!("{path}%20"),
+                format!("{folder}/.{name}"),
+                format!("{folder}/x/..{name}"),
+                format!("{folder}/x/%2e%2E{name}"),
+                format!("/.{path}"),
+                format!("/%2e%2e{path}"),
+                path.to_ascii_uppercase(),
+            ];
+            for spelling in spellings.into_iter().chain(inside.into_iter().filter(|_| !folder.is_empty())) {
+                assert_eq!(world.check_path(vendor.name(), &spelling, &ahead), 503, "{vendor}: {spelling}");
+                assert_ne!(world.check_path(vendor.name(), &spelling, &[]), 503, "{vendor}: {spelling}");
+                assert_eq!(
+                    world.check_path(vendor.name(), "", &[ahead[0].clone(), ("X-Original-URI", spelling.clone())]),
+                    503,
+                    "{spelling}"
+                );
+            }
+        }
+        assert_eq!(world.check_path(vendor.name(), "/news", &ahead), 204, "{vendor}");
+    }
+    assert_eq!(world.check_path("sitefinity", "/news/../SignOut", &ahead), 503);
+}
+
 /// The spellings that the product's own decoder takes for `secret`.
 fn spellings(vendor: Vendor, secret: &str) -> Vec<Headers> {
     let cookie = |text: String| vec![("Cookie", text)];
@@ -209,6 +344,7 @@ fn spellings(vendor: Vendor, secret: &str) -> Vec<Headers> {
                 padded,
                 standard.replace('+', "%2B").replace('/', "%2F"),
                 format!("{}%20{}", &secret[..9], &secret[9..]),
+                format!("{}++++{}", &secret[..12], &secret[12..]),
             ]);
             let mut all: Vec<Headers> = values.into_iter().map(|value| cookie(format!(".AspNet.Cookies={value}"))).collect();
             all.extend([".aspnet.cookies", ".ASPNET.COOKIES"].map(|name| cookie(format!("{name}={secret}"))));
@@ -224,7 +360,7 @@ fn spellings(vendor: Vendor, secret: &str) -> Vec<Headers> {
             // The decoder reads what is outside its alphabet as an A.
             values.extend(['-', '!', '.', '='].map(|stray| replaced_inside(secret, stray)));
             let mut all: Vec<Headers> = values.into_iter().map(|value| cookie(format!("LtpaToken2={value}"))).collect();
-            all.extend(["ltpatoken2", "LTPATOKEN2"].map(|name| cookie(format!("{name}={secret}"))));
+            all.extend(["ltpatoken2", "LTPATOKEN2", "$LtpaToken2", "$ltpatoken2"].map(|name| cookie(format!("{name}={secret}"))));
             all
         }
     }
