@@ -97,3 +97,32 @@ fn original_paths(request: &HttpRequest) -> Vec<&str> {
     }
     paths
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_some_server_takes_for_a_sign_out_may_be_one() {
+        let endpoints = [
+            Endpoint::new("out", &[Method::Get], "/services/logout", &[]),
+            Endpoint::new("widget", &[Method::Get], "/{page}/**/SignOut", &["page"]),
+        ];
+        for (path, prefix, may) in [
+            ("/services/logout", "", true),
+            ("//services/./LOGOUT/", "", true),
+            ("/services/logout;x/y", "", true),
+            ("/page/../signout", "", true),
+            ("/services/profile", "", false),
+            ("/SignOut", "", false),
+            ("/dam/services/logout", "/dam", true),
+            ("//DAM//services/logout", "/dam", true),
+            ("/x/../dam/services/logout", "/dam", true),
+            // A proxy may have taken the prefix off.
+            ("/services/logout", "/dam", true),
+            ("/dam/services/profile", "/dam", false),
+        ] {
+            assert_eq!(may_sign_out(&endpoints, path, prefix), may, "{prefix} {path}");
+        }
+    }
+}
