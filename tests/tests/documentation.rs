@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::MetadataCommand;
 use logout_assets::{AssetsConfig, AssetsProvider};
+use logout_core::LogoutProvider;
 use logout_core::credential::Secret;
 use logout_core::platform::Platform;
-use logout_core::{LogoutProvider, Vendor};
 use logout_hcl_dx::{HclDxConfig, HclDxProvider};
 use logout_hub::COMPILED;
+use logout_hub::Vendor;
 use logout_hub::config::{Config, ConfigErrors, Fault};
 use logout_sitefinity::{SitefinityConfig, SitefinityProvider};
 use logout_wix::{WixConfig, WixProvider};

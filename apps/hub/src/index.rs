@@ -112,7 +112,7 @@ fn card(mounted: &MountedPlatform) -> PlatformCard {
     let logins = mounted.login_endpoints().iter().map(|endpoint| row(endpoint, false));
     PlatformCard {
         name: platform.name.to_string(),
-        vendor: mounted.provider.vendor().name(),
+        vendor: mounted.provider.vendor(),
         base: platform.base().to_owned(),
         endpoints: sign_outs.chain(logins).collect(),
     }

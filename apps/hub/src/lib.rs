@@ -27,6 +27,7 @@ mod vendors;
 pub use logout_identity::SystemClock;
 pub use server::{Hub, Options};
 pub use start_fault::StartFault;
+pub use vendors::Vendor;
 
 /// What this build has in it.
 pub const COMPILED: config::Compiled<'static> = config::Compiled { vendors: vendors::COMPILED, stores: stores::COMPILED };

@@ -3,13 +3,47 @@
 #[cfg(not(any(feature = "sitefinity", feature = "assets", feature = "wix", feature = "hcl-dx")))]
 compile_error!("logout-hub speaks for no vendor: enable at least one vendor feature (sitefinity, assets, wix, hcl-dx)");
 
+use std::fmt;
 use std::sync::Arc;
 
 use logout_core::platform::{Platform, SetUpFault};
-use logout_core::{LoginProvider, UpstreamLogout, Vendor};
+use logout_core::{LoginProvider, UpstreamLogout};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, PlatformConfig};
+
+/// A vendor whose adapter the hub may be built with.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Vendor {
+    /// WoodWing Assets, formerly Elvis.
+    Assets,
+    /// HCL Digital Experience.
+    HclDx,
+    /// Progress Sitefinity.
+    Sitefinity,
+    /// Wix Headless.
+    Wix,
+}
+
+impl Vendor {
+    /// The name in configuration files and feature names.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Assets => "assets",
+            Self::HclDx => "hcl-dx",
+            Self::Sitefinity => "sitefinity",
+            Self::Wix => "wix",
+        }
+    }
+}
+
+impl fmt::Display for Vendor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
 /// The vendors that this build speaks for.
 pub(crate) const COMPILED: &[Vendor] = &[

@@ -274,7 +274,7 @@ async fn no_misspelling_of_any_endpoint_is_the_apps_or_another_vendors() {
     let app = init_service(app).await;
     let mut tried = 0;
     for platform in &platforms {
-        let vendor = platform.provider.vendor().name();
+        let vendor = platform.provider.vendor();
         for endpoint in platform.provider.endpoints().iter().chain(platform.login_endpoints()) {
             let path = endpoint.path().replace("**", "deep").replace(['{', '}'], "");
             for wrong in misspellings(&path) {

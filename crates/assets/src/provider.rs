@@ -7,7 +7,7 @@ use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::cors::Preflight;
 use logout_core::message::{Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
-use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider};
 use logout_core::sign_out::{Presented, Refusal};
 use logout_core::store::Found;
 use logout_core::upstream::UpstreamSession;
@@ -66,8 +66,8 @@ impl CredentialReader for AssetsProvider {
 
 #[async_trait]
 impl LogoutProvider for AssetsProvider {
-    fn vendor(&self) -> Vendor {
-        Vendor::Assets
+    fn vendor(&self) -> &'static str {
+        "assets"
     }
 
     fn endpoints(&self) -> &[Endpoint] {

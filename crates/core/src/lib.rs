@@ -43,6 +43,6 @@ pub mod upstream;
 pub use authority::{SessionAuthority, SignedOut};
 pub use canonical::{CanonicalForm, CredentialReader};
 pub use message::{Method, Request, Response};
-pub use provider::{Endpoint, LoginProvider, LogoutProvider, UpstreamLogout, Vendor};
+pub use provider::{Endpoint, LoginProvider, LogoutProvider, UpstreamLogout};
 pub use reply::Reply;
 pub use sign_out::{Refusal, SignOut};

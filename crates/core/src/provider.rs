@@ -1,10 +1,9 @@
 //! The contract of an adapter.
 
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use crate::authority::SessionAuthority;
 use crate::canonical::CredentialReader;
@@ -17,46 +16,14 @@ use crate::sign_out::Refusal;
 use crate::time::Timestamp;
 use crate::upstream::{Addressee, Carrier, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 
-/// Whose product a platform is an instance of.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Vendor {
-    /// WoodWing Assets, formerly Elvis.
-    Assets,
-    /// HCL Digital Experience.
-    HclDx,
-    /// Progress Sitefinity.
-    Sitefinity,
-    /// Wix Headless.
-    Wix,
-}
-
-impl Vendor {
-    /// The name in configuration files and feature names.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Assets => "assets",
-            Self::HclDx => "hcl-dx",
-            Self::Sitefinity => "sitefinity",
-            Self::Wix => "wix",
-        }
-    }
-}
-
-impl fmt::Display for Vendor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// A vendor's sign-out dialect.
 ///
 /// Implementors are glue: they read a [`crate::SignOut`] out of the request, hand it to
 /// [`SessionAuthority::sign_out`], and put the outcome into the vendor's words. They decide nothing about sessions.
 #[async_trait]
 pub trait LogoutProvider: CredentialReader {
-    /// Whose dialect it is.
-    fn vendor(&self) -> Vendor;
+    /// Whose dialect it is, as configurations, pages and logs name it: `sitefinity`.
+    fn vendor(&self) -> &'static str;
 
     /// The sign-out endpoints.
     fn endpoints(&self) -> &[Endpoint];

@@ -7,7 +7,7 @@ use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::message::{Method, Request, Response};
 use logout_core::path::loose_segments;
 use logout_core::platform::{Platform, SetUpFault};
-use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider};
 use logout_core::sign_out::Refusal;
 use logout_core::upstream::UpstreamSession;
 
@@ -70,8 +70,8 @@ impl SitefinityProvider {
 
 #[async_trait]
 impl LogoutProvider for SitefinityProvider {
-    fn vendor(&self) -> Vendor {
-        Vendor::Sitefinity
+    fn vendor(&self) -> &'static str {
+        "sitefinity"
     }
 
     fn endpoints(&self) -> &[Endpoint] {

@@ -7,7 +7,7 @@ use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::cors::Preflight;
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpFault};
-use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, Vendor};
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider};
 use logout_core::sign_out::Refusal;
 use logout_core::upstream::UpstreamSession;
 
@@ -62,8 +62,8 @@ impl CredentialReader for WixProvider {
 
 #[async_trait]
 impl LogoutProvider for WixProvider {
-    fn vendor(&self) -> Vendor {
-        Vendor::Wix
+    fn vendor(&self) -> &'static str {
+        "wix"
     }
 
     fn endpoints(&self) -> &[Endpoint] {

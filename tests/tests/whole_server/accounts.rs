@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use logout_core::Vendor;
 use logout_core::credential::Secret;
 use logout_core::receipt::Reason;
+use logout_hub::Vendor;
 use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::skip::Run;

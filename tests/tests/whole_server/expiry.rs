@@ -3,8 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use logout_core::Vendor;
 use logout_core::receipt::Reason;
+use logout_hub::Vendor;
 use logout_tests::http::{Answer, Request};
 use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::skip::Run;

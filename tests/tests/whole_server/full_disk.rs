@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use logout_core::Vendor;
+use logout_hub::Vendor;
 use logout_tests::disk::SmallDisk;
 use logout_tests::http::{Answer, Request};
 use logout_tests::server::Server;

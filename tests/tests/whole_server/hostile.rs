@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use logout_core::Vendor;
+use logout_hub::Vendor;
 use logout_tests::http::Answer;
 use logout_tests::skip::Run;
 use logout_tests::stores::StoreKind;

@@ -171,7 +171,7 @@ fn assets(store: StoreKind) {
 fn wix(store: StoreKind) {
     let mut samples = Vec::new();
     let hub = Hub::with(store, |folder| samples = sample::load(folder, 4));
-    let member: &Sample = samples.iter().find(|sample| sample.vendor == logout_core::Vendor::Wix).unwrap();
+    let member: &Sample = samples.iter().find(|sample| sample.vendor == logout_hub::Vendor::Wix).unwrap();
     let allowed = |url: &Url| {
         let without_answer = url.as_str().split(['?', '#']).next().unwrap();
         without_answer == "https://www.example.com/goodbye" || is_subdomain(&url.origin().ascii_serialization())
@@ -221,7 +221,7 @@ fn location(answer: &Answer) -> Option<String> {
 fn hcl_dx(store: StoreKind) {
     let mut samples = Vec::new();
     let hub = Hub::with(store, |folder| samples = sample::load(folder, 4 * 300));
-    samples.retain(|sample| sample.vendor == logout_core::Vendor::HclDx);
+    samples.retain(|sample| sample.vendor == logout_hub::Vendor::HclDx);
     let portal = "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/";
     let own = format!("{}/wps/portal", hub.server.base());
     for (number, attack) in hub.attacks().into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! What is odd about requests: tables for the tests of hostile ones.
 
-use logout_core::Vendor;
+use logout_hub::Vendor;
 
 /// Every endpoint that reads something: method, target, and the media type of its body.
 pub(crate) fn endpoints(vendor: Vendor) -> &'static [(&'static str, &'static str, &'static str)] {

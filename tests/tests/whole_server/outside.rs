@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use logout_core::Vendor;
+use logout_hub::Vendor;
 use logout_tests::http::{Answer, Request};
 use logout_tests::hub::Accounts;
 use logout_tests::server::Server;

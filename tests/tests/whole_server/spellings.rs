@@ -2,8 +2,8 @@
 //! ends them all, at the check and on the product's own routes.
 
 use futures_executor::block_on;
-use logout_core::Vendor;
 use logout_core::store::Opened;
+use logout_hub::Vendor;
 use logout_tests::http::{Answer, Request};
 use logout_tests::hub::{Accounts, TestHub};
 use logout_tests::skip::Run;

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use logout_core::Vendor;
+use logout_hub::Vendor;
 use logout_tests::http::Answer;
 use logout_tests::server::Server;
 use logout_tests::stores::StoreKind;

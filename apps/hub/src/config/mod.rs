@@ -28,7 +28,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use logout_core::provider::Vendor;
+use crate::vendors::Vendor;
 
 pub use account::AccountConfig;
 pub use error::{ConfigError, ConfigErrors, ConfigWarning, Fault, Place};

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::vendors::Vendor;
 use logout_core::check::CheckMode;
 use logout_core::cookie::CookiePolicy;
 use logout_core::platform::Platform;
-use logout_core::provider::Vendor;
 use logout_core::receipt::Reach;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use logout_core::Vendor;
+use crate::vendors::Vendor;
 
 use super::platforms::{CHALLENGE, CLIENT, CONTENT, VERIFIER};
 

@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
-use logout_core::Vendor;
+use crate::vendors::Vendor;
 use logout_core::credential::Secret;
 use logout_identity::read_secret_file;
 use serde::{Deserialize, Serialize};

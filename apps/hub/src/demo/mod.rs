@@ -71,7 +71,7 @@ struct Greeting<'a> {
 
 /// A stand-in as the output names it.
 struct Named {
-    vendor: logout_core::Vendor,
+    vendor: crate::vendors::Vendor,
     name: &'static str,
     url: String,
 }

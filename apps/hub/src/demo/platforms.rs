@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
+use crate::vendors::Vendor;
+use logout_core::Method;
 use logout_core::upstream::{Carrier, UpstreamAnswer, UpstreamRequest};
-use logout_core::{Method, Vendor};
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::vendors::Vendor;
+use logout_core::Method;
 use logout_core::authority::Ports;
 use logout_core::provider::UpstreamLogout;
 use logout_core::session::Session;
 use logout_core::upstream::{Addressee, Carrier, UpstreamRequest, UpstreamSession};
-use logout_core::{Method, Vendor};
 use logout_relay::{CarrierSettings, HttpCarrier};
 use url::Url;
 

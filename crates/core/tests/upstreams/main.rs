@@ -23,7 +23,7 @@ use logout_core::session::{Device, SessionId, Subject};
 use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, Target, Wanted};
 use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 use logout_core::{
-    CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Refusal, Reply, SessionAuthority, SignOut, SignedOut, UpstreamLogout, Vendor,
+    CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Refusal, Reply, SessionAuthority, SignOut, SignedOut, UpstreamLogout,
 };
 use logout_suite::testing::{AsText, BreakableStore, ListedAccounts, ManualClock, RememberedTokens};
 
@@ -44,8 +44,8 @@ impl CredentialReader for Simple {
 
 #[async_trait]
 impl LogoutProvider for Simple {
-    fn vendor(&self) -> Vendor {
-        Vendor::Sitefinity
+    fn vendor(&self) -> &'static str {
+        "simple"
     }
 
     fn endpoints(&self) -> &[Endpoint] {

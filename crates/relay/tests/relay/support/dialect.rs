@@ -6,7 +6,6 @@ use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
 use logout_core::{
     CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Method, Refusal, Reply, Request, Response, SessionAuthority, UpstreamLogout,
-    Vendor,
 };
 use logout_suite::testing::AsText;
 
@@ -31,8 +30,8 @@ impl CredentialReader for Dialect {
 
 #[async_trait]
 impl LogoutProvider for Dialect {
-    fn vendor(&self) -> Vendor {
-        Vendor::Sitefinity
+    fn vendor(&self) -> &'static str {
+        "simple"
     }
 
     fn endpoints(&self) -> &[Endpoint] {
