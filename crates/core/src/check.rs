@@ -87,6 +87,9 @@ impl SessionAuthority {
         if is_prefetch(request) && provider.endpoints().iter().any(|endpoint| endpoint.matches(request.path()).is_some()) {
             return denied(Checked::Prefetch, "a fetch of a sign-out ahead of a click");
         }
+        if provider.contradicts(request) {
+            return denied(Checked::Ambiguous, "two different credentials in one place");
+        }
         match self.admit(request) {
             Ok(()) => {}
             Err(Refusal::TooManyCredentials) => return denied(Checked::TooMany, "too many cookies"),

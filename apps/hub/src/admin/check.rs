@@ -34,8 +34,6 @@ pub(super) async fn check(
         let presented = presented(&request, path, &platform.prefix);
         checked = if is_prefetch(&presented) && may_sign_out(known.adapter.endpoints(), path, &platform.prefix) {
             Ok(Checked::Prefetch)
-        } else if known.adapter.contradicts(&presented) {
-            Ok(Checked::Ambiguous)
         } else {
             known.sessions.check(&*known.adapter, &presented).await
         };
