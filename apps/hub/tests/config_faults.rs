@@ -43,9 +43,9 @@ yMB8zsWAkmPVGoJcKQIDAQAB\n\
 ";
 
 /// A file beside the configuration: its name, mode and text.
-type Lying<'a> = (&'a str, u32, &'a str);
+type FileBeside<'a> = (&'a str, u32, &'a str);
 
-fn folder_with(configuration: &str, files: &[Lying<'_>]) -> TempDir {
+fn folder_with(configuration: &str, files: &[FileBeside<'_>]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("hub.toml"), configuration).unwrap();
     for (name, mode, text) in files {
@@ -67,7 +67,7 @@ fn run(command: &str, folder: &Path) -> (i32, String, String) {
 }
 
 /// Compares what both commands say about each configuration with what is to be said.
-fn each_is_refused(table: &[(&str, &[Lying<'_>], &str)]) {
+fn each_is_refused(table: &[(&str, &[FileBeside<'_>], &str)]) {
     let differ = table.iter().flat_map(|(text, files, expected)| {
         let folder = folder_with(text, files);
         ["check-config", "serve"].map(|command| {

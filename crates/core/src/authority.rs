@@ -4,138 +4,32 @@ mod credentials;
 mod first_sight;
 mod landing;
 mod one_visit;
+mod ports;
 mod replacement;
+mod signed_out;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+pub use ports::Ports;
+pub use signed_out::SignedOut;
 
 use crate::canonical::CredentialReader;
 use crate::credential::{Credential, CredentialDigest, Sealed};
 use crate::message::Request;
 use crate::platform::Platform;
-use crate::ports::{Account, Accounts, Clock, Deliveries, NoDeliveries, Persons, ReceiptPages, Seal, Tokens, Told};
+use crate::ports::{Account, Accounts, Persons, Tokens, Told};
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use crate::redirect::ApprovedUrl;
 use crate::relayed_cookie::{each_once, handed_on};
 use crate::session::{ClientId, Device, Person, Session, SessionId, Subject};
 use crate::sign_out::{Absent, Asked, Choice, CsrfProof, MOST_CREDENTIALS, Refusal, SignOut, Target};
-use crate::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, SessionStore, StoreUnavailable};
+use crate::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, StoreUnavailable};
 use crate::time::Timestamp;
 use crate::upstream::UpstreamSession;
 
 /// How many sessions are looked at in one step where a subject's are listed.
 const PAGE: usize = 1_000;
-
-/// What all platforms of a hub share.
-#[derive(Clone, Debug)]
-pub struct Ports {
-    /// Names and passwords of stand-ins.
-    pub accounts: Arc<dyn Accounts>,
-    /// The time of day.
-    pub clock: Arc<dyn Clock>,
-    /// Where sessions live.
-    pub store: Arc<dyn SessionStore>,
-    /// The tokens of stand-ins.
-    pub tokens: Arc<dyn Tokens>,
-    /// Carries sign-outs to upstreams.
-    pub deliveries: Arc<dyn Deliveries>,
-    /// Encrypts what upstreams must be given back; absent where no platform has an upstream.
-    pub seal: Option<Arc<dyn Seal>>,
-    /// Where somebody sees their own sign-out, where that is offered.
-    pub receipt_pages: Option<Arc<dyn ReceiptPages>>,
-}
-
-impl Ports {
-    /// What stand-ins need: no platform has an upstream.
-    pub fn of_stand_ins(accounts: Arc<dyn Accounts>, clock: Arc<dyn Clock>, store: Arc<dyn SessionStore>, tokens: Arc<dyn Tokens>) -> Self {
-        Self { accounts, clock, store, tokens, deliveries: Arc::new(NoDeliveries), seal: None, receipt_pages: None }
-    }
-
-    /// Ends sessions without a request of their own: an administrator's order, or expiry. The same step as any sign-out.
-    ///
-    /// # Errors
-    /// The store did not answer; nothing is claimed to have ended.
-    pub async fn end(
-        &self,
-        reason: Reason,
-        reach: Reach,
-        targets: Vec<EndTarget>,
-    ) -> Result<(ReceiptId, Vec<EndedSession>), StoreUnavailable> {
-        let at = self.clock.now();
-        let receipt = ReceiptId::at(at);
-        let ended = self.carry_out(EndOrder { receipt, at, reason, platform: None, reach, targets }).await?;
-        Ok((receipt, ended))
-    }
-
-    /// The one step in which sessions end, whoever ordered it.
-    async fn carry_out(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
-        let ended = self.store.end(order).await?;
-        if ended.iter().any(|session| session.upstream) {
-            self.deliveries.wake(&ended);
-        }
-        Ok(ended)
-    }
-}
-
-/// Proof that a sign-out was carried out as the flow demands. Only [`SessionAuthority::sign_out`] makes one.
-///
-/// ```compile_fail,E0451
-/// use logout_core::authority::SignedOut;
-/// use logout_core::receipt::{Reach, ReceiptId};
-///
-/// fn forged(receipt: ReceiptId) -> SignedOut {
-///     SignedOut { receipt, ended: Vec::new(), landing: None, caller_included: true, reach: Reach::Session, removals: Vec::new(), by_cookie: true }
-/// }
-/// ```
-#[derive(Clone, Debug)]
-pub struct SignedOut {
-    receipt: ReceiptId,
-    ended: Vec<EndedSession>,
-    landing: Option<ApprovedUrl>,
-    caller_included: bool,
-    reach: Reach,
-    /// What takes from the caller's browser what was seen of its cookies.
-    removals: Vec<String>,
-    /// Whether the request brought a cookie that may name a session.
-    by_cookie: bool,
-}
-
-impl SignedOut {
-    /// The id of the receipt. Nothing is kept under it when nothing ended, so that known and unknown callers look alike.
-    pub fn receipt(&self) -> ReceiptId {
-        self.receipt
-    }
-
-    /// The sessions that *this* sign-out ended; of concurrent ones for the same session only one lists it.
-    pub fn ended(&self) -> &[EndedSession] {
-        &self.ended
-    }
-
-    /// Where the browser goes: what was asked for and approved, or the default.
-    pub fn landing(&self) -> Option<&ApprovedUrl> {
-        self.landing.as_ref()
-    }
-
-    /// How far it went: what was asked for, or what the platform is configured to, whichever is wider.
-    pub fn reach(&self) -> Reach {
-        self.reach
-    }
-
-    /// `Set-Cookie` values that take from the caller's browser what its login put there and what its upstream removed.
-    pub(crate) fn removals(&self) -> &[String] {
-        &self.removals
-    }
-
-    /// Whether the request brought a cookie that may name a session.
-    pub(crate) fn by_cookie(&self) -> bool {
-        self.by_cookie
-    }
-
-    /// Whether the caller's own sign-out was asked for, so that the caller's cookies are to be cleared.
-    pub fn caller_included(&self) -> bool {
-        self.caller_included
-    }
-}
 
 /// The sessions of one platform. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -7,7 +7,9 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
 use crate::authority::SessionAuthority;
+use crate::endpoint::Endpoint;
 use crate::message::Request;
+use crate::path::{loose_readings, loose_segments};
 use crate::prefetch::is_prefetch;
 use crate::provider::UpstreamLogout;
 use crate::session::Session;
@@ -84,7 +86,7 @@ impl SessionAuthority {
             log::info!(platform = self.platform().name.as_str(), reason; "a request was denied");
             Ok(checked)
         };
-        if is_prefetch(request) && provider.endpoints().iter().any(|endpoint| endpoint.matches(request.path()).is_some()) {
+        if is_prefetch(request) && may_sign_out(provider.endpoints(), request.path(), &self.platform().prefix) {
             return denied(Checked::Prefetch, "a fetch of a sign-out ahead of a click");
         }
         if provider.contradicts(request) {
@@ -98,6 +100,7 @@ impl SessionAuthority {
         let read = |request: &Request| provider.credentials(&provider.presented(request));
         let presented = read(request);
         let Some(bearers) = bearers(provider, request) else { return denied(Checked::TooMany, "too many credentials") };
+        let is_several = bearers.len() > 1;
         let others: Vec<_> = other_readings(request).iter().map(read).chain([bearers]).collect();
         // Each is cut one behind the limit, so what a longer one holds is not known here.
         if others.iter().chain([&presented]).any(|credentials| credentials.len() > MOST_CREDENTIALS) {
@@ -113,7 +116,6 @@ impl SessionAuthority {
                 Found::Unknown => has_unknown = true,
             }
         }
-        let is_several = others.last().is_some_and(|bearers| bearers.len() > 1);
         let mut seen: HashSet<_> = presented.iter().map(|one| (one.purpose, one.secret.reveal())).collect();
         for one in others.iter().flatten().filter(|one| seen.insert((one.purpose, one.secret.reveal()))) {
             match self.look_up(one.purpose, one.secret.reveal()).await? {
@@ -137,6 +139,16 @@ impl SessionAuthority {
         }
         Ok(Checked::Passes)
     }
+}
+
+/// Whether a server behind the proxy may take `path` for one of these sign-outs, however it reads paths. The proxy, or the
+/// caller, may have taken the prefix off.
+fn may_sign_out(endpoints: &[Endpoint], path: &str, prefix: &str) -> bool {
+    let prefix = loose_segments(prefix);
+    loose_readings(path).iter().any(|reading| {
+        let below = reading.strip_prefix(prefix.as_slice()).unwrap_or(reading);
+        endpoints.iter().any(|endpoint| endpoint.resembles(below))
+    })
 }
 
 /// The different credentials in an `Authorization` header that holds several values behind commas, as intermediaries fold
@@ -182,4 +194,34 @@ fn other_readings(request: &Request) -> Vec<Request> {
         readings.push(reading);
     }
     readings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Method;
+
+    #[test]
+    fn a_path_that_some_server_takes_for_a_sign_out_may_be_one() {
+        let endpoints = [
+            Endpoint::new("out", &[Method::Get], "/services/logout", &[]),
+            Endpoint::new("widget", &[Method::Get], "/{page}/**/SignOut", &["page"]),
+        ];
+        for (path, prefix, may) in [
+            ("/services/logout", "", true),
+            ("//services/./LOGOUT/", "", true),
+            ("/services/logout;x/y", "", true),
+            ("/page/../signout", "", true),
+            ("/services/profile", "", false),
+            ("/SignOut", "", false),
+            ("/dam/services/logout", "/dam", true),
+            ("//DAM//services/logout", "/dam", true),
+            ("/x/../dam/services/logout", "/dam", true),
+            // A proxy may have taken the prefix off.
+            ("/services/logout", "/dam", true),
+            ("/dam/services/profile", "/dam", false),
+        ] {
+            assert_eq!(may_sign_out(&endpoints, path, prefix), may, "{prefix} {path}");
+        }
+    }
 }

@@ -6,3 +6,26 @@
 pub mod outbox;
 pub mod store;
 pub mod transfer;
+
+/// The tests of one suite, or with `@pairs` a list of their names and functions.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_tests {
+    (@pairs $suite:ident $fresh:expr; $($case:ident)+) => {
+        vec![$(
+            (stringify!($case), (|| {
+                let (store, _guard) = $fresh();
+                $crate::conformance::$suite::block_on($crate::conformance::$suite::$case(store));
+            }) as fn()),
+        )+]
+    };
+    (@cases $suite:ident $fresh:expr; $($case:ident)+) => {
+        $(
+            #[test]
+            fn $case() {
+                let (store, _guard) = $fresh();
+                $crate::conformance::$suite::block_on($crate::conformance::$suite::$case(store));
+            }
+        )+
+    };
+}

@@ -7,9 +7,6 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use logout_core::check::Checked;
 use logout_core::message::{Method, Request};
-use logout_core::path::{loose_readings, loose_segments};
-use logout_core::prefetch::is_prefetch;
-use logout_core::provider::Endpoint;
 
 use super::guard::{AdminGuard, CHECK_TOKEN};
 use super::problem::Problem;
@@ -31,12 +28,7 @@ pub(super) async fn check(
     let platform = known.sessions.platform();
     let mut checked = Ok(Checked::Passes);
     for path in original_paths(&request) {
-        let presented = presented(&request, path, &platform.prefix);
-        checked = if is_prefetch(&presented) && may_sign_out(known.adapter.endpoints(), path, &platform.prefix) {
-            Ok(Checked::Prefetch)
-        } else {
-            known.sessions.check(&*known.adapter, &presented).await
-        };
+        checked = known.sessions.check(&*known.adapter, &presented(&request, path, &platform.prefix)).await;
         if checked != Ok(Checked::Passes) {
             break;
         }
@@ -64,15 +56,6 @@ fn passes(request: &HttpRequest) -> HttpResponse {
     answer.finish()
 }
 
-/// Whether a server behind the proxy may take `path` for one of these sign-outs, however it reads paths.
-fn may_sign_out(endpoints: &[Endpoint], path: &str, prefix: &str) -> bool {
-    let prefix = loose_segments(prefix);
-    loose_readings(path).iter().any(|reading| {
-        let below = reading.strip_prefix(prefix.as_slice()).unwrap_or(reading);
-        endpoints.iter().any(|endpoint| endpoint.resembles(below))
-    })
-}
-
 /// The request that the proxy asks about, without its body.
 fn presented(request: &HttpRequest, path: &str, prefix: &str) -> Request {
     let below = path.strip_prefix(prefix).filter(|below| below.starts_with('/')).unwrap_or(path);
@@ -94,33 +77,4 @@ fn original_paths(request: &HttpRequest) -> Vec<&str> {
         paths.push("/");
     }
     paths
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_that_some_server_takes_for_a_sign_out_may_be_one() {
-        let endpoints = [
-            Endpoint::new("out", &[Method::Get], "/services/logout", &[]),
-            Endpoint::new("widget", &[Method::Get], "/{page}/**/SignOut", &["page"]),
-        ];
-        for (path, prefix, may) in [
-            ("/services/logout", "", true),
-            ("//services/./LOGOUT/", "", true),
-            ("/services/logout;x/y", "", true),
-            ("/page/../signout", "", true),
-            ("/services/profile", "", false),
-            ("/SignOut", "", false),
-            ("/dam/services/logout", "/dam", true),
-            ("//DAM//services/logout", "/dam", true),
-            ("/x/../dam/services/logout", "/dam", true),
-            // A proxy may have taken the prefix off.
-            ("/services/logout", "/dam", true),
-            ("/dam/services/profile", "/dam", false),
-        ] {
-            assert_eq!(may_sign_out(&endpoints, path, prefix), may, "{prefix} {path}");
-        }
-    }
 }

@@ -109,6 +109,7 @@ fn write_new(path: &Path) -> io::Result<Secret> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{set_mode, write_private};
     use super::*;
 
     #[test]
@@ -131,19 +132,6 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         #[cfg(unix)]
         assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777, 0o600);
-    }
-
-    /// Writes `text` where it may lie: other users cannot read it.
-    fn write_private(path: &Path, text: &str) {
-        fs::write(path, text).unwrap();
-        set_mode(path, 0o600);
-    }
-
-    fn set_mode(path: &Path, mode: u32) {
-        #[cfg(unix)]
-        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
-        #[cfg(not(unix))]
-        let _ = (path, mode);
     }
 
     const MINE: &str = "0123456789abcdef0123456789abcdef";

@@ -36,13 +36,13 @@ use logout_core::upstream::CarrierFault;
 #[macro_export]
 macro_rules! outbox_conformance {
     ($fresh:expr) => {
-        $crate::outbox_conformance! { @list @cases $fresh; }
+        $crate::outbox_conformance! { @list @cases outbox $fresh; }
     };
     (@named $fresh:expr) => {
-        $crate::outbox_conformance! { @list @pairs $fresh; }
+        $crate::outbox_conformance! { @list @pairs outbox $fresh; }
     };
     (@list $($then:tt)*) => {
-        $crate::outbox_conformance! { $($then)*
+        $crate::conformance_tests! { $($then)*
             ending_a_session_with_an_upstream_leaves_one_delivery
             ending_a_session_without_one_leaves_none
             a_delivery_carries_what_was_sealed_last
@@ -63,23 +63,6 @@ macro_rules! outbox_conformance {
             a_person_s_thousand_sessions_become_a_thousand_deliveries_in_one_order
             of_many_who_lease_at_once_each_delivery_goes_to_one
         }
-    };
-    (@pairs $fresh:expr; $($case:ident)+) => {
-        vec![$(
-            (stringify!($case), (|| {
-                let (store, _guard) = $fresh();
-                $crate::conformance::outbox::block_on($crate::conformance::outbox::$case(store));
-            }) as fn()),
-        )+]
-    };
-    (@cases $fresh:expr; $($case:ident)+) => {
-        $(
-            #[test]
-            fn $case() {
-                let (store, _guard) = $fresh();
-                $crate::conformance::outbox::block_on($crate::conformance::outbox::$case(store));
-            }
-        )+
     };
 }
 

@@ -58,13 +58,13 @@ pub type Store = Arc<dyn SessionStore>;
 #[macro_export]
 macro_rules! store_conformance {
     ($fresh:expr) => {
-        $crate::store_conformance! { @list @cases $fresh; }
+        $crate::store_conformance! { @list @cases store $fresh; }
     };
     (@named $fresh:expr) => {
-        $crate::store_conformance! { @list @pairs $fresh; }
+        $crate::store_conformance! { @list @pairs store $fresh; }
     };
     (@list $($then:tt)*) => {
-        $crate::store_conformance! { $($then)*
+        $crate::conformance_tests! { $($then)*
             a_credential_nobody_opened_is_unknown
             a_credential_opens_its_session_until_it_expires
             a_credential_opens_nothing_once_its_session_is_over
@@ -115,23 +115,6 @@ macro_rules! store_conformance {
             it_does_what_the_reference_does_over_thousands_of_random_steps
             it_is_healthy
         }
-    };
-    (@pairs $fresh:expr; $($case:ident)+) => {
-        vec![$(
-            (stringify!($case), (|| {
-                let (store, _guard) = $fresh();
-                $crate::conformance::store::block_on($crate::conformance::store::$case(store));
-            }) as fn()),
-        )+]
-    };
-    (@cases $fresh:expr; $($case:ident)+) => {
-        $(
-            #[test]
-            fn $case() {
-                let (store, _guard) = $fresh();
-                $crate::conformance::store::block_on($crate::conformance::store::$case(store));
-            }
-        )+
     };
 }
 

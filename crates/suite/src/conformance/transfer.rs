@@ -37,13 +37,13 @@ use world::{NOW, World, after, end, session};
 #[macro_export]
 macro_rules! transfer_conformance {
     ($fresh:expr) => {
-        $crate::transfer_conformance! { @list @cases $fresh; }
+        $crate::transfer_conformance! { @list @cases transfer $fresh; }
     };
     (@named $fresh:expr) => {
-        $crate::transfer_conformance! { @list @pairs $fresh; }
+        $crate::transfer_conformance! { @list @pairs transfer $fresh; }
     };
     (@list $($then:tt)*) => {
-        $crate::transfer_conformance! { $($then)*
+        $crate::conformance_tests! { $($then)*
             what_it_gives_out_another_store_takes_in_and_gives_out_the_same
             what_another_store_gives_out_it_takes_in_and_gives_out_the_same
             a_session_that_was_taken_in_is_found_used_listed_and_ended_like_any_other
@@ -60,23 +60,6 @@ macro_rules! transfer_conformance {
             a_mark_is_kept_and_is_no_part_of_what_is_given_out
             an_empty_store_gives_out_nothing
         }
-    };
-    (@pairs $fresh:expr; $($case:ident)+) => {
-        vec![$(
-            (stringify!($case), (|| {
-                let (store, _guard) = $fresh();
-                $crate::conformance::transfer::block_on($crate::conformance::transfer::$case(store));
-            }) as fn()),
-        )+]
-    };
-    (@cases $fresh:expr; $($case:ident)+) => {
-        $(
-            #[test]
-            fn $case() {
-                let (store, _guard) = $fresh();
-                $crate::conformance::transfer::block_on($crate::conformance::transfer::$case(store));
-            }
-        )+
     };
 }
 

@@ -39,13 +39,13 @@ fn each_is_said(table: &[(&str, &str)], said: impl Fn(&str) -> String) {
     assert!(differ.is_empty(), "{}", differ.join("\n"));
 }
 
-/// Writes `text` where it may lie: other users cannot read it.
-fn write_private(path: &Path, text: &str) {
+/// Writes a file that other users cannot read.
+pub(super) fn write_private(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     set_mode(path, 0o600);
 }
 
-fn set_mode(path: &Path, mode: u32) {
+pub(super) fn set_mode(path: &Path, mode: u32) {
     #[cfg(unix)]
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
     #[cfg(not(unix))]

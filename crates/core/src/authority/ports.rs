@@ -1,0 +1,58 @@
+//! What all platforms of a hub share.
+
+use std::sync::Arc;
+
+use crate::ports::{Accounts, Clock, Deliveries, NoDeliveries, ReceiptPages, Seal, Tokens};
+use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
+use crate::store::{EndOrder, EndTarget, SessionStore, StoreUnavailable};
+
+/// What all platforms of a hub share.
+#[derive(Clone, Debug)]
+pub struct Ports {
+    /// Names and passwords of stand-ins.
+    pub accounts: Arc<dyn Accounts>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Where sessions live.
+    pub store: Arc<dyn SessionStore>,
+    /// The tokens of stand-ins.
+    pub tokens: Arc<dyn Tokens>,
+    /// Carries sign-outs to upstreams.
+    pub deliveries: Arc<dyn Deliveries>,
+    /// Encrypts what upstreams must be given back; absent where no platform has an upstream.
+    pub seal: Option<Arc<dyn Seal>>,
+    /// Where somebody sees their own sign-out, where that is offered.
+    pub receipt_pages: Option<Arc<dyn ReceiptPages>>,
+}
+
+impl Ports {
+    /// What stand-ins need: no platform has an upstream.
+    pub fn of_stand_ins(accounts: Arc<dyn Accounts>, clock: Arc<dyn Clock>, store: Arc<dyn SessionStore>, tokens: Arc<dyn Tokens>) -> Self {
+        Self { accounts, clock, store, tokens, deliveries: Arc::new(NoDeliveries), seal: None, receipt_pages: None }
+    }
+
+    /// Ends sessions without a request of their own: an administrator's order, or expiry. The same step as any sign-out.
+    ///
+    /// # Errors
+    /// The store did not answer; nothing is claimed to have ended.
+    pub async fn end(
+        &self,
+        reason: Reason,
+        reach: Reach,
+        targets: Vec<EndTarget>,
+    ) -> Result<(ReceiptId, Vec<EndedSession>), StoreUnavailable> {
+        let at = self.clock.now();
+        let receipt = ReceiptId::at(at);
+        let ended = self.carry_out(EndOrder { receipt, at, reason, platform: None, reach, targets }).await?;
+        Ok((receipt, ended))
+    }
+
+    /// The one step in which sessions end, whoever ordered it.
+    pub(super) async fn carry_out(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
+        let ended = self.store.end(order).await?;
+        if ended.iter().any(|session| session.upstream) {
+            self.deliveries.wake(&ended);
+        }
+        Ok(ended)
+    }
+}

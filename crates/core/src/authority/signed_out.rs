@@ -1,0 +1,64 @@
+//! The proof that a sign-out was carried out.
+
+use crate::receipt::{EndedSession, Reach, ReceiptId};
+use crate::redirect::ApprovedUrl;
+
+/// Proof that a sign-out was carried out as the flow demands. Only [`super::SessionAuthority::sign_out`] makes one.
+///
+/// ```compile_fail,E0451
+/// use logout_core::authority::SignedOut;
+/// use logout_core::receipt::{Reach, ReceiptId};
+///
+/// fn forged(receipt: ReceiptId) -> SignedOut {
+///     SignedOut { receipt, ended: Vec::new(), landing: None, caller_included: true, reach: Reach::Session, removals: Vec::new(), by_cookie: true }
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct SignedOut {
+    pub(super) receipt: ReceiptId,
+    pub(super) ended: Vec<EndedSession>,
+    pub(super) landing: Option<ApprovedUrl>,
+    pub(super) caller_included: bool,
+    pub(super) reach: Reach,
+    /// What takes from the caller's browser what was seen of its cookies.
+    pub(super) removals: Vec<String>,
+    /// Whether the request brought a cookie that may name a session.
+    pub(super) by_cookie: bool,
+}
+
+impl SignedOut {
+    /// The id of the receipt. Nothing is kept under it when nothing ended, so that known and unknown callers look alike.
+    pub fn receipt(&self) -> ReceiptId {
+        self.receipt
+    }
+
+    /// The sessions that *this* sign-out ended; of concurrent ones for the same session only one lists it.
+    pub fn ended(&self) -> &[EndedSession] {
+        &self.ended
+    }
+
+    /// Where the browser goes: what was asked for and approved, or the default.
+    pub fn landing(&self) -> Option<&ApprovedUrl> {
+        self.landing.as_ref()
+    }
+
+    /// How far it went: what was asked for, or what the platform is configured to, whichever is wider.
+    pub fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// `Set-Cookie` values that take from the caller's browser what its login put there and what its upstream removed.
+    pub(crate) fn removals(&self) -> &[String] {
+        &self.removals
+    }
+
+    /// Whether the request brought a cookie that may name a session.
+    pub(crate) fn by_cookie(&self) -> bool {
+        self.by_cookie
+    }
+
+    /// Whether the caller's own sign-out was asked for, so that the caller's cookies are to be cleared.
+    pub fn caller_included(&self) -> bool {
+        self.caller_included
+    }
+}
