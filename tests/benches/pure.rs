@@ -1,5 +1,6 @@
-//! The parts of a sign-out without sockets and without a store: reading the request, the flow, the reply, the redirect rule,
-//! cookies. `cargo bench -p logout-tests`, or `cargo bench` for everything.
+//! The parts of a sign-out without sockets and without a store: reading the request, the flow, the
+//! reply, the redirect rule, cookies. `cargo bench -p logout-tests`, or `cargo bench` for
+//! everything.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot set itself up should stop")]
 

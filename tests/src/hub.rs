@@ -106,7 +106,8 @@ impl TestHub {
         Self::on_store(&store.empty(), tables)
     }
 
-    /// A hub with these platform tables that speaks TLS, with a certificate from [`Certificate`](crate::tls::Certificate).
+    /// A hub with these platform tables that speaks TLS, with a certificate from
+    /// [`Certificate`](crate::tls::Certificate).
     ///
     /// # Errors
     /// What keeps it from starting.
@@ -114,7 +115,8 @@ impl TestHub {
         Self::with_server(&certificate.server_line(), tables)
     }
 
-    /// A hub with these platform tables on a store that others share. The first to start makes what they have to agree on.
+    /// A hub with these platform tables on a store that others share. The first to start makes what
+    /// they have to agree on.
     ///
     /// # Errors
     /// What keeps it from starting.
@@ -122,7 +124,8 @@ impl TestHub {
         Self::with_server("", &format!("{STORE}{url}\"\n{tables}"))
     }
 
-    /// The same, believing what every client of this machine says of its own address in `X-Forwarded-For`.
+    /// The same, believing what every client of this machine says of its own address in
+    /// `X-Forwarded-For`.
     ///
     /// # Errors
     /// What keeps it from starting.
@@ -155,7 +158,8 @@ impl TestHub {
     fn run(&mut self) -> Result<(), String> {
         let file = self.folder.path().join("hub.toml");
         let mut config = Config::parse(&self.configuration, &file, Vec::new(), &COMPILED).map_err(|errors| errors.to_string())?;
-        // The second time at the address of the first, because URLs that were handed out go on being used.
+        // The second time at the address of the first, because URLs that were handed out go on
+        // being used.
         config.server.listen = self.address;
         let listener = (self.address.port() != 0).then(|| listen_again(self.address));
         let clock = self.clock.clone();
@@ -242,8 +246,8 @@ impl TestHub {
         self.folder.path()
     }
 
-    /// Lets time pass. What requests before it have noted (that a session was used) is written down first: a store may do
-    /// that late, but not by the hours that pass here in no time.
+    /// Lets time pass. What requests before it have noted (that a session was used) is written down
+    /// first: a store may do that late, but not by the hours that pass here in no time.
     pub fn advance(&self, span: Duration) {
         let health = futures_executor::block_on(self.ports().store.health());
         health.expect("the store answers, and whatever was asked of it before is done");
@@ -284,7 +288,8 @@ impl TestHub {
     }
 }
 
-/// Listens where somebody did before: a program that was started meanwhile holds on to the old socket until it runs.
+/// Listens where somebody did before: a program that was started meanwhile holds on to the old
+/// socket until it runs.
 fn listen_again(address: SocketAddr) -> TcpListener {
     let begun = Instant::now();
     loop {

@@ -1,5 +1,6 @@
-//! What the tests share: a client that sends bytes as they are written, the contract files' grammar and runner, hubs in
-//! this process and in others, and real clients: curl, the vendors' npm packages, a browser.
+//! What the tests share: a client that sends bytes as they are written, the contract files' grammar
+//! and runner, hubs in this process and in others, and real clients: curl, the vendors' npm
+//! packages, a browser.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set itself up should stop")]
 

@@ -18,7 +18,8 @@ const SUITE: &str = "logout-suite";
 const ROOMS: [&str; 10] =
     ["config.rs", "lib.rs", "login.rs", "probe.rs", "provider.rs", "reading.rs", "reply.rs", "request.rs", "stand_in.rs", "upstream.rs"];
 
-/// What decides under which server, runtime or database something runs. Types of HTTP (`http`) and parsers do not.
+/// What decides under which server, runtime or database something runs. Types of HTTP (`http`) and
+/// parsers do not.
 const FRAMEWORKS: &[&str] =
     &["actix-codec", "actix-http", "actix-rt", "actix-server", "actix-web", "axum", "hyper", "poem", "rocket", "tower", "warp"];
 const CLIENTS: &[&str] = &["awc", "curl", "hyper-util", "isahc", "reqwest", "surf", "ureq"];
@@ -27,7 +28,8 @@ const DATABASES: &[&str] =
 const TLS: &[&str] = &["aws-lc-rs", "aws-lc-sys", "boring", "native-tls", "openssl", "openssl-sys", "ring", "rustls", "tokio-rustls"];
 const RUNTIMES: &[&str] = &["async-executor", "async-io", "async-std", "glommio", "mio", "monoio", "smol", "tokio", "tokio-util"];
 
-/// Packages by id, and what each needs when it is built for use on this platform, whatever the features.
+/// Packages by id, and what each needs when it is built for use on this platform, whatever the
+/// features.
 struct House {
     metadata: Metadata,
     normal: BTreeMap<PackageId, Vec<PackageId>>,
@@ -36,7 +38,8 @@ struct House {
 impl House {
     fn look() -> Self {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-        // For this platform alone: what others need was not downloaded with the build, and no test goes out for it.
+        // For this platform alone: what others need was not downloaded with the build, and no test
+        // goes out for it.
         let version = Command::new(env!("CARGO")).arg("-vV").output().unwrap();
         let version = String::from_utf8_lossy(&version.stdout).into_owned();
         let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("cargo names its host");

@@ -39,7 +39,8 @@ fn files(extension: &str) -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap_or_default().to_owned();
             if path.is_dir() && !path.is_symlink() {
-                // A copy of the sources in the build folder would be found, and what npm brings is not ours.
+                // A copy of the sources in the build folder would be found, and what npm brings is
+                // not ours.
                 if !["target", "node_modules", "hub-data"].contains(&name.as_str()) && !name.starts_with(".git") {
                     folders.push(path);
                 }
@@ -143,8 +144,8 @@ fn the_readme_names_every_feature_and_the_minimum_rust_version() {
     assert!(readme.contains(&format!("Rust {}.{} ", rust.major, rust.minor)), "{rust}");
 }
 
-/// Under each of these headings of the operations pages stands a table of keys. They are read in this configuration, a key in
-/// place of `{}`.
+/// Under each of these headings of the operations pages stands a table of keys. They are read in
+/// this configuration, a key in place of `{}`.
 const SECTIONS: &[(&str, &str)] = &[
     ("`[server]`", "[server]\n{}"),
     ("`[admin]`", "[admin]\n{}"),
@@ -261,7 +262,8 @@ fn the_operations_pages_name_every_key_and_no_other() {
         }
         let named: BTreeSet<String> = documented(&page, heading).into_keys().collect();
         if *heading == "`[[platform]]`" {
-            // What is not a common key goes to the vendor's reader, whose list of known keys has the common ones in it.
+            // What is not a common key goes to the vendor's reader, whose list of known keys has
+            // the common ones in it.
             known.retain(|key| COMMON.contains(&key.as_str()));
         }
         assert_eq!(named, known, "{heading}");

@@ -1,4 +1,5 @@
-//! The servers that are measured: the hub with sessions loaded straight into its store, or the bare app.
+//! The servers that are measured: the hub with sessions loaded straight into its store, or the bare
+//! app.
 
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
@@ -37,7 +38,8 @@ pub(crate) struct Subject {
     /// How many sessions to load that the requests sign out.
     #[arg(long, default_value_t = 0)]
     sessions: usize,
-    /// Which of the sessions are those: every such one, the first included. The others are for somebody else to end.
+    /// Which of the sessions are those: every such one, the first included. The others are for
+    /// somebody else to end.
     #[arg(long, default_value_t = 1)]
     stride: usize,
     /// When the first session was opened, in milliseconds since the Unix epoch, for the ids.
@@ -52,8 +54,8 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Serves until standard input ends. Prints its address once it listens; answers each line on standard input with the
-    /// number of live sessions.
+    /// Serves until standard input ends. Prints its address once it listens; answers each line on
+    /// standard input with the number of live sessions.
     pub(crate) fn run(&self) -> Outcome {
         actix_web::rt::System::new().block_on(async { if self.kind == "bare" { self.bare().await } else { self.hub().await } })
     }
@@ -88,8 +90,8 @@ impl Subject {
         .await
     }
 
-    /// Opens the sessions, many at a time, and writes one request for each that is to be signed out into `requests.txt`, each on a
-    /// line, with its line breaks escaped.
+    /// Opens the sessions, many at a time, and writes one request for each that is to be signed out
+    /// into `requests.txt`, each on a line, with its line breaks escaped.
     async fn load(&self, hub: &Hub) -> Outcome {
         let mut requests = BufWriter::new(std::fs::File::create(self.folder.join("requests.txt"))?);
         let mut opened = Vec::with_capacity(self.sessions * self.stride);

@@ -1,7 +1,9 @@
-//! Sessions of accounts that are gone, or whose password is another one: they end when the hub learns of it.
+//! Sessions of accounts that are gone, or whose password is another one: they end when the hub
+//! learns of it.
 //!
-//! A session says with which version of an account it was opened, so nothing has to be known of earlier lists. The store
-//! keeps the digest of the last list only, to tell whether nobody may be served before the sessions have been looked at.
+//! A session says with which version of an account it was opened, so nothing has to be known of
+//! earlier lists. The store keeps the digest of the last list only, to tell whether nobody may be
+//! served before the sessions have been looked at.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -36,11 +38,12 @@ impl AccountChanges {
         Self { current, platforms, ports: ports.clone() }
     }
 
-    /// Ends what is over where the list is another one than at the last start. `false`: it is the same, and
-    /// [`AccountChanges::end_sessions`] may be done beside serving. It still has to be: another hub on the same store may
-    /// have opened sessions by an older list since.
+    /// Ends what is over where the list is another one than at the last start. `false`: it is the
+    /// same, and [`AccountChanges::end_sessions`] may be done beside serving. It still has to be:
+    /// another hub on the same store may have opened sessions by an older list since.
     ///
-    /// It can be stopped at any point and begun anew: the last list is taken away first and written again when all is done.
+    /// It can be stopped at any point and begun anew: the last list is taken away first and written
+    /// again when all is done.
     ///
     /// # Errors
     /// The store did not answer; the next call does what is left.
@@ -66,8 +69,8 @@ impl AccountChanges {
         SecretDigest::of(&versions.concat().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
     }
 
-    /// Ends the sessions at stand-in platforms that were opened with an account, or a version of one, that is not listed.
-    /// Looks through all live sessions of these platforms.
+    /// Ends the sessions at stand-in platforms that were opened with an account, or a version of
+    /// one, that is not listed. Looks through all live sessions of these platforms.
     ///
     /// # Errors
     /// The store did not answer; the next call does what is left.
@@ -129,7 +132,8 @@ mod tests {
         }
     }
 
-    /// A store with 600 sessions, every other one of an account that is not listed any more, and some of none.
+    /// A store with 600 sessions, every other one of an account that is not listed any more, and
+    /// some of none.
     fn world() -> (Arc<BreakableStore>, AccountChanges) {
         let (store, clock) = (Arc::new(BreakableStore::default()), Arc::new(ManualClock::default()));
         let (platform, now) = (PlatformName::new("cms"), clock.now());

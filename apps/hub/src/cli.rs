@@ -1,4 +1,5 @@
-//! The command line: what can be asked for, and the commands that need no server. Those that ask one are [`crate::client`]'s.
+//! The command line: what can be asked for, and the commands that need no server. Those that ask
+//! one are [`crate::client`]'s.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
@@ -13,7 +14,8 @@ use crate::client::{DeliveriesArgs, ReceiptsArgs, SessionsArgs};
 use crate::config::{Compiled, Config, ConfigError, ConfigErrors, Draft, environment, without_newline};
 use crate::copy_store::CopyStoreArgs;
 
-/// The exit status when the configuration, or what was typed, is wrong; that of clap's own errors too.
+/// The exit status when the configuration, or what was typed, is wrong; that of clap's own errors
+/// too.
 const WRONG: u8 = 2;
 
 /// The longest password that is read, in bytes.
@@ -31,19 +33,22 @@ pub struct Cli {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve a hub in front of a stand-in of every vendor, with sample accounts and without a configuration.
+    /// Serve a hub in front of a stand-in of every vendor, with sample accounts and without a
+    /// configuration.
     Demo(DemoArgs),
     /// Serve the platforms of a configuration.
     Serve(ServeArgs),
     /// Say whether a configuration is right, and what is wrong with it.
     CheckConfig(ConfigArgs),
-    /// Print the effective configuration, with defaults and the environment's overrides, secrets masked.
+    /// Print the effective configuration, with defaults and the environment's overrides, secrets
+    /// masked.
     PrintConfig(ConfigArgs),
     /// Make the tables of the configured store, or bring them up to date.
     Migrate(ConfigArgs),
     /// Move what one store holds to another, and compare both.
     CopyStore(CopyStoreArgs),
-    /// Read a password from standard input, or ask for it on a terminal, and print its argon2id hash.
+    /// Read a password from standard input, or ask for it on a terminal, and print its argon2id
+    /// hash.
     HashPassword,
     /// Live sessions of a running hub.
     Sessions(SessionsArgs),
@@ -59,7 +64,8 @@ pub struct DemoArgs {
     /// The address to serve at; port 0 picks a free one [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// Where to keep sessions [default: a new folder among the temporary files, named in the output].
+    /// Where to keep sessions [default: a new folder among the temporary files, named in the
+    /// output].
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 }
@@ -84,8 +90,8 @@ pub struct ConfigArgs {
 }
 
 impl ServeArgs {
-    /// The configuration under this process's environment and these options. `check` finds what is wrong beyond the text, as for
-    /// [`check_config`].
+    /// The configuration under this process's environment and these options. `check` finds what is
+    /// wrong beyond the text, as for [`check_config`].
     ///
     /// # Errors
     /// Everything that is wrong with it.
@@ -114,9 +120,9 @@ impl ConfigArgs {
     }
 }
 
-/// `check-config`: status 0 and one line on standard output, or 2 and every error on standard error; warnings are on standard
-/// error either way. `check` finds what is wrong beyond the text of the configuration: with the vendors' own keys, between
-/// platforms, and with files.
+/// `check-config`: status 0 and one line on standard output, or 2 and every error on standard
+/// error; warnings are on standard error either way. `check` finds what is wrong beyond the text of
+/// the configuration: with the vendors' own keys, between platforms, and with files.
 pub fn check_config(args: &ConfigArgs, compiled: &Compiled<'_>, check: impl FnOnce(&Draft) -> Vec<ConfigError>) -> ExitCode {
     finish(args.draft(compiled).map_err(|errors| errors.to_string()).and_then(|draft| {
         let errors = check(&draft);
@@ -128,8 +134,8 @@ pub fn check_config(args: &ConfigArgs, compiled: &Compiled<'_>, check: impl FnOn
     }))
 }
 
-/// `print-config`: status 0 and the effective configuration as TOML on standard output, or 2 and every error on standard
-/// error. `check` as for [`check_config`].
+/// `print-config`: status 0 and the effective configuration as TOML on standard output, or 2 and
+/// every error on standard error. `check` as for [`check_config`].
 pub fn print_config(args: &ConfigArgs, compiled: &Compiled<'_>, check: impl FnOnce(&Draft) -> Vec<ConfigError>) -> ExitCode {
     let printed = args.draft(compiled).and_then(|draft| {
         let errors = check(&draft);
@@ -138,8 +144,8 @@ pub fn print_config(args: &ConfigArgs, compiled: &Compiled<'_>, check: impl FnOn
     finish(printed.map_err(|errors| errors.to_string()))
 }
 
-/// `migrate`: status 0 and one line on standard output when the tables are ready, 2 when the configuration is wrong, 1 when
-/// `open` cannot make them so.
+/// `migrate`: status 0 and one line on standard output when the tables are ready, 2 when the
+/// configuration is wrong, 1 when `open` cannot make them so.
 pub fn migrate<E: Display>(args: &ConfigArgs, compiled: &Compiled<'_>, open: impl FnOnce(&Config) -> Result<(), E>) -> ExitCode {
     let mut config = match args.load(compiled) {
         Ok(config) => config,
@@ -152,8 +158,9 @@ pub fn migrate<E: Display>(args: &ConfigArgs, compiled: &Compiled<'_>, open: imp
     }
 }
 
-/// `hash-password`: status 0 and one argon2id string on standard output, or 2 and the reason on standard error. The
-/// password comes from standard input, one line end at its end cut, or is asked for without echo on a terminal.
+/// `hash-password`: status 0 and one argon2id string on standard output, or 2 and the reason on
+/// standard error. The password comes from standard input, one line end at its end cut, or is asked
+/// for without echo on a terminal.
 pub fn hash_password() -> ExitCode {
     let password = if io::stdin().is_terminal() {
         rpassword::prompt_password("Password: ").map(Secret::new)

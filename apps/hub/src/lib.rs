@@ -1,7 +1,8 @@
 //! One sign-out for every platform you run.
 //!
-//! The hub binary's parts, as a library so that tests can reach them: the command line ([`cli`], [`client`]), the configuration
-//! ([`config`]), and the server that is built from them ([`server::Hub`]).
+//! The hub binary's parts, as a library so that tests can reach them: the command line ([`cli`],
+//! [`client`]), the configuration ([`config`]), and the server that is built from them
+//! ([`server::Hub`]).
 
 mod account_changes;
 mod admin;

@@ -57,13 +57,14 @@ impl<'c> Platforms<'c> {
         ConfigErrors::check(errors).map(|()| Self(set_up))
     }
 
-    /// Everything that keeps platforms of `config` from being served together. What follows from a common key that is wrong is
-    /// left out.
+    /// Everything that keeps platforms of `config` from being served together. What follows from a
+    /// common key that is wrong is left out.
     pub(crate) fn problems(config: &'c Config, public_url: &Url, ports: &Ports) -> Vec<ConfigError> {
         let mut errors = Vec::new();
         let set_up = config.platforms.iter().filter_map(|platform| SetUp::new(config, platform, public_url, &mut errors));
         let mut left: Vec<SetUp<'_>> = set_up.filter(|platform| platform.config.is_whole()).collect();
-        // A mount stops at the first two that overlap. So it is tried without the later one, until the others fit.
+        // A mount stops at the first two that overlap. So it is tried without the later one, until
+        // the others fit.
         while let Err(StartFault::Mount(fault)) = Self(left.clone()).mount(config, ports) {
             let place = |name: &str| left.iter().position(|platform| platform.config.name == name);
             let (at, reason) = match &fault {

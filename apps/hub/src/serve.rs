@@ -14,7 +14,8 @@ use crate::server::{self, Hub, Options};
 use crate::start_fault::StartFault;
 use crate::{COMPILED, logging};
 
-/// Serves a configuration until SIGTERM or ctrl-c. Status 0 after that, 2 for a wrong configuration, 1 when it cannot start.
+/// Serves a configuration until SIGTERM or ctrl-c. Status 0 after that, 2 for a wrong
+/// configuration, 1 when it cannot start.
 pub fn run(args: &ServeArgs) -> ExitCode {
     let config = match args.load(&COMPILED, server::check) {
         Ok(config) => config,
@@ -49,7 +50,8 @@ impl Addresses {
     }
 }
 
-/// Starts what is to be served, prints its greeting, and runs it until SIGTERM or ctrl-c; then stops it.
+/// Starts what is to be served, prints its greeting, and runs it until SIGTERM or ctrl-c; then
+/// stops it.
 pub(crate) fn until_told_to_stop<S>(
     log_format: LogFormat,
     start: impl AsyncFnOnce() -> Result<S, StartFault>,
@@ -58,7 +60,8 @@ pub(crate) fn until_told_to_stop<S>(
 ) -> ExitCode {
     logging::start(log_format);
     let outcome = actix_web::rt::System::new().block_on(async {
-        // Installed before anybody learns that the hub is up, so that no signal finds the default, deadly answer.
+        // Installed before anybody learns that the hub is up, so that no signal finds the default,
+        // deadly answer.
         let (mut terminated, mut interrupted) =
             (signal(SignalKind::terminate()).map_err(StartFault::Serve)?, signal(SignalKind::interrupt()).map_err(StartFault::Serve)?);
         let served = start().await?;

@@ -65,7 +65,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Binds both listeners, opens the store, sets up every platform and starts to serve. Call it inside an actix system.
+    /// Binds both listeners, opens the store, sets up every platform and starts to serve. Call it
+    /// inside an actix system.
     ///
     /// # Errors
     /// Anything that keeps the hub from serving all that is configured.
@@ -125,7 +126,8 @@ impl Hub {
             App::new()
                 .wrap(safe())
                 .app_data(index.clone())
-                // Before the mount, because its routes may lie where a platform would say that there is nothing.
+                // Before the mount, because its routes may lie where a platform would say that
+                // there is nothing.
                 .configure(|config| front.configure(config))
                 .configure(mount.clone().routes())
                 .route("/", web::get().to(Index::answer))
@@ -174,14 +176,15 @@ impl Hub {
         format!("{}://{}", self.scheme, self.address)
     }
 
-    /// Stops listening, lets requests in flight be answered (for `server.shutdown_timeout` at most), and returns.
+    /// Stops listening, lets requests in flight be answered (for `server.shutdown_timeout` at
+    /// most), and returns.
     pub async fn stop(self) {
         self.housekeeping.abort();
         // Whoever waits for a receipt is answered at once.
         self.stopping.send_replace(true);
         let stopped = futures_util::future::join_all(self.servers.iter().map(|(handle, _)| handle.stop(true)));
-        // At the same time, so that an upstream that hangs adds nothing to a request that is slow. What is not delivered by then stays
-        // in the outbox.
+        // At the same time, so that an upstream that hangs adds nothing to a request that is slow.
+        // What is not delivered by then stays in the outbox.
         let carried = async {
             if let Some(relay) = &self.relay {
                 relay.stop().await;
@@ -223,9 +226,9 @@ pub fn open_store(config: &Config) -> Result<(), StartFault> {
     Ok(stores::open(&config.store).map(drop)?)
 }
 
-/// Everything that would keep a hub from serving a configuration, besides what the configuration itself was found to be wrong
-/// with: in the vendors' own keys, between platforms, and in the files of keys and tokens. No store is opened and nothing is
-/// written.
+/// Everything that would keep a hub from serving a configuration, besides what the configuration
+/// itself was found to be wrong with: in the vendors' own keys, between platforms, and in the files
+/// of keys and tokens. No store is opened and nothing is written.
 pub fn check(draft: &Draft) -> Vec<ConfigError> {
     let config = draft.config();
     let mut errors = secret_files(config);
@@ -237,7 +240,8 @@ pub fn check(draft: &Draft) -> Vec<ConfigError> {
     errors
 }
 
-/// What is wrong with the files of `[server]` and `[admin]` that hold keys and tokens. Those that are not there yet are made.
+/// What is wrong with the files of `[server]` and `[admin]` that hold keys and tokens. Those that
+/// are not there yet are made.
 fn secret_files(config: &Config) -> Vec<ConfigError> {
     let mut errors = Vec::new();
     if let Some(Err(faults)) = config.server.tls.as_ref().map(tls::server_config) {
@@ -278,7 +282,8 @@ fn relay_settings(config: &SingleLogoutConfig) -> RelaySettings {
         first_sight_rate: config.first_sight_rate.get(),
         first_sight_kept: config.first_sight_kept,
         first_sight_give_up_after: config.first_sight_give_up_after,
-        // Whoever wants few pauses between attempts wants an upstream that is back to be found soon, too.
+        // Whoever wants few pauses between attempts wants an upstream that is back to be found
+        // soon, too.
         breaker_pause: Backoff { first: pauses.first.min(config.last_retry), cap: pauses.cap.min(config.last_retry) },
         ..RelaySettings::default()
     }

@@ -35,8 +35,8 @@ impl TlsFault {
 /// TLS 1.2 and 1.3 with the configured certificate, no client certificates.
 ///
 /// # Errors
-/// A file cannot be read or used, every user of the machine can read the key, or it is a key of RSA with less than 2048 bits.
-/// Of both files, where both are at fault.
+/// A file cannot be read or used, every user of the machine can read the key, or it is a key of RSA
+/// with less than 2048 bits. Of both files, where both are at fault.
 pub(crate) fn server_config(files: &TlsConfig) -> Result<ServerConfig, Vec<TlsFault>> {
     let (certificates, key) = match (certificates(&files.certificate_file), private_key(&files.key_file)) {
         (Ok(certificates), Ok(key)) => (certificates, key),
@@ -74,7 +74,8 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
     if is_short_rsa(&key) { Err("the RSA key has less than 2048 bits; make one of 2048 bits or more".to_owned()) } else { Ok(key) }
 }
 
-/// Whether the library refuses the key for its length. It takes RSA from 2048 bits on, and says no more than this word.
+/// Whether the library refuses the key for its length. It takes RSA from 2048 bits on, and says no
+/// more than this word.
 fn is_short_rsa(key: &PrivateKeyDer<'_>) -> bool {
     let read = match key {
         PrivateKeyDer::Pkcs1(key) => KeyPair::from_der(key.secret_pkcs1_der()),

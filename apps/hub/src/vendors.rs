@@ -90,7 +90,8 @@ pub(crate) fn adapter(config: &PlatformConfig, platform: &Platform) -> Result<Ad
     }
 }
 
-/// An adapter stops at the first key that it cannot use. So it is set up again without that key, until nothing is wrong.
+/// An adapter stops at the first key that it cannot use. So it is set up again without that key,
+/// until nothing is wrong.
 fn set_up<K, P>(config: &PlatformConfig, new: impl Fn(K) -> Result<P, SetUpFault>) -> Result<Adapter, Vec<ConfigError>>
 where
     K: DeserializeOwned,

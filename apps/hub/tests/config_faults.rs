@@ -1,4 +1,5 @@
-//! What `check-config` and `serve` say of configurations that look right by themselves: files, vendors' keys, overlaps.
+//! What `check-config` and `serve` say of configurations that look right by themselves: files,
+//! vendors' keys, overlaps.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
@@ -56,8 +57,8 @@ fn folder_with(configuration: &str, files: &[FileBeside<'_>]) -> TempDir {
     folder
 }
 
-/// Runs a command over `hub.toml` in `folder` and returns its status, standard output and standard error. The folder is left
-/// out of what is said.
+/// Runs a command over `hub.toml` in `folder` and returns its status, standard output and standard
+/// error. The folder is left out of what is said.
 fn run(command: &str, folder: &Path) -> (i32, String, String) {
     let mut hub = Command::cargo_bin("logout-hub").unwrap();
     let output = hub.env_clear().args([command, "--config", "hub.toml"]).current_dir(folder).output().unwrap();

@@ -2,20 +2,23 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// How many parameters an element may have, so that the work does not grow faster than the header. RFC 7239 knows four.
+/// How many parameters an element may have, so that the work does not grow faster than the header.
+/// RFC 7239 knows four.
 const MOST_PARAMETERS: usize = 16;
 
-/// One step on the way of a request, as the proxy that took it says: who sent it, and by which scheme.
+/// One step on the way of a request, as the proxy that took it says: who sent it, and by which
+/// scheme.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Step {
-    /// The address of `for`; absent for `unknown`, a hidden name (`_secret`) and where nothing is said.
+    /// The address of `for`; absent for `unknown`, a hidden name (`_secret`) and where nothing is
+    /// said.
     pub(crate) client: Option<IpAddr>,
     /// The scheme of `proto`.
     pub(crate) proto: Option<String>,
 }
 
-/// The steps of all `Forwarded` headers, in order; `None` where one of them cannot be read, since what stands in it may
-/// have been cut anywhere.
+/// The steps of all `Forwarded` headers, in order; `None` where one of them cannot be read, since
+/// what stands in it may have been cut anywhere.
 pub(crate) fn steps<'a>(values: impl Iterator<Item = &'a str>) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     for value in values {
@@ -86,7 +89,8 @@ fn unquoted(value: &str) -> Option<String> {
     }
 }
 
-/// The address of a node: `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]` or `[2001:db8::1]:80`; ports may be hidden names.
+/// The address of a node: `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]` or `[2001:db8::1]:80`; ports
+/// may be hidden names.
 fn node(text: &str) -> Option<IpAddr> {
     let is_port = |port: &str| port.parse::<u16>().is_ok() || port.starts_with('_');
     if let Some(inner) = text.strip_prefix('[') {

@@ -1,4 +1,5 @@
-//! Whose a path is that no endpoint answers: the platform that it was meant for says so in its vendor's words.
+//! Whose a path is that no endpoint answers: the platform that it was meant for says so in its
+//! vendor's words.
 
 use logout_core::path::{loose_readings, loose_segments};
 use logout_core::provider::Endpoint;
@@ -54,7 +55,8 @@ impl Territory {
         platforms.iter().enumerate().map(one).collect()
     }
 
-    /// The platform that `path` was meant for. One with this host comes before one with every host, a longer prefix before a shorter one.
+    /// The platform that `path` was meant for. One with this host comes before one with every host,
+    /// a longer prefix before a shorter one.
     pub(crate) fn owner(all: &[Self], host: &str, path: &str) -> Option<usize> {
         let owner = |segments: &Vec<String>| {
             let claims = all.iter().filter(|one| one.host.as_ref().is_none_or(|own| is_host(own, host))).filter_map(|one| {

@@ -70,7 +70,8 @@ impl Answer {
     }
 }
 
-/// The answer of an app that has a page before the mount, one behind it, and words of its own for everything else.
+/// The answer of an app that has a page before the mount, one behind it, and words of its own for
+/// everything else.
 async fn ask(mount: &Mount, request: TestRequest) -> Answer {
     let app = App::new()
         .route("/before", web::get().to(|| async { "before" }))
@@ -187,7 +188,8 @@ async fn a_platform_with_a_host_leaves_other_hosts_to_the_app() {
     assert_eq!(ask(&mount, get("/Sitefinity/SignOut")).await.body, "the app knows no such page");
 }
 
-/// What a platform says of an address that it does not have: by a mark that only one vendor's words have.
+/// What a platform says of an address that it does not have: by a mark that only one vendor's words
+/// have.
 fn not_found(answer: &Answer) -> Option<&'static str> {
     let status = answer.status.as_u16();
     if answer.body.contains(r#""errorcode":404"#) {
@@ -278,7 +280,8 @@ async fn no_misspelling_of_any_endpoint_is_the_apps_or_another_vendors() {
         for endpoint in platform.provider.endpoints().iter().chain(platform.login_endpoints()) {
             let path = endpoint.path().replace("**", "deep").replace(['{', '}'], "");
             for wrong in misspellings(&path) {
-                // A spelling that the vendor takes, or one of an endpoint that takes any name there.
+                // A spelling that the vendor takes, or one of an endpoint that takes any name
+                // there.
                 if path == "/" || endpoints.iter().any(|known| known.matches(&wrong).is_some()) {
                     continue;
                 }
@@ -310,7 +313,8 @@ async fn below_a_host_or_prefix_of_its_own_everything_is_the_platforms_unless_it
         (true, "hub.example", "/portal", Some("hcl-dx")),
         (true, "shop.example", "/nowhere", Some("wix")),
         (true, "shop.example:8443", "/services/logout/", Some("wix")),
-        // What is reserved is so on every host; and the root of every host belongs to no platform alone.
+        // What is reserved is so on every host; and the root of every host belongs to no platform
+        // alone.
         (true, "shop.example", "/receipts/x", None),
         (true, "shop.example", "/", None),
         (true, "hub.example", "/nowhere", None),

@@ -19,13 +19,15 @@ pub(crate) const SESSION_ID: &str = "JSESSIONID";
 pub struct AssetsConfig {
     /// The product that is spoken for. Default: `assets6`.
     pub profile: Profile,
-    /// Whether errors of `/services` have an HTTP status of their own. Documented default: they do not; they come with 200
-    /// and an error object, whose `errorcode` is the status that it would have been.
+    /// Whether errors of `/services` have an HTTP status of their own. Documented default: they do
+    /// not; they come with 200 and an error object, whose `errorcode` is the status that it would
+    /// have been.
     pub errors_as_status: bool,
-    /// Where `/logout` leads when nothing, or nothing allowed, is asked for: a path below the platform's prefix, or an
-    /// absolute URL. Default: `/`, the platform's root.
+    /// Where `/logout` leads when nothing, or nothing allowed, is asked for: a path below the
+    /// platform's prefix, or an absolute URL. Default: `/`, the platform's root.
     pub landing_page: String,
-    /// How long a token lives at most, in seconds. Default: 3600, as in the vendor's sample. Elvis 4 and 5 have no tokens.
+    /// How long a token lives at most, in seconds. Default: 3600, as in the vendor's sample. Elvis
+    /// 4 and 5 have no tokens.
     pub token_lifetime: u32,
 }
 
@@ -45,7 +47,8 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// Whether a session is a signed token that may be due for a CSRF proof (documented from 6 on), or else a `JSESSIONID`.
+    /// Whether a session is a signed token that may be due for a CSRF proof (documented from 6 on),
+    /// or else a `JSESSIONID`.
     pub(crate) fn has_tokens(self) -> bool {
         matches!(self, Self::Assets6 | Self::Elvis6)
     }

@@ -22,7 +22,8 @@ pub(crate) async fn profile(request: &Request, sessions: &SessionAuthority, dial
     Ok(json_answer(200, &user_profile(&account)))
 }
 
-/// Names and meaning of the members are documented; the values of `userZone` and `authorities` are ours.
+/// Names and meaning of the members are documented; the values of `userZone` and `authorities` are
+/// ours.
 pub(crate) fn user_profile(account: &Account) -> Value {
     let authorities: &[&str] = if account.administrator { &["ROLE_USER", "ROLE_ADMIN"] } else { &["ROLE_USER"] };
     json!({
@@ -41,7 +42,8 @@ pub(crate) async fn search(request: &Request, sessions: &SessionAuthority, diale
     Ok(json_answer(200, &json!({ "firstResult": 0, "maxResultHits": 50, "totalHits": 0, "hits": [], "facets": {} })))
 }
 
-/// Keeps a session alive. The path was observed; the empty object, and the error without a session, are our choice.
+/// Keeps a session alive. The path was observed; the empty object, and the error without a session,
+/// are our choice.
 pub(crate) async fn ping(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
     signed_in(request, sessions, dialect).await?;
     Ok(json_answer(200, &json!({})))
@@ -70,7 +72,8 @@ async fn signed_in(request: &Request, sessions: &SessionAuthority, dialect: &Dia
     Ok(session)
 }
 
-/// The session of the first credential that opens one, none where the path names two; and whether that one is due for a CSRF token.
+/// The session of the first credential that opens one, none where the path names two; and whether
+/// that one is due for a CSRF token.
 async fn live(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Option<(Arc<Session>, bool)>, Refusal> {
     if contradicts(request, dialect) {
         return Ok(None);

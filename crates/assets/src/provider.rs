@@ -112,14 +112,16 @@ impl LoginProvider for AssetsProvider {
     }
 }
 
-/// Whether a cookie still opens a session after a sign-out by another credential. The first valid credential is the only
-/// one that counts, so with a single one there is nothing to ask. A real instance may know one that the hub does not.
+/// Whether a cookie still opens a session after a sign-out by another credential. The first valid
+/// credential is the only one that counts, so with a single one there is nothing to ask. A real
+/// instance may know one that the hub does not.
 async fn cookie_lives(presented: &[Presented], sessions: &SessionAuthority) -> bool {
     if presented.len() < 2 {
         return false;
     }
     for one in presented.iter().filter(|one| one.by_cookie && !one.foreign) {
-        // A store that does not answer now has answered the sign-out: the cookie stays, since it may open something.
+        // A store that does not answer now has answered the sign-out: the cookie stays, since it
+        // may open something.
         match sessions.look_up(one.purpose, one.secret.reveal()).await {
             Ok(Found::Ended) => {}
             Ok(Found::Unknown) if !sessions.platform().has_upstream => {}

@@ -19,8 +19,8 @@ pub(crate) const LOGOUT: &str = "logout";
 /// `/logout`, which answers with a redirect.
 pub(crate) const LOGOUT_AND_REDIRECT: &str = "logout-and-redirect";
 
-/// The sign-out endpoints. Documented: Elvis 5 takes GET and POST, from 6 on the service takes POST only; `/logout` takes both
-/// everywhere.
+/// The sign-out endpoints. Documented: Elvis 5 takes GET and POST, from 6 on the service takes POST
+/// only; `/logout` takes both everywhere.
 pub(crate) fn endpoints(profile: Profile) -> Vec<Endpoint> {
     let both = [Method::Get, Method::Post];
     let service: &[Method] = if profile.has_tokens() { &[Method::Post] } else { &both };
@@ -33,8 +33,9 @@ pub(crate) fn with_session_id(endpoint: Endpoint, profile: Profile) -> Endpoint 
     if profile.has_tokens() { endpoint } else { endpoint.with_path_parameters() }
 }
 
-/// Reads a sign-out. Never fails: what cannot be understood counts as absent. The body of `/services/logout` is not looked
-/// at, whatever its type: clients were observed to send JSON headers with nothing behind them, and stray form fields.
+/// Reads a sign-out. Never fails: what cannot be understood counts as absent. The body of
+/// `/services/logout` is not looked at, whatever its type: clients were observed to send JSON
+/// headers with nothing behind them, and stray form fields.
 pub(crate) fn read(request: &Request, dialect: &Dialect, tokens: &dyn Tokens, now: Timestamp) -> SignOut {
     let redirects = request.endpoint() == LOGOUT_AND_REDIRECT;
     SignOut {
@@ -55,9 +56,10 @@ pub(crate) fn read(request: &Request, dialect: &Dialect, tokens: &dyn Tokens, no
     }
 }
 
-/// Everything that was presented, each value once, in order of precedence: the bearer token and then the cookies; in Elvis 4
-/// and 5 the session id in the path and then the cookies. A token that is forged, expired or of another platform is
-/// foreign and never gets as far as the store; in front of a real instance, whose tokens are not ours, none is.
+/// Everything that was presented, each value once, in order of precedence: the bearer token and
+/// then the cookies; in Elvis 4 and 5 the session id in the path and then the cookies. A token that
+/// is forged, expired or of another platform is foreign and never gets as far as the store; in
+/// front of a real instance, whose tokens are not ours, none is.
 pub(crate) fn credentials(request: &Request, dialect: &Dialect, tokens: &dyn Tokens, now: Timestamp) -> Vec<Presented> {
     let purpose = purpose(dialect);
     let is_foreign = |value: &str| {
@@ -75,7 +77,8 @@ pub(crate) fn purpose(dialect: &Dialect) -> &'static str {
     if dialect.config.profile.has_tokens() { TOKEN } else { SESSION_ID }
 }
 
-/// What no browser sends by itself: a bearer token, or in Elvis 4 and 5 the session ids in the path.
+/// What no browser sends by itself: a bearer token, or in Elvis 4 and 5 the session ids in the
+/// path.
 pub(crate) fn by_hand<'a>(request: &'a Request, dialect: &Dialect) -> Vec<Cow<'a, str>> {
     if dialect.config.profile.has_tokens() {
         request.authorization("Bearer").map(Cow::Borrowed).into_iter().collect()
@@ -84,7 +87,8 @@ pub(crate) fn by_hand<'a>(request: &'a Request, dialect: &Dialect) -> Vec<Cow<'a
     }
 }
 
-/// Whether the path names two sessions, so that nothing says which one was meant: servers disagree on which of them counts.
+/// Whether the path names two sessions, so that nothing says which one was meant: servers disagree
+/// on which of them counts.
 pub(crate) fn contradicts(request: &Request, dialect: &Dialect) -> bool {
     !dialect.config.profile.has_tokens() && session_ids_in_path(request.path()).len() > 1
 }
@@ -99,8 +103,9 @@ pub(crate) fn csrf_token(request: &Request) -> Option<SecretDigest> {
     csrf_header(request).map(SecretDigest::of)
 }
 
-/// The different session ids in a path, in order. Observed: Tomcat takes parameters out of every segment, up to the next `;` or
-/// `/`, before it decodes the path. A server in front may hand on the path decoded, so that is read too (our choice).
+/// The different session ids in a path, in order. Observed: Tomcat takes parameters out of every
+/// segment, up to the next `;` or `/`, before it decodes the path. A server in front may hand on
+/// the path decoded, so that is read too (our choice).
 fn session_ids_in_path(path: &str) -> Vec<Cow<'_, str>> {
     if !path.contains([';', '%']) {
         return Vec::new();

@@ -26,7 +26,8 @@ impl UpstreamLogout for AssetsProvider {
         &self.relayed_endpoints
     }
 
-    /// A token means the same in a header and in a cookie. A CSRF token is due wherever the login gave one.
+    /// A token means the same in a header and in a cookie. A CSRF token is due wherever the login
+    /// gave one.
     fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
         let profile = self.dialect.config.profile;
         let has_tokens = profile.has_tokens();
@@ -36,8 +37,8 @@ impl UpstreamLogout for AssetsProvider {
         Presentable::each_once(secrets.map(|secret| Presentable { csrf_due: has_tokens, ..Presentable::new(purpose, secret.clone()) }))
     }
 
-    /// The session that a login opens. `None` where it failed, where nothing says who logged in, and where the answer holds
-    /// nothing that the session could be known by.
+    /// The session that a login opens. `None` where it failed, where nothing says who logged in,
+    /// and where the answer holds nothing that the session could be known by.
     fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
         let profile = self.dialect.config.profile;
         // Reading never waits: the body is whole.
@@ -81,7 +82,8 @@ impl UpstreamLogout for AssetsProvider {
 
     /// By POST, which every version takes; the body is empty, as clients were observed to send it.
     ///
-    /// The cookie of a person's login whose CSRF token is not known signs out by the redirecting form, which needs none.
+    /// The cookie of a person's login whose CSRF token is not known signs out by the redirecting
+    /// form, which needs none.
     fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
         let session = &to.session;
         let profile = self.dialect.config.profile;
@@ -93,8 +95,9 @@ impl UpstreamLogout for AssetsProvider {
         session.csrf.iter().fold(request, |request, token| request.with_header("x-csrf-token", token.reveal()))
     }
 
-    /// What the answer means. An error comes with 200 or with its own status, as the server is configured, and is an object in
-    /// either case. A redirect counts only to the address that was asked for: others lead to https, or to a login.
+    /// What the answer means. An error comes with 200 or with its own status, as the server is
+    /// configured, and is an object in either case. A redirect counts only to the address that was
+    /// asked for: others lead to https, or to a login.
     fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
         let arrives = |location: &str| location.ends_with(SIGNED_OUT) && !location.contains(['?', '#']);
         if matches!(answer.status, 301..=303) && answer.header("location").is_some_and(arrives) {
@@ -132,8 +135,9 @@ pub(crate) fn relayed_endpoints(profile: Profile) -> Vec<Endpoint> {
     stand_in::endpoints(profile).into_iter().filter(|endpoint| logins.contains(&endpoint.name())).collect()
 }
 
-/// What a request presents, in the order in which a sign-out reads it. The session id in a path of Elvis 4 and 5 is the value
-/// of the cookie (documented), so it is kept as one: no path of ours carries a secret.
+/// What a request presents, in the order in which a sign-out reads it. The session id in a path of
+/// Elvis 4 and 5 is the value of the cookie (documented), so it is kept as one: no path of ours
+/// carries a secret.
 pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession {
     let name = dialect.cookie.name();
     let has_tokens = dialect.config.profile.has_tokens();
@@ -150,8 +154,8 @@ pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession
     }
 }
 
-/// Whether a login did succeed. From 6 on the answer says so; in Elvis 4 and 5 it may be a redirect instead, to `nextUrl` or
-/// to `failUrl`.
+/// Whether a login did succeed. From 6 on the answer says so; in Elvis 4 and 5 it may be a redirect
+/// instead, to `nextUrl` or to `failUrl`.
 fn succeeded(answer: &UpstreamAnswer, body: &Map<String, Value>, fields: &Fields<'_>, profile: Profile) -> bool {
     if answer.status == 200 {
         return body.get("loginSuccess") == Some(&Value::Bool(true)) && !body.contains_key("errorcode");
@@ -167,14 +171,15 @@ fn succeeded(answer: &UpstreamAnswer, body: &Map<String, Value>, fields: &Fields
     leads_to("nextUrl") && !leads_to("failUrl")
 }
 
-/// What a token says of itself, unverified, where it can be read at all: the vendor's own are compressed. It serves our own
-/// bookkeeping only.
+/// What a token says of itself, unverified, where it can be read at all: the vendor's own are
+/// compressed. It serves our own bookkeeping only.
 fn claims(token: &str) -> Option<Map<String, Value>> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     serde_json::from_slice(&payload).ok()
 }
 
-/// Where a sign-out by redirect is asked to lead: an address that no other redirect leads to. Nobody goes there.
+/// Where a sign-out by redirect is asked to lead: an address that no other redirect leads to.
+/// Nobody goes there.
 const SIGNED_OUT: &str = "/signed-out-by-logout-hub";
 
 fn presenting(request: UpstreamRequest, session: &UpstreamSession) -> UpstreamRequest {
@@ -182,7 +187,8 @@ fn presenting(request: UpstreamRequest, session: &UpstreamSession) -> UpstreamRe
     session.bearer.iter().fold(request, |request, token| request.with_header("authorization", &format!("Bearer {}", token.reveal())))
 }
 
-/// A 401 without the vendor's object may be that of a proxy in between, which knows nothing of the session.
+/// A 401 without the vendor's object may be that of a proxy in between, which knows nothing of the
+/// session.
 fn is_not_signed_in(answer: &UpstreamAnswer, body: &Map<String, Value>) -> bool {
     matches!(answer.status, 200 | 401) && body.get("errorcode").and_then(Value::as_u64) == Some(401)
 }

@@ -427,7 +427,8 @@ fn a_registered_session_is_found_at_its_sign_out_and_needs_its_csrf_token() {
 #[test]
 fn a_stranger_is_not_answered_from_what_the_hub_does_not_know() {
     let (hub, sessions) = (provider(Profile::Assets6), sessions());
-    // Nobody carries it here, so it is not known whether anything ended: neither a success nor "not logged in".
+    // Nobody carries it here, so it is not known whether anything ended: neither a success nor "not
+    // logged in".
     for request in [
         Request::new(Method::Post, "/services/logout").with_header("cookie", "authToken=stranger").with_endpoint("logout", vec![]),
         Request::new(Method::Get, "/logout").with_header("cookie", "authToken=stranger").with_endpoint(LOGOUT_AND_REDIRECT, vec![]),

@@ -74,14 +74,16 @@ impl SessionAuthority {
         self.ports.clock.now()
     }
 
-    /// Signs out, in this order and no other: who is the caller, is it the client's session, may the caller end that
-    /// target (decided before the target is looked up), is the request the caller's own, is the landing allowed; then the
-    /// sessions end in one durable step, and the result says what that step ended.
+    /// Signs out, in this order and no other: who is the caller, is it the client's session, may
+    /// the caller end that target (decided before the target is looked up), is the request the
+    /// caller's own, is the landing allowed; then the sessions end in one durable step, and the
+    /// result says what that step ended.
     ///
     /// `asked` is what the adapter has read out of `request`.
     ///
     /// # Errors
-    /// The refusal; nothing has ended then, except that with [`Refusal::Unavailable`] it is unknown whether it has.
+    /// The refusal; nothing has ended then, except that with [`Refusal::Unavailable`] it is unknown
+    /// whether it has.
     pub async fn sign_out(&self, request: &Request, asked: SignOut) -> Result<SignedOut, Refusal> {
         let presented = self.platform.has_upstream.then(|| self.reader.presented(request));
         self.sign_out_asked(Asked::new(asked, presented.filter(|session| !session.is_empty()))).await
@@ -109,8 +111,9 @@ impl SessionAuthority {
         let reason = if names_other { Reason::Administrator } else { Reason::User };
         let order = EndOrder { receipt, at, reason, platform: Some(self.platform.name.clone()), reach, targets };
         let ended = if order.targets.is_empty() { Ended::default() } else { self.end(&asked, order).await? };
-        // Several credentials may have found the same session alive and lost the race for it; a vendor that refuses an
-        // absent session is told the truth of the store, not of the look-up before it.
+        // Several credentials may have found the same session alive and lost the race for it; a
+        // vendor that refuses an absent session is told the truth of the store, not of the look-up
+        // before it.
         if ended.sessions.is_empty() && asked.absent == Absent::Refuse && !names_other {
             return Err(Refusal::NotSignedIn);
         }
@@ -118,14 +121,16 @@ impl SessionAuthority {
         Ok(self.signed_out(&asked, receipt, reach, ended, landing, !names_other))
     }
 
-    /// What takes from the browser what the logins of these sessions put there, as far as that was seen.
+    /// What takes from the browser what the logins of these sessions put there, as far as that was
+    /// seen.
     fn removals(&self, callers: &[Caller]) -> Vec<String> {
         let own = callers.iter().filter(|caller| caller.session.platform == self.platform.name);
         let unsealed = own.filter_map(|Caller { session, .. }| self.unseal(session.id, session.sealed.as_ref()?));
         each_once(unsealed.flat_map(|session| session.removals))
     }
 
-    /// Ends what is ordered, and waits for the upstreams concerned as long as that is configured to.
+    /// Ends what is ordered, and waits for the upstreams concerned as long as that is configured
+    /// to.
     async fn end(&self, asked: &Asked, order: EndOrder) -> Result<Ended, StoreUnavailable> {
         // Before anything ends, so that no confirmation is missed.
         let expectation = self.ports.deliveries.expect(order.receipt);
@@ -160,7 +165,8 @@ impl SessionAuthority {
 
     /// What `session` is sealed to at rest.
     pub(crate) fn seal(&self, id: SessionId, session: &UpstreamSession) -> Sealed {
-        // Without a key nothing is kept that could be given back; the upstream can then only be told by name.
+        // Without a key nothing is kept that could be given back; the upstream can then only be
+        // told by name.
         self.ports.seal.as_ref().map_or_else(|| Sealed::new(Vec::new()), |seal| seal.seal(id, &session.to_bytes()))
     }
 
@@ -232,7 +238,8 @@ impl SessionAuthority {
         if callers.iter().any(|caller| self.is_administrator(&caller.session)) { Ok(true) } else { Err(Refusal::Forbidden) }
     }
 
-    /// Whether the session was an administrator's when it was opened, and its account has not lost that right since.
+    /// Whether the session was an administrator's when it was opened, and its account has not lost
+    /// that right since.
     fn is_administrator(&self, session: &Session) -> bool {
         let account = || self.ports.accounts.find(&session.subject.realm, &session.subject.name);
         session.administrator && account().is_none_or(|account| account.administrator)
@@ -272,8 +279,8 @@ impl SessionAuthority {
         }
     }
 
-    /// A session of `subject`, to be opened at this platform once the adapter has given it credentials. `account` is who
-    /// logged in, where that is somebody with an account.
+    /// A session of `subject`, to be opened at this platform once the adapter has given it
+    /// credentials. `account` is who logged in, where that is somebody with an account.
     pub fn new_session(&self, subject: Subject, account: Option<&Account>, device: Device) -> Session {
         let now = self.now();
         Session {
@@ -296,7 +303,8 @@ impl SessionAuthority {
         }
     }
 
-    /// Opens a session at this platform; with `joins`, only while another session of its sign-on is live.
+    /// Opens a session at this platform; with `joins`, only while another session of its sign-on is
+    /// live.
     ///
     /// # Errors
     /// The store did not answer.
@@ -317,8 +325,8 @@ impl SessionAuthority {
         self.ports.store.attach(session, credential, Some(sealed), self.now()).await
     }
 
-    /// Ends a session at the word of this platform itself: one of its credentials was misused. The same step as any
-    /// sign-out, with a receipt. Does nothing when the session has ended already.
+    /// Ends a session at the word of this platform itself: one of its credentials was misused. The
+    /// same step as any sign-out, with a receipt. Does nothing when the session has ended already.
     ///
     /// # Errors
     /// The store did not answer; nothing is claimed to have ended.
@@ -386,8 +394,8 @@ fn check_client(asked: &Asked, callers: &[Caller]) -> Result<(), Refusal> {
     if !claim.known {
         return Err(Refusal::ClientUnknown);
     }
-    // Where others only accompany the first one, it is the first one that has to be the client's: the cookie beside a token
-    // may come from the same member's login to another application.
+    // Where others only accompany the first one, it is the first one that has to be the client's:
+    // the cookie beside a token may come from the same member's login to another application.
     let bound = match asked.choice {
         Choice::All | Choice::FirstValid => callers,
         Choice::FirstAndProvenCookies | Choice::FirstAndSameSubject => &callers[..callers.len().min(1)],

@@ -1,7 +1,9 @@
-//! Identity by meaning: every spelling that a product takes for one credential has one canonical form.
+//! Identity by meaning: every spelling that a product takes for one credential has one canonical
+//! form.
 //!
-//! An adapter gives the forms, the core alone takes digests of them. A credential is kept under its first form. What is
-//! presented is looked up by all of its forms, because decoders disagree on what a stray character means.
+//! An adapter gives the forms, the core alone takes digests of them. A credential is kept under its
+//! first form. What is presented is looked up by all of its forms, because decoders disagree on
+//! what a stray character means.
 
 use std::borrow::Cow;
 use std::fmt::{self, Debug};
@@ -16,7 +18,8 @@ use zeroize::Zeroize as _;
 use crate::message::Request;
 use crate::upstream::UpstreamSession;
 
-/// What a credential means to the product, in bytes. It is as secret as the credential and never prints itself.
+/// What a credential means to the product, in bytes. It is as secret as the credential and never
+/// prints itself.
 #[derive(Clone, Eq, PartialEq)]
 pub struct CanonicalForm {
     /// Tells a form that was decoded from one that was not: neither can be mistaken for the other.
@@ -35,8 +38,9 @@ impl CanonicalForm {
         Self { kind: b'b', bytes: bytes.into() }
     }
 
-    /// The form of a signed JWT: its signing input. A signature can be written in more than one way, what it signs cannot.
-    /// `None` for anything else (RFC 7515, section 3.1: three parts, the first of which names the algorithm).
+    /// The form of a signed JWT: its signing input. A signature can be written in more than one
+    /// way, what it signs cannot. `None` for anything else (RFC 7515, section 3.1: three parts, the
+    /// first of which names the algorithm).
     pub fn of_jwt(token: &str) -> Option<Self> {
         let token = token.trim();
         let (signing_input, _) = token.rsplit_once('.')?;
@@ -46,7 +50,8 @@ impl CanonicalForm {
         (names_algorithm && !payload.contains('.')).then(|| Self { kind: b'j', bytes: signing_input.as_bytes().to_vec() })
     }
 
-    /// What a digest is taken of: the bytes, and how they came about where that is not by comparing text.
+    /// What a digest is taken of: the bytes, and how they came about where that is not by comparing
+    /// text.
     pub(crate) fn parts(&self) -> (&[u8], Option<&[u8]>) {
         (&self.bytes, (self.kind != b't').then_some(std::slice::from_ref(&self.kind)))
     }
@@ -66,27 +71,32 @@ impl Drop for CanonicalForm {
 
 /// Reads credentials as the product does.
 pub trait CredentialReader: Debug + Send + Sync + 'static {
-    /// The canonical forms of what is presented for `purpose` (the adapter's own word, such as `"access"`), at least one.
+    /// The canonical forms of what is presented for `purpose` (the adapter's own word, such as
+    /// `"access"`), at least one.
     ///
-    /// The first is the form of the value as the product itself writes it: it must differ for any two values that the
-    /// product tells apart. Further ones are readings of a spelling that the product never writes and its decoder takes.
+    /// The first is the form of the value as the product itself writes it: it must differ for any
+    /// two values that the product tells apart. Further ones are readings of a spelling that the
+    /// product never writes and its decoder takes.
     fn canonical_forms(&self, purpose: &str, presented: &str) -> Vec<CanonicalForm>;
 
-    /// What a request presents: the cookies and tokens that a session of this product may be known by, and the CSRF token
-    /// that came along. An upstream is asked about it where the hub has never seen it.
+    /// What a request presents: the cookies and tokens that a session of this product may be known
+    /// by, and the CSRF token that came along. An upstream is asked about it where the hub has
+    /// never seen it.
     fn presented(&self, request: &Request) -> UpstreamSession;
 
-    /// Whether `request` presents two values at a place where the product takes one, so that nothing says which was meant. A
-    /// reverse proxy is told to deny it.
+    /// Whether `request` presents two values at a place where the product takes one, so that
+    /// nothing says which was meant. A reverse proxy is told to deny it.
     fn contradicts(&self, _request: &Request) -> bool {
         false
     }
 }
 
-/// What a decoder of base64 makes of a character outside the standard alphabet: another character, or nothing.
+/// What a decoder of base64 makes of a character outside the standard alphabet: another character,
+/// or nothing.
 pub type Stray = fn(char) -> Option<char>;
 
-/// Reads the characters of the URL alphabet as those that they stand for, and skips any other stray one.
+/// Reads the characters of the URL alphabet as those that they stand for, and skips any other stray
+/// one.
 pub const URL_ALPHABET: Stray = |stray| match stray {
     '-' => Some('+'),
     '_' => Some('/'),
@@ -100,14 +110,15 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
 );
 
-/// How many bytes a value must hold to count as base64. Random secrets and encrypted tokens hold as many. Of a shorter
-/// text nothing tells whether it was meant as base64, and two words could be taken for one.
+/// How many bytes a value must hold to count as base64. Random secrets and encrypted tokens hold as
+/// many. Of a shorter text nothing tells whether it was meant as base64, and two words could be
+/// taken for one.
 const LEAST_BYTES: usize = 32;
 
-/// The forms of a value that the product writes in base64, in either alphabet. A value that an encoder could have written
-/// has the form of its bytes. Any other one is text first, and then what decoders make of it that treat strays as `readings`
-/// say, that ignore the unused bits of the last character, or that take an `A` where padding would be. A value of less than
-/// 32 bytes is text.
+/// The forms of a value that the product writes in base64, in either alphabet. A value that an
+/// encoder could have written has the form of its bytes. Any other one is text first, and then what
+/// decoders make of it that treat strays as `readings` say, that ignore the unused bits of the last
+/// character, or that take an `A` where padding would be. A value of less than 32 bytes is text.
 pub fn base64_forms(value: &str, readings: &[Stray]) -> Vec<CanonicalForm> {
     let mut forms = Vec::with_capacity(1);
     let mut add = |form: CanonicalForm| {
@@ -145,7 +156,8 @@ pub fn base64_forms(value: &str, readings: &[Stray]) -> Vec<CanonicalForm> {
     forms
 }
 
-/// The bytes of a value that is just as an encoder writes it: one alphabet, no stray characters, no unused bit set.
+/// The bytes of a value that is just as an encoder writes it: one alphabet, no stray characters, no
+/// unused bit set.
 fn written_by_encoder(value: &str) -> Option<Vec<u8>> {
     let standard = if value.contains(['-', '_']) {
         if value.contains(['+', '/']) {
@@ -166,12 +178,14 @@ fn is_standard_char(character: char) -> bool {
     u8::try_from(character).is_ok_and(is_standard)
 }
 
-/// What stands between the double quotes around a value, for a product that takes cookies in quotes.
+/// What stands between the double quotes around a value, for a product that takes cookies in
+/// quotes.
 pub fn unquoted(value: &str) -> Option<&str> {
     value.strip_prefix('"')?.strip_suffix('"')
 }
 
-/// The value decoded once, for a product that takes cookies percent-encoded; `None` where that changes nothing.
+/// The value decoded once, for a product that takes cookies percent-encoded; `None` where that
+/// changes nothing.
 pub fn percent_decoded(value: &str) -> Option<String> {
     value.contains('%').then(|| percent_decode_str(value).decode_utf8_lossy().into_owned())
 }

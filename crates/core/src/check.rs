@@ -21,11 +21,12 @@ use crate::upstream::Presentable;
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckMode {
-    /// Those whose every credential the hub saw begin and knows to be alive. Everything else is denied, a request without
-    /// credentials too.
+    /// Those whose every credential the hub saw begin and knows to be alive. Everything else is
+    /// denied, a request without credentials too.
     Known,
-    /// Those none of whose credentials has been ended here. A credential that the hub never saw passes, and so does a
-    /// spelling of an ended one that no decoder known to the adapter takes for it.
+    /// Those none of whose credentials has been ended here. A credential that the hub never saw
+    /// passes, and so does a spelling of an ended one that no decoder known to the adapter takes
+    /// for it.
     #[default]
     NotEnded,
 }
@@ -34,7 +35,8 @@ pub enum CheckMode {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Checked {
-    /// Denied: it presents two different credentials where the product takes one, and which one is not known here.
+    /// Denied: it presents two different credentials where the product takes one, and which one is
+    /// not known here.
     Ambiguous,
     /// Denied: one of them has been ended. It counts even beside a live one.
     Ended,
@@ -44,13 +46,15 @@ pub enum Checked {
     Prefetch,
     /// Denied: it presents more than is looked at.
     TooMany,
-    /// Denied, with [`CheckMode::Known`] only: no credential, or one that the hub does not know to be alive.
+    /// Denied, with [`CheckMode::Known`] only: no credential, or one that the hub does not know to
+    /// be alive.
     Unknown,
 }
 
 impl SessionAuthority {
-    /// Whether `request` can be read without doubt and within bounds: at most [`crate::platform::Platform::max_cookies`],
-    /// and one `Authorization` at most, because products disagree on which of several counts.
+    /// Whether `request` can be read without doubt and within bounds: at most
+    /// [`crate::platform::Platform::max_cookies`], and one `Authorization` at most, because
+    /// products disagree on which of several counts.
     ///
     /// # Errors
     /// The refusal.
@@ -76,8 +80,9 @@ impl SessionAuthority {
         self.admit(request)
     }
 
-    /// Looks at all credentials that `request` presents to this platform. A live one counts as used. Cookies are also read as
-    /// servers do that take them in quotes, behind a comma or percent-encoded: an ended one must not get by in other clothes.
+    /// Looks at all credentials that `request` presents to this platform. A live one counts as
+    /// used. Cookies are also read as servers do that take them in quotes, behind a comma or
+    /// percent-encoded: an ended one must not get by in other clothes.
     ///
     /// # Errors
     /// The store did not answer; the proxy must deny.
@@ -107,7 +112,8 @@ impl SessionAuthority {
             return denied(Checked::TooMany, "too many credentials");
         }
         let mut live: Vec<(&'static str, Arc<Session>)> = Vec::new();
-        // One of another scheme is for somebody who is not known here: a password, the key of a program.
+        // One of another scheme is for somebody who is not known here: a password, the key of a
+        // program.
         let mut has_unknown = request.header("authorization").is_some_and(|value| read(&alone(request, value)).is_empty());
         for one in &presented {
             match self.look_up(one.purpose, one.secret.reveal()).await? {
@@ -141,8 +147,8 @@ impl SessionAuthority {
     }
 }
 
-/// Whether a server behind the proxy may take `path` for one of these sign-outs, however it reads paths. The proxy, or the
-/// caller, may have taken the prefix off.
+/// Whether a server behind the proxy may take `path` for one of these sign-outs, however it reads
+/// paths. The proxy, or the caller, may have taken the prefix off.
 fn may_sign_out(endpoints: &[Endpoint], path: &str, prefix: &str) -> bool {
     let prefix = loose_segments(prefix);
     loose_readings(path).iter().any(|reading| {
@@ -151,9 +157,9 @@ fn may_sign_out(endpoints: &[Endpoint], path: &str, prefix: &str) -> bool {
     })
 }
 
-/// The different credentials in an `Authorization` header that holds several values behind commas, as intermediaries fold
-/// them; none where it holds one value only, and `None` where it holds more than is looked at. What the vendor writes behind
-/// a comma and is no credential does not count.
+/// The different credentials in an `Authorization` header that holds several values behind commas,
+/// as intermediaries fold them; none where it holds one value only, and `None` where it holds more
+/// than is looked at. What the vendor writes behind a comma and is no credential does not count.
 fn bearers(provider: &dyn UpstreamLogout, request: &Request) -> Option<Vec<Presentable>> {
     let Some(value) = request.header("authorization").filter(|value| value.contains(',')) else { return Some(Vec::new()) };
     if value.split(',').nth(2 * MOST_CREDENTIALS).is_some() {
@@ -168,9 +174,10 @@ fn alone(request: &Request, authorization: &str) -> Request {
     Request::new(request.method(), request.path()).with_header("authorization", authorization)
 }
 
-/// What `request` is to servers that read cookies more generously than RFC 6265 has it: without the quotes around a value (servlet
-/// containers), with a comma between two cookies (the older RFCs, OWIN), percent-decoded (OWIN, ASP.NET Core). Each reading is
-/// a request of its own, because an adapter may put a credential together from several cookies.
+/// What `request` is to servers that read cookies more generously than RFC 6265 has it: without the
+/// quotes around a value (servlet containers), with a comma between two cookies (the older RFCs,
+/// OWIN), percent-decoded (OWIN, ASP.NET Core). Each reading is a request of its own, because an
+/// adapter may put a credential together from several cookies.
 fn other_readings(request: &Request) -> Vec<Request> {
     let headers: Vec<&str> = request.headers_named("cookie").collect();
     let has = |mark: char| headers.iter().any(|header| header.contains(mark));

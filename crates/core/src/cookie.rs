@@ -41,21 +41,25 @@ pub struct CookiePolicy {
     pub domain: String,
     /// The `SameSite` attribute.
     pub same_site: SameSite,
-    /// Further paths that a sign-out clears cookies under: a product may have set them where the hub did not see it.
+    /// Further paths that a sign-out clears cookies under: a product may have set them where the
+    /// hub did not see it.
     pub paths: Vec<String>,
-    /// Whether cookies are `Partitioned` where they are `Secure`. A sign-out then clears both kinds, since a browser
-    /// keeps them apart.
+    /// Whether cookies are `Partitioned` where they are `Secure`. A sign-out then clears both
+    /// kinds, since a browser keeps them apart.
     pub partitioned: bool,
 }
 
-/// How many further paths a sign-out may clear: each makes the answer longer by a header or more for every cookie.
+/// How many further paths a sign-out may clear: each makes the answer longer by a header or more
+/// for every cookie.
 const MOST_PATHS: usize = 8;
 
 impl CookiePolicy {
-    /// Everything that keeps it from being kept to, by the name of its key; empty when there is nothing.
+    /// Everything that keeps it from being kept to, by the name of its key; empty when there is
+    /// nothing.
     pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
         let domain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
-        // RFC 6265, 4.1.1: no control characters and no semicolon; a space at an end would be cut off.
+        // RFC 6265, 4.1.1: no control characters and no semicolon; a space at an end would be cut
+        // off.
         let path = |byte: u8| byte.is_ascii_graphic() && byte != b';';
         let are_paths = self.paths.iter().all(|one| one.starts_with('/') && one.len() <= 1024 && one.bytes().all(path));
         [
@@ -70,8 +74,8 @@ impl CookiePolicy {
     }
 }
 
-/// Why browsers drop a cookie for its name: one that begins with `__Host-` or `__Secure-` promises attributes that this one
-/// has not (RFC 6265bis, section 4.1.3). Says which setting gives them.
+/// Why browsers drop a cookie for its name: one that begins with `__Host-` or `__Secure-` promises
+/// attributes that this one has not (RFC 6265bis, section 4.1.3). Says which setting gives them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CookiePrefixError {
@@ -102,7 +106,8 @@ pub struct CookieSpec {
 }
 
 impl CookieSpec {
-    /// The cookie `name` under `path` (an empty path means `/`), at a platform that browsers know by https or not.
+    /// The cookie `name` under `path` (an empty path means `/`), at a platform that browsers know
+    /// by https or not.
     pub fn new(name: &str, path: &str, http_only: bool, policy: &CookiePolicy, public_https: bool) -> Self {
         let spec = Self {
             name: name.to_owned(),
@@ -124,7 +129,8 @@ impl CookieSpec {
     /// Whether browsers accept the cookie by its name, whatever a request comes by.
     ///
     /// # Errors
-    /// The name begins with `__Host-` or `__Secure-`, in any case, and an attribute does not keep that promise.
+    /// The name begins with `__Host-` or `__Secure-`, in any case, and an attribute does not keep
+    /// that promise.
     pub fn check_prefix(&self) -> Result<(), CookiePrefixError> {
         let begins = |prefix: &str| self.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
         let host = begins("__Host-");
@@ -163,9 +169,9 @@ impl CookieSpec {
         cookie.to_string()
     }
 
-    /// The `Set-Cookie` values that remove it, the first with the attributes it was set with: under its own path and
-    /// each of the policy's, where it has a `Domain` its host-only twin too, and where it is `Partitioned` its twin
-    /// that is not.
+    /// The `Set-Cookie` values that remove it, the first with the attributes it was set with: under
+    /// its own path and each of the policy's, where it has a `Domain` its host-only twin too, and
+    /// where it is `Partitioned` its twin that is not.
     pub fn clear(&self, secure_request: bool) -> &[String] {
         &self.clearing[usize::from(secure_request)]
     }

@@ -35,10 +35,11 @@ impl Segment {
 }
 
 impl Endpoint {
-    /// The endpoint that the adapter calls `name`, at `path`, which begins with a slash; a whole segment in braces matches
-    /// any one segment, as given by `parameters` in order, and one segment `**` any number of segments. Paths are compared after
-    /// percent-decoding each segment once. Beside a `**`, segments match that every server reads alike: not empty, no dots
-    /// alone, no `;`, no backslash.
+    /// The endpoint that the adapter calls `name`, at `path`, which begins with a slash; a whole
+    /// segment in braces matches any one segment, as given by `parameters` in order, and one
+    /// segment `**` any number of segments. Paths are compared after percent-decoding each segment
+    /// once. Beside a `**`, segments match that every server reads alike: not empty, no dots alone,
+    /// no `;`, no backslash.
     pub fn new(name: &'static str, methods: &[Method], path: impl Into<String>, parameters: &[&'static str]) -> Self {
         let path = path.into();
         let segments = path
@@ -125,12 +126,14 @@ impl Endpoint {
         sent.next().is_none().then_some(parameters)
     }
 
-    /// Whether it matches paths of any depth. Such an endpoint comes after every other one, of whatever platform.
+    /// Whether it matches paths of any depth. Such an endpoint comes after every other one, of
+    /// whatever platform.
     pub fn is_of_any_depth(&self) -> bool {
         self.segments.iter().any(|segment| matches!(segment, Segment::Any))
     }
 
-    /// Whether `segments`, as [`crate::path::loose_segments`] makes them, are a spelling of a path of its own, right or wrong.
+    /// Whether `segments`, as [`crate::path::loose_segments`] makes them, are a spelling of a path
+    /// of its own, right or wrong.
     pub fn resembles(&self, segments: &[String]) -> bool {
         let is = |(own, sent): (&Segment, &String)| match own {
             Segment::Literal(own) => own.eq_ignore_ascii_case(sent),
@@ -160,7 +163,8 @@ impl Endpoint {
     }
 }
 
-/// A segment decoded once. One that hides a slash is nobody's: intermediaries would read the path differently.
+/// A segment decoded once. One that hides a slash is nobody's: intermediaries would read the path
+/// differently.
 fn decode_segment(segment: &str) -> Option<Cow<'_, str>> {
     if !segment.contains('%') {
         return Some(Cow::Borrowed(segment));

@@ -1,10 +1,11 @@
 //! The words, the traits and the one sign-out flow of Logout Hub.
 //!
-//! An adapter crate (one vendor's dialect) depends on this crate and on nothing else of the workspace. There is no web
-//! framework, HTTP client, database, TLS or async runtime in here; what the flow needs of those comes in through the
-//! traits in [`store`] and [`ports`].
+//! An adapter crate (one vendor's dialect) depends on this crate and on nothing else of the
+//! workspace. There is no web framework, HTTP client, database, TLS or async runtime in here; what
+//! the flow needs of those comes in through the traits in [`store`] and [`ports`].
 //!
-//! Start reading at [`authority::SessionAuthority::sign_out`]: it owns the order in which a sign-out happens.
+//! Start reading at [`authority::SessionAuthority::sign_out`]: it owns the order in which a
+//! sign-out happens.
 
 pub mod authority;
 pub mod canonical;

@@ -58,15 +58,17 @@ impl LoginRelay {
         &self.upstream
     }
 
-    /// Forwards `request`, registers the session that it opens, and gives back the answer: unchanged, save for headers of
-    /// the connection, an absolute `Location` and a cookie's `Domain` of the upstream, which become the platform's.
+    /// Forwards `request`, registers the session that it opens, and gives back the answer:
+    /// unchanged, save for headers of the connection, an absolute `Location` and a cookie's
+    /// `Domain` of the upstream, which become the platform's.
     ///
     /// # Errors
     /// [`RelayFault`]; nothing of the answer may reach the client then.
     pub async fn login(&self, request: &Request) -> Result<UpstreamAnswer, RelayFault> {
         let answer = self.upstream.carrier.send(self.outgoing(request)).await?;
         if answer.status < 200 {
-            // The carrier swallows interim answers, so this would be a change of protocol, which no login asks for.
+            // The carrier swallows interim answers, so this would be a change of protocol, which no
+            // login asks for.
             return Err(CarrierFault::Broken.into());
         }
         if answer.header("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
@@ -106,8 +108,8 @@ impl LoginRelay {
         Ok(self.incoming(answer))
     }
 
-    /// The live sessions behind those cookies of the request that the answer puts others in the place of. Nothing else is
-    /// replaced: a client that brought a token in a header has both then.
+    /// The live sessions behind those cookies of the request that the answer puts others in the
+    /// place of. Nothing else is replaced: a client that brought a token in a header has both then.
     async fn replaced(&self, request: &Request, answer: &UpstreamAnswer) -> Result<Vec<Arc<Session>>, StoreUnavailable> {
         let provider = &*self.upstream.provider;
         let set = answer.cookies_set(self.sessions.now());
@@ -124,8 +126,9 @@ impl LoginRelay {
         removals_of_login(&*self.upstream.provider, answer, place, request.path(), self.sessions.now())
     }
 
-    /// The request as the upstream gets it: its own `Host` (the carrier's doing), nothing of the connection, no wish for
-    /// compression that the adapter could not read, and the client's address.
+    /// The request as the upstream gets it: its own `Host` (the carrier's doing), nothing of the
+    /// connection, no wish for compression that the adapter could not read, and the client's
+    /// address.
     fn outgoing(&self, request: &Request) -> UpstreamRequest {
         let query = request.raw_query();
         let joint = if query.is_empty() { "" } else { "?" };
@@ -151,7 +154,8 @@ impl LoginRelay {
     }
 
     fn incoming(&self, mut answer: UpstreamAnswer) -> UpstreamAnswer {
-        // The carrier has put the body together, so how it was cut up on the way does not hold any more.
+        // The carrier has put the body together, so how it was cut up on the way does not hold any
+        // more.
         let connection = named_by_connection(answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())));
         let dropped = |name: &str| HOP_BY_HOP.contains(&name) || name == "content-length" || connection.iter().any(|named| named == name);
         answer.headers.retain(|(name, _)| !dropped(name));
@@ -168,8 +172,9 @@ impl LoginRelay {
         answer
     }
 
-    /// An absolute address of the upstream as one of the platform; `None` for any other. The scheme does not count: behind a
-    /// hub that clients reach by https, a product says `https` of its own address too, and `//host` names none at all.
+    /// An absolute address of the upstream as one of the platform; `None` for any other. The scheme
+    /// does not count: behind a hub that clients reach by https, a product says `https` of its own
+    /// address too, and `//host` names none at all.
     fn mapped_location(&self, text: &str) -> Option<String> {
         let url = if text.starts_with("//") { self.base.join(text) } else { Url::parse(text) }.ok()?;
         let below = self.base.path().trim_end_matches('/');

@@ -1,7 +1,7 @@
 //! Paths as a careless client, or something between it and us, may spell them.
 //!
-//! They tell whom a wrong path was meant for, and which paths a server may take for a sign-out. What a request *does* depends on
-//! [`crate::provider::Endpoint::matches`] alone.
+//! They tell whom a wrong path was meant for, and which paths a server may take for a sign-out.
+//! What a request *does* depends on [`crate::provider::Endpoint::matches`] alone.
 
 use std::borrow::Cow;
 
@@ -10,14 +10,16 @@ use crate::message::percent_decode;
 /// How often a path is decoded. Nothing between a client and us encodes more often than that.
 const MOST_DECODINGS: usize = 3;
 
-/// The segments of `path` in one spelling: decoded, also where it was encoded twice or hides a slash or a backslash; in lower
-/// (ASCII) case; without empty ones, `.` and `..`, path parameters (`;x=1`), and dots, spaces and control characters at their ends.
+/// The segments of `path` in one spelling: decoded, also where it was encoded twice or hides a
+/// slash or a backslash; in lower (ASCII) case; without empty ones, `.` and `..`, path parameters
+/// (`;x=1`), and dots, spaces and control characters at their ends.
 pub fn loose_segments(path: &str) -> Vec<String> {
     segments(&decoded(path), true)
 }
 
-/// All readings of `path` by servers that are as loose as [`loose_segments`], which is the first: `..` may also take no segment
-/// away, and a `;`, a `?` or a `#` may end the path, encoded or not. Each is given once.
+/// All readings of `path` by servers that are as loose as [`loose_segments`], which is the first:
+/// `..` may also take no segment away, and a `;`, a `?` or a `#` may end the path, encoded or not.
+/// Each is given once.
 pub fn loose_readings(path: &str) -> Vec<Vec<String>> {
     let decoded = decoded(path);
     let end = decoded.find([';', '?', '#']).unwrap_or(decoded.len());
@@ -31,8 +33,8 @@ pub fn loose_readings(path: &str) -> Vec<Vec<String>> {
     readings
 }
 
-/// Whether every server reads `segment`, which holds no slash, as one segment with a name: not empty, no dots alone, no path
-/// parameters, no backslash or slash, however often it is encoded.
+/// Whether every server reads `segment`, which holds no slash, as one segment with a name: not
+/// empty, no dots alone, no path parameters, no backslash or slash, however often it is encoded.
 pub(crate) fn is_plain_segment(segment: &str) -> bool {
     let decoded = decoded(segment);
     !decoded.contains(['/', '\\', ';']) && !segments(&decoded, true).is_empty()

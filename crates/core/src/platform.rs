@@ -18,7 +18,8 @@ pub struct Platform {
     pub name: PlatformName,
     /// The base of every URL built for it, its prefix included; never taken from a request.
     pub public_url: Url,
-    /// The base path in front of the vendor's paths: empty, or `/segment` without a slash at its end.
+    /// The base path in front of the vendor's paths: empty, or `/segment` without a slash at its
+    /// end.
     pub prefix: String,
     /// The least that a sign-out reaches.
     pub reach: Reach,
@@ -30,9 +31,11 @@ pub struct Platform {
     pub idle_timeout: Option<Duration>,
     /// How long a session lasts at most.
     pub absolute_timeout: Duration,
-    /// Whether a real instance stands behind it, whose credentials are not ours; otherwise the hub is a stand-in.
+    /// Whether a real instance stands behind it, whose credentials are not ours; otherwise the hub
+    /// is a stand-in.
     pub has_upstream: bool,
-    /// The host of that instance's address, where it is known: a cookie's `Domain` that covers it becomes the platform's.
+    /// The host of that instance's address, where it is known: a cookie's `Domain` that covers it
+    /// becomes the platform's.
     pub upstream_host: Option<String>,
     /// Whether a login ends the session that the same browser had here before.
     pub end_previous: bool,
@@ -43,8 +46,9 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// A platform at `public_url`, whose path is the prefix, with the documented defaults: reach `session`, no further
-    /// landings, cookies `Secure` where https is used, half an hour idle, twelve hours at most, 200 cookies a request.
+    /// A platform at `public_url`, whose path is the prefix, with the documented defaults: reach
+    /// `session`, no further landings, cookies `Secure` where https is used, half an hour idle,
+    /// twelve hours at most, 200 cookies a request.
     pub fn new(name: &str, public_url: Url) -> Self {
         Self {
             name: PlatformName::new(name),
@@ -63,16 +67,18 @@ impl Platform {
         }
     }
 
-    /// The public URL as text without a slash at its end, ready for a path of the vendor's to follow.
+    /// The public URL as text without a slash at its end, ready for a path of the vendor's to
+    /// follow.
     pub fn base(&self) -> &str {
         self.public_url.as_str().trim_end_matches('/')
     }
 
-    /// The cookie `name` of this platform under `path` (an empty path means `/`), whose name `key` configures.
+    /// The cookie `name` of this platform under `path` (an empty path means `/`), whose name `key`
+    /// configures.
     ///
     /// # Errors
-    /// Browsers would drop the cookie, since its name promises what the platform's settings do not keep
-    /// ([`CookieSpec::check_prefix`]).
+    /// Browsers would drop the cookie, since its name promises what the platform's settings do not
+    /// keep ([`CookieSpec::check_prefix`]).
     pub fn cookie(&self, key: &'static str, name: &str, path: &str, http_only: bool) -> Result<CookieSpec, SetUpFault> {
         let spec = CookieSpec::new(name, path, http_only, &self.cookies, self.public_url.scheme() == "https");
         spec.check_prefix().map(|()| spec).map_err(|fault| SetUpFault::new(key, format!("{name:?}: {fault}")))
@@ -89,7 +95,8 @@ impl Platform {
             .try_fold(own, |policy, entry| policy.allow(entry).map_err(|fault| SetUpFault::new("redirects", format!("{entry:?}: {fault}"))))
     }
 
-    /// The platform's root as a landing: a path, so that it holds whatever name the browser knows the platform by.
+    /// The platform's root as a landing: a path, so that it holds whatever name the browser knows
+    /// the platform by.
     ///
     /// # Errors
     /// The prefix cannot stand in a URL.

@@ -17,7 +17,8 @@ use crate::upstream::UpstreamSession;
 
 /// The time of day. Tests set it.
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// The current instant. Guaranteed not to panic; it may step back when the operating system's clock does.
+    /// The current instant. Guaranteed not to panic; it may step back when the operating system's
+    /// clock does.
     fn now(&self) -> Timestamp;
 }
 
@@ -43,7 +44,8 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account called `name` in realm `Default`, shown by that name, without mail address, person, groups and rights.
+    /// An account called `name` in realm `Default`, shown by that name, without mail address,
+    /// person, groups and rights.
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
         Self {
@@ -62,17 +64,18 @@ impl Account {
 /// Names and passwords.
 #[async_trait]
 pub trait Accounts: Debug + Send + Sync + 'static {
-    /// The account with this name and password, compared without regard to ASCII case in the name; `None` for a wrong
-    /// password and for an unknown name alike, after the same work. Must not block the caller's thread. A mail address works
-    /// in place of the name.
+    /// The account with this name and password, compared without regard to ASCII case in the name;
+    /// `None` for a wrong password and for an unknown name alike, after the same work. Must not
+    /// block the caller's thread. A mail address works in place of the name.
     ///
     /// # Errors
-    /// The password was not looked at: too many logins were asked for, in the same way for known and unknown names, or the
-    /// accounts could not be asked.
+    /// The password was not looked at: too many logins were asked for, in the same way for known
+    /// and unknown names, or the accounts could not be asked.
     async fn verify(&self, attempt: LoginAttempt<'_>) -> Result<Option<Account>, LoginError>;
 
-    /// Whether an account of any realm has this name or mail address, compared as by [`Accounts::verify`]. Whoever is told knows who
-    /// has an account: only where the operator wants that.
+    /// Whether an account of any realm has this name or mail address, compared as by
+    /// [`Accounts::verify`]. Whoever is told knows who has an account: only where the operator
+    /// wants that.
     fn is_known(&self, name: &str) -> bool;
 
     /// The account with this name, without regard to ASCII case.
@@ -126,7 +129,8 @@ pub trait Tokens: Debug + Send + Sync + 'static {
     fn verify(&self, token: &str, issuer: &str, audience: &str, now: Timestamp) -> Result<TokenClaims, TokenFault>;
 }
 
-/// What is sealed cannot be opened: it was sealed with a key that is not there any more, for another session, or changed.
+/// What is sealed cannot be opened: it was sealed with a key that is not there any more, for
+/// another session, or changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("what is sealed cannot be opened")]
 pub struct SealFault;
@@ -145,7 +149,8 @@ pub trait Seal: Debug + Send + Sync + 'static {
 
 /// Links subjects to persons.
 pub trait Persons: Debug + Send + Sync + 'static {
-    /// The person behind `subject`, who opened `session` at an upstream; `None` where that is not known.
+    /// The person behind `subject`, who opened `session` at an upstream; `None` where that is not
+    /// known.
     fn person(&self, subject: &Subject, session: &UpstreamSession, now: Timestamp) -> Option<Person>;
 }
 
@@ -183,7 +188,8 @@ pub struct Told {
     pub confirmed: bool,
     /// Where its upstream would send the browser, as it says it: not approved by anybody yet.
     pub landing: Option<String>,
-    /// What its upstream removes of the platform's cookies: [`crate::relayed_cookie::removals_of_sign_out`].
+    /// What its upstream removes of the platform's cookies:
+    /// [`crate::relayed_cookie::removals_of_sign_out`].
     pub removals: Vec<String>,
 }
 
@@ -201,7 +207,8 @@ pub enum FirstSight {
     Confirmed {
         /// Where the upstream would send the browser, as it says it: not approved by anybody yet.
         landing: Option<String>,
-        /// What the upstream removes of the platform's cookies: [`crate::relayed_cookie::removals_of_sign_out`].
+        /// What the upstream removes of the platform's cookies:
+        /// [`crate::relayed_cookie::removals_of_sign_out`].
         removals: Vec<String>,
     },
     /// Nobody is signed in with that.
@@ -217,22 +224,23 @@ pub enum FirstSight {
 /// Carries deliveries to upstreams, in the background and while a sign-out waits.
 #[async_trait]
 pub trait Deliveries: Debug + Send + Sync + 'static {
-    /// Begins to listen for what becomes of the deliveries of `receipt`. To be called before the sessions end, so that
-    /// nothing is missed; `None` where nobody is to wait.
+    /// Begins to listen for what becomes of the deliveries of `receipt`. To be called before the
+    /// sessions end, so that nothing is missed; `None` where nobody is to wait.
     fn expect(&self, receipt: ReceiptId) -> Option<Box<dyn Expectation>>;
 
     /// Sessions have ended: those that have an upstream have become deliveries that are due.
     fn wake(&self, ended: &[EndedSession]);
 
-    /// Carries the sign-out of a session that the hub never saw to the upstream of `platform`, once, and waits for the answer.
+    /// Carries the sign-out of a session that the hub never saw to the upstream of `platform`,
+    /// once, and waits for the answer.
     async fn first_sight(&self, platform: &PlatformName, session: &UpstreamSession) -> FirstSight;
 }
 
 /// A sign-out that waits for its deliveries.
 #[async_trait]
 pub trait Expectation: Send {
-    /// Waits until all of `ended` that have an upstream are confirmed, but no longer than is configured. Says what is
-    /// known by then.
+    /// Waits until all of `ended` that have an upstream are confirmed, but no longer than is
+    /// configured. Says what is known by then.
     async fn told(self: Box<Self>, ended: &[EndedSession]) -> Vec<Told>;
 }
 
@@ -255,7 +263,8 @@ impl Deliveries for NoDeliveries {
 
 /// The page on which somebody sees their own sign-out.
 pub trait ReceiptPages: Debug + Send + Sync + 'static {
-    /// Where the page of this receipt is, where sign-outs that ask for no landing are to end there. Its address is a secret.
+    /// Where the page of this receipt is, where sign-outs that ask for no landing are to end there.
+    /// Its address is a secret.
     fn landing(&self, receipt: ReceiptId) -> Option<ApprovedUrl>;
 }
 

@@ -19,7 +19,8 @@ use crate::upstream::{Addressee, Carrier, Confirmation, Learned, Presentable, Up
 /// A vendor's sign-out dialect.
 ///
 /// Implementors are glue: they read a [`crate::SignOut`] out of the request, hand it to
-/// [`SessionAuthority::sign_out`], and put the outcome into the vendor's words. They decide nothing about sessions.
+/// [`SessionAuthority::sign_out`], and put the outcome into the vendor's words. They decide nothing
+/// about sessions.
 #[async_trait]
 pub trait LogoutProvider: CredentialReader {
     /// Whose dialect it is, as configurations, pages and logs name it: `sitefinity`.
@@ -28,16 +29,19 @@ pub trait LogoutProvider: CredentialReader {
     /// The sign-out endpoints.
     fn endpoints(&self) -> &[Endpoint];
 
-    /// Where the product's addresses are, below the platform's prefix: the beginnings of paths (`/services`, `/dx/api`) that no other
-    /// product and no ordinary site has. A request there that is no endpoint's is answered in the vendor's words, with
-    /// [`Refusal::NotFound`], also where several platforms share one root. Compared as by [`crate::path::loose_segments`]. Endpoints
-    /// need not be repeated: every spelling of one is the platform's anyway.
+    /// Where the product's addresses are, below the platform's prefix: the beginnings of paths
+    /// (`/services`, `/dx/api`) that no other product and no ordinary site has. A request there
+    /// that is no endpoint's is answered in the vendor's words, with [`Refusal::NotFound`], also
+    /// where several platforms share one root. Compared as by [`crate::path::loose_segments`].
+    /// Endpoints need not be repeated: every spelling of one is the platform's anyway.
     fn namespaces(&self) -> &[String];
 
-    /// Answers a request to one of [`LogoutProvider::endpoints`]. Always answers; a refusal is spoken in the vendor's words.
+    /// Answers a request to one of [`LogoutProvider::endpoints`]. Always answers; a refusal is
+    /// spoken in the vendor's words.
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply;
 
-    /// The vendor's words when a request never became a sign-out: wrong method, too large, malformed, unavailable.
+    /// The vendor's words when a request never became a sign-out: wrong method, too large,
+    /// malformed, unavailable.
     fn refused(&self, request: &Request, refusal: &Refusal) -> Reply;
 
     /// How a preflight is answered where origins are configured.
@@ -64,19 +68,22 @@ pub trait UpstreamLogout: LogoutProvider {
     /// The credentials in `session`, in the words that the sign-out reads them by.
     fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable>;
 
-    /// The session that an answer to one of [`UpstreamLogout::relayed_endpoints`] opens or renews; `None` for any other
-    /// answer: a failed login, a form, an anti-forgery token.
+    /// The session that an answer to one of [`UpstreamLogout::relayed_endpoints`] opens or renews;
+    /// `None` for any other answer: a failed login, a form, an anti-forgery token.
     fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned>;
 
-    /// Whether a cookie of this name is one of the product's that a login sets and a sign-out removes.
+    /// Whether a cookie of this name is one of the product's that a login sets and a sign-out
+    /// removes.
     fn owns_cookie(&self, name: &str) -> bool;
 
-    /// The subject that somebody means by this name, in the spelling that [`UpstreamLogout::learn`] tells the same one in.
+    /// The subject that somebody means by this name, in the spelling that [`UpstreamLogout::learn`]
+    /// tells the same one in.
     fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
         Subject::new(realm.unwrap_or_default(), name)
     }
 
-    /// Whether sessions can be ended with a credential of the operator's own, so that none of the session's is needed.
+    /// Whether sessions can be ended with a credential of the operator's own, so that none of the
+    /// session's is needed.
     fn signs_out_by_name(&self) -> bool {
         false
     }
@@ -87,10 +94,12 @@ pub trait UpstreamLogout: LogoutProvider {
     /// What the answer to [`UpstreamLogout::sign_out`] means, by status *and* body.
     fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation;
 
-    /// A harmless call that tells whether the session still lives; `None` where the vendor has none for this credential.
+    /// A harmless call that tells whether the session still lives; `None` where the vendor has none
+    /// for this credential.
     fn probe(&self, to: &Addressee) -> Option<UpstreamRequest>;
 
-    /// Whether the session lives, by the answer to [`UpstreamLogout::probe`]; `None` when the answer does not say.
+    /// Whether the session lives, by the answer to [`UpstreamLogout::probe`]; `None` when the
+    /// answer does not say.
     fn alive(&self, answer: &UpstreamAnswer) -> Option<bool>;
 }
 

@@ -45,7 +45,8 @@ macro_rules! public_id {
 }
 
 public_id! {
-    /// Names a session in logs, receipts and the admin API. It is no credential: knowing it opens nothing.
+    /// Names a session in logs, receipts and the admin API. It is no credential: knowing it opens
+    /// nothing.
     SessionId
 }
 
@@ -55,8 +56,8 @@ public_id! {
 }
 
 impl SessionId {
-    /// A fresh id for a session that is opened at `now`: a UUID of version 7, so that ids sort by time and sessions that are
-    /// opened together lie together in a store.
+    /// A fresh id for a session that is opened at `now`: a UUID of version 7, so that ids sort by
+    /// time and sessions that are opened together lie together in a store.
     pub fn at(now: Timestamp) -> Self {
         Self(uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &random_bytes()).into_uuid())
     }
@@ -82,8 +83,9 @@ pub struct Subject {
 pub const LONGEST_NAME: usize = 256;
 
 impl Subject {
-    /// The subject called `name` in `realm`. Of a name or realm longer than [`LONGEST_NAME`] the digest is kept, so that its
-    /// sessions can still be ended by it, and a product cannot fill the store with names.
+    /// The subject called `name` in `realm`. Of a name or realm longer than [`LONGEST_NAME`] the
+    /// digest is kept, so that its sessions can still be ended by it, and a product cannot fill the
+    /// store with names.
     pub fn new(realm: impl AsRef<str>, name: impl AsRef<str>) -> Self {
         Self { realm: bounded(realm.as_ref()), name: bounded(name.as_ref()) }
     }
@@ -129,21 +131,22 @@ text_id! {
 }
 
 impl ClientId {
-    /// Whether this client may end a session that was opened for `client`: one of its own, or one that was opened for nobody in
-    /// particular.
+    /// Whether this client may end a session that was opened for `client`: one of its own, or one
+    /// that was opened for nobody in particular.
     pub(crate) fn may_end(&self, client: Option<&str>) -> bool {
         client.is_none_or(|client| client == self.as_str())
     }
 }
 
-/// An account as it was at a login: it is another one once the account's name or password is. It tells nothing of
-/// either.
+/// An account as it was at a login: it is another one once the account's name or password is. It
+/// tells nothing of either.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct AccountVersion(u64);
 
 impl AccountVersion {
-    /// The version of the account `name` in `realm`, ASCII case aside, with this hash of its password.
+    /// The version of the account `name` in `realm`, ASCII case aside, with this hash of its
+    /// password.
     pub fn of(realm: &str, name: &str, password_hash: &Secret) -> Self {
         let parts = [realm.to_ascii_lowercase(), name.to_ascii_lowercase(), password_hash.reveal().to_owned()];
         let text = Secret::new(parts.map(|part| format!("{}:{part}", part.len())).concat());
@@ -184,7 +187,8 @@ pub struct Session {
     pub subject: Subject,
     /// Who, across platforms, where that is known.
     pub person: Option<Person>,
-    /// The account that it was opened with, where a stand-in has one; it ends with that version of it.
+    /// The account that it was opened with, where a stand-in has one; it ends with that version of
+    /// it.
     pub account: Option<AccountVersion>,
     /// The application it was opened for.
     pub client: Option<ClientId>,
@@ -220,7 +224,8 @@ impl Session {
         self.ends_by(self.seen) <= now
     }
 
-    /// How much `seen` may lag behind before a touch is worth recording: a thirtieth of the idle timeout.
+    /// How much `seen` may lag behind before a touch is worth recording: a thirtieth of the idle
+    /// timeout.
     pub fn touch_grain(&self) -> Option<Duration> {
         self.idle_timeout.map(|span| span / 30)
     }

@@ -12,8 +12,8 @@ use crate::redirect::{ApprovedUrl, RedirectFault, RedirectPolicy};
 use crate::session::{ClientId, Subject};
 use crate::upstream::UpstreamSession;
 
-/// How many different credentials a request may present. A request with more is refused as a whole: a sign-out that looks
-/// at some of them only would be a partial one.
+/// How many different credentials a request may present. A request with more is refused as a whole:
+/// a sign-out that looks at some of them only would be a partial one.
 pub const MOST_CREDENTIALS: usize = 16;
 
 /// A credential as it was presented.
@@ -25,9 +25,11 @@ pub struct Presented {
     pub secret: Secret,
     /// Whether a browser sent it by itself.
     pub by_cookie: bool,
-    /// Whether it cannot be one of ours (not a token, badly signed, expired), so that no store is asked for it.
+    /// Whether it cannot be one of ours (not a token, badly signed, expired), so that no store is
+    /// asked for it.
     pub foreign: bool,
-    /// Whether it proves by itself that it was ours and has not expired, even when its session is gone.
+    /// Whether it proves by itself that it was ours and has not expired, even when its session is
+    /// gone.
     pub vouched: bool,
 }
 
@@ -62,8 +64,9 @@ impl Presented {
     }
 }
 
-/// Each of the credentials that `items` hold once, in order, without empty ones; `key` says purpose and secret. Reading
-/// stops at one more than [`MOST_CREDENTIALS`], so that the work does not grow faster than the request.
+/// Each of the credentials that `items` hold once, in order, without empty ones; `key` says purpose
+/// and secret. Reading stops at one more than [`MOST_CREDENTIALS`], so that the work does not grow
+/// faster than the request.
 pub(crate) fn each_once<T>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> (&str, &str)) -> Vec<T> {
     let mut each: Vec<T> = Vec::with_capacity(2);
     for item in items {
@@ -82,8 +85,9 @@ pub(crate) fn each_once<T>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) 
 pub enum Choice {
     /// Every live one.
     All,
-    /// The first live one that no cookie carried, and those of the same subject. A live cookie without such a first one, or of
-    /// another subject, refuses the request: browsers send cookies whoever caused the request.
+    /// The first live one that no cookie carried, and those of the same subject. A live cookie
+    /// without such a first one, or of another subject, refuses the request: browsers send cookies
+    /// whoever caused the request.
     FirstAndProvenCookies,
     /// The first live one, and those of the same subject.
     FirstAndSameSubject,
@@ -96,12 +100,14 @@ pub enum Choice {
 pub enum CsrfProof {
     /// This kind of request needs none.
     NotNeeded,
-    /// The digest of the token it carries, if it carries one; whether one is due is a property of the credential.
+    /// The digest of the token it carries, if it carries one; whether one is due is a property of
+    /// the credential.
     Presented(Option<SecretDigest>),
 }
 
 impl CsrfProof {
-    /// Whether it suffices for a session with this CSRF secret, presented by a credential to which `is_due` applies.
+    /// Whether it suffices for a session with this CSRF secret, presented by a credential to which
+    /// `is_due` applies.
     ///
     /// # Errors
     /// A token is due, and none came, or another one.
@@ -121,7 +127,8 @@ pub enum Absent {
     Accept,
     /// A refusal.
     Refuse,
-    /// A refusal only when a credential came in a header, none came in a cookie, and it is neither ended nor vouched for.
+    /// A refusal only when a credential came in a header, none came in a cookie, and it is neither
+    /// ended nor vouched for.
     RefuseUnrecognised,
 }
 
@@ -146,7 +153,8 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// What the values of a landing parameter ask for: none or an empty one asks for nothing, two are one too many.
+    /// What the values of a landing parameter ask for: none or an empty one asks for nothing, two
+    /// are one too many.
     pub fn from_values<'a>(mut values: impl Iterator<Item = &'a str>) -> Self {
         match (values.next(), values.next()) {
             (None, _) => Self::Nothing,
@@ -160,7 +168,8 @@ impl Wanted {
 /// The policy that decides on the landing.
 #[derive(Clone, Debug)]
 pub enum LandingPolicy {
-    /// By the client that the request or else the session names; without either, no landing is allowed. Absolute addresses only.
+    /// By the client that the request or else the session names; without either, no landing is
+    /// allowed. Absolute addresses only.
     ByClient(Arc<BTreeMap<ClientId, RedirectPolicy>>),
     /// The platform's.
     Platform(Arc<RedirectPolicy>),
@@ -175,7 +184,8 @@ pub struct Landing {
     pub policy: LandingPolicy,
     /// Where to go when nothing, or nothing allowed, is asked for.
     pub default: Option<ApprovedUrl>,
-    /// Whether a bad address is refused before anything ends; otherwise the session ends and the default is taken.
+    /// Whether a bad address is refused before anything ends; otherwise the session ends and the
+    /// default is taken.
     pub refuse_bad: bool,
 }
 
@@ -278,7 +288,8 @@ pub enum Refusal {
         /// What it takes.
         allow: Vec<Method>,
     },
-    /// The platform has no such address. The mount says so of every path that is the platform's and no endpoint's.
+    /// The platform has no such address. The mount says so of every path that is the platform's and
+    /// no endpoint's.
     #[error("no such address")]
     NotFound,
     /// Nobody is signed in with what was presented.

@@ -15,8 +15,8 @@ use crate::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use crate::session::{Person, Session, SessionId, SignOnId, Subject};
 use crate::time::Timestamp;
 
-/// The store did not answer, or could not promise what it was asked to. The cause is logged where it arose; clients see
-/// nothing of it.
+/// The store did not answer, or could not promise what it was asked to. The cause is logged where
+/// it arose; clients see nothing of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the session store is not available")]
 pub struct StoreUnavailable;
@@ -37,7 +37,8 @@ pub enum Found {
 pub enum Opened {
     /// It is there, durably as far as the store promises.
     Opened,
-    /// Not opened: one of its credentials has been ended, and its upstream could not tell it from that session's.
+    /// Not opened: one of its credentials has been ended, and its upstream could not tell it from
+    /// that session's.
     CredentialEnded,
     /// Not opened: the sign-on that it should belong to has no live session.
     SignOnEnded,
@@ -118,7 +119,8 @@ impl SessionFilter {
 /// What one step of housekeeping found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Swept {
-    /// Sessions that have expired and are still to be ended, by [`SessionStore::end`] with [`EndTarget::Expired`].
+    /// Sessions that have expired and are still to be ended, by [`SessionStore::end`] with
+    /// [`EndTarget::Expired`].
     pub expired: Vec<SessionId>,
     /// Where the next step goes on; absent when everything has been looked at once.
     pub next: Option<Vec<u8>>,
@@ -127,21 +129,24 @@ pub struct Swept {
 /// Keeps sessions, tombstones and receipts.
 ///
 /// Guarantees, each a case of the conformance suite:
-/// - When [`SessionStore::end`] returns, everything it says ended is gone for ever, as durably as the store promises; of
-///   concurrent orders for one session exactly one is told that it ended it.
+/// - When [`SessionStore::end`] returns, everything it says ended is gone for ever, as durably as
+///   the store promises; of concurrent orders for one session exactly one is told that it ended it.
 /// - Nothing writes an ended session back: `touch` and `attach` on one do nothing.
 /// - A store that cannot promise this answers [`StoreUnavailable`] and claims nothing.
 #[async_trait]
 pub trait SessionStore: Debug + Send + Sync + 'static {
-    /// Opens a session. Where it names a sign-on and `joins` is set, only if a session of that sign-on is live, in the same step.
-    /// Where it has an upstream, whose credentials we have not made, only if none of them has a tombstone.
+    /// Opens a session. Where it names a sign-on and `joins` is set, only if a session of that
+    /// sign-on is live, in the same step. Where it has an upstream, whose credentials we have not
+    /// made, only if none of them has a tombstone.
     async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, StoreUnavailable>;
 
-    /// What a credential is at `now`. A credential past its own expiry, or of an expired session, is [`Found::Unknown`].
+    /// What a credential is at `now`. A credential past its own expiry, or of an expired session,
+    /// is [`Found::Unknown`].
     async fn find(&self, credential: &CredentialDigest, now: Timestamp) -> Result<Found, StoreUnavailable>;
 
-    /// Gives a live session one more credential, which dies with it, and where `sealed` is given, that in place of what its
-    /// upstream knew it by. `false`: the session is not live, nothing was done.
+    /// Gives a live session one more credential, which dies with it, and where `sealed` is given,
+    /// that in place of what its upstream knew it by. `false`: the session is not live, nothing was
+    /// done.
     async fn attach(
         &self,
         session: SessionId,
@@ -150,14 +155,18 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<bool, StoreUnavailable>;
 
-    /// Notes that a session was used. May be written late or be lost in a crash; never changes anything else.
+    /// Notes that a session was used. May be written late or be lost in a crash; never changes
+    /// anything else.
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreUnavailable>;
 
-    /// Ends sessions in one atomic and durable step: sessions and indexes gone, tombstones laid for every credential that
-    /// has not expired, receipt written, and one delivery for each session that has an upstream ([`crate::outbox::Outbox`]). Returns what *this* order ended; when that is nothing, nothing was written.
+    /// Ends sessions in one atomic and durable step: sessions and indexes gone, tombstones laid for
+    /// every credential that has not expired, receipt written, and one delivery for each session
+    /// that has an upstream ([`crate::outbox::Outbox`]). Returns what *this* order ended; when that
+    /// is nothing, nothing was written.
     async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable>;
 
-    /// Keeps a value that can be taken once, until `expires`. `false`: the key is in use, nothing was done.
+    /// Keeps a value that can be taken once, until `expires`. `false`: the key is in use, nothing
+    /// was done.
     async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable>;
 
     /// Takes the value: of several callers one gets it.
@@ -178,9 +187,10 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     /// Receipts, newest first, beginning before `before`, at most `limit`.
     async fn receipts(&self, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable>;
 
-    /// One step of housekeeping over at most `limit` records from where the last one stopped: forgets tombstones and
-    /// one-time values that have expired, receipts and settled deliveries from before `receipts_until`, and what given-up
-    /// deliveries have sealed once that has expired; names expired sessions.
+    /// One step of housekeeping over at most `limit` records from where the last one stopped:
+    /// forgets tombstones and one-time values that have expired, receipts and settled deliveries
+    /// from before `receipts_until`, and what given-up deliveries have sealed once that has
+    /// expired; names expired sessions.
     async fn sweep(
         &self,
         from: Option<Vec<u8>>,
@@ -189,9 +199,11 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
         receipts_until: Timestamp,
     ) -> Result<Swept, StoreUnavailable>;
 
-    /// The value under `name` that all who share this store agree on: `candidate`, where nobody was first.
+    /// The value under `name` that all who share this store agree on: `candidate`, where nobody was
+    /// first.
     async fn agree(&self, name: &str, candidate: Vec<u8>) -> Result<Vec<u8>, StoreUnavailable>;
 
-    /// Whether the store answers and can make good its promises. Touches that were noted before are written by then.
+    /// Whether the store answers and can make good its promises. Touches that were noted before are
+    /// written by then.
     async fn health(&self) -> Result<(), StoreUnavailable>;
 }

@@ -1,4 +1,5 @@
-//! The one flow of a sign-out, over a store in memory: who, may they, is it theirs, where to, and only then the end.
+//! The one flow of a sign-out, over a store in memory: who, may they, is it theirs, where to, and
+//! only then the end.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
 

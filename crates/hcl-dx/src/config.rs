@@ -23,21 +23,25 @@ const OLD_COOKIE: &str = "LtpaToken";
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HclDxConfig {
-    /// Properties of the vendor's Configuration Service, by the vendor's names. They win over the file.
+    /// Properties of the vendor's Configuration Service, by the vendor's names. They win over the
+    /// file.
     pub config_service: ConfigService,
     /// The vendor's own `ConfigService.properties`, as an absolute path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config_service_file: Option<PathBuf>,
-    /// The name of the single sign-on cookie, in the spelling it is set with. Default: `LtpaToken2`.
+    /// The name of the single sign-on cookie, in the spelling it is set with. Default:
+    /// `LtpaToken2`.
     pub cookie_name: String,
     /// How long a token lives from login, in minutes, used or not. Documented default: 120.
     pub token_lifetime: u32,
     /// What `auth/logout` answers when nobody is signed in. Default: `unauthorized`.
     pub logout_without_session: LogoutWithoutSession,
-    /// Whether a token is dead after its logout for every endpoint. Default: `true`. With `false` the stand-in's probes go
-    /// on accepting it until it expires, as older application servers do; the session is over all the same.
+    /// Whether a token is dead after its logout for every endpoint. Default: `true`. With `false`
+    /// the stand-in's probes go on accepting it until it expires, as older application servers do;
+    /// the session is over all the same.
     pub track_logged_out_tokens: bool,
-    /// The navigational state that means "log out" in a portal address: what stands between `/!ut/p/` and the last slash.
+    /// The navigational state that means "log out" in a portal address: what stands between
+    /// `/!ut/p/` and the last slash.
     pub logout_state: String,
     /// What the stand-in serves as web content.
     pub content: Vec<ContentItem>,
@@ -89,7 +93,8 @@ impl Default for HclDxConfig {
             token_lifetime: 120,
             logout_without_session: LogoutWithoutSession::default(),
             track_logged_out_tokens: true,
-            // Documented: the vendor prints it literally, so it is a constant and holds nothing of a session.
+            // Documented: the vendor prints it literally, so it is a constant and holds nothing of
+            // a session.
             logout_state: "a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!".to_owned(),
             content: Vec::new(),
         }
@@ -120,7 +125,8 @@ impl Dialect {
             return Err(SetUpFault::new("content", "every item needs an id of its own"));
         }
         let properties = Properties::read(&config.config_service, config.config_service_file.as_deref(), &platform.name)?;
-        // Documented: the token's cookie is for the whole host, so its path is `/` below a prefix too.
+        // Documented: the token's cookie is for the whole host, so its path is `/` below a prefix
+        // too.
         let cookie = |name: &str| platform.cookie("cookie_name", name, "/", true);
         Ok(Self {
             platform: platform.name.clone(),
@@ -139,8 +145,9 @@ impl Dialect {
         is_called(name, &self.cookie)
     }
 
-    /// The tokens that a request presents, in order, byte for byte. Observed: the server compares the cookie's name without
-    /// case and without a leading `$`, and the value is base64 whose `+` and `/` nobody encodes.
+    /// The tokens that a request presents, in order, byte for byte. Observed: the server compares
+    /// the cookie's name without case and without a leading `$`, and the value is base64 whose `+`
+    /// and `/` nobody encodes.
     pub(crate) fn tokens<'a>(&'a self, request: &'a Request) -> impl Iterator<Item = &'a str> {
         presented(request, &self.cookie)
     }
@@ -165,8 +172,9 @@ fn presented<'a>(request: &'a Request, cookie: &'a CookieSpec) -> impl Iterator<
     request.all_cookies().filter(|(name, value)| is_called(name, cookie) && !value.is_empty()).map(|(_, value)| value)
 }
 
-/// Whether the server takes a cookie that is sent as `name` for this one. Observed: before Servlet 6.0 its parser takes one `$` off
-/// the front of a name (docs/vendors/hcl-dx.md, "Spellings of a token").
+/// Whether the server takes a cookie that is sent as `name` for this one. Observed: before Servlet
+/// 6.0 its parser takes one `$` off the front of a name (docs/vendors/hcl-dx.md, "Spellings of a
+/// token").
 pub(crate) fn is_called(name: &str, cookie: &CookieSpec) -> bool {
     [Some(name), name.strip_prefix('$')].into_iter().flatten().any(|name| name.eq_ignore_ascii_case(cookie.name()))
 }

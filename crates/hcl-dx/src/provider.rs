@@ -26,7 +26,8 @@ pub struct HclDxProvider {
 }
 
 impl HclDxProvider {
-    /// The provider of `platform`. Reads the vendor's properties file where the configuration names one.
+    /// The provider of `platform`. Reads the vendor's properties file where the configuration names
+    /// one.
     ///
     /// # Errors
     /// Names the configuration key or the vendor's property that cannot be used.
@@ -36,7 +37,8 @@ impl HclDxProvider {
             // Documented: POST only.
             Endpoint::new(CORE_LOGOUT, &[Method::Post], format!("{CORE_API}{CORE_LOGOUT_PATH}"), &[]),
             Endpoint::new(PORTAL_LOGOUT, &[Method::Get], dialect.portal.logout_path.clone(), &[]).with_optional_slash(),
-            // Documented as a form's action and as a link; observed: at any depth below the context root, with path parameters.
+            // Documented as a form's action and as a link; observed: at any depth below the context
+            // root, with path parameters.
             Endpoint::new(SERVLET_LOGOUT, &[Method::Get, Method::Post], format!("{}/**/{SERVLET_NAME}", dialect.portal.context), &[])
                 .with_path_parameters(),
         ];

@@ -18,7 +18,8 @@ pub(crate) const CORE_LOGOUT: &str = "core-logout";
 pub(crate) const PORTAL_LOGOUT: &str = "portal-logout";
 /// The application server's logout servlet, below the context root.
 pub(crate) const SERVLET_LOGOUT: &str = "servlet-logout";
-/// Its name, the last segment of its path. Documented: the server knows it at any application's path.
+/// Its name, the last segment of its path. Documented: the server knows it at any application's
+/// path.
 pub(crate) const SERVLET_NAME: &str = "ibm_security_logout";
 /// The public home, where touching it signs out.
 pub(crate) const PUBLIC_HOME: &str = "public-home";
@@ -51,7 +52,8 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
         CORE_LOGOUT => Answer::Object,
         PUBLIC_HOME => Answer::Page,
         SERVLET_LOGOUT => Answer::Servlet,
-        // Documented: `autoRedirect=false`; whatever else the parameter holds changes nothing (our choice).
+        // Documented: `autoRedirect=false`; whatever else the parameter holds changes nothing (our
+        // choice).
         _ if request.query().first("autoRedirect").is_some_and(|value| value.eq_ignore_ascii_case("false")) => Answer::Target,
         _ => Answer::Redirect,
     };
@@ -61,7 +63,8 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
         _ => Absent::Refuse,
     };
     let wanted = if answer == Answer::Servlet { exit_page(request, dialect) } else { Wanted::Nothing };
-    // Observed: the servlet redirects to an exit page only. A bad one leads to where every logout leads (our choice).
+    // Observed: the servlet redirects to an exit page only. A bad one leads to where every logout
+    // leads (our choice).
     let stays = answer == Answer::Servlet && matches!(wanted, Wanted::Nothing);
     Asked {
         sign_out: SignOut {
@@ -84,16 +87,18 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
     }
 }
 
-/// The exit page that a call of the servlet asks for. Query and form count together, as in the servlet's own reading (documented), so
-/// that a value in each is one too many.
+/// The exit page that a call of the servlet asks for. Query and form count together, as in the
+/// servlet's own reading (documented), so that a value in each is one too many.
 ///
-/// Observed: a path with a slash in front is below the context root, and any other one beside the servlet's own address.
+/// Observed: a path with a slash in front is below the context root, and any other one beside the
+/// servlet's own address.
 fn exit_page(request: &Request, dialect: &Dialect) -> Wanted {
     let (query, form) = (request.query(), request.form());
     match Wanted::from_values(query.all("logoutExitPage").chain(form.all("logoutExitPage"))) {
         Wanted::Address(address) => {
             let page = address.trim_matches(' ');
-            // A second slash in front would make a host of what follows, and a backslash is read as a slash.
+            // A second slash in front would make a host of what follows, and a backslash is read as
+            // a slash.
             Wanted::Address(match page.strip_prefix('/') {
                 Some(rest) if !rest.starts_with(['/', '\\']) => format!("{}{}{page}", dialect.prefix, dialect.portal.context),
                 Some(_) => page.to_owned(),
@@ -108,7 +113,8 @@ fn exit_page(request: &Request, dialect: &Dialect) -> Wanted {
     }
 }
 
-/// Whether `page` is a path without a slash in front, and neither an absolute address nor something that a browser may take for one.
+/// Whether `page` is a path without a slash in front, and neither an absolute address nor something
+/// that a browser may take for one.
 fn is_relative(page: &str) -> bool {
     let before_path = page.split(['/', '?', '#']).next().unwrap_or_default();
     !before_path.contains(':') && !page.starts_with('\\')

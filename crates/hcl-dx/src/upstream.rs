@@ -30,9 +30,11 @@ impl UpstreamLogout for HclDxProvider {
         credentials(session, &self.dialect)
     }
 
-    /// A login that went well: 200, with the token in its cookie. The user is whom the answer names, else whom the request does.
+    /// A login that went well: 200, with the token in its cookie. The user is whom the answer
+    /// names, else whom the request does.
     ///
-    /// Without a lifetime of the cookie no expiry is known: how long a token lives is a setting of the application server.
+    /// Without a lifetime of the cookie no expiry is known: how long a token lives is a setting of
+    /// the application server.
     fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
         let dialect = &self.dialect;
         if request.endpoint() != stand_in::LOGIN || request.method() != Method::Post || answer.status != 200 {
@@ -71,8 +73,8 @@ impl UpstreamLogout for HclDxProvider {
         call(CORE_LOGOUT_PATH, &to.session)
     }
 
-    /// Documented: 200 with the object that says so and where to go; 401 for who is not signed in. Versions before the target was
-    /// added say the same without it.
+    /// Documented: 200 with the object that says so and where to go; 401 for who is not signed in.
+    /// Versions before the target was added say the same without it.
     fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
         match answer.status {
             200 => match who::members(&answer.body).filter(is_success) {
@@ -102,14 +104,15 @@ impl UpstreamLogout for HclDxProvider {
     }
 }
 
-/// The login, and the question of a browser whether a page of another origin may call it. Validation opens nothing.
+/// The login, and the question of a browser whether a page of another origin may call it.
+/// Validation opens nothing.
 pub(crate) fn relayed_endpoints() -> Vec<Endpoint> {
     let path = format!("{CORE_API}{}", stand_in::LOGIN_PATH);
     vec![Endpoint::new(stand_in::LOGIN, &[Method::Post, Method::Options], path, &[])]
 }
 
-/// The tokens of a request, under the name that the portal sets them by; and the older token beside them, which the application
-/// server takes as well, but by which nobody is recognised here.
+/// The tokens of a request, under the name that the portal sets them by; and the older token beside
+/// them, which the application server takes as well, but by which nobody is recognised here.
 pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession {
     let named = |name: &str, value: &str| (name.to_owned(), Secret::new(value));
     let mut cookies: Vec<(String, Secret)> = dialect.tokens(request).map(|token| named(dialect.cookie.name(), token)).collect();
@@ -141,7 +144,8 @@ fn is_success(said: &BTreeMap<String, Value>) -> bool {
     said.get("statusCode").and_then(Value::as_u64) == Some(200) && !said.contains_key("error")
 }
 
-/// Whether a 401 is the portal's word on the session, and not that of somebody in front of it who wants a password first.
+/// Whether a 401 is the portal's word on the session, and not that of somebody in front of it who
+/// wants a password first.
 fn is_about_the_session(answer: &UpstreamAnswer) -> bool {
     let others = ["basic", "digest", "negotiate", "ntlm"];
     let mut schemes = answer.headers_named("www-authenticate").filter_map(|value| value.split_whitespace().next());

@@ -1,5 +1,5 @@
-//! Every answer of a real portal that means something, and the whole way of a login through to its end with the stand-in in
-//! the place of the portal.
+//! Every answer of a real portal that means something, and the whole way of a login through to its
+//! end with the stand-in in the place of the portal.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -298,7 +298,8 @@ impl Deliveries for Says {
     }
 }
 
-/// The answer of a hub in front of an upstream that says so, to a logout with a token that it never saw.
+/// The answer of a hub in front of an upstream that says so, to a logout with a token that it never
+/// saw.
 fn stranger(says: FirstSight, config: HclDxConfig, method: Method, target: &str) -> Response {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let (platform, bare) = (platform(true), platform(true));

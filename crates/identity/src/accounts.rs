@@ -25,7 +25,8 @@ pub struct PasswordAccount {
 }
 
 impl PasswordAccount {
-    /// An account with this password, for accounts that are made in code. Hashes it: tens of milliseconds and 19 MiB.
+    /// An account with this password, for accounts that are made in code. Hashes it: tens of
+    /// milliseconds and 19 MiB.
     ///
     /// # Errors
     /// [`HashingFailed`], which a healthy machine never sees.
@@ -69,17 +70,20 @@ pub enum AccountFault {
 
 /// Verifies names and passwords against a list that does not change.
 ///
-/// - Realms, names and mail addresses are compared without regard to ASCII case. A name counts before a mail
-///   address, an earlier account before a later one.
-/// - The argon2 work runs on the runtime's blocking threads, on at most as many at once as there are cores. A bounded
-///   number may wait, each address and each account in its turn; more are refused at once, so that a flood of logins neither
-///   piles up memory nor keeps others from logging in.
-/// - Wrong passwords are counted in the store, for each address, each account, and both ([`LoginLimits`]).
-/// - Every call does the same number of hashes of the same cost, whether the name exists or not. Where the configured
-///   hashes differ in cost, unknown names cost what the costliest does.
+/// - Realms, names and mail addresses are compared without regard to ASCII case. A name counts
+///   before a mail address, an earlier account before a later one.
+/// - The argon2 work runs on the runtime's blocking threads, on at most as many at once as there
+///   are cores. A bounded number may wait, each address and each account in its turn; more are
+///   refused at once, so that a flood of logins neither piles up memory nor keeps others from
+///   logging in.
+/// - Wrong passwords are counted in the store, for each address, each account, and both
+///   ([`LoginLimits`]).
+/// - Every call does the same number of hashes of the same cost, whether the name exists or not.
+///   Where the configured hashes differ in cost, unknown names cost what the costliest does.
 pub struct PasswordAccounts {
     entries: Vec<Entry>,
-    /// Lower-cased names and addresses to indexes into `entries`: names first, then addresses, each in configured order.
+    /// Lower-cased names and addresses to indexes into `entries`: names first, then addresses, each
+    /// in configured order.
     by_login: HashMap<String, Vec<usize>>,
     /// How many accounts at most answer to one login within one realm, and over all realms.
     rounds: Rounds,
@@ -100,7 +104,8 @@ struct Rounds {
 }
 
 impl PasswordAccounts {
-    /// The accounts of this list. Wrong passwords are counted in `store`, together with all who share it, by this `clock`.
+    /// The accounts of this list. Wrong passwords are counted in `store`, together with all who
+    /// share it, by this `clock`.
     ///
     /// # Errors
     /// A duplicate name or a hash that is none.
@@ -172,7 +177,8 @@ impl Accounts for PasswordAccounts {
             candidates.resize(hashes.len(), None);
         }
         let password = attempt.password.clone();
-        // The slot goes along: a caller that goes away does not stop the work, and must not free it.
+        // The slot goes along: a caller that goes away does not stop the work, and must not free
+        // it.
         let work = tokio::task::spawn_blocking(move || {
             let matches: Result<Vec<bool>, _> = hashes.iter().map(|hash| verify(&password, hash)).collect();
             (matches, slot)

@@ -19,12 +19,12 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-/// How far ahead of ours the clock of the platform may be, so that a token is not refused as not valid yet right after the
-/// login. Our choice.
+/// How far ahead of ours the clock of the platform may be, so that a token is not refused as not
+/// valid yet right after the login. Our choice.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// The types of tokens that a login hands out: unspecific ones, and access tokens (RFC 9068). A logout token or a security
-/// event names its subject as well, and must not pass for a login.
+/// The types of tokens that a login hands out: unspecific ones, and access tokens (RFC 9068). A
+/// logout token or a security event names its subject as well, and must not pass for a login.
 const LOGIN_TYPES: [&str; 2] = ["JWT", "at+jwt"];
 
 /// RFC 7518, section 3.2: a key as long as the digest.
@@ -98,14 +98,17 @@ pub enum ClaimKeyFault {
 
 /// The person whom a claim of the session's own token names.
 ///
-/// - Nothing in a token is believed before its signature has been verified with the one configured key by the one configured
-///   algorithm. What the token itself says about its algorithm can only make it refused.
-/// - A token must have `exp` and not be over at the instant that the caller names. With `nbf`, it must be valid, give or take
-///   a minute. One with `crit` (RFC 7515, section 4.1.11) is refused: no extension is understood.
+/// - Nothing in a token is believed before its signature has been verified with the one configured
+///   key by the one configured algorithm. What the token itself says about its algorithm can only
+///   make it refused.
+/// - A token must have `exp` and not be over at the instant that the caller names. With `nbf`, it
+///   must be valid, give or take a minute. One with `crit` (RFC 7515, section 4.1.11) is refused:
+///   no extension is understood.
 /// - A `typ` that is given must be one that a login's tokens have, or the configured one.
-/// - Issuer and audience count where they are configured. Where no audience is, any is accepted: the token was issued for the
-///   platform, and the hub only reads along.
-/// - A claim that is missing, not text or blank names nobody. Whoever is not named is `None`, and why is not told.
+/// - Issuer and audience count where they are configured. Where no audience is, any is accepted:
+///   the token was issued for the platform, and the hub only reads along.
+/// - A claim that is missing, not text or blank names nobody. Whoever is not named is `None`, and
+///   why is not told.
 pub struct PersonByClaim {
     algorithm: ClaimAlgorithm,
     key: DecodingKey,
@@ -118,13 +121,15 @@ pub struct PersonByClaim {
 }
 
 impl PersonByClaim {
-    /// Reads `claim` of the session's bearer token. `key` is what a key file holds: the secret of HS256 as it stands, but for one
-    /// line end behind it, or a public key as PEM (`BEGIN PUBLIC KEY`).
+    /// Reads `claim` of the session's bearer token. `key` is what a key file holds: the secret of
+    /// HS256 as it stands, but for one line end behind it, or a public key as PEM (`BEGIN PUBLIC
+    /// KEY`).
     ///
     /// # Errors
     /// The key is none, or none for this algorithm.
     pub fn new(algorithm: ClaimAlgorithm, key: &[u8], claim: impl Into<String>) -> Result<Self, ClaimKeyFault> {
-        // As in `JwtTokens::load`: jsonwebtoken chooses by itself only where its features name exactly one backend.
+        // As in `JwtTokens::load`: jsonwebtoken chooses by itself only where its features name
+        // exactly one backend.
         let _ = crypto::aws_lc::DEFAULT_PROVIDER.install_default();
         let key = match algorithm {
             ClaimAlgorithm::Hs256 => secret(key)?,
@@ -174,7 +179,8 @@ impl PersonByClaim {
         self
     }
 
-    /// RFC 7515, section 4.1.9: `typ` may be absent, and may leave out `application/`; its case does not count.
+    /// RFC 7515, section 4.1.9: `typ` may be absent, and may leave out `application/`; its case
+    /// does not count.
     fn takes_type(&self, typ: Option<&str>) -> bool {
         let Some(typ) = typ else { return self.typ.is_none() };
         let is = |known: &str| {
@@ -264,7 +270,8 @@ fn public_key(pem: &[u8], fits: impl FnOnce(&[u8]) -> bool) -> Result<SubjectPub
     }
 }
 
-/// Whether the library refuses the key for its length. It takes RSA from 2048 bits on, and says no more than this word.
+/// Whether the library refuses the key for its length. It takes RSA from 2048 bits on, and says no
+/// more than this word.
 fn is_short_rsa(key: &[u8]) -> bool {
     PublicEncryptingKey::from_der(key).is_err_and(|refused| refused.to_string() == "TooSmall")
 }

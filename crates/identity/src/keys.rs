@@ -30,7 +30,8 @@ pub(crate) struct SigningKeys {
 /// A key, ready to sign and to verify.
 pub(crate) struct SigningKey {
     period: u64,
-    /// The whole first part of a token that this key signs. Comparing with it checks `alg`, `typ` and `kid` at once.
+    /// The whole first part of a token that this key signs. Comparing with it checks `alg`, `typ`
+    /// and `kid` at once.
     pub(crate) header: String,
     pub(crate) signs: EncodingKey,
     pub(crate) verifies: DecodingKey,
@@ -94,8 +95,8 @@ fn period_at(now: Timestamp) -> u64 {
     now.as_secs() / KEY_PERIOD.as_secs()
 }
 
-/// A key is accepted for one more period, because a hub that cannot reach the store goes on signing with it, and then for
-/// as long as a token may live.
+/// A key is accepted for one more period, because a hub that cannot reach the store goes on signing
+/// with it, and then for as long as a token may live.
 fn accepted_until(period: u64) -> Timestamp {
     let end = Duration::from_secs((period + 2).saturating_mul(KEY_PERIOD.as_secs()));
     Timestamp::default().plus(end).plus(LONGEST_TOKEN_LIFE)

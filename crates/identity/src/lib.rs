@@ -1,10 +1,12 @@
 //! Who may log in to a stand-in, the tokens that it hands out, and every other secret of the hub.
 //!
-//! Implementations of the ports of `logout-core`, all but the store and the relay. For stand-ins: [`PasswordAccounts`] verifies
-//! names and passwords from a list with argon2id, [`JwtTokens`] mints and verifies JWTs with keys that all hubs on one store
-//! share. For hubs in front of real instances: [`SealKeys`] encrypts what upstreams must be given back, [`PersonByClaim`] links
-//! subjects to persons by their own tokens. For receipts: [`ReceiptSecrets`] and [`ReceiptLandings`] know the secret addresses
-//! of their pages, [`ReceiptSigner`] makes tokens of them that can be proven later. [`SystemClock`] tells the time.
+//! Implementations of the ports of `logout-core`, all but the store and the relay. For stand-ins:
+//! [`PasswordAccounts`] verifies names and passwords from a list with argon2id, [`JwtTokens`] mints
+//! and verifies JWTs with keys that all hubs on one store share. For hubs in front of real
+//! instances: [`SealKeys`] encrypts what upstreams must be given back, [`PersonByClaim`] links
+//! subjects to persons by their own tokens. For receipts: [`ReceiptSecrets`] and
+//! [`ReceiptLandings`] know the secret addresses of their pages, [`ReceiptSigner`] makes tokens of
+//! them that can be proven later. [`SystemClock`] tells the time.
 
 mod accounts;
 mod claims;

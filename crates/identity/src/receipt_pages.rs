@@ -20,19 +20,21 @@ const KEY_NAME: &str = "receipt-page-key";
 const KEY_BYTES: usize = 32;
 const ID_BYTES: usize = 16;
 
-/// A 128-bit secret for every receipt, which nobody has to store: the receipt's id, encrypted as one block of AES-256 with a
-/// key that all hubs on one store share.
+/// A 128-bit secret for every receipt, which nobody has to store: the receipt's id, encrypted as
+/// one block of AES-256 with a key that all hubs on one store share.
 ///
-/// - Two receipts never have the same secret, and every secret names its receipt: a block cipher is a bijection, so neither a
-///   row nor an index is needed.
-/// - A receipt's id opens nothing, although it is no secret and partly a date: without the key, the secret of one id cannot be
-///   told from random, even by somebody who knows the secrets of many others.
-/// - One block without nonce or mode is right here and only here: ids are unique, there is one block each, and that the same
-///   id always has the same secret is the purpose.
-/// - Not authenticated, and it need not be: one made-up secret in 64 decrypts to something that looks like an id, but it is
-///   one of 2¹²² that no receipt has.
+/// - Two receipts never have the same secret, and every secret names its receipt: a block cipher is
+///   a bijection, so neither a row nor an index is needed.
+/// - A receipt's id opens nothing, although it is no secret and partly a date: without the key, the
+///   secret of one id cannot be told from random, even by somebody who knows the secrets of many
+///   others.
+/// - One block without nonce or mode is right here and only here: ids are unique, there is one
+///   block each, and that the same id always has the same secret is the purpose.
+/// - Not authenticated, and it need not be: one made-up secret in 64 decrypts to something that
+///   looks like an id, but it is one of 2¹²² that no receipt has.
 ///
-/// The key never changes, so a page can be found for as long as its receipt is kept. Cheap to clone.
+/// The key never changes, so a page can be found for as long as its receipt is kept. Cheap to
+/// clone.
 #[derive(Clone)]
 pub struct ReceiptSecrets {
     encrypts: Arc<EncryptingKey>,
@@ -65,10 +67,11 @@ impl ReceiptSecrets {
         URL_SAFE_NO_PAD.encode(block)
     }
 
-    /// The receipt with this secret, in its one spelling; `None` for what cannot be anybody's. Whether there is such a receipt
-    /// is for the store to say.
+    /// The receipt with this secret, in its one spelling; `None` for what cannot be anybody's.
+    /// Whether there is such a receipt is for the store to say.
     pub fn receipt(&self, secret: &str) -> Option<ReceiptId> {
-        // The engine takes neither padding nor stray bits at the end, so no second spelling leads to the same page.
+        // The engine takes neither padding nor stray bits at the end, so no second spelling leads
+        // to the same page.
         let mut block: [u8; ID_BYTES] = URL_SAFE_NO_PAD.decode(secret).ok()?.try_into().ok()?;
         self.decrypts.decrypt(&mut block, DecryptionContext::None).ok()?;
         is_version_7(&block).then(|| ReceiptId::from_bytes(block))
@@ -94,9 +97,9 @@ pub struct ReceiptLandings {
 }
 
 impl ReceiptLandings {
-    /// Landings at `{base}/receipts/{secret}`. `base` is the hub's own public address, out of the configuration: absolute with
-    /// http or https and without query and fragment, or empty or a path for the platform's own host. A slash at its end does
-    /// not count.
+    /// Landings at `{base}/receipts/{secret}`. `base` is the hub's own public address, out of the
+    /// configuration: absolute with http or https and without query and fragment, or empty or a
+    /// path for the platform's own host. A slash at its end does not count.
     ///
     /// # Errors
     /// No browser may be sent there.
@@ -173,7 +176,8 @@ mod tests {
         let secrets = secrets();
         let secret = secrets.secret(receipt());
         let (head, last) = secret.split_at(21);
-        // Of the last character only the upper two of six bits count; the next letters differ in the others.
+        // Of the last character only the upper two of six bits count; the next letters differ in
+        // the others.
         let sloppy = char::from(last.as_bytes()[0] + 1);
         for other in [
             String::new(),

@@ -151,7 +151,8 @@ fn the_key_set_is_as_rfc_8037_wants_it_and_holds_no_private_part() {
 
 #[test]
 fn the_signature_is_the_one_of_rfc_8037() {
-    // RFC 8037, appendix A.1, A.2 and A.4: the key, its public half, and the signature of the given message.
+    // RFC 8037, appendix A.1, A.2 and A.4: the key, its public half, and the signature of the given
+    // message.
     let seed = URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
     let key = ReceiptKey::of(1, &seed, true).unwrap();
     assert_eq!(key.jwk()["x"], "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
@@ -173,7 +174,8 @@ fn only_keys_that_may_still_sign_keep_their_private_half() {
     let signer = signer(&MemoryStore::new(), day(TODAY));
     let signing: Vec<(u64, bool)> = signer.current().keys.iter().map(|key| (key.period, key.signs.is_some())).collect();
     let published: Vec<u64> = signing.iter().map(|(period, _)| *period).collect();
-    // The period 217 ends at day 19 620; one period and 400 days more are day 20 110. That of 216 was over at day 20 020.
+    // The period 217 ends at day 19 620; one period and 400 days more are day 20 110. That of 216
+    // was over at day 20 020.
     assert_eq!(published, [223, 222, 221, 220, 219, 218, 217]);
     assert_eq!(signing.iter().filter(|(_, signs)| *signs).map(|(period, _)| *period).collect::<Vec<_>>(), [223, 222]);
 }

@@ -19,8 +19,8 @@ use crate::secret_file::{SecretFileError, read_secret_file};
 /// The form of what is sealed: this byte, the key's id, the nonce, the ciphertext with its tag.
 const VERSION: u8 = 1;
 
-/// Stands before the session's id in the associated data, so that nothing that is encrypted with the same key for another
-/// purpose can be passed off as sealed.
+/// Stands before the session's id in the associated data, so that nothing that is encrypted with
+/// the same key for another purpose can be passed off as sealed.
 const PURPOSE: &[u8] = b"logout-hub/sealed-session/1";
 
 const KEY_BYTES: usize = 32;
@@ -75,12 +75,14 @@ pub enum SealKeysUnusable {
 
 /// Seals with the first of its keys and opens with any of them.
 ///
-/// - Every seal has a fresh random nonce, so the same bytes sealed twice look unrelated. One key is good for 2³² seals (NIST
-///   SP 800-38D, section 8.3): a thousand a second for seven weeks. Busier hubs put a new first line into the file in time.
-/// - What is sealed names its key by the first eight bytes of the key's SHA-256, which say nothing about a random key. A key
-///   can be dropped once nothing that was sealed with it is kept any more.
-/// - It opens for the session only that it was sealed for. Whatever is cut, changed, moved to another session or sealed with
-///   an unknown key is a [`SealFault`], always the same one.
+/// - Every seal has a fresh random nonce, so the same bytes sealed twice look unrelated. One key is
+///   good for 2³² seals (NIST SP 800-38D, section 8.3): a thousand a second for seven weeks. Busier
+///   hubs put a new first line into the file in time.
+/// - What is sealed names its key by the first eight bytes of the key's SHA-256, which say nothing
+///   about a random key. A key can be dropped once nothing that was sealed with it is kept any
+///   more.
+/// - It opens for the session only that it was sealed for. Whatever is cut, changed, moved to
+///   another session or sealed with an unknown key is a [`SealFault`], always the same one.
 /// - Keys are wiped from memory when this is dropped, and never printed.
 pub struct SealKeys {
     /// The first seals. Never empty.
@@ -93,21 +95,23 @@ struct SealKey {
 }
 
 impl SealKeys {
-    /// The keys of the file at `path`: on each line the base64 (either alphabet, padded or not) of 32 bytes; blank lines and
-    /// lines that begin with `#` do not count. The first key seals.
+    /// The keys of the file at `path`: on each line the base64 (either alphabet, padded or not) of
+    /// 32 bytes; blank lines and lines that begin with `#` do not count. The first key seals.
     ///
     /// # Errors
-    /// The file cannot be read, every user of the machine can read it, it holds no key, or it has a line that is none.
+    /// The file cannot be read, every user of the machine can read it, it holds no key, or it has a
+    /// line that is none.
     pub fn load(path: &Path) -> Result<Self, SealKeyFault> {
         let text = read_secret_file(path).map_err(|error| SealKeyFault::of_file(path, error))?;
         Self::read(&text).map_err(|fault| SealKeyFault::new(path, fault))
     }
 
-    /// The keys of the file at `path`, which is made with one fresh key and for the hub's own user only (mode 0600 on Unix)
-    /// where it is missing.
+    /// The keys of the file at `path`, which is made with one fresh key and for the hub's own user
+    /// only (mode 0600 on Unix) where it is missing.
     ///
-    /// The file appears under its name whole and on the disk, and never in the place of another one: of several hubs that
-    /// start at once, one makes the key and all use it. Its folder must exist.
+    /// The file appears under its name whole and on the disk, and never in the place of another
+    /// one: of several hubs that start at once, one makes the key and all use it. Its folder must
+    /// exist.
     ///
     /// # Errors
     /// Those of [`SealKeys::load`], and that the file cannot be made.
@@ -153,7 +157,8 @@ impl Seal for SealKeys {
         sealed.push(VERSION);
         sealed.extend_from_slice(id);
         sealed.extend_from_slice(&nonce);
-        // The buffer is as long as it will ever be, so the plain text is encrypted where it stands and no copy stays behind.
+        // The buffer is as long as it will ever be, so the plain text is encrypted where it stands
+        // and no copy stays behind.
         sealed.extend_from_slice(plain);
         let tag = key
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), associated(session), &mut sealed[HEAD_BYTES..])
@@ -214,7 +219,8 @@ fn decode(line: &[u8]) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
     let alphabet = if url_safe { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
     let either_padding = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let engine = GeneralPurpose::new(alphabet, either_padding);
-    // Longer than a key, so that a line that is too long is noticed; a longer one still does not fit and is refused as well.
+    // Longer than a key, so that a line that is too long is noticed; a longer one still does not
+    // fit and is refused as well.
     let mut buffer = Zeroizing::new([0; 2 * KEY_BYTES]);
     let length = engine.decode_slice(line, &mut *buffer).ok()?;
     let mut key = Zeroizing::new([0; KEY_BYTES]);
@@ -225,8 +231,8 @@ fn decode(line: &[u8]) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
     Some(key)
 }
 
-/// Makes the file with one fresh key. It is written and synced under another name first and gets its own name only where
-/// nobody has it, so that nobody ever reads half a file.
+/// Makes the file with one fresh key. It is written and synced under another name first and gets
+/// its own name only where nobody has it, so that nobody ever reads half a file.
 fn generate(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let key = Zeroizing::new(random_bytes::<KEY_BYTES>());
@@ -240,7 +246,8 @@ fn generate(path: &Path) -> io::Result<()> {
     file.write_all(b"\n")?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path).map_err(|fault| fault.error)?;
-    // The name has to be on the disk too, before anything is sealed with the key. Only Unix can sync a folder.
+    // The name has to be on the disk too, before anything is sealed with the key. Only Unix can
+    // sync a folder.
     if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 

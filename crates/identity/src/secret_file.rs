@@ -45,12 +45,12 @@ impl SecretFileError {
     }
 }
 
-/// Reads the file at `path`, unless every user of the machine can read or change it. The group may: containers get their
-/// secrets that way. The bytes are wiped from memory when they are dropped.
+/// Reads the file at `path`, unless every user of the machine can read or change it. The group may:
+/// containers get their secrets that way. The bytes are wiped from memory when they are dropped.
 ///
 /// # Errors
-/// Every user of the machine can read the file or write to it (looked at on Unix only), it is longer than 64 KiB, or it
-/// cannot be read.
+/// Every user of the machine can read the file or write to it (looked at on Unix only), it is
+/// longer than 64 KiB, or it cannot be read.
 pub fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
@@ -58,7 +58,8 @@ pub fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileErr
     if metadata.len() > LONGEST {
         return Err(SecretFileError::TooLong);
     }
-    // As long as it will ever be, so that no part of the secret stays behind in a buffer that was outgrown.
+    // As long as it will ever be, so that no part of the secret stays behind in a buffer that was
+    // outgrown.
     let mut text = Zeroizing::new(Vec::with_capacity(LONGEST as usize + 1));
     file.take(LONGEST + 1).read_to_end(&mut text)?;
     if text.len() as u64 > LONGEST { Err(SecretFileError::TooLong) } else { Ok(text) }

@@ -14,7 +14,8 @@ pub struct RelaySettings {
     pub wait: Duration,
     /// How long one call to an upstream may take, whatever its carrier allows. Default: 10 seconds.
     pub call_timeout: Duration,
-    /// How long a delivery is leased for. Never less than two calls (sign-out and probe) and five seconds. Default: 60 seconds.
+    /// How long a delivery is leased for. Never less than two calls (sign-out and probe) and five
+    /// seconds. Default: 60 seconds.
     pub lease: Duration,
     /// How many deliveries are under way at one upstream at most. Default: 16.
     pub max_in_flight: usize,
@@ -28,16 +29,18 @@ pub struct RelaySettings {
     pub give_up_after: Duration,
     /// After how many faults in a row an upstream is left alone. Default: 5.
     pub breaker_opens_after: u32,
-    /// For how long, growing from one failed trial to the next. Default: from 2 seconds to 1 minute.
+    /// For how long, growing from one failed trial to the next. Default: from 2 seconds to 1
+    /// minute.
     pub breaker_pause: Backoff,
-    /// How many sessions that the hub never saw are carried to an upstream each second. Default: 10.
+    /// How many sessions that the hub never saw are carried to an upstream each second. Default:
+    /// 10.
     pub first_sight_rate: u32,
     /// How many of them may wait for an upstream that cannot be reached. Default: 1000.
     pub first_sight_kept: usize,
     /// How long such a delivery is tried. Default: 10 minutes.
     pub first_sight_give_up_after: Duration,
-    /// How often the outbox is looked at when nothing wakes the relay: another hub may have written to it, or have died.
-    /// Default: 1 second.
+    /// How often the outbox is looked at when nothing wakes the relay: another hub may have written
+    /// to it, or have died. Default: 1 second.
     pub look_every: Duration,
     /// Pauses while the store does not answer. Default: from 100 milliseconds to 5 seconds.
     pub store_retry: Backoff,
@@ -69,7 +72,8 @@ impl Default for RelaySettings {
 }
 
 impl RelaySettings {
-    /// The lease that is really taken: longer than a try can last, so that no delivery has two tries under way.
+    /// The lease that is really taken: longer than a try can last, so that no delivery has two
+    /// tries under way.
     pub fn effective_lease(&self) -> Duration {
         self.lease.max(2 * self.call_timeout + LEASE_MARGIN)
     }

@@ -18,22 +18,24 @@ pub(crate) const SIGN_IN_PATH: &str = "/Sitefinity/Authenticate/OpenID/connect/a
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SitefinityConfig {
-    /// The names of the cookies. Observed: sites rename them, and development sites prefix them with the port.
+    /// The names of the cookies. Observed: sites rename them, and development sites prefix them
+    /// with the port.
     pub cookie_names: CookieNames,
     /// The membership provider that is meant when none is named. Default: `Default`.
     pub default_provider: String,
     /// The path of the web service below `/api/`. Default: `default`.
     pub service_path: String,
-    /// Whether `<page>/SignOut`, the login widget's own link, signs out below every page of the site. Default: yes. A site that has pages
-    /// of its own at such addresses switches it off.
+    /// Whether `<page>/SignOut`, the login widget's own link, signs out below every page of the
+    /// site. Default: yes. A site that has pages of its own at such addresses switches it off.
     pub widget_sign_out: bool,
-    /// How long an OAuth2 access token lives, in seconds, used or not; never longer than a session may last at this platform.
-    /// Documented default: 3600.
+    /// How long an OAuth2 access token lives, in seconds, used or not; never longer than a session
+    /// may last at this platform. Documented default: 3600.
     pub access_token_lifetime: u32,
     /// Keys for machine-to-machine calls; a sign-out never revokes one.
     #[serde(rename = "access_key")]
     pub access_keys: Vec<AccessKey>,
-    /// An administrator of the real site, with whose credential sessions are ended by the user's name. Default: none.
+    /// An administrator of the real site, with whose credential sessions are ended by the user's
+    /// name. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream_administrator: Option<UpstreamAdministrator>,
 }
@@ -151,9 +153,9 @@ impl Dialect {
         })
     }
 
-    /// The subject of that name. Names and membership providers are compared without regard to case (our choice, from the
-    /// habits of ASP.NET), so subjects are kept in lower case: in ASCII only, as accounts compare them, since a wider folding
-    /// could make one subject of two accounts.
+    /// The subject of that name. Names and membership providers are compared without regard to case
+    /// (our choice, from the habits of ASP.NET), so subjects are kept in lower case: in ASCII only,
+    /// as accounts compare them, since a wider folding could make one subject of two accounts.
     pub(crate) fn subject(&self, provider: Option<&str>, name: &str) -> Subject {
         let provider = provider.filter(|text| !text.is_empty()).unwrap_or(&self.config.default_provider);
         Subject::new(provider.to_ascii_lowercase(), name.to_ascii_lowercase())

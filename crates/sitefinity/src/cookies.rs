@@ -1,7 +1,8 @@
 //! Cookies whose value is too long for one: the site's sign-in middleware spreads it over several.
 //!
-//! Observed in source that Microsoft published of such middleware: `name` then says `chunks:2` (or `chunks-2`), and the value
-//! stands in `nameC1` and `nameC2`. What `name` says is the same for everybody then, so it is no credential.
+//! Observed in source that Microsoft published of such middleware: `name` then says `chunks:2` (or
+//! `chunks-2`), and the value stands in `nameC1` and `nameC2`. What `name` says is the same for
+//! everybody then, so it is no credential.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -34,8 +35,8 @@ impl<'a> Parts<'a> {
         parts
     }
 
-    /// Every value that `count` parts can make: one where each part has one value, none where a part is missing. An error where
-    /// there are more than the flow takes.
+    /// Every value that `count` parts can make: one where each part has one value, none where a
+    /// part is missing. An error where there are more than the flow takes.
     fn together(&self, count: u16) -> Result<Vec<String>, TooManyReadings> {
         let Some(parts) = (1..=count).map(|number| self.chunks.get(&number)).collect::<Option<Vec<_>>>() else { return Ok(Vec::new()) };
         let times = |readings: usize, part: &&Vec<&str>| Some(readings * part.len()).filter(|readings| *readings <= MOST_CREDENTIALS);
@@ -54,14 +55,17 @@ impl<'a> Parts<'a> {
 
 struct TooManyReadings;
 
-/// The values of the cookies called `name`, put together where they are spread; a value whose parts are not all there is none.
-/// Names have no case: ASP.NET's own collection of cookies compares them so (docs/vendors/sitefinity.md).
+/// The values of the cookies called `name`, put together where they are spread; a value whose parts
+/// are not all there is none. Names have no case: ASP.NET's own collection of cookies compares them
+/// so (docs/vendors/sitefinity.md).
 ///
-/// Servers disagree on which of two parts of one number counts, so the value is put together in every way.
+/// Servers disagree on which of two parts of one number counts, so the value is put together in
+/// every way.
 ///
-/// The cookies are looked through once. Where they say that the value is spread in more than [`MOST_SPREADS`] ways, or can be put
-/// together in more ways than the flow takes credentials, more values come out than the flow takes, so that it refuses: to
-/// put together some of them would be a partial reading.
+/// The cookies are looked through once. Where they say that the value is spread in more than
+/// [`MOST_SPREADS`] ways, or can be put together in more ways than the flow takes credentials, more
+/// values come out than the flow takes, so that it refuses: to put together some of them would be a
+/// partial reading.
 pub(crate) fn values<'a>(cookies: &[(&'a str, &'a str)], name: &str) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
     let parts = Parts::of(cookies, name);
     let mut counts: Vec<u16> = Vec::new();
@@ -84,7 +88,8 @@ pub(crate) fn values<'a>(cookies: &[(&'a str, &'a str)], name: &str) -> impl Ite
     values.into_iter().filter(|value| !value.is_empty())
 }
 
-/// Whether two parts of one number have different values, so that nothing says which value was meant.
+/// Whether two parts of one number have different values, so that nothing says which value was
+/// meant.
 pub(crate) fn is_ambiguous(cookies: &[(&str, &str)], name: &str) -> bool {
     Parts::of(cookies, name).chunks.values().any(|different| different.len() > 1)
 }

@@ -1,6 +1,7 @@
 //! The stand-in's session probes, and the page at its root: who is signed in?
 //!
-//! Observed in the vendor's clients, unless a function says otherwise (docs/vendors/sitefinity.md, "Probes").
+//! Observed in the vendor's clients, unless a function says otherwise (docs/vendors/sitefinity.md,
+//! "Probes").
 
 use std::sync::Arc;
 
@@ -32,8 +33,9 @@ pub(crate) async fn login_status(request: &Request, sessions: &SessionAuthority,
     ))
 }
 
-/// A cookie that opens nothing is an anonymous caller; a bearer token that opens nothing is an error (our reading of the
-/// clients, which test `IsAuthenticated` in the first case and the status in the second).
+/// A cookie that opens nothing is an anonymous caller; a bearer token that opens nothing is an
+/// error (our reading of the clients, which test `IsAuthenticated` in the first case and the status
+/// in the second).
 pub(crate) async fn current_user(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
     let who = caller(request, sessions, dialect).await?;
     if matches!(who, Who::BadBearer) {
@@ -78,7 +80,8 @@ impl Who {
     }
 }
 
-/// Who calls: by bearer token, else by cookie, else by access key, which the vendor's client sends only without a cookie.
+/// Who calls: by bearer token, else by cookie, else by access key, which the vendor's client sends
+/// only without a cookie.
 async fn caller(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Who, Refusal> {
     if let Some(token) = request.authorization("Bearer") {
         let session = live_bearer(token, sessions).await?;
@@ -100,7 +103,8 @@ async fn live_bearer(token: &str, sessions: &SessionAuthority) -> Result<Option<
     Ok(found.map(|(session, _)| session))
 }
 
-/// The live session that a cookie opens; none where nothing says which value of the cookie was meant.
+/// The live session that a cookie opens; none where nothing says which value of the cookie was
+/// meant.
 pub(crate) async fn live_by_cookie(
     request: &Request,
     sessions: &SessionAuthority,

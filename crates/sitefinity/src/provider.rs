@@ -60,7 +60,8 @@ impl CredentialReader for SitefinityProvider {
 }
 
 impl SitefinityProvider {
-    /// Whether a path goes through the product's own addresses, so that no page of the site can be there.
+    /// Whether a path goes through the product's own addresses, so that no page of the site can be
+    /// there.
     fn is_no_page(&self, path: &str) -> bool {
         let segments = loose_segments(path);
         let goes_through = |namespace: &Vec<String>| segments.windows(namespace.len()).any(|part| part == namespace);
@@ -94,7 +95,8 @@ impl LogoutProvider for SitefinityProvider {
     }
 
     fn refused(&self, request: &Request, refusal: &Refusal) -> Reply {
-        // Observed: the web services word their errors in JSON, where the rest of the site shows text.
+        // Observed: the web services word their errors in JSON, where the rest of the site shows
+        // text.
         let is_service = || self.namespaces[1..].iter().any(|own| loose_segments(request.path()).starts_with(&loose_segments(own)));
         if *refusal == Refusal::NotFound && is_service() { reply::no_such_service() } else { reply::refused(refusal) }
     }

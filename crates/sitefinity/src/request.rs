@@ -18,7 +18,8 @@ pub(crate) const SITE: &str = "site";
 pub(crate) const TOKEN_SERVICE: &str = "token-service";
 /// An OAuth2 access token.
 pub(crate) const ACCESS: &str = "access";
-/// An OAuth2 refresh token of a real site. No sign-out presents one; it is what a renewal is recognised by.
+/// An OAuth2 refresh token of a real site. No sign-out presents one; it is what a renewal is
+/// recognised by.
 pub(crate) const REFRESH: &str = "refresh";
 
 /// What a request asks for, and how it wants to be answered.
@@ -29,8 +30,8 @@ pub(crate) struct Asked {
     pub(crate) stays: bool,
 }
 
-/// Reads a sign-out. Never fails: what cannot be understood counts as absent. Parameters come from the query, by POST too,
-/// and their names have no case (our choice).
+/// Reads a sign-out. Never fails: what cannot be understood counts as absent. Parameters come from
+/// the query, by POST too, and their names have no case (our choice).
 pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
     if request.endpoint() == WIDGET_SIGN_OUT {
         return read_widget(request, dialect);
@@ -40,13 +41,14 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
     let username = query.first_ignoring_case("username").map(str::trim).filter(|name| !name.is_empty());
     let (target, reach) = match username {
         Some(name) => (Target::Subject(dialect.subject(query.first_ignoring_case("provider"), name)), Reach::Subject),
-        // A real site is always asked to sign out of its token service too, so the answer has to clear that cookie, and what
-        // is behind it counts.
+        // A real site is always asked to sign out of its token service too, so the answer has to
+        // clear that cookie, and what is behind it counts.
         None if with_token_service || dialect.has_upstream => (Target::Caller, Reach::SignOn),
         None => (Target::Caller, Reach::Session),
     };
     let wanted = match Wanted::from_values(query.all_ignoring_case("redirect_uri")) {
-        // Observed in ASP.NET sites: `~/` means the application's root, which relative addresses resolve against anyway.
+        // Observed in ASP.NET sites: `~/` means the application's root, which relative addresses
+        // resolve against anyway.
         Wanted::Address(address) => Wanted::Address(match address.trim_matches(' ').strip_prefix('~') {
             Some("") => dialect.root.as_str().to_owned(),
             Some(path) if path.starts_with('/') => format!("{}{path}", dialect.prefix),
@@ -64,9 +66,10 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
     Asked { sign_out: sign_out(request, target, reach, landing, dialect), stays }
 }
 
-/// Observed in the widget's source: it reads no parameter, takes GET and POST alike, signs out of everything that the site's
-/// authentication knows, and redirects to the page that the widget names or else to the page that it is on; to the root of the site where
-/// that may not be. Which page a widget names is not known here.
+/// Observed in the widget's source: it reads no parameter, takes GET and POST alike, signs out of
+/// everything that the site's authentication knows, and redirects to the page that the widget names
+/// or else to the page that it is on; to the root of the site where that may not be. Which page a
+/// widget names is not known here.
 fn read_widget(request: &Request, dialect: &Dialect) -> Asked {
     let path = request.path().trim_end_matches('/');
     let page = path.rsplit_once('/').map_or("", |(page, _)| page);
@@ -82,15 +85,17 @@ fn read_widget(request: &Request, dialect: &Dialect) -> Asked {
 
 fn sign_out(request: &Request, target: Target, reach: Reach, landing: Landing, dialect: &Dialect) -> SignOut {
     SignOut {
-        // The answer clears every cookie it was shown, so the session behind each of them has to end.
+        // The answer clears every cookie it was shown, so the session behind each of them has to
+        // end.
         credentials: credentials(request, dialect, reach.max(dialect.reach) >= Reach::SignOn),
         choice: Choice::All,
         csrf: CsrfProof::NotNeeded,
         client: None,
         target,
         reach,
-        // Observed: clients sign out to get rid of a cookie that the server already rejects, so an unknown session is answered
-        // like a known one (docs/vendors/sitefinity.md, "Stale cookie").
+        // Observed: clients sign out to get rid of a cookie that the server already rejects, so an
+        // unknown session is answered like a known one (docs/vendors/sitefinity.md, "Stale
+        // cookie").
         absent: Absent::Accept,
         landing,
     }

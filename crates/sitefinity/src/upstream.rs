@@ -31,7 +31,8 @@ impl UpstreamLogout for SitefinityProvider {
         &self.relayed_endpoints
     }
 
-    /// What a sign-out is recognised by, in the order in which it is read; and what a renewal is. Extra cookies are none.
+    /// What a sign-out is recognised by, in the order in which it is read; and what a renewal is.
+    /// Extra cookies are none.
     fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
         let dialect = &self.dialect;
         let sent = pairs(&session.cookies);
@@ -65,7 +66,8 @@ impl UpstreamLogout for SitefinityProvider {
         is_known(name, &self.dialect)
     }
 
-    /// By the user's name with an administrator's credential, which works with a stale cookie too; else with the session's own.
+    /// By the user's name with an administrator's credential, which works with a stale cookie too;
+    /// else with the session's own.
     fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
         let dialect = &self.dialect;
         let named = to.subject.as_ref().filter(|subject| &*subject.realm != UNKNOWN && !subject.name.is_empty());
@@ -84,19 +86,21 @@ impl UpstreamLogout for SitefinityProvider {
         request.with_header("accept", "application/json")
     }
 
-    /// Observed: with `redirect=false`, 200 is success and 302 is none. The body is empty there; a page, or JSON that is broken or
-    /// speaks of an error, is no sign-out, whatever the status.
+    /// Observed: with `redirect=false`, 200 is success and 302 is none. The body is empty there; a
+    /// page, or JSON that is broken or speaks of an error, is no sign-out, whatever the status.
     fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
         let dialect = &self.dialect;
         match answer.status {
             200 | 204 if says_nothing_else(&answer.body) => Confirmation::Confirmed { landing: None },
-            // With an administrator configured this may be the administrator who is not signed in, and then nobody is signed out.
+            // With an administrator configured this may be the administrator who is not signed in,
+            // and then nobody is signed out.
             401 if dialect.config.upstream_administrator.is_none() && is_about_the_session(answer) => Confirmation::NotSignedIn,
             _ => Confirmation::Refused,
         }
     }
 
-    /// Who is signed in: by the token alone where there is one, else by the site's cookies. The token service has no such call.
+    /// Who is signed in: by the token alone where there is one, else by the site's cookies. The
+    /// token service has no such call.
     fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
         let dialect = &self.dialect;
         let request = match &to.session.bearer {
@@ -125,12 +129,14 @@ impl UpstreamLogout for SitefinityProvider {
     }
 }
 
-/// The logins and what they need first. Authorization may be asked for by POST as well (RFC 6749, OpenID Connect).
+/// The logins and what they need first. Authorization may be asked for by POST as well (RFC 6749,
+/// OpenID Connect).
 pub(crate) fn relayed_endpoints() -> Vec<Endpoint> {
     stand_in::logins(&[Method::Get, Method::Post])
 }
 
-/// The cookies that sessions are known by here, those that come and go with them, and the access token.
+/// The cookies that sessions are known by here, those that come and go with them, and the access
+/// token.
 pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession {
     let known = request.all_cookies().filter(|(name, value)| is_known(name, dialect) && !value.is_empty());
     UpstreamSession {
@@ -140,8 +146,9 @@ pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession
     }
 }
 
-/// A form login that went well: the site's cookie is set, and the address to go to does not speak of an error. Without the latter
-/// a failed login would count whose answer prolongs the cookie of whoever was signed in before.
+/// A form login that went well: the site's cookie is set, and the address to go to does not speak
+/// of an error. Without the latter a failed login would count whose answer prolongs the cookie of
+/// whoever was signed in before.
 ///
 /// No expiry: that of the cookie slides with use that the hub does not see.
 fn form_login(request: &Request, answer: &UpstreamAnswer, now: Timestamp, dialect: &Dialect) -> Option<Learned> {
@@ -152,8 +159,8 @@ fn form_login(request: &Request, answer: &UpstreamAnswer, now: Timestamp, dialec
     Some(Learned { subject, session, expires: None, renews: None })
 }
 
-/// The token service's sign-in opens a new session of the site for whoever it knows, without saying who that is. So it renews
-/// the session that the token service's cookie belongs to.
+/// The token service's sign-in opens a new session of the site for whoever it knows, without saying
+/// who that is. So it renews the session that the token service's cookie belongs to.
 fn silent_sign_in(request: &Request, answer: &UpstreamAnswer, now: Timestamp, dialect: &Dialect) -> Option<Learned> {
     let mut session = site_session(answer, now, dialect)?;
     let sent: Vec<(&str, &str)> = request.all_cookies().collect();
@@ -204,7 +211,8 @@ fn grant(request: &Request, answer: &UpstreamAnswer, now: Timestamp, dialect: &D
     Some(Learned { subject, session, expires, renews })
 }
 
-/// The cookies that an answer sets, where a session of the site is among them; of several of one name the last, as browsers do.
+/// The cookies that an answer sets, where a session of the site is among them; of several of one
+/// name the last, as browsers do.
 fn site_session(answer: &UpstreamAnswer, now: Timestamp, dialect: &Dialect) -> Option<UpstreamSession> {
     if !(200..400).contains(&answer.status) || speaks_of_error(answer.header("location").unwrap_or_default()) {
         return None;
@@ -224,7 +232,8 @@ fn speaks_of_error(location: &str) -> bool {
     Parameters::read(query.as_bytes()).first_ignoring_case("loginerror").is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-/// Somebody whom no answer has named: a subject of its own, so that nothing is ended because nobody is known by name twice.
+/// Somebody whom no answer has named: a subject of its own, so that nothing is ended because nobody
+/// is known by name twice.
 fn unknown(secret: &Secret) -> Subject {
     let digest = SecretDigest::of(secret.reveal());
     let name = digest.as_bytes()[..16].iter().fold(String::new(), |mut text, byte| {
@@ -234,7 +243,8 @@ fn unknown(secret: &Secret) -> Subject {
     Subject::new(UNKNOWN, name)
 }
 
-/// The membership provider as the site spells it, as far as that is known: subjects are kept in lower case.
+/// The membership provider as the site spells it, as far as that is known: subjects are kept in
+/// lower case.
 fn provider_of<'a>(subject: &'a Subject, dialect: &'a Dialect) -> &'a str {
     let default = &dialect.config.default_provider;
     if subject.realm.is_empty() || subject.realm.eq_ignore_ascii_case(default) { default } else { &subject.realm }
@@ -265,7 +275,8 @@ fn says_nothing_else(body: &[u8]) -> bool {
     }
 }
 
-/// Whether a 401 is the site's word on the session, and not that of somebody in front of it who wants a password first.
+/// Whether a 401 is the site's word on the session, and not that of somebody in front of it who
+/// wants a password first.
 fn is_about_the_session(answer: &UpstreamAnswer) -> bool {
     let others = ["basic", "digest", "negotiate", "ntlm"];
     let mut schemes = answer.headers_named("www-authenticate").filter_map(|value| value.split_whitespace().next());

@@ -1,5 +1,5 @@
-//! Every answer of a real site that means something, and the whole way of a login through to its end with the stand-in in the
-//! place of the site.
+//! Every answer of a real site that means something, and the whole way of a login through to its
+//! end with the stand-in in the place of the site.
 
 use std::time::Duration;
 
@@ -469,7 +469,8 @@ fn in_front_of_a_real_site_a_sign_out_clears_the_cookies_of_both_layers_chunks_i
     let cleared: Vec<&str> =
         response.headers().iter().filter(|(name, _)| *name == "set-cookie").filter_map(|(_, value)| value.split('=').next()).collect();
     assert_eq!(cleared, [".AspNet.Cookies", "SF-TokenId", "idsrv", ".AspNet.CookiesC1", "idsrvC2"]);
-    // Nobody carries deliveries here, so a stranger's sign-out must not be taken for one that was done.
+    // Nobody carries deliveries here, so a stranger's sign-out must not be taken for one that was
+    // done.
     let stranger = Request::new(Method::Get, "/Sitefinity/SignOut").with_header("cookie", ".AspNet.Cookies=unseen");
     assert_eq!(front.send(stranger).status(), 503);
 }

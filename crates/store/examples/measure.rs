@@ -1,5 +1,5 @@
-//! What the embedded store costs on this machine: time, disk, memory. The first argument is a directory on the disk to be
-//! measured, the second the number of sessions (200,000 by default).
+//! What the embedded store costs on this machine: time, disk, memory. The first argument is a
+//! directory on the disk to be measured, the second the number of sessions (200,000 by default).
 #![allow(clippy::print_stdout, reason = "printing is all it is for")]
 #![allow(clippy::unwrap_used, reason = "a measurement that fails should stop")]
 

@@ -1,5 +1,6 @@
-//! What the store on PostgreSQL costs: time, and bytes per session. The first argument is the URL of an empty database, the second the
-//! number of sessions (200,000 by default). Sizes are asked of the server by hand: `SELECT relname, pg_total_relation_size(oid) FROM pg_class`.
+//! What the store on PostgreSQL costs: time, and bytes per session. The first argument is the URL
+//! of an empty database, the second the number of sessions (200,000 by default). Sizes are asked of
+//! the server by hand: `SELECT relname, pg_total_relation_size(oid) FROM pg_class`.
 #![allow(clippy::print_stdout, reason = "printing is all it is for")]
 #![allow(clippy::unwrap_used, reason = "a measurement that fails should stop")]
 

@@ -1,5 +1,6 @@
-//! What reading a receipt of many sessions costs on Redis, with a query for each session and with one for all of them. The
-//! first argument is the store's URL, the second the number of sessions (1,000 by default).
+//! What reading a receipt of many sessions costs on Redis, with a query for each session and with
+//! one for all of them. The first argument is the store's URL, the second the number of sessions
+//! (1,000 by default).
 #![allow(clippy::print_stdout, reason = "printing is all it is for")]
 #![allow(clippy::unwrap_used, reason = "a measurement that fails should stop")]
 

@@ -1,5 +1,5 @@
-//! What the store on Redis costs: calls a second. The first argument is the store's URL
-//! (of a server that has nothing else to do), the second the number of sessions (100,000 by default).
+//! What the store on Redis costs: calls a second. The first argument is the store's URL (of a
+//! server that has nothing else to do), the second the number of sessions (100,000 by default).
 #![allow(clippy::print_stdout, reason = "printing is all it is for")]
 #![allow(clippy::unwrap_used, reason = "a measurement that fails should stop")]
 

@@ -1,4 +1,5 @@
-//! The embedded store keeps every rule of outboxes, and what it promises about deliveries over a restart.
+//! The embedded store keeps every rule of outboxes, and what it promises about deliveries over a
+//! restart.
 #![cfg(feature = "fjall")]
 
 mod sessions;

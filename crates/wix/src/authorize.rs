@@ -1,6 +1,7 @@
 //! The authorization endpoint: a login becomes a code for an app, and a cookie for the site.
 //!
-//! Observed in the vendor's clients, unless something says otherwise (docs/vendors/wix.md, "Logins").
+//! Observed in the vendor's clients, unless something says otherwise (docs/vendors/wix.md,
+//! "Logins").
 
 use std::time::Duration;
 
@@ -83,10 +84,12 @@ impl Flow {
     }
 }
 
-/// Signs on by session token, else by cookie unless the request asks for a login, else by asking for a password: on the app's
-/// own page where it has one, or on ours. With `prompt=none` nobody is asked.
+/// Signs on by session token, else by cookie unless the request asks for a login, else by asking
+/// for a password: on the app's own page where it has one, or on ours. With `prompt=none` nobody is
+/// asked.
 ///
-/// A session serves the app that it was opened for; another app of the site asks again (our choice).
+/// A session serves the app that it was opened for; another app of the site asks again (our
+/// choice).
 pub(crate) async fn authorize(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
     let query = request.query();
     let flow = Flow::read(&query, dialect)?;
@@ -119,7 +122,8 @@ pub(crate) async fn authorize(request: &Request, sessions: &SessionAuthority, di
 
 /// The stand-in's own login page, filled in.
 pub(crate) async fn login_form(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
-    // Another site could otherwise log its own member in here, unnoticed by the person at the browser.
+    // Another site could otherwise log its own member in here, unnoticed by the person at the
+    // browser.
     if request.header("sec-fetch-site") == Some("cross-site") {
         return Err(Refusal::CrossSite.into());
     }

@@ -21,21 +21,26 @@ use crate::guid::is_guid;
 pub struct WixConfig {
     /// The form that sign-outs are answered in. Default: `auto`.
     pub response: ResponseForm,
-    /// Whether a sign-out that presents nothing of a member's or visitor's is refused. Default: it succeeds and ends nothing.
+    /// Whether a sign-out that presents nothing of a member's or visitor's is refused. Default: it
+    /// succeeds and ends nothing.
     pub require_authorization: bool,
-    /// Whether a session that only a cookie names is left alone, so that no other site's link can end it. Default: it ends.
+    /// Whether a session that only a cookie names is left alone, so that no other site's link can
+    /// end it. Default: it ends.
     pub require_ticket_for_cookie_logout: bool,
-    /// Whether `wixMemberLoggedIn=false` is added to the address that a redirect session leads to. Default: yes.
+    /// Whether `wixMemberLoggedIn=false` is added to the address that a redirect session leads to.
+    /// Default: yes.
     pub member_flag: bool,
-    /// Whether a login answers an unknown address otherwise than a wrong password, as the live service does (observed). Strangers
-    /// learn who is a member then. Default: it does not.
+    /// Whether a login answers an unknown address otherwise than a wrong password, as the live
+    /// service does (observed). Strangers learn who is a member then. Default: it does not.
     pub tells_unknown_address: bool,
     /// How long an access token lives, in seconds. Documented default: 14400.
     pub access_token_lifetime: u32,
-    /// Whether a refresh token is good once, and each refresh answers with the next one, as RFC 9700 asks. One that comes again
-    /// ends the session. Default: no, the vendor's SDK goes on using the first one (observed).
+    /// Whether a refresh token is good once, and each refresh answers with the next one, as RFC
+    /// 9700 asks. One that comes again ends the session. Default: no, the vendor's SDK goes on
+    /// using the first one (observed).
     pub rotate_refresh_tokens: bool,
-    /// How long a session lives with its refresh token and cookie, in seconds. Default: 14 days (our choice; Wix says "long-lived").
+    /// How long a session lives with its refresh token and cookie, in seconds. Default: 14 days
+    /// (our choice; Wix says "long-lived").
     pub refresh_token_lifetime: u32,
     /// The names of the cookies.
     pub cookie_names: CookieNames,
@@ -63,7 +68,8 @@ pub enum ResponseForm {
 pub struct CookieNames {
     /// The member's session at the site. Observed: `smSession`.
     pub member: String,
-    /// Further cookies that a sign-out removes. Observed on Wix sites; the stand-in sets none of them.
+    /// Further cookies that a sign-out removes. Observed on Wix sites; the stand-in sets none of
+    /// them.
     pub extra: Vec<String>,
 }
 
@@ -77,9 +83,11 @@ pub struct App {
     pub name: String,
     /// Addresses that its flows may lead to, compared as whole URLs.
     pub redirect_uris: Vec<String>,
-    /// Hosts that its flows may lead to by https; with a dot in front, the host's subdomains; `localhost` by any scheme and port.
+    /// Hosts that its flows may lead to by https; with a dot in front, the host's subdomains;
+    /// `localhost` by any scheme and port.
     pub redirect_domains: Vec<String>,
-    /// A login page of one's own, which gets the parameters of the authorization request. Absent: the stand-in's form.
+    /// A login page of one's own, which gets the parameters of the authorization request. Absent:
+    /// the stand-in's form.
     pub login_url: Option<String>,
 }
 

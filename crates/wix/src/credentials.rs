@@ -1,7 +1,8 @@
 //! What sessions are opened and found by.
 //!
-//! A member has one session per login, and everything that the login leads to is a credential of that session: the session
-//! token, the cookie, each access token, the refresh token, each ticket. Whatever of it signs out, all of it dies.
+//! A member has one session per login, and everything that the login leads to is a credential of
+//! that session: the session token, the cookie, each access token, the refresh token, each ticket.
+//! Whatever of it signs out, all of it dies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +38,8 @@ pub(crate) const VISITOR: &str = "visitor";
 /// The claim that names the app a token was given to.
 pub(crate) const CLIENT_CLAIM: &str = "client_id";
 
-/// How many credentials of one session may be alive at a time, so that one visitor cannot fill the store.
+/// How many credentials of one session may be alive at a time, so that one visitor cannot fill the
+/// store.
 const MOST_CREDENTIALS: usize = 256;
 
 /// What a well-signed, unexpired access token says, whether or not its session is alive.
@@ -64,8 +66,9 @@ pub(crate) fn mint_access(session: &Session, sessions: &SessionAuthority, dialec
     Ok((Secret::new(format!("{TOKEN_PREFIX}{}", jwt.reveal())), expires))
 }
 
-/// A session of a visitor's or a member's for `client`, without credentials yet. It lives as long as its refresh token: the
-/// vendor's lifetimes hold, not those of the platform, since nobody sees a client that rests on its tokens.
+/// A session of a visitor's or a member's for `client`, without credentials yet. It lives as long
+/// as its refresh token: the vendor's lifetimes hold, not those of the platform, since nobody sees
+/// a client that rests on its tokens.
 pub(crate) fn new_session(
     subject: Subject,
     account: Option<&Account>,
@@ -85,8 +88,8 @@ pub(crate) fn credential(purpose: &str, secret: &Secret, expires: Timestamp, ses
     sessions.credential(purpose, secret, expires, false)
 }
 
-/// Gives `session` a fresh secret for `purpose`, for `lifetime` or as long as the session lives; `None` when the session has
-/// ended in the meantime.
+/// Gives `session` a fresh secret for `purpose`, for `lifetime` or as long as the session lives;
+/// `None` when the session has ended in the meantime.
 pub(crate) async fn attach_secret(
     session: &Session,
     purpose: &str,
@@ -140,7 +143,8 @@ pub(crate) async fn live_by_cookie(
     Ok(live.map(|(session, _)| session))
 }
 
-/// What is kept once about a credential, under the credential that was found: its text may be spelled in several ways.
+/// What is kept once about a credential, under the credential that was found: its text may be
+/// spelled in several ways.
 pub(crate) fn once_key(purpose: &str, credential: &CredentialDigest, sessions: &SessionAuthority) -> CredentialDigest {
     CredentialDigest::of(&sessions.platform().name, purpose, &CanonicalForm::of_bytes(*credential.as_bytes()))
 }

@@ -14,8 +14,8 @@ use logout_core::upstream::UpstreamSession;
 use crate::config::{Dialect, WixConfig};
 use crate::{credentials, paths, reading, reply, request, stand_in, upstream};
 
-/// Where the Logout method is called: what the vendor's SDK makes of its service path, host by host (observed), and the two
-/// paths that the documentation prints.
+/// Where the Logout method is called: what the vendor's SDK makes of its service path, host by host
+/// (observed), and the two paths that the documentation prints.
 const LOGOUT_PATHS: [&str; 5] =
     [paths::LOGOUT, "/iam/authentication/v1/logout", "/authentication/v1/logout", "/_api/authentication/v1/logout", "/v1/logout"];
 

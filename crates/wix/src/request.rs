@@ -20,14 +20,16 @@ pub(crate) struct Asked {
     pub(crate) wants_landing: bool,
 }
 
-/// Reads a sign-out. `verify` tells what a well-signed, unexpired access token says. In front of a real site it is not asked:
-/// tokens are that site's, nothing vouches for them, and their client is the one of the session that they open.
+/// Reads a sign-out. `verify` tells what a well-signed, unexpired access token says. In front of a
+/// real site it is not asked: tokens are that site's, nothing vouches for them, and their client is
+/// the one of the session that they open.
 ///
-/// By POST, what the body says wins over the query, name by name (our choice; the vendor documents the query for GET and shows
-/// a JSON body for POST). An empty value counts as none.
+/// By POST, what the body says wins over the query, name by name (our choice; the vendor documents
+/// the query for GET and shows a JSON body for POST). An empty value counts as none.
 ///
 /// # Errors
-/// A parameter or the body is malformed, or the configuration demands an authorization and there is none.
+/// A parameter or the body is malformed, or the configuration demands an authorization and there is
+/// none.
 pub(crate) fn read(request: &Request, dialect: &Dialect, verify: impl Fn(&str) -> Option<TokenClaims>) -> Result<Asked, Refusal> {
     let body = if request.method() == Method::Post { Fields::read(request)? } else { Fields::default() };
     let query = request.query();
@@ -66,7 +68,8 @@ pub(crate) fn read(request: &Request, dialect: &Dialect, verify: impl Fn(&str) -
             client: named.or_else(|| claims.and_then(|claims| client_of(&claims, dialect))),
             target: Target::Caller,
             reach: Reach::Session,
-            // A browser that follows an old sign-out link has to arrive, so a ticket that is unknown by now is no reason to refuse.
+            // A browser that follows an old sign-out link has to arrive, so a ticket that is
+            // unknown by now is no reason to refuse.
             absent: if matches!(authorization, Authorization::Token(_)) { Absent::RefuseUnrecognised } else { Absent::Accept },
             landing: Landing { wanted, policy: LandingPolicy::ByClient(dialect.policies.clone()), default: None, refuse_bad: true },
         },
@@ -94,7 +97,8 @@ fn credentials(
     Presented::each_once(by_header.into_iter().chain(by_ticket).chain(by_cookie))
 }
 
-/// The app that a token was given to, which decides on the landing even when the token's session is gone.
+/// The app that a token was given to, which decides on the landing even when the token's session is
+/// gone.
 fn client_of(claims: &TokenClaims, dialect: &Dialect) -> Option<ClientClaim> {
     dialect.claim(claims.vendor.get(CLIENT_CLAIM)?).ok().filter(|claim| claim.known)
 }

@@ -1,7 +1,7 @@
 //! The token endpoint: visitors, codes and refresh tokens.
 //!
-//! Observed in the vendor's clients: JSON or form, names in either spelling, errors as RFC 6749 words them
-//! (docs/vendors/wix.md, "Tokens").
+//! Observed in the vendor's clients: JSON or form, names in either spelling, errors as RFC 6749
+//! words them (docs/vendors/wix.md, "Tokens").
 
 use logout_core::SessionAuthority;
 use logout_core::credential::{CredentialDigest, Secret, SecretDigest};
@@ -19,17 +19,18 @@ use crate::grant::{CODE, GRANT, Grant};
 use crate::reply::{Fault, calls, envelope, json_answer, oauth_error};
 use crate::{guid, raw_request};
 
-/// The answer stands in an envelope where the request did. Documented: refusals stand in there too. A failure of the hub's does not:
-/// no client may take its 200 for success.
+/// The answer stands in an envelope where the request did. Documented: refusals stand in there too.
+/// A failure of the hub's does not: no client may take its 200 for success.
 pub(crate) async fn token(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
     let answer = granted(request, sessions, dialect).await.unwrap_or_else(|Fault(words)| words);
     let enveloped = answer.status() < 500 && raw_request::is_raw(request);
     Ok(if enveloped { envelope(&answer, request) } else { answer })
 }
 
-/// The keys that tokens can be verified with by others (RFC 7517). There are none: access tokens are for the stand-in alone, which
-/// signs them with a secret, and a secret is never published. Documented: the live service's key is for tokens of OpenID Connect, and
-/// the stand-in issues none.
+/// The keys that tokens can be verified with by others (RFC 7517). There are none: access tokens
+/// are for the stand-in alone, which signs them with a secret, and a secret is never published.
+/// Documented: the live service's key is for tokens of OpenID Connect, and the stand-in issues
+/// none.
 pub(crate) fn key_set(request: &Request) -> Response {
     let keys = json_answer(200, &json!({ "keys": [] }));
     if calls(request, "Oauth2Ng.Jwks") { envelope(&keys, request) } else { keys }
@@ -87,8 +88,9 @@ async fn visitor(client: &ClientId, request: &Request, sessions: &SessionAuthori
     Ok(tokens(&access, &refresh, dialect))
 }
 
-/// A code is taken before anything about it is checked: whoever has it and gets the rest wrong has used it up. One that has
-/// opened tokens and comes again ends what it opened (RFC 6749, section 4.1.2).
+/// A code is taken before anything about it is checked: whoever has it and gets the rest wrong has
+/// used it up. One that has opened tokens and comes again ends what it opened (RFC 6749, section
+/// 4.1.2).
 async fn code(client: &ClientId, asked: &Asked, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
     let (Some(code), Some(verifier)) = (&asked.code, &asked.code_verifier) else {
         return Err(oauth_error("invalid_request", "code or codeVerifier is missing.").into());
@@ -115,8 +117,9 @@ async fn code(client: &ClientId, asked: &Asked, sessions: &SessionAuthority, dia
     Ok(tokens(&access, &refresh, dialect))
 }
 
-/// Observed: the vendor's SDK goes on using the old refresh token, so it is not replaced by default. Where it is, it is good
-/// once: one that comes again has been copied, and ends the session (RFC 9700, section 4.14.2).
+/// Observed: the vendor's SDK goes on using the old refresh token, so it is not replaced by
+/// default. Where it is, it is good once: one that comes again has been copied, and ends the
+/// session (RFC 9700, section 4.14.2).
 async fn refresh(client: &ClientId, asked: &Asked, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
     let refresh = asked.refresh_token.as_ref().ok_or_else(|| oauth_error("invalid_request", "refreshToken is missing."))?;
     let refused = || Fault::from(oauth_error("invalid_grant", "The refresh token is unknown, expired or revoked."));
@@ -135,7 +138,8 @@ async fn refresh(client: &ClientId, asked: &Asked, sessions: &SessionAuthority, 
     Ok(tokens(&access, &next, dialect))
 }
 
-/// Notes that a code or a refresh token has been used, before anything is given out for it. `false`: it was used before.
+/// Notes that a code or a refresh token has been used, before anything is given out for it.
+/// `false`: it was used before.
 async fn use_up(credential: &CredentialDigest, until: Timestamp, sessions: &SessionAuthority) -> Result<bool, Fault> {
     Ok(sessions.put_once(once_key(USED, credential, sessions), Vec::new(), until).await?)
 }

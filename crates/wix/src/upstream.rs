@@ -25,10 +25,12 @@ pub(crate) use crate::learned::{learn, subject};
 use crate::provider::WixProvider;
 use crate::{paths, stand_in};
 
-/// What the vendor's SDK says it calls (observed): by this, a server knows that the answer is to be an envelope.
+/// What the vendor's SDK says it calls (observed): by this, a server knows that the answer is to be
+/// an envelope.
 const GATEWAY: &str = "method-fqn=wix.iam.authentication.v1.AuthenticationService.Logout";
 
-/// The secrets that are neither cookies nor access tokens, in the words that sign-outs and renewals read them by.
+/// The secrets that are neither cookies nor access tokens, in the words that sign-outs and renewals
+/// read them by.
 const OTHERS: [&str; 4] = [TICKET, REFRESH, SESSION_TOKEN, CODE];
 
 impl UpstreamLogout for WixProvider {
@@ -36,7 +38,8 @@ impl UpstreamLogout for WixProvider {
         &self.relayed_endpoints
     }
 
-    /// In the order in which a sign-out reads them. The cookies beside the member's are sent along, but name no session.
+    /// In the order in which a sign-out reads them. The cookies beside the member's are sent along,
+    /// but name no session.
     fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
         let dialect = &self.dialect;
         let presentable = |purpose, secret: &Secret| Presentable::new(purpose, secret.clone());
@@ -61,11 +64,13 @@ impl UpstreamLogout for WixProvider {
         is_cookie(name, &self.dialect)
     }
 
-    /// The call that the vendor's SDK makes: its path, and the header that asks for an envelope, in which a sign-out cannot be mistaken
-    /// for a login page. Token and cookie both, since the cookie may outlive the token.
+    /// The call that the vendor's SDK makes: its path, and the header that asks for an envelope, in
+    /// which a sign-out cannot be mistaken for a login page. Token and cookie both, since the
+    /// cookie may outlive the token.
     ///
-    /// A ticket stands in the address, where the link that it comes from has it; only where there is nothing else. A login that was never
-    /// turned into tokens has but its session token, which goes where a token would.
+    /// A ticket stands in the address, where the link that it comes from has it; only where there
+    /// is nothing else. A login that was never turned into tokens has but its session token, which
+    /// goes where a token would.
     fn sign_out(&self, to: &Addressee) -> UpstreamRequest {
         let session = &to.session;
         let has_more = session.bearer.is_some() || !session.cookies.is_empty();
@@ -83,8 +88,8 @@ impl UpstreamLogout for WixProvider {
 
     /// What the answer means, in an envelope or by itself.
     ///
-    /// By itself, a page or a redirect could be anybody's. It is the sign-out's where it removes a cookie of the session, or leads to
-    /// where an app of the site allows.
+    /// By itself, a page or a redirect could be anybody's. It is the sign-out's where it removes a
+    /// cookie of the session, or leads to where an app of the site allows.
     fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
         let dialect = &self.dialect;
         let inner = enveloped(answer);
@@ -105,7 +110,8 @@ impl UpstreamLogout for WixProvider {
         }
     }
 
-    /// Asks for the current member, by token or else by cookie. Nobody answers for a login that was never turned into tokens, nor for a ticket.
+    /// Asks for the current member, by token or else by cookie. Nobody answers for a login that was
+    /// never turned into tokens, nor for a ticket.
     fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
         let session = &to.session;
         let request = UpstreamRequest::new(Method::Get, "/members/v1/members/my").with_header("accept", "application/json");
@@ -115,7 +121,8 @@ impl UpstreamLogout for WixProvider {
         }
     }
 
-    /// A member, or a visitor who may not ask for one, is alive; whoever is not authenticated is not.
+    /// A member, or a visitor who may not ask for one, is alive; whoever is not authenticated is
+    /// not.
     fn alive(&self, answer: &UpstreamAnswer) -> Option<bool> {
         match answer.status {
             200 => object(answer)?.get("member")?.get("id")?.is_string().then_some(true),
@@ -126,13 +133,15 @@ impl UpstreamLogout for WixProvider {
     }
 }
 
-/// Every step of a login, and the links that browsers sign out by. Probes and pages pass the hub by.
+/// Every step of a login, and the links that browsers sign out by. Probes and pages pass the hub
+/// by.
 pub(crate) fn relayed_endpoints(dialect: &Dialect) -> Vec<Endpoint> {
     let logins = [stand_in::AUTHORIZATION, stand_in::LOGIN, stand_in::LOGIN_FORM, stand_in::REDIRECT_SESSION, stand_in::TOKEN];
     stand_in::endpoints(dialect).into_iter().filter(|endpoint| logins.contains(&endpoint.name())).collect()
 }
 
-/// What a request presents: the token of its header, the ticket of a sign-out link, the cookies that a sign-out removes.
+/// What a request presents: the token of its header, the ticket of a sign-out link, the cookies
+/// that a sign-out removes.
 pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession {
     let body = if request.method() == Method::Post { Fields::read(request).unwrap_or_default() } else { Fields::default() };
     let query = request.query();
@@ -175,7 +184,8 @@ pub(crate) fn object(answer: &UpstreamAnswer) -> Option<Map<String, Value>> {
     serde_json::from_slice(&answer.body).ok()
 }
 
-/// The vendor's error object. What has another shape may come from a proxy, which knows nothing of the session.
+/// The vendor's error object. What has another shape may come from a proxy, which knows nothing of
+/// the session.
 fn error(answer: &UpstreamAnswer) -> Option<Map<String, Value>> {
     object(answer).filter(|error| error.get("message").is_some_and(Value::is_string) && error.get("details").is_some_and(Value::is_object))
 }

@@ -88,7 +88,8 @@ pub(crate) fn a_copy_that_was_killed_is_finished_by_the_same_command<From: Engin
     assert!(TestHub::on_store(&to.url(), table).is_ok());
 }
 
-/// What has ended since it was copied lives at the other store, and nobody is told that all is well.
+/// What has ended since it was copied lives at the other store, and nobody is told that all is
+/// well.
 pub(crate) fn a_change_is_found() {
     let (from, to) = (Fjall::start(), Fjall::start());
     let first = fill(&*from.open());

@@ -1,4 +1,5 @@
-//! The wording of the documents: plain words, the subject first, short lines and short cells of tables.
+//! The wording of the documents: plain words, the subject first, short lines and short cells of
+//! tables.
 
 use std::fs;
 
@@ -16,7 +17,8 @@ const LONGEST_CELL: usize = 200;
 /// Lines of a decision.
 const LONGEST_DECISION: usize = 60;
 
-/// Documents in the present tense, by path and without blocks of code. The changelog tells of the past.
+/// Documents in the present tense, by path and without blocks of code. The changelog tells of the
+/// past.
 fn pages() -> Vec<(String, String)> {
     let paths = files("md").into_iter().map(|file| file.strip_prefix(root()).unwrap().display().to_string());
     let current = paths.filter(|path| path != "CHANGELOG.md");

@@ -1,6 +1,7 @@
 //! Several hubs on one store: `cargo test -p logout-tests --test shared_store [name]`.
 //!
-//! Each rule runs on every engine. What a machine lacks is listed at the end of the run; see `tests/README.md`.
+//! Each rule runs on every engine. What a machine lacks is listed at the end of the run; see
+//! `tests/README.md`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set itself up should stop")]
 

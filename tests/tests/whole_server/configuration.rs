@@ -191,7 +191,8 @@ fn hosts_and_prefixes(store: StoreKind) {
     assert_eq!(nobody.status, 404, "no platform answers at the root of another host");
 }
 
-/// What `check-config` and `serve` say of platforms that cannot be served: the same, on standard error.
+/// What `check-config` and `serve` say of platforms that cannot be served: the same, on standard
+/// error.
 fn refusal(platforms: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     sample::configure_with(folder.path(), StoreKind::Fjall, "", platforms);
@@ -264,7 +265,8 @@ fn reserved() {
     assert!(Request::get("/").send(server.address()).text().contains("<h1>Logout Hub</h1>"));
 }
 
-/// The paths of a vendor without a platform are nobody's, and no cookie of that vendor's is touched.
+/// The paths of a vendor without a platform are nobody's, and no cookie of that vendor's is
+/// touched.
 fn not_configured() {
     let hub = TestHub::start("sitefinity", &[]).unwrap();
     for (method, path) in [

@@ -48,8 +48,8 @@ fn printed_commands() {
     let demo = Demo::start(folder.path());
     let lines = commands(&demo);
     assert_eq!(lines.iter().filter(|line| line.contains("curl -i")).count(), 5, "{lines:#?}");
-    // All of them in one shell, as somebody would paste them, with a mark behind each. Before a sign-out empties a jar, a copy
-    // of it is put aside.
+    // All of them in one shell, as somebody would paste them, with a mark behind each. Before a
+    // sign-out empties a jar, a copy of it is put aside.
     let data = demo.server.greeting()["data"].as_str().unwrap().to_owned();
     let mut script = String::new();
     for line in &lines {
@@ -193,7 +193,8 @@ fn restart() {
     assert_eq!(ALL.map(|name| second.product(name)).to_vec(), places);
     assert_eq!(second.password("alice"), password, "sessions end with the password that they were opened with");
     assert_eq!((second.alive(&live), second.alive(&old)), (ALL.to_vec(), vec![]));
-    // What the hub must give back to the products was sealed by the first, and is opened by the second.
+    // What the hub must give back to the products was sealed by the first, and is opened by the
+    // second.
     let mut jar = live.clone();
     let receipt = second.sign_out("/Sitefinity/SignOut?sts_signout=true", &mut jar);
     second.wait_for(&receipt, |page| page.contains("4 of 4 confirmed"));

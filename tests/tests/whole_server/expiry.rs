@@ -65,7 +65,8 @@ fn is_alive(hub: &TestHub, vendor: Vendor, (name, value): &(&'static str, String
     }
 }
 
-/// Whether the vendor's sessions end for lying unused. A token of Wix's or HCL DX's lives as long as it says.
+/// Whether the vendor's sessions end for lying unused. A token of Wix's or HCL DX's lives as long
+/// as it says.
 fn has_idle_timeout(vendor: Vendor) -> bool {
     matches!(vendor, Vendor::Assets | Vendor::Sitefinity)
 }
@@ -88,8 +89,8 @@ fn idle(store: StoreKind) {
 }
 
 fn absolute(store: StoreKind) {
-    // What each vendor's page says, or the platform's default: an Assets token one hour, an LTPA token two, a Wix access token
-    // four, a session of Sitefinity's twelve.
+    // What each vendor's page says, or the platform's default: an Assets token one hour, an LTPA
+    // token two, a Wix access token four, a session of Sitefinity's twelve.
     let hub = hub(store, "1h");
     for (vendor, lifetime) in [(Vendor::Assets, HOUR), (Vendor::HclDx, 2 * HOUR), (Vendor::Sitefinity, 12 * HOUR), (Vendor::Wix, 4 * HOUR)]
     {

@@ -1,4 +1,5 @@
-//! A full disk: refusals in each vendor's words, never a false success, and recovery without a restart.
+//! A full disk: refusals in each vendor's words, never a false success, and recovery without a
+//! restart.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,7 +57,8 @@ fn refuses_and_recovers() {
         };
         let refused = next;
         assert_is_refusal(samples[refused].vendor, &refusal);
-        // Of every vendor, at every one of the doors: signing out in each way, and asking who is signed in.
+        // Of every vendor, at every one of the doors: signing out in each way, and asking who is
+        // signed in.
         for sample in &samples[SESSIONS - VENDORS.len()..] {
             assert_is_refusal(sample.vendor, &sample.sign_out().send(address));
             for (target, accept) in
@@ -90,7 +92,8 @@ fn refuses_and_recovers() {
         for sample in samples[refused + 1..SESSIONS - VENDORS.len()].iter().step_by(23) {
             assert!(sample.is_alive(address), "round {round}: a session of {} is lost", sample.vendor);
         }
-        // The caller still has the credential, and tries again; a caller whose session was ended after all is told so.
+        // The caller still has the credential, and tries again; a caller whose session was ended
+        // after all is told so.
         if samples[refused].is_alive(address) {
             assert!(says_done(samples[refused].vendor, &samples[refused].sign_out().send(address)));
         }
@@ -108,7 +111,8 @@ fn readiness(server: &Server) -> u16 {
     Request::get("/readyz").send(server.admin_address()).status
 }
 
-/// 503 in the vendor's words, with nothing in it that a client could take for success, and no cookie taken away.
+/// 503 in the vendor's words, with nothing in it that a client could take for success, and no
+/// cookie taken away.
 fn assert_is_refusal(vendor: Vendor, answer: &Answer) {
     let shown = format!("{vendor}: {} {}", answer.status, answer.text());
     assert_eq!(answer.status, 503, "{shown}");

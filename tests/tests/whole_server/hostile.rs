@@ -1,6 +1,8 @@
-//! Requests that no client sends by accident: each gets an answer in the vendor's words, none ends anything, none is a 5xx.
+//! Requests that no client sends by accident: each gets an answer in the vendor's words, none ends
+//! anything, none is a 5xx.
 //!
-//! One file, because each rule is a few lines over the same server; what is odd about requests stands in `odd`.
+//! One file, because each rule is a few lines over the same server; what is odd about requests
+//! stands in `odd`.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -241,7 +243,8 @@ fn too_large() {
             assert_ne!(answer.status, 413, "{target} refuses what is just small enough");
         }
         let (_, target) = sign_out(vendor);
-        // Much too large: the connection may break before the answer is read, but nothing else does.
+        // Much too large: the connection may break before the answer is read, but nothing else
+        // does.
         let head = format!("POST {target} HTTP/1.1\r\nHost: hub\r\nContent-Length: 10000000\r\n\r\n");
         if let Some(answer) = hub.send(&[head.into_bytes(), vec![b'x'; 10_000_000]].concat()) {
             assert_too_large(vendor, target, &answer);
@@ -274,7 +277,8 @@ fn wrong_method() {
         let mut targets: Vec<&str> = endpoints(vendor).iter().map(|(_, target, _)| *target).collect();
         targets.dedup();
         for target in targets {
-            // HCL DX documents answers to OPTIONS, and a probe by HEAD is one by GET without its body.
+            // HCL DX documents answers to OPTIONS, and a probe by HEAD is one by GET without its
+            // body.
             for method in ["PUT", "DELETE", "PATCH", "TRACE", "BREW", "get", "PROPFIND"] {
                 let answer = hub
                     .assert_withstands(vendor, |own| request(method, target.as_bytes(), own.as_bytes(), b""))
@@ -294,8 +298,8 @@ fn wrong_method() {
     hub.assert_sound();
 }
 
-/// A sign-out in the body of another request, over a connection that stays open: whoever answers early must not go on with
-/// what was not read.
+/// A sign-out in the body of another request, over a connection that stays open: whoever answers
+/// early must not go on with what was not read.
 fn smuggled(store: StoreKind) {
     let hub = Target::start(store, 80);
     for vendor in VENDORS {

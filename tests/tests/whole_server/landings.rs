@@ -92,7 +92,8 @@ fn is_subdomain(origin: &str) -> bool {
     host.strip_suffix(".example.org").is_some_and(|label| !label.is_empty() && !label.contains([':', '@']))
 }
 
-/// An address as a query holds it: encoded as it should be and, where that is possible at all, as it stands.
+/// An address as a query holds it: encoded as it should be and, where that is possible at all, as
+/// it stands.
 fn queries(name: &str, attack: &str) -> Vec<String> {
     let mut queries = vec![format!("{name}={}", percent_encode(attack))];
     if attack.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {

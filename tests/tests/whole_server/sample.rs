@@ -1,4 +1,5 @@
-//! Sessions of every vendor, loaded straight into a store: how each is signed out, and what its old credential opens.
+//! Sessions of every vendor, loaded straight into a store: how each is signed out, and what its old
+//! credential opens.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -76,7 +77,8 @@ pub(crate) fn configure_with(folder: &Path, store: StoreKind, server: &str, plat
     fs::write(folder.join("hub.toml"), format!("{listeners}{rest}{}{platforms}", Accounts::toml())).unwrap();
 }
 
-/// Opens `count` sessions, of all vendors in turn, in the store that [`configure`] names; no server may run on it.
+/// Opens `count` sessions, of all vendors in turn, in the store that [`configure`] names; no server
+/// may run on it.
 pub(crate) fn load(folder: &Path, count: usize) -> Vec<Sample> {
     actix_web::rt::System::new().block_on(async {
         let store = store_of(folder);

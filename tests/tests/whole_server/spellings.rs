@@ -1,5 +1,5 @@
-//! One credential in every spelling that the product's decoder takes (docs/vendors, "Spellings"): a sign-out by any of them
-//! ends them all, at the check and on the product's own routes.
+//! One credential in every spelling that the product's decoder takes (docs/vendors, "Spellings"): a
+//! sign-out by any of them ends them all, at the check and on the product's own routes.
 
 use futures_executor::block_on;
 use logout_core::store::Opened;
@@ -140,7 +140,8 @@ fn known() {
     }
 }
 
-/// An ended credential that comes last of so many that not all are looked at, for every reading of a cookie or header.
+/// An ended credential that comes last of so many that not all are looked at, for every reading of
+/// a cookie or header.
 fn hidden() {
     for mode in ["not_ended", "known"] {
         let world = World::new(mode);
@@ -402,7 +403,8 @@ fn signature_spellings(token: &str) -> Vec<String> {
     all
 }
 
-/// `text` with every value of the bits of its last character that no byte holds; its last part is base64 without padding.
+/// `text` with every value of the bits of its last character that no byte holds; its last part is
+/// base64 without padding.
 fn with_unused_bits(text: &str) -> Vec<String> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let encoded = text.rsplit('.').next().unwrap().len();
@@ -418,7 +420,8 @@ fn with_unused_bits(text: &str) -> Vec<String> {
     group.map(|value| format!("{front}{}", char::from(ALPHABET[value]))).collect()
 }
 
-/// `secret` with `stray` for each of its `A` but the last characters; a token without an `A` stays as it is.
+/// `secret` with `stray` for each of its `A` but the last characters; a token without an `A` stays
+/// as it is.
 fn replaced_inside(secret: &str, stray: char) -> String {
     let (front, tail) = secret.split_at(secret.len() - 4);
     format!("{}{tail}", front.replace('A', &stray.to_string()))

@@ -46,7 +46,8 @@ impl Target {
         self.sessions.borrow_mut().push(sample);
     }
 
-    /// Sends these bytes, and nothing more, and reads the answer; `None` when the connection is closed without one.
+    /// Sends these bytes, and nothing more, and reads the answer; `None` when the connection is
+    /// closed without one.
     pub(crate) fn send(&self, bytes: &[u8]) -> Option<Answer> {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -66,8 +67,8 @@ impl Target {
         Answer::parse(&received).ok()
     }
 
-    /// Sends a request that presents a live session. Whatever the answer, it is no server error; and unless it says that the
-    /// session was ended, the session is alive.
+    /// Sends a request that presents a live session. Whatever the answer, it is no server error;
+    /// and unless it says that the session was ended, the session is alive.
     pub(crate) fn assert_withstands(&self, vendor: Vendor, request: impl Fn(&str) -> Vec<u8>) -> Option<Answer> {
         let sample = self.session(vendor);
         let (name, value) = sample.header();
@@ -85,7 +86,8 @@ impl Target {
         answer
     }
 
-    /// Nothing panicked meanwhile, nothing that strangers sent was logged as the hub's own error, and the server goes on.
+    /// Nothing panicked meanwhile, nothing that strangers sent was logged as the hub's own error,
+    /// and the server goes on.
     pub(crate) fn assert_sound(&self) {
         let errors = self.server.errors();
         assert!(!errors.contains("panicked") && !errors.contains("ERROR"), "{errors}");
@@ -98,7 +100,8 @@ impl Target {
     }
 }
 
-/// Whether an answer says that a sign-out was done, in any of the vendor's forms. Only a sign-out has a receipt.
+/// Whether an answer says that a sign-out was done, in any of the vendor's forms. Only a sign-out
+/// has a receipt.
 pub(crate) fn ended(answer: &Answer) -> bool {
     answer.header("logout-receipt").is_some()
 }

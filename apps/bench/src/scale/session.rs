@@ -1,4 +1,5 @@
-//! Sessions, and the requests that sign them out, each made from a number alone: nobody has to keep ten million of them.
+//! Sessions, and the requests that sign them out, each made from a number alone: nobody has to keep
+//! ten million of them.
 
 use std::time::Duration;
 

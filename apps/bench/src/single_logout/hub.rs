@@ -1,4 +1,5 @@
-//! A hub in front of real instances, or of none, with sessions loaded straight into its durable store.
+//! A hub in front of real instances, or of none, with sessions loaded straight into its durable
+//! store.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
@@ -34,7 +35,8 @@ pub(crate) struct HubSubject {
     /// How many persons to load.
     #[arg(long)]
     persons: usize,
-    /// A session at each platform for every person, instead of one session, at the platforms in turn.
+    /// A session at each platform for every person, instead of one session, at the platforms in
+    /// turn.
     #[arg(long)]
     everywhere: bool,
     /// The platforms' reach.
@@ -75,9 +77,10 @@ pub(crate) struct Tally {
 }
 
 impl HubSubject {
-    /// Serves until standard input ends. Answers `live` with the number of live sessions, `confirmed N MS` with the number of
-    /// confirmations since it was last asked for `seconds`, once those are N or MS have passed, `seconds` with how long each of
-    /// them took, and `tally` with what the outbox holds.
+    /// Serves until standard input ends. Answers `live` with the number of live sessions,
+    /// `confirmed N MS` with the number of confirmations since it was last asked for `seconds`,
+    /// once those are N or MS have passed, `seconds` with how long each of them took, and `tally`
+    /// with what the outbox holds.
     pub(crate) fn run(&self) -> Result<(), Fault> {
         actix_web::rt::System::new().block_on(self.serve())
     }
@@ -130,8 +133,9 @@ impl HubSubject {
         text
     }
 
-    /// Opens the sessions, many at a time, and writes one request per session into `requests.txt`, each on a line, with its
-    /// line breaks escaped: a person's after the other's, and of each in the order of the vendors.
+    /// Opens the sessions, many at a time, and writes one request per session into `requests.txt`,
+    /// each on a line, with its line breaks escaped: a person's after the other's, and of each in
+    /// the order of the vendors.
     async fn load(&self, hub: &Hub) -> Result<(), Fault> {
         let mut requests = BufWriter::new(std::fs::File::create(self.folder.join("requests.txt"))?);
         let mut sessions = Vec::new();

@@ -18,16 +18,20 @@ use super::secrets::read_file;
 pub struct AccountConfig {
     /// The name to log in with, in any case. Must be given.
     pub name: String,
-    /// The password's argon2 hash, as `logout-hub hash-password` prints it. Must be given, or `password_hash_file`.
+    /// The password's argon2 hash, as `logout-hub hash-password` prints it. Must be given, or
+    /// `password_hash_file`.
     #[serde(serialize_with = "masked")]
     pub password_hash: Secret,
-    /// Where the name is unique, in any case: a Sitefinity membership provider is a realm. Default: `Default`.
+    /// Where the name is unique, in any case: a Sitefinity membership provider is a realm. Default:
+    /// `Default`.
     pub realm: String,
-    /// Who it is across platforms; accounts with the same person belong to one human being. Default: `email`; where that is
-    /// not given either, nobody, and no sign-out of this account reaches beyond its platform.
+    /// Who it is across platforms; accounts with the same person belong to one human being.
+    /// Default: `email`; where that is not given either, nobody, and no sign-out of this account
+    /// reaches beyond its platform.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
-    /// The mail address, which works in place of the name. Default: `person`, where that is an address.
+    /// The mail address, which works in place of the name. Default: `person`, where that is an
+    /// address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// The name to show. Default: `name`.
@@ -106,7 +110,8 @@ impl AccountConfig {
     }
 }
 
-/// The hash, as it is given or out of its file. No error where a wrong one is written, which was said before.
+/// The hash, as it is given or out of its file. No error where a wrong one is written, which was
+/// said before.
 fn password_hash(
     document: &Document,
     label: &str,

@@ -1,7 +1,8 @@
 //! The configuration as it was written: text, overrides, and the way from a byte back to its line.
 //!
-//! The text is kept and parsed anew where it is needed; the parsed tree borrows from it. A value that came from the
-//! environment carries a span beyond the end of the text, which names the variable.
+//! The text is kept and parsed anew where it is needed; the parsed tree borrows from it. A value
+//! that came from the environment carries a span beyond the end of the text, which names the
+//! variable.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -142,7 +143,8 @@ impl Document {
         Place::Line { file: self.file.clone(), line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
     }
 
-    /// Where the value at `path` stands, or the innermost table on the way to it that is written, or else the file.
+    /// Where the value at `path` stands, or the innermost table on the way to it that is written,
+    /// or else the file.
     pub(super) fn place_of(&self, tree: &DeTable<'_>, path: &[&str]) -> Place {
         let mut span = None;
         let mut table = Some(tree);

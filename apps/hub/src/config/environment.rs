@@ -1,8 +1,9 @@
 //! Overrides out of the environment.
 //!
-//! `LOGOUT_HUB__SECTION__KEY` sets a key of a section, `LOGOUT_HUB__PLATFORM__<name>__KEY` one of a platform; more double
-//! underscores lead into nested tables. Names are compared without regard to ASCII case, and `_` may stand for a hyphen or a
-//! dot of a platform's name, which shells do not take. A value is TOML where it reads as TOML and fits, else plain text.
+//! `LOGOUT_HUB__SECTION__KEY` sets a key of a section, `LOGOUT_HUB__PLATFORM__<name>__KEY` one of a
+//! platform; more double underscores lead into nested tables. Names are compared without regard to
+//! ASCII case, and `_` may stand for a hyphen or a dot of a platform's name, which shells do not
+//! take. A value is TOML where it reads as TOML and fits, else plain text.
 
 use toml::de::DeTable;
 
@@ -12,7 +13,8 @@ use super::error::{ConfigError, Fault, Place, nearest};
 const PREFIX: &str = "LOGOUT_HUB__";
 const PLATFORM: &str = "platform";
 
-/// The environment of this process. A value that is no UTF-8 gets replacement characters, so that it cannot pass unnoticed.
+/// The environment of this process. A value that is no UTF-8 gets replacement characters, so that
+/// it cannot pass unnoticed.
 pub fn of_process() -> Vec<(String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
@@ -20,7 +22,8 @@ pub fn of_process() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The overrides that the environment holds for this document, in the order of their names, and the variables that fit nothing.
+/// The overrides that the environment holds for this document, in the order of their names, and the
+/// variables that fit nothing.
 pub(super) fn overrides(
     environment: impl IntoIterator<Item = (String, String)>,
     tree: &DeTable<'_>,

@@ -65,7 +65,8 @@ impl ConfigError {
     }
 }
 
-/// One thing in a configuration that can be served, and that probably was not meant. Never repeats the value of a secret.
+/// One thing in a configuration that can be served, and that probably was not meant. Never repeats
+/// the value of a secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ConfigWarning {
     /// Where it stands.

@@ -1,7 +1,8 @@
 //! The configuration: one TOML file, overridden by the environment.
 //!
-//! Everything that is wrong is said at once, with its file, line, column and key; an unknown key is an error, never ignored.
-//! Keys of a vendor are read later, by the adapter's own type, through [`PlatformConfig::vendor_keys`].
+//! Everything that is wrong is said at once, with its file, line, column and key; an unknown key is
+//! an error, never ignored. Keys of a vendor are read later, by the adapter's own type, through
+//! [`PlatformConfig::vendor_keys`].
 
 mod account;
 mod document;
@@ -78,7 +79,8 @@ pub struct Config {
     document: Arc<Document>,
 }
 
-/// A configuration as far as it could be read, and everything that is wrong with it. What is left out or wrong has its default.
+/// A configuration as far as it could be read, and everything that is wrong with it. What is left
+/// out or wrong has its default.
 #[derive(Debug)]
 pub struct Draft {
     config: Config,
@@ -95,7 +97,8 @@ pub struct Compiled<'a> {
 }
 
 impl Config {
-    /// Reads the configuration `file` under the overrides that `environment` holds (see [`environment`]).
+    /// Reads the configuration `file` under the overrides that `environment` holds (see
+    /// [`environment`]).
     ///
     /// # Errors
     /// Everything that is wrong with it.
@@ -107,8 +110,8 @@ impl Config {
         Draft::load(file, environment, compiled)?.finish(Vec::new())
     }
 
-    /// Like [`Config::load`], from a text as if `file` held it: the file is named in errors, and its folder is where
-    /// relative paths begin.
+    /// Like [`Config::load`], from a text as if `file` held it: the file is named in errors, and
+    /// its folder is where relative paths begin.
     ///
     /// # Errors
     /// As there.
@@ -121,8 +124,8 @@ impl Config {
         Draft::parse(text, file, environment, compiled)?.finish(Vec::new())
     }
 
-    /// The error that something is wrong with the value at `path`, which leads through sections and tables. Its place is that of
-    /// the innermost of them that is written.
+    /// The error that something is wrong with the value at `path`, which leads through sections and
+    /// tables. Its place is that of the innermost of them that is written.
     pub(crate) fn error(&self, path: &[&str], reason: impl ToString) -> ConfigError {
         let fault = Fault::Invalid { key: path.join("."), reason: reason.to_string() };
         ConfigError { place: self.document.place_of(&self.document.tree(), path), fault }

@@ -48,17 +48,21 @@ pub struct PlatformConfig {
     pub name: String,
     /// Whose product it is: `sitefinity`, `assets`, `wix` or `hcl-dx`. Must be given.
     pub vendor: Vendor,
-    /// The base of every URL built for it, its prefix included. Default: the server's `public_url` with `prefix` behind it.
+    /// The base of every URL built for it, its prefix included. Default: the server's `public_url`
+    /// with `prefix` behind it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_url: Option<Url>,
     /// Answers only requests with this `Host`, in lower case. Default: any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// A base path in front of the vendor's paths, beginning with a slash and not ending with one. Default: empty.
+    /// A base path in front of the vendor's paths, beginning with a slash and not ending with one.
+    /// Default: empty.
     pub prefix: String,
-    /// How far a sign-out goes at least: `session`, `sign-on`, `subject` or `person`. Default: `session`.
+    /// How far a sign-out goes at least: `session`, `sign-on`, `subject` or `person`. Default:
+    /// `session`.
     pub reach: Reach,
-    /// Allowed landings besides those of `[redirects]` and the platform's own origin. Default: none.
+    /// Allowed landings besides those of `[redirects]` and the platform's own origin. Default:
+    /// none.
     pub redirects: Vec<String>,
     /// How cookies are set. Default: `{ secure = "auto", domain = "", same_site = "lax" }`.
     pub cookies: CookiePolicy,
@@ -66,8 +70,8 @@ pub struct PlatformConfig {
     pub cors_origins: Vec<String>,
     /// Whether sign-outs that another site caused are refused. Default: false.
     pub require_same_site: bool,
-    /// Whether a login ends the session that the same browser had here before. Default: true for a stand-in, false with an
-    /// upstream, which ends what it will.
+    /// Whether a login ends the session that the same browser had here before. Default: true for a
+    /// stand-in, false with an upstream, which ends what it will.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_previous: Option<bool>,
     /// What `/check` lets pass: `not_ended` or `known`. Default: `not_ended`.
@@ -78,15 +82,16 @@ pub struct PlatformConfig {
     /// The base address of the real instance behind it. Default: none, the hub is a stand-in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<Url>,
-    /// Certificates of authorities, as PEM, that the upstream's certificate may come from besides those that everybody trusts.
-    /// Default: none.
+    /// Certificates of authorities, as PEM, that the upstream's certificate may come from besides
+    /// those that everybody trusts. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream_ca_file: Option<PathBuf>,
-    /// How its subjects are linked to persons. Default: not at all; a registration may name the person.
+    /// How its subjects are linked to persons. Default: not at all; a registration may name the
+    /// person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<PersonConfig>,
-    /// How long a session may lie unused. Default: that of `[sessions]` for a stand-in; with an upstream, no limit, because the hub
-    /// sees no use unless the traffic passes the check.
+    /// How long a session may lie unused. Default: that of `[sessions]` for a stand-in; with an
+    /// upstream, no limit, because the hub sees no use unless the traffic passes the check.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "values::optional_duration")]
     pub idle_timeout: Option<Duration>,
     #[serde(skip)]
@@ -213,8 +218,8 @@ impl PlatformConfig {
         self.is_whole
     }
 
-    /// The error that something is wrong with `key` of this platform, or with the platform as a whole, at its place in the
-    /// configuration. For faults that only the adapter can find.
+    /// The error that something is wrong with `key` of this platform, or with the platform as a
+    /// whole, at its place in the configuration. For faults that only the adapter can find.
     pub fn error(&self, key: Option<&str>, reason: impl ToString) -> ConfigError {
         let tree = self.document.tree();
         let node = platforms(&tree).get(self.index);
@@ -234,7 +239,8 @@ impl PlatformConfig {
         self.error(Some("name"), "").place
     }
 
-    /// The platform as adapters know it. `server_url` is the server's public URL, as configured or as it listens.
+    /// The platform as adapters know it. `server_url` is the server's public URL, as configured or
+    /// as it listens.
     pub fn platform(&self, server_url: &Url, sessions: &SessionsConfig, redirects: &RedirectsConfig) -> Platform {
         let public_url = self.public_url.clone().unwrap_or_else(|| {
             let mut url = server_url.clone();
@@ -267,8 +273,8 @@ pub(super) fn find<'n, 'i>(platform: &'n Node<'i>, key: &str) -> Option<(String,
     platform.get_ref().get(key).map(|value| (key.to_owned(), value)).or_else(|| below(platform, key))
 }
 
-/// The value of `key` in a table within the platform's, and the way there; nothing where several tables have such a key, since
-/// which of them is meant only the reason can say.
+/// The value of `key` in a table within the platform's, and the way there; nothing where several
+/// tables have such a key, since which of them is meant only the reason can say.
 fn below<'n, 'i>(platform: &'n Node<'i>, key: &str) -> Option<(String, &'n Node<'i>)> {
     let tables = platform.get_ref().as_table()?.iter().flat_map(|(name, inner)| {
         let rows: Vec<_> = inner.get_ref().as_array().map_or_else(|| vec![inner], |rows| rows.iter().collect());

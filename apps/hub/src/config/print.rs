@@ -27,8 +27,8 @@ fn mask_value(value: &mut Value, secret: bool) {
 }
 
 impl Config {
-    /// This configuration as TOML: defaults and overrides filled in, paths absolute, secrets masked. Of the vendors' own
-    /// keys, those that are set.
+    /// This configuration as TOML: defaults and overrides filled in, paths absolute, secrets
+    /// masked. Of the vendors' own keys, those that are set.
     ///
     /// # Errors
     /// A secret's file that cannot be read any more.

@@ -120,7 +120,8 @@ impl Reader {
         let mut platforms: Vec<PlatformConfig> = Vec::new();
         for (index, node) in self.list(tree, "platform").iter().enumerate() {
             let Some(mut platform) = PlatformConfig::read(&self.document, index, node, compiled, &mut self.errors) else { continue };
-            // Names differ by more than their case, so that a variable of the environment means one of them.
+            // Names differ by more than their case, so that a variable of the environment means one
+            // of them.
             if let Some(earlier) = platforms.iter().find(|earlier| earlier.name.eq_ignore_ascii_case(&platform.name)) {
                 self.errors.push(platform.name_error(earlier));
                 platform.is_whole = false;

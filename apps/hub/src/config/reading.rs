@@ -1,7 +1,8 @@
 //! Reads a table into its type, and says everything that is wrong with it.
 //!
-//! A deserialiser stops at the first fault. So what is at fault is taken out of a copy of the table, which is read again until
-//! nothing is at fault any more. A key that is missing gets a stand-in, for the same reason.
+//! A deserialiser stops at the first fault. So what is at fault is taken out of a copy of the
+//! table, which is read again until nothing is at fault any more. A key that is missing gets a
+//! stand-in, for the same reason.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -19,12 +20,14 @@ use super::words::{plain, variants};
 /// How often a table is read again at most. A table with more faults than that says the first ones.
 const MOST_READINGS: usize = 500;
 
-/// What a stand-in says where it must be text. Every key that has to be given takes this, or one of a few words.
+/// What a stand-in says where it must be text. Every key that has to be given takes this, or one of
+/// a few words.
 const STAND_IN: &str = "a";
 
 /// What a table says, and everything that is wrong with it.
 pub(super) struct Read<T> {
-    /// What the table says without that which is wrong. A key that is missing and has to be given says something made up.
+    /// What the table says without that which is wrong. A key that is missing and has to be given
+    /// says something made up.
     pub(super) value: Option<T>,
     /// Whether nothing in the value is made up.
     pub(super) is_complete: bool,
@@ -33,8 +36,9 @@ pub(super) struct Read<T> {
 }
 
 impl Document {
-    /// Reads a table called `name` into its type. A value out of the environment that does not fit is tried as plain text
-    /// too. `more_keys` may stand in the table besides those that the type knows.
+    /// Reads a table called `name` into its type. A value out of the environment that does not fit
+    /// is tried as plain text too. `more_keys` may stand in the table besides those that the type
+    /// knows.
     pub(super) fn read<T: DeserializeOwned>(&self, name: &str, table: &Node<'_>, more_keys: &[&str]) -> Read<T> {
         let mut reading = Reading {
             document: self,
@@ -68,7 +72,8 @@ struct Reading<'r, 'i> {
     more_keys: &'r [&'r str],
     /// The table without that which is wrong.
     rest: Node<'i>,
-    /// By the places of values that are tried as plain text: what was wrong with them as they were written.
+    /// By the places of values that are tried as plain text: what was wrong with them as they were
+    /// written.
     as_written: HashMap<usize, Error>,
     /// Tables, by their places, and the keys that were taken out of them.
     taken_out: Vec<(Range<usize>, String)>,
@@ -77,7 +82,8 @@ struct Reading<'r, 'i> {
 }
 
 impl Reading<'_, '_> {
-    /// Keeps the fault and makes the rest of the table readable. Returns false where that cannot be done.
+    /// Keeps the fault and makes the rest of the table readable. Returns false where that cannot be
+    /// done.
     fn goes_on_after(&mut self, fault: Error) -> bool {
         let span = fault.span().unwrap_or_else(|| self.table.span());
         if let Some(each) = self.document.override_at(&span)
@@ -104,7 +110,8 @@ impl Reading<'_, '_> {
         take_out(&mut self.rest, &span, &mut self.taken_out)
     }
 
-    /// A deserialiser's error in our words: its place, its key, and the key that may have been meant.
+    /// A deserialiser's error in our words: its place, its key, and the key that may have been
+    /// meant.
     fn understood(&self, fault: &Error, span: &Range<usize>) -> ConfigError {
         let mut path = Vec::new();
         if let DeValue::Table(entries) = self.table.get_ref() {
@@ -164,7 +171,8 @@ fn put_stand_in(node: &mut Node<'_>, span: &Range<usize>, key: &str, number: usi
     }
 }
 
-/// Takes away the key or the item of a list that `span` is the place of, or whose value's place it is.
+/// Takes away the key or the item of a list that `span` is the place of, or whose value's place it
+/// is.
 pub(super) fn take_out(node: &mut Node<'_>, span: &Range<usize>, taken_out: &mut Vec<(Range<usize>, String)>) -> bool {
     let own = node.span();
     match node.get_mut() {

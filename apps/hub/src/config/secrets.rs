@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use logout_core::credential::{Secret, random_bytes};
 use logout_identity::{SecretFileError, read_secret_file};
 
-/// The least characters of a token that opens the hub's own listener: as many as 256 bits have bytes.
+/// The least characters of a token that opens the hub's own listener: as many as 256 bits have
+/// bytes.
 const LEAST_TOKEN: usize = 32;
 
 /// Why the file of a token is not accepted. Names the file, never what stands in it.
@@ -43,7 +44,8 @@ pub(super) fn of_file(key: &str) -> Option<&str> {
 /// Reads a secret from a file; one newline at its end is cut.
 ///
 /// # Errors
-/// The file cannot be read, every user of the machine can read it, it is too long or no UTF-8, or it holds nothing.
+/// The file cannot be read, every user of the machine can read it, it is too long or no UTF-8, or
+/// it holds nothing.
 pub(super) fn read_file(path: &Path) -> Result<Secret, SecretFileError> {
     let text = read_secret_file(path)?;
     match std::str::from_utf8(&text).map(without_newline) {
@@ -58,11 +60,13 @@ pub(crate) fn without_newline(text: &str) -> &str {
     text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(text)
 }
 
-/// The administrator's token: what the file says or, where there is no file, a fresh one of 256 bits, written with mode
-/// 0600 before it is returned. Of several processes that start at once, all get the one that was written first.
+/// The administrator's token: what the file says or, where there is no file, a fresh one of 256
+/// bits, written with mode 0600 before it is returned. Of several processes that start at once, all
+/// get the one that was written first.
 ///
 /// # Errors
-/// The file cannot be read or written, every user of the machine can read it, or its token is too short not to be guessed.
+/// The file cannot be read or written, every user of the machine can read it, or its token is too
+/// short not to be guessed.
 pub fn admin_token(path: &Path) -> Result<Secret, TokenFileError> {
     let fault = |problem| TokenFileError { file: path.to_owned(), problem };
     match read_file(path) {
@@ -93,7 +97,8 @@ fn generate(path: &Path) -> Result<Secret, SecretFileError> {
 
 fn write_new(path: &Path) -> io::Result<Secret> {
     let secret = Secret::random();
-    // Written aside and linked into place, so that nobody ever reads half a token; the link fails where somebody was first.
+    // Written aside and linked into place, so that nobody ever reads half a token; the link fails
+    // where somebody was first.
     let mut aside = path.as_os_str().to_owned();
     aside.push(format!(".{:x}", u64::from_ne_bytes(random_bytes())));
     let aside = Path::new(&aside);

@@ -21,17 +21,19 @@ pub struct ServerConfig {
     /// The address and port of the platforms; port 0 picks a free one. Default: `127.0.0.1:8080`.
     #[serde(deserialize_with = "values::address")]
     pub listen: SocketAddr,
-    /// The base of every URL that the hub builds, never taken from a request. Default: the address it listens on.
+    /// The base of every URL that the hub builds, never taken from a request. Default: the address
+    /// it listens on.
     #[serde(deserialize_with = "values::public_url", skip_serializing_if = "Option::is_none")]
     pub public_url: Option<Url>,
-    /// Addresses and networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: none.
+    /// Addresses and networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are
+    /// believed. Default: none.
     #[serde(deserialize_with = "values::proxies")]
     pub trusted_proxies: Vec<String>,
     /// Certificate and key for https. Default: absent, plain http.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsConfig>,
-    /// Whether answers tell browsers to come by https only, where they do so already: where `tls` is given, or `public_url`
-    /// is https. Default: true.
+    /// Whether answers tell browsers to come by https only, where they do so already: where `tls`
+    /// is given, or `public_url` is https. Default: true.
     pub hsts: bool,
     /// How the log is written: `text` or `json`, one object per line. Default: `text`.
     pub log_format: LogFormat,
@@ -40,10 +42,12 @@ pub struct ServerConfig {
     pub workers: Option<NonZeroUsize>,
     /// The most bytes of a request's body that are read. Default: 16384.
     pub max_body: NonZeroUsize,
-    /// Where the keys lie that credentials of upstreams are sealed with, one of 32 bytes as base64 a line, the first for
-    /// sealing; generated with mode 0600 where missing and needed. Relative to the configuration's folder. Default: `seal.key`.
+    /// Where the keys lie that credentials of upstreams are sealed with, one of 32 bytes as base64
+    /// a line, the first for sealing; generated with mode 0600 where missing and needed. Relative
+    /// to the configuration's folder. Default: `seal.key`.
     pub seal_key_file: PathBuf,
-    /// How long requests that have begun may take to end after the hub was told to stop. Default: `8s`.
+    /// How long requests that have begun may take to end after the hub was told to stop. Default:
+    /// `8s`.
     #[serde(with = "values::duration")]
     pub shutdown_timeout: Duration,
 }
@@ -65,7 +69,8 @@ impl Default for ServerConfig {
     }
 }
 
-/// Where certificate and key lie, as PEM. Relative paths are relative to the configuration's folder.
+/// Where certificate and key lie, as PEM. Relative paths are relative to the configuration's
+/// folder.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
@@ -92,12 +97,14 @@ pub struct AdminConfig {
     /// The address and port; port 0 picks a free one. Default: `127.0.0.1:8081`.
     #[serde(deserialize_with = "values::address")]
     pub listen: SocketAddr,
-    /// Where the API's bearer token lies; generated with mode 0600 where missing. Relative to the configuration's folder.
-    /// Default: `admin.token`.
+    /// Where the API's bearer token lies; generated with mode 0600 where missing. Relative to the
+    /// configuration's folder. Default: `admin.token`.
     pub token_file: PathBuf,
-    /// Where the token lies that reverse proxies present at `/check`; generated like the other. Default: `check.token`.
+    /// Where the token lies that reverse proxies present at `/check`; generated like the other.
+    /// Default: `check.token`.
     pub check_token_file: PathBuf,
-    /// Further values of `Host` that the listener answers to, besides its own address. Default: none.
+    /// Further values of `Host` that the listener answers to, besides its own address. Default:
+    /// none.
     pub hosts: Vec<String>,
 }
 
@@ -122,8 +129,8 @@ pub struct SessionsConfig {
     /// How long a session lasts at most. Default: `12h`.
     #[serde(with = "values::positive_duration")]
     pub absolute_timeout: Duration,
-    /// How often expired sessions are looked for and ended. A session that has expired opens nothing before that either.
-    /// Default: `30s`.
+    /// How often expired sessions are looked for and ended. A session that has expired opens
+    /// nothing before that either. Default: `30s`.
     #[serde(with = "values::positive_duration")]
     pub sweep_interval: Duration,
 }
@@ -157,10 +164,12 @@ impl Default for ReceiptsConfig {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SingleLogoutConfig {
-    /// How long the answer to a sign-out waits for its upstreams; `0ms` does not wait. Default: `3s`.
+    /// How long the answer to a sign-out waits for its upstreams; `0ms` does not wait. Default:
+    /// `3s`.
     #[serde(with = "values::duration")]
     pub wait: Duration,
-    /// Whether the old credential is presented to the upstream once more after a confirmation. Default: true.
+    /// Whether the old credential is presented to the upstream once more after a confirmation.
+    /// Default: true.
     pub verify: bool,
     /// When an upstream is given up that cannot be told. Default: `24h`.
     #[serde(with = "values::positive_duration")]
@@ -176,7 +185,8 @@ pub struct SingleLogoutConfig {
     /// The longest time between two attempts. Default: `5m`.
     #[serde(with = "values::positive_duration")]
     pub last_retry: Duration,
-    /// How many sessions that the hub never saw are carried to one upstream in a second, at most. Default: 10.
+    /// How many sessions that the hub never saw are carried to one upstream in a second, at most.
+    /// Default: 10.
     pub first_sight_rate: NonZeroU32,
     /// How many of them wait for one upstream that cannot be reached, at most. Default: 1000.
     pub first_sight_kept: usize,
@@ -211,8 +221,8 @@ impl Default for SingleLogoutConfig {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedirectsConfig {
-    /// Allowed landings besides each platform's own origin: origins, subdomains (`https://*.example.org`), or either below a
-    /// path. Default: none.
+    /// Allowed landings besides each platform's own origin: origins, subdomains
+    /// (`https://*.example.org`), or either below a path. Default: none.
     #[serde(deserialize_with = "values::redirects")]
     pub allow: Vec<String>,
 }
@@ -220,10 +230,12 @@ pub struct RedirectsConfig {
 /// `[store]`: where sessions live.
 #[derive(Clone, Debug, Serialize)]
 pub struct StoreConfig {
-    /// `memory:`, `fjall:PATH`, `redis://…` (also `redis+sentinel://…`, `redis+cluster://…`, and `valkey` for `redis`) or `postgres://…`. Default:
-    /// `fjall:hub-data`, below the configuration's folder.
+    /// `memory:`, `fjall:PATH`, `redis://…` (also `redis+sentinel://…`, `redis+cluster://…`, and
+    /// `valkey` for `redis`) or `postgres://…`. Default: `fjall:hub-data`, below the
+    /// configuration's folder.
     pub url: StoreUrl,
-    /// Whether tables are made, and brought up to date, at the start; otherwise `logout-hub migrate` does it. Default: true.
+    /// Whether tables are made, and brought up to date, at the start; otherwise `logout-hub
+    /// migrate` does it. Default: true.
     pub migrate: bool,
 }
 
@@ -251,7 +263,8 @@ pub enum StoreUrl {
     Memory,
     /// A PostgreSQL database. The URL may hold a password.
     Postgres(Secret),
-    /// A Redis or Valkey server, a master behind sentinels, or a cluster. The URL may hold a password.
+    /// A Redis or Valkey server, a master behind sentinels, or a cluster. The URL may hold a
+    /// password.
     Redis(Secret),
 }
 
@@ -290,7 +303,8 @@ impl StoreUrl {
         }
     }
 
-    /// The kind of store, as it stands in the names of cargo features (`store-fjall`); memory is always there.
+    /// The kind of store, as it stands in the names of cargo features (`store-fjall`); memory is
+    /// always there.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Fjall(_) => "fjall",
@@ -318,7 +332,8 @@ impl Serialize for StoreUrl {
     }
 }
 
-/// A URL up to its first host, the other hosts behind commas, which a URL cannot have, and what follows them.
+/// A URL up to its first host, the other hosts behind commas, which a URL cannot have, and what
+/// follows them.
 fn around_more_hosts(text: &str) -> (&str, &str, &str) {
     let authority = text.find("://").map_or(text.len(), |at| at + 3);
     let end = text[authority..].find(['/', '?', '#']).map_or(text.len(), |at| authority + at);

@@ -12,7 +12,8 @@ use super::error::{ConfigError, ConfigWarning, Fault};
 use super::platform::PlatformConfig;
 use super::values::duration::written;
 
-/// What is wrong and what was probably not meant. A key that is wrong by itself is compared with nothing.
+/// What is wrong and what was probably not meant. A key that is wrong by itself is compared with
+/// nothing.
 pub(super) fn check(config: &Config, tree: &DeTable<'_>, wrong: &[ConfigError]) -> (Vec<ConfigError>, Vec<ConfigWarning>) {
     let mut sense = Sense { config, tree, wrong, errors: Vec::new(), warnings: Vec::new() };
     sense.listeners();
@@ -56,8 +57,8 @@ impl Sense<'_, '_> {
         }
     }
 
-    /// A session never lies unused for longer than it lasts, so such a value was not meant as it stands. A short absolute
-    /// timeout beside the default idle one is fine: it decides alone.
+    /// A session never lies unused for longer than it lasts, so such a value was not meant as it
+    /// stands. A short absolute timeout beside the default idle one is fine: it decides alone.
     fn timeouts(&mut self) {
         let sessions = &self.config.sessions;
         let absolute = sessions.absolute_timeout;

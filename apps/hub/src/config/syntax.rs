@@ -7,7 +7,8 @@ use toml::de::DeTable;
 
 use super::error::Fault;
 
-/// What keeps `text` from being TOML: the first fault of each line, with its place. A file in another format has one fault.
+/// What keeps `text` from being TOML: the first fault of each line, with its place. A file in
+/// another format has one fault.
 pub(super) fn faults_of_syntax(file: &Path, text: &str) -> Vec<(Range<usize>, Fault)> {
     let (_, errors) = DeTable::parse_recoverable(text);
     let mut faults: Vec<_> = errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message())).collect();

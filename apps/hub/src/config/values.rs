@@ -1,4 +1,5 @@
-//! How single values are read, checked and written. A fault found here gets the place of its value from the reader.
+//! How single values are read, checked and written. A fault found here gets the place of its value
+//! from the reader.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -11,7 +12,8 @@ use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde::ser::Serializer;
 use url::{ParseError, Position, Url};
 
-/// Reads a text and makes something of it. The check runs inside the visitor, where TOML knows the place of a list's item.
+/// Reads a text and makes something of it. The check runs inside the visitor, where TOML knows the
+/// place of a list's item.
 fn text<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     expected: &'static str,
@@ -106,7 +108,8 @@ pub(super) mod duration {
 
     /// The span as it can be written in a configuration.
     pub(in super::super) fn written(span: &Duration) -> String {
-        // In one unit that fits exactly: `90d`, where humantime would write months, days, hours, minutes and seconds.
+        // In one unit that fits exactly: `90d`, where humantime would write months, days, hours,
+        // minutes and seconds.
         const UNITS: [(u128, &str); 6] = [
             (86_400_000_000_000, "d"),
             (3_600_000_000_000, "h"),

@@ -17,12 +17,14 @@ use super::secrets::{of_file, read_file};
 const UNREAD: &str = "***";
 
 impl PlatformConfig {
-    /// The vendor's own keys, as the adapter's configuration type reads them; that type should deny unknown fields. A key
-    /// `…_file` of a secret is replaced by the secret in that file, any other relative `…_file` made absolute.
+    /// The vendor's own keys, as the adapter's configuration type reads them; that type should deny
+    /// unknown fields. A key `…_file` of a secret is replaced by the secret in that file, any other
+    /// relative `…_file` made absolute.
     ///
     /// # Errors
-    /// Every key that does not fit, with its line and column; an unknown one with the key that may have been meant, be it the
-    /// vendor's or a common one. A secret's file that other users can read.
+    /// Every key that does not fit, with its line and column; an unknown one with the key that may
+    /// have been meant, be it the vendor's or a common one. A secret's file that other users can
+    /// read.
     pub fn vendor_keys<T: DeserializeOwned>(&self) -> Result<T, ConfigErrors> {
         let (keys, errors) = self.vendor_keys_without(&[]);
         match keys {
@@ -31,7 +33,8 @@ impl PlatformConfig {
         }
     }
 
-    /// The vendor's own keys without some that are wrong, and everything that is wrong with the others.
+    /// The vendor's own keys without some that are wrong, and everything that is wrong with the
+    /// others.
     pub(crate) fn vendor_keys_without<T: DeserializeOwned>(&self, wrong: &[&str]) -> (Option<T>, Vec<ConfigError>) {
         let tree = self.document.tree();
         let mut errors = Vec::new();

@@ -19,7 +19,8 @@ pub(super) fn plain(message: &str) -> String {
     }
 }
 
-/// That a value is none of the words of which it must be one, and which of them may have been meant.
+/// That a value is none of the words of which it must be one, and which of them may have been
+/// meant.
 pub(crate) fn not_one_of<W: AsRef<str>>(given: &str, words: &[W]) -> String {
     let guess = nearest(given, words.iter().map(AsRef::as_ref)).map(|word| format!("; did you mean `{word}`?"));
     format!("must be {}, not `{given}`{}", one_of(words), guess.unwrap_or_default())

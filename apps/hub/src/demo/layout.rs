@@ -22,8 +22,8 @@ const PORTS: &str = "ports.json";
 /// Remembers the passwords of the accounts.
 const PASSWORDS: &str = "passwords.json";
 
-/// The passwords of the demo's accounts: made at the first start on a folder and kept there, because sessions end with the
-/// password that they were opened with.
+/// The passwords of the demo's accounts: made at the first start on a folder and kept there,
+/// because sessions end with the password that they were opened with.
 #[derive(Deserialize, Serialize)]
 pub(super) struct People {
     pub(super) alice: Person,
@@ -112,7 +112,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Everything is bound before anything is written down, because the configurations name the addresses that come out.
+    /// Everything is bound before anything is written down, because the configurations name the
+    /// addresses that come out.
     pub(super) fn new(listener: TcpListener, hub: SocketAddr, data: &Path, people: &People) -> Result<Self, DemoFault> {
         let remembered = ports(data);
         let (mut places, mut kept) = (Vec::new(), BTreeMap::new());
@@ -192,7 +193,8 @@ vendor = "{vendor}"
     )
 }
 
-/// The hub in front of all of them. It tries again soon, so that a stand-in which comes back is seen to be told.
+/// The hub in front of all of them. It tries again soon, so that a stand-in which comes back is
+/// seen to be told.
 fn front(hub: SocketAddr, upstreams: &[(Vendor, SocketAddr)], data: &Path) -> Result<Config, ConfigErrors> {
     let mut text = format!(
         r#"

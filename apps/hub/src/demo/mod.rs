@@ -1,4 +1,5 @@
-//! The `demo` command: a stand-in of every vendor on loopback, each on a port of its own, and the hub in front of them.
+//! The `demo` command: a stand-in of every vendor on loopback, each on a port of its own, and the
+//! hub in front of them.
 
 mod commands;
 mod console;

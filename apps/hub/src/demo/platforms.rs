@@ -48,7 +48,8 @@ pub(super) const fn sign_out(vendor: Vendor) -> &'static str {
     }
 }
 
-/// Pages of the product that a sign-out leads to where nobody was signed in. The hub does not serve them.
+/// Pages of the product that a sign-out leads to where nobody was signed in. The hub does not serve
+/// them.
 pub(super) const fn pages(vendor: Vendor) -> &'static [&'static str] {
     match vendor {
         Vendor::HclDx => &["/wps/portal", "/wps/myportal"],
@@ -70,7 +71,8 @@ pub(super) fn sub_tables(vendor: Vendor, hub: SocketAddr) -> String {
     }
 }
 
-/// Signs `alice` in through the hub, as a browser does it, and gives back the `Set-Cookie` values; none where it failed.
+/// Signs `alice` in through the hub, as a browser does it, and gives back the `Set-Cookie` values;
+/// none where it failed.
 pub(super) async fn sign_in(vendor: Vendor, hub: &str, carrier: &dyn Carrier, device: &str, password: &str) -> Vec<String> {
     let form = |fields: &[(&str, &str)]| Serializer::new(String::new()).extend_pairs(fields).finish();
     let send = async |request: UpstreamRequest| carrier.send(request.with_header("user-agent", device)).await.unwrap_or_default();

@@ -1,4 +1,5 @@
-//! The products of the demo, seen from outside: where they are, and what they say when they are asked.
+//! The products of the demo, seen from outside: where they are, and what they say when they are
+//! asked.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,7 +50,8 @@ pub(super) fn client(address: SocketAddr) -> Result<HttpCarrier, StartFault> {
 }
 
 impl Product {
-    /// What the product itself says of a session, by the vendor's probe; `None` when it says nothing.
+    /// What the product itself says of a session, by the vendor's probe; `None` when it says
+    /// nothing.
     pub(super) async fn is_alive(&self, session: &Session, ports: &Ports) -> Option<bool> {
         let plain = ports.seal.as_ref()?.open(session.id, session.sealed.as_ref()?).ok()?;
         let addressee = Addressee { subject: Some(session.subject.clone()), session: UpstreamSession::from_bytes(&plain) };
@@ -59,7 +61,8 @@ impl Product {
 
     /// Whether anybody listens there.
     pub(super) async fn runs(&self) -> bool {
-        // Any answer will do; it is a connection that tells a stand-in which runs from one that was stopped.
+        // Any answer will do; it is a connection that tells a stand-in which runs from one that was
+        // stopped.
         self.carrier.send(UpstreamRequest::new(Method::Head, "/")).await.is_ok()
     }
 }

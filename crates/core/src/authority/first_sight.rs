@@ -12,8 +12,9 @@ use crate::time::Timestamp;
 use crate::upstream::UpstreamSession;
 
 impl SessionAuthority {
-    /// Carries the sign-out of a session that the hub never saw to the upstream, and answers from what that says. Only when the
-    /// upstream cannot be reached is anything written: then the session is registered and ended like any other.
+    /// Carries the sign-out of a session that the hub never saw to the upstream, and answers from
+    /// what that says. Only when the upstream cannot be reached is anything written: then the
+    /// session is registered and ended like any other.
     pub(super) async fn sign_out_stranger(&self, asked: &Asked, session: &UpstreamSession, at: Timestamp) -> Result<SignedOut, Refusal> {
         check_client(asked, &[])?;
         let landing = landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &[])?;

@@ -1,4 +1,5 @@
-//! Where the browser goes: what was asked for and approved, what the upstream says and is approved, the receipt's page, or the default.
+//! Where the browser goes: what was asked for and approved, what the upstream says and is approved,
+//! the receipt's page, or the default.
 
 use super::{Caller, SessionAuthority};
 use crate::ports::Told;
@@ -8,7 +9,8 @@ use crate::session::ClientId;
 use crate::sign_out::{Asked, Landing, LandingPolicy, Refusal, Wanted};
 
 impl SessionAuthority {
-    /// Where the upstream of the platform that was asked would send the browser, when the request itself asks for nothing.
+    /// Where the upstream of the platform that was asked would send the browser, when the request
+    /// itself asks for nothing.
     pub(super) fn upstream_landing(&self, asked: &Asked, told: &[Told], ended: &[EndedSession]) -> Option<ApprovedUrl> {
         if !matches!(asked.landing.wanted, Wanted::Nothing) {
             return None;

@@ -1,7 +1,9 @@
-//! The sign-out of a caller whose session is known and may be ended, which nearly all of them are: who the caller is, whether that is
-//! the client's session, and the CSRF proof are left to the store to decide in the step that ends the session.
+//! The sign-out of a caller whose session is known and may be ended, which nearly all of them are:
+//! who the caller is, whether that is the client's session, and the CSRF proof are left to the
+//! store to decide in the step that ends the session.
 //!
-//! Where that ends nothing, nothing was decided: the flow begins anew with a look-up, and that says why.
+//! Where that ends nothing, nothing was decided: the flow begins anew with a look-up, and that says
+//! why.
 
 use super::{SessionAuthority, SignedOut, landing};
 use crate::receipt::{Reach, Reason, ReceiptId};
@@ -21,7 +23,8 @@ impl SessionAuthority {
     ) -> Result<Option<SignedOut>, Refusal> {
         let Some(targets) = self.targets_by_credential(asked, reach) else { return Ok(None) };
         let client = asked.client.as_ref().map(|claim| &claim.id);
-        // A bad landing that refuses has to refuse before anything ends. Any other is decided on later: once, and it may be logged.
+        // A bad landing that refuses has to refuse before anything ends. Any other is decided on
+        // later: once, and it may be logged.
         let approved = match asked.landing.refuse_bad.then(|| landing::landing(&asked.landing, client, &[])) {
             Some(Err(_)) => return Ok(None),
             Some(Ok(landing)) => Some(landing),
@@ -42,12 +45,14 @@ impl SessionAuthority {
     /// What ends, where that follows from the request and from each credential by itself.
     fn targets_by_credential(&self, asked: &Asked, reach: Reach) -> Option<Vec<EndTarget>> {
         let client = asked.client.as_ref();
-        // What the login put into the browser stands in the session's record, which has to be looked at before it is gone.
+        // What the login put into the browser stands in the session's record, which has to be
+        // looked at before it is gone.
         if self.platform.has_upstream {
             return None;
         }
         let is_plain = asked.target == Target::Caller && client.is_none_or(|claim| claim.known) && !needs_session(asked);
-        // Of several credentials each must count whatever the others are; a single one that no cookie carried always does.
+        // Of several credentials each must count whatever the others are; a single one that no
+        // cookie carried always does.
         let is_single = asked.credentials.len() == 1;
         let each_counts = match asked.choice {
             Choice::All => is_single || (client.is_none() && asked.csrf == CsrfProof::NotNeeded),
@@ -59,8 +64,9 @@ impl SessionAuthority {
         }
         let client: Option<ClientId> = client.map(|claim| claim.id.clone());
         let by = |digest| EndTarget::Credential(ByCredential { digest, client: client.clone(), csrf: asked.csrf, reach });
-        // Of a single credential the likely reading is enough: where it ends nothing, the flow looks at all of them. Beside
-        // others that do end something nothing would be looked at again.
+        // Of a single credential the likely reading is enough: where it ends nothing, the flow
+        // looks at all of them. Beside others that do end something nothing would be looked at
+        // again.
         let mut targets = Vec::with_capacity(asked.credentials.len());
         for presented in &asked.credentials {
             match (is_single, presented.secret.reveal()) {

@@ -31,7 +31,8 @@ impl Ports {
         Self { accounts, clock, store, tokens, deliveries: Arc::new(NoDeliveries), seal: None, receipt_pages: None }
     }
 
-    /// Ends sessions without a request of their own: an administrator's order, or expiry. The same step as any sign-out.
+    /// Ends sessions without a request of their own: an administrator's order, or expiry. The same
+    /// step as any sign-out.
     ///
     /// # Errors
     /// The store did not answer; nothing is claimed to have ended.

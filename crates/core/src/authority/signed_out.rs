@@ -3,7 +3,8 @@
 use crate::receipt::{EndedSession, Reach, ReceiptId};
 use crate::redirect::ApprovedUrl;
 
-/// Proof that a sign-out was carried out as the flow demands. Only [`super::SessionAuthority::sign_out`] makes one.
+/// Proof that a sign-out was carried out as the flow demands. Only
+/// [`super::SessionAuthority::sign_out`] makes one.
 ///
 /// ```compile_fail,E0451
 /// use logout_core::authority::SignedOut;
@@ -27,12 +28,14 @@ pub struct SignedOut {
 }
 
 impl SignedOut {
-    /// The id of the receipt. Nothing is kept under it when nothing ended, so that known and unknown callers look alike.
+    /// The id of the receipt. Nothing is kept under it when nothing ended, so that known and
+    /// unknown callers look alike.
     pub fn receipt(&self) -> ReceiptId {
         self.receipt
     }
 
-    /// The sessions that *this* sign-out ended; of concurrent ones for the same session only one lists it.
+    /// The sessions that *this* sign-out ended; of concurrent ones for the same session only one
+    /// lists it.
     pub fn ended(&self) -> &[EndedSession] {
         &self.ended
     }
@@ -42,12 +45,14 @@ impl SignedOut {
         self.landing.as_ref()
     }
 
-    /// How far it went: what was asked for, or what the platform is configured to, whichever is wider.
+    /// How far it went: what was asked for, or what the platform is configured to, whichever is
+    /// wider.
     pub fn reach(&self) -> Reach {
         self.reach
     }
 
-    /// `Set-Cookie` values that take from the caller's browser what its login put there and what its upstream removed.
+    /// `Set-Cookie` values that take from the caller's browser what its login put there and what
+    /// its upstream removed.
     pub(crate) fn removals(&self) -> &[String] {
         &self.removals
     }
@@ -57,7 +62,8 @@ impl SignedOut {
         self.by_cookie
     }
 
-    /// Whether the caller's own sign-out was asked for, so that the caller's cookies are to be cleared.
+    /// Whether the caller's own sign-out was asked for, so that the caller's cookies are to be
+    /// cleared.
     pub fn caller_included(&self) -> bool {
         self.caller_included
     }

@@ -144,7 +144,8 @@ fn a_login_that_cannot_be_registered_never_reaches_the_client() {
     assert_eq!(fault, RelayFault::Upstream(CarrierFault::Timeout));
 }
 
-/// A login whose answer has these `Set-Cookie` headers, at `path`; then the sign-out's `Set-Cookie` headers.
+/// A login whose answer has these `Set-Cookie` headers, at `path`; then the sign-out's `Set-Cookie`
+/// headers.
 fn cleared(world: &World, path: &str, set: &[&str], secret: &str) -> Vec<String> {
     let headers = set.iter().map(|value| header("set-cookie", value)).collect();
     let (relay, _) = relay(world, Ok(UpstreamAnswer { status: 200, headers, body: b"hello alice".to_vec() }));
@@ -191,7 +192,8 @@ fn a_renewed_session_is_removed_from_every_place_that_was_seen() {
     }
 }
 
-/// What becomes of the session `s1` when its cookie comes along with a login that is answered with these headers.
+/// What becomes of the session `s1` when its cookie comes along with a login that is answered with
+/// these headers.
 fn after_login(end_previous: bool, request: Request, set: &str, body: &str) -> (World, Result<UpstreamAnswer, RelayFault>) {
     let world = world_of(Platform { end_previous, ..upstream_platform() }, None, false);
     register(&world, "alice", "s1");

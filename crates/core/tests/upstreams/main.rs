@@ -1,4 +1,5 @@
-//! The flow where a real instance stands behind a platform: registration, login relay, first sight, waiting, check.
+//! The flow where a real instance stands behind a platform: registration, login relay, first sight,
+//! waiting, check.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
 
 mod check;
@@ -27,7 +28,8 @@ use logout_core::{
 };
 use logout_suite::testing::{AsText, BreakableStore, ListedAccounts, ManualClock, RememberedTokens};
 
-/// A product whose session is the cookie `sid`, whose login answers `hello <name>`, and which renews it at `/refresh`.
+/// A product whose session is the cookie `sid`, whose login answers `hello <name>`, and which
+/// renews it at `/refresh`.
 #[derive(Debug)]
 struct Simple;
 
@@ -209,7 +211,8 @@ fn known_by(secret: &str) -> UpstreamSession {
     UpstreamSession { cookies: vec![("sid".to_owned(), Secret::new(secret))], ..UpstreamSession::default() }
 }
 
-/// Signs out by this session's cookie; `change` makes of what a request asks for what this one does.
+/// Signs out by this session's cookie; `change` makes of what a request asks for what this one
+/// does.
 fn sign_out(world: &World, secret: &str, change: impl FnOnce(SignOut) -> SignOut) -> Result<SignedOut, Refusal> {
     let request = Request::new(Method::Post, "/out").with_header("cookie", format!("sid={secret}"));
     let asked = change(asked(&world.sessions, &known_by(secret)));

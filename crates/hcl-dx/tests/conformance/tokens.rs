@@ -23,7 +23,8 @@ fn untracked() -> Dx {
 #[test]
 fn a_token_travels_unquoted_with_its_plus_slash_and_padding() {
     let dx = dx(config());
-    // A token has each of the two characters with probability 3/4; sixty logins miss one of them once in 10^36.
+    // A token has each of the two characters with probability 3/4; sixty logins miss one of them
+    // once in 10^36.
     let tokens: Vec<String> = (0..60).map(|_| log_in(&dx, "alice")).collect();
     assert!(tokens.iter().any(|token| token.contains('+')) && tokens.iter().any(|token| token.contains('/')));
     for token in &tokens {

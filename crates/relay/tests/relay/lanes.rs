@@ -1,4 +1,5 @@
-//! Breakers, limits, giving up, leases: what one upstream costs itself and does not cost the others.
+//! Breakers, limits, giving up, leases: what one upstream costs itself and does not cost the
+//! others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

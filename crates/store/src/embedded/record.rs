@@ -1,7 +1,8 @@
 //! What lies on disk, byte by byte.
 //!
-//! The shapes in here are kept apart from the types of `logout-core`, so that a change over there cannot silently change
-//! what is read from a disk that was written last year. Every record begins with a byte that says which shape follows.
+//! The shapes in here are kept apart from the types of `logout-core`, so that a change over there
+//! cannot silently change what is read from a disk that was written last year. Every record begins
+//! with a byte that says which shape follows.
 
 mod delivery;
 #[cfg(test)]
@@ -37,8 +38,8 @@ pub(super) enum RecordFault {
     UnknownVersion { what: &'static str, version: u8 },
 }
 
-/// What a credential's digest leads to. Until it expires it stays when the session has gone: then it is the tombstone, and an
-/// ending has nothing to write for it.
+/// What a credential's digest leads to. Until it expires it stays when the session has gone: then
+/// it is the tombstone, and an ending has nothing to write for it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct CredentialRecord {
     pub(super) session: SessionId,
@@ -84,7 +85,8 @@ pub(super) fn read_once(bytes: &[u8]) -> Result<(Timestamp, &[u8]), RecordFault>
     Ok((instant(expires).ok_or(RecordFault::Damaged("one-time"))?, value))
 }
 
-/// A session without its id, which is the key. Borrowed, so that ending one copies no more than its receipt needs.
+/// A session without its id, which is the key. Borrowed, so that ending one copies no more than its
+/// receipt needs.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct SessionRecord<'a> {
     platform: &'a str,
@@ -257,7 +259,8 @@ impl StoredCredential {
     }
 }
 
-/// A receipt without its id, which is the key. Reason and reach are words, so that new ones cannot renumber old ones.
+/// A receipt without its id, which is the key. Reason and reach are words, so that new ones cannot
+/// renumber old ones.
 #[derive(Debug, Deserialize, Serialize)]
 struct ReceiptRecord<'a> {
     at: u64,

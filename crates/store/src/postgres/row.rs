@@ -30,7 +30,8 @@ pub(super) const RECEIPT: &str = "id, ids, platforms, realms, names, persons, up
 pub(super) const DELIVERY: &str = "d.session, d.platform, d.realm, d.name, d.receipt, d.sealed, d.expires, d.created, d.due, d.state, \
     d.attempts, d.tried_at, d.answers, d.verified";
 
-/// So far in the future that it makes no difference, and so that adding two of them is still a number.
+/// So far in the future that it makes no difference, and so that adding two of them is still a
+/// number.
 const FAR: i64 = i64::MAX / 4;
 
 /// An instant as the tables hold it.
@@ -50,8 +51,8 @@ pub(super) fn uuid(bytes: &[u8; 16]) -> Uuid {
     Uuid::from_bytes(*bytes)
 }
 
-/// Text as PostgreSQL takes it. It knows no NUL, so that stands as `\x01` and `0`, and `\x01` as itself and `1`: two texts that
-/// differ still do.
+/// Text as PostgreSQL takes it. It knows no NUL, so that stands as `\x01` and `0`, and `\x01` as
+/// itself and `1`: two texts that differ still do.
 pub(super) fn text(plain: &str) -> String {
     if plain.contains(['\0', '\x01']) { plain.replace('\x01', "\x011").replace('\0', "\x010") } else { plain.to_owned() }
 }

@@ -7,7 +7,8 @@ use super::ConnectFault;
 /// One step each, for ever as it was released.
 const STEPS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
-/// Which lock whoever changes the tables holds, so that of hubs that start at once one does it. Our choice: "logout" in ASCII.
+/// Which lock whoever changes the tables holds, so that of hubs that start at once one does it. Our
+/// choice: "logout" in ASCII.
 const LOCK: i64 = 0x006c_6f67_6f75_7400;
 
 fn latest() -> i32 {

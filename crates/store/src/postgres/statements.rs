@@ -1,12 +1,15 @@
-//! The statements that do more than they look like. So that nobody waits in a circle, who ends sessions takes their rows in the order of
-//! ids, and who opens one waits for no row. What is left are two far-reaching sign-outs of one person, between whose statements somebody
-//! joins a login: the server notices after a second, and the one that it undoes is tried again.
+//! The statements that do more than they look like. So that nobody waits in a circle, who ends
+//! sessions takes their rows in the order of ids, and who opens one waits for no row. What is left
+//! are two far-reaching sign-outs of one person, between whose statements somebody joins a login:
+//! the server notices after a second, and the one that it undoes is tried again.
 
-/// Opens a session if it may be, and says 0; 1 for a credential that was ended, 2 for a sign-on that was.
+/// Opens a session if it may be, and says 0; 1 for a credential that was ended, 2 for a sign-on
+/// that was.
 ///
-/// The sessions that the decision rests on are locked against being ended until this one is there. All of them, which is what the
-/// aggregates are for: they read their lists to the end. Where one of them is being ended just now, the statement fails at once and is
-/// tried again (see `link`): if it waited, holding others of the sign-on, whoever ends the sign-on would wait for those.
+/// The sessions that the decision rests on are locked against being ended until this one is there.
+/// All of them, which is what the aggregates are for: they read their lists to the end. Where one
+/// of them is being ended just now, the statement fails at once and is tried again (see `link`): if
+/// it waited, holding others of the sign-on, whoever ends the sign-on would wait for those.
 pub(super) const OPEN: &str = "
 WITH held AS MATERIALIZED (
     SELECT s.id FROM logout_sessions s
@@ -53,8 +56,8 @@ WITH held AS MATERIALIZED (
 )
 SELECT v.is FROM verdict v";
 
-/// Ends the sessions that credentials open, one each, and brings those; see `schema_2.sql` for what the lists hold. One statement is enough:
-/// sessions that are named so cannot multiply.
+/// Ends the sessions that credentials open, one each, and brings those; see `schema_2.sql` for what
+/// the lists hold. One statement is enough: sessions that are named so cannot multiply.
 pub(super) const END_OPENED: &str = "
 WITH held AS MATERIALIZED (
     SELECT k.session, u.*
@@ -113,7 +116,8 @@ SELECT c.id FROM changed c";
 pub(super) const AGREE: &str = "
 INSERT INTO logout_agreed AS a (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = a.value RETURNING a.value";
 
-/// Sessions that are to be looked at, and whether they have expired; those that were used since are put off.
+/// Sessions that are to be looked at, and whether they have expired; those that were used since are
+/// put off.
 pub(super) const SWEEP_SESSIONS: &str = "
 WITH page AS MATERIALIZED (
     SELECT s.id, s.look_at, s.ends FROM logout_sessions s
@@ -125,7 +129,8 @@ WITH page AS MATERIALIZED (
 )
 SELECT p.id, p.look_at, p.ends <= $1 FROM page p ORDER BY p.look_at, p.id";
 
-/// Credentials that have expired go, unless their session still lists them. Says where the page ended and how long it was.
+/// Credentials that have expired go, unless their session still lists them. Says where the page
+/// ended and how long it was.
 pub(super) const SWEEP_CREDENTIALS: &str = "
 WITH page AS MATERIALIZED (
     SELECT k.digest, k.session, k.expires FROM logout_credentials k
@@ -170,7 +175,8 @@ WITH due AS MATERIALIZED (
 UPDATE logout_deliveries d SET lease = d.lease + 1, ready = $4::bigint FROM due WHERE d.session = due.session
 RETURNING ";
 
-/// Under the lease only, which nobody has twice. Writes what a settlement changes and nothing that a retry does.
+/// Under the lease only, which nobody has twice. Writes what a settlement changes and nothing that
+/// a retry does.
 pub(super) const SETTLE: &str = "
 UPDATE logout_deliveries SET state = $3, due = $4::bigint, attempts = $5, tried_at = $6, answers = $7, verified = $8, sealed = $9,
     lease = lease + 1, ready = $4

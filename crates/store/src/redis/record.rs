@@ -1,5 +1,6 @@
-//! What lies in the server, byte by byte. Heads have fixed places and lengths, because scripts read and change them
-//! (`lua/common.lua` has the same shapes); what only this program reads is one block behind them.
+//! What lies in the server, byte by byte. Heads have fixed places and lengths, because scripts read
+//! and change them (`lua/common.lua` has the same shapes); what only this program reads is one
+//! block behind them.
 //!
 //! Every record begins with a byte that says which shape follows. Numbers are big-endian.
 
@@ -32,7 +33,8 @@ const LAST_EXACT: u64 = (1 << 53) - 1;
 #[error("a {0} record is damaged, or of a version that this program does not know")]
 pub(super) struct RecordFault(pub(super) &'static str);
 
-/// What of a session only this program reads. The version of its account stands behind it, where there is one.
+/// What of a session only this program reads. The version of its account stands behind it, where
+/// there is one.
 #[derive(Debug, Deserialize, Serialize)]
 struct SessionBody<'a> {
     #[serde(borrow)]

@@ -26,7 +26,8 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
 
 /// Longer than the store waits at most for a connection and an answer.
 const SECONDS: Duration = Duration::from_secs(10);
-/// How long everything that the primary says is on its way to the standby: what nobody waits for has not arrived when it dies.
+/// How long everything that the primary says is on its way to the standby: what nobody waits for
+/// has not arrived when it dies.
 const APART: Duration = Duration::from_millis(100);
 const SESSIONS: u32 = 2_000;
 /// Where the numbers of sessions begin that are opened under load.
@@ -39,7 +40,8 @@ struct Outcome {
     logins: (usize, usize),
 }
 
-/// Kills the primary under load, promotes the standby, and signs out on it whoever has not been yet.
+/// Kills the primary under load, promotes the standby, and signs out on it whoever has not been
+/// yet.
 fn lose_primary_under_load(commits: Commits) -> Outcome {
     let mut pair = Pair::start(commits);
     let store = PostgresStore::connect(&pair.url()).expect("a store");
@@ -107,7 +109,8 @@ fn end(store: &PostgresStore, number: u32) -> Result<usize, StoreUnavailable> {
     block_on(store.end(order(number, EndTarget::Session(session(number).id)))).map(|ended| ended.len())
 }
 
-/// Repeats it as often as `LOGOUT_HUB_ROUNDS` says, and prints a line of the table in `docs/operations/several-hubs.md`.
+/// Repeats it as often as `LOGOUT_HUB_ROUNDS` says, and prints a line of the table in
+/// `docs/operations/several-hubs.md`.
 fn count(setting: &str, commits: Commits) -> Outcome {
     let rounds = std::env::var("LOGOUT_HUB_ROUNDS").map_or(1, |rounds| rounds.parse().expect("a number of rounds"));
     let sum = |all: (usize, usize), one: (usize, usize)| (all.0 + one.0, all.1 + one.1);
@@ -224,7 +227,8 @@ fn primary_read_only() {
         refused.fetch_add(usize::from(outcome.is_err()), Ordering::Relaxed);
         outcome.is_ok()
     });
-    // One that was on its way when the setting came, and one that was told of it: not each connection has to be told.
+    // One that was on its way when the setting came, and one that was told of it: not each
+    // connection has to be told.
     assert!(refused.into_inner() <= 2);
     find_at_once(&store, 1, |found| found == Found::Ended);
     until("no connection to the old one is left", || connections() == 0);

@@ -1,6 +1,7 @@
 //! The store on PostgreSQL, with servers of our own.
 //!
-//! Without PostgreSQL the tests are ignored, and a line says so; `LOGOUT_HUB_REQUIRE=postgres` makes that a failure.
+//! Without PostgreSQL the tests are ignored, and a line says so; `LOGOUT_HUB_REQUIRE=postgres`
+//! makes that a failure.
 
 mod failover;
 mod faults;

@@ -282,7 +282,8 @@ fn commits_are_synchronous() {
     for (database, options, expected) in [("off", "", "on"), ("on", "?options=-c%20synchronous_commit%3Doff", "off")] {
         let url = server.database_like("prepared");
         let name = url.rsplit('/').next().expect("a name");
-        // What the database says otherwise, and what every statement runs under, as a trigger sees it.
+        // What the database says otherwise, and what every statement runs under, as a trigger sees
+        // it.
         let alter = format!("ALTER DATABASE {name} SET synchronous_commit = {database}");
         server.sql("postgres", &alter).expect("an administrator");
         let trigger = "CREATE TABLE seen (setting text); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS \

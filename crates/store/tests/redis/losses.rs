@@ -1,6 +1,7 @@
 //! How many sign-outs that were answered are lost with a server.
 //!
-//! Prints the lines of the table in `docs/operations/several-hubs.md`; `LOGOUT_HUB_ROUNDS` says how often each is tried.
+//! Prints the lines of the table in `docs/operations/several-hubs.md`; `LOGOUT_HUB_ROUNDS` says how
+//! often each is tried.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,7 +41,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     )
 }
 
-/// Repeats what answers how many sign-outs were acknowledged and how many of those were lost, and prints the sums.
+/// Repeats what answers how many sign-outs were acknowledged and how many of those were lost, and
+/// prints the sums.
 fn count(setting: &str, round: impl Fn() -> (usize, usize)) -> (usize, usize) {
     let rounds = std::env::var("LOGOUT_HUB_ROUNDS").map_or(1, |rounds| rounds.parse().expect("a number of rounds"));
     let (mut acknowledged, mut lost) = (0, 0);
@@ -65,7 +67,8 @@ fn open_all(store: &RedisStore) {
     });
 }
 
-/// Ends sessions from many threads until `kill` has been called and no more is answered; which were.
+/// Ends sessions from many threads until `kill` has been called and no more is answered; which
+/// were.
 fn end_until_killed(store: &RedisStore, kill: impl FnOnce()) -> Vec<u32> {
     let (answered, dying) = (Mutex::new(Vec::new()), AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -128,7 +131,8 @@ fn a_server_that_keeps_nothing_loses_all_and_says_so() {
 fn a_file_that_is_synced_every_second_outlives_the_process() {
     let settings = ["--appendonly", "yes", "--appendfsync", "everysec"];
     let (answered, lost) = restart("`appendfsync everysec`, process killed", &settings);
-    // The server writes before it answers, unless a sync takes longer than a second; then it may fall two seconds behind.
+    // The server writes before it answers, unless a sync takes longer than a second; then it may
+    // fall two seconds behind.
     assert!(lost < answered);
 }
 

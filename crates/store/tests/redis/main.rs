@@ -1,6 +1,7 @@
 //! The store on Redis keeps every rule of stores and outboxes, and what it promises of failures.
 //!
-//! Needs `redis-server`; without it, its tests are listed as ignored, unless `LOGOUT_HUB_REQUIRE` names `redis`.
+//! Needs `redis-server`; without it, its tests are listed as ignored, unless `LOGOUT_HUB_REQUIRE`
+//! names `redis`.
 
 mod cluster;
 mod faults;
@@ -102,7 +103,8 @@ fn main() -> ExitCode {
     }
     let server = Server::start(&["--appendonly", "no"]);
     SHARED.set(server.url()).expect("set once");
-    // Held until the tests are over. Six more processes are worth starting only for tests that are asked for.
+    // Held until the tests are over. Six more processes are worth starting only for tests that are
+    // asked for.
     let _cluster = trials.iter().any(|trial| is_asked_for(&arguments, trial)).then(cluster::start_shared);
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,4 +1,5 @@
-//! Sessions that two processes can name without talking about them: everything follows from a number.
+//! Sessions that two processes can name without talking about them: everything follows from a
+//! number.
 
 use std::time::Duration;
 

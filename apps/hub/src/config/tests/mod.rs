@@ -29,7 +29,8 @@ fn errors(text: &str) -> String {
     parse(text).map(|_| ()).expect_err("must be refused").to_string()
 }
 
-/// Compares what is said about every text of a table with what is to be said, and names all that differ.
+/// Compares what is said about every text of a table with what is to be said, and names all that
+/// differ.
 fn each_is_said(table: &[(&str, &str)], said: impl Fn(&str) -> String) {
     let differ = table.iter().filter_map(|(text, expected)| {
         let said = said(text);

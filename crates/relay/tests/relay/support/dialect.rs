@@ -1,5 +1,6 @@
-//! A product of the tests' own. `POST /logout` answers `{"signedOut":true}`, with a landing behind a comma where it names one; 401 says
-//! that nobody is signed in. `GET /session` is its probe: 200 or 401.
+//! A product of the tests' own. `POST /logout` answers `{"signedOut":true}`, with a landing behind
+//! a comma where it names one; 401 says that nobody is signed in. `GET /session` is its probe: 200
+//! or 401.
 
 use async_trait::async_trait;
 use logout_core::time::Timestamp;

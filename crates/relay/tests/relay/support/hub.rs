@@ -24,7 +24,8 @@ use super::log;
 /// Longer than any test that succeeds takes, in settlements: those that fail end.
 const MOST_CHANGES: usize = 10_000;
 
-/// The longest pause between two settlements that is waited for. Where time is paused, it passes at once.
+/// The longest pause between two settlements that is waited for. Where time is paused, it passes at
+/// once.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// The time of day as tokio's clock counts it, so that it passes at once where that is paused.
@@ -138,8 +139,8 @@ pub(crate) fn of(upstreams: Vec<(&str, Arc<dyn Carrier>)>) -> Vec<(PlatformName,
     upstreams.into_iter().map(|(name, carrier)| (PlatformName::new(name), upstream(carrier))).collect()
 }
 
-/// Ends `count` sessions of `name` at `platform` in one step. Each is known there by the cookie `sid`, whose value is the session's id
-/// behind `canary-`.
+/// Ends `count` sessions of `name` at `platform` in one step. Each is known there by the cookie
+/// `sid`, whose value is the session's id behind `canary-`.
 pub(crate) async fn end(
     store: &dyn SessionStore,
     clock: &dyn Clock,

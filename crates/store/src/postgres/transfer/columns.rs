@@ -16,7 +16,8 @@ use uuid::Uuid;
 use crate::postgres::link::{Params, Steps, params};
 use crate::postgres::row;
 
-/// A kind's own table, which is empty again after each batch, and the statement that moves its rows on.
+/// A kind's own table, which is empty again after each batch, and the statement that moves its rows
+/// on.
 struct Way {
     table: &'static str,
     like: &'static str,
