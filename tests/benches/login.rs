@@ -1,9 +1,14 @@
-//! How long a login takes while others guess at passwords: `cargo bench -p logout-tests --bench login`.
+//! How long a login takes while others guess at passwords: `cargo bench -p logout-tests --bench
+//! login`.
 //!
-//! A whole hub with one worker, and its clients, in one process. An attacker is 200 connections, each of which tries a wrong
-//! password as soon as it has been answered.
+//! A whole hub with one worker, and its clients, in one process. An attacker is 200 connections,
+//! each of which tries a wrong password as soon as it has been answered.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark that cannot set itself up should stop"
+)]
 #![allow(clippy::print_stdout, reason = "printing is all it is for")]
 
 use std::collections::BTreeMap;
@@ -20,12 +25,25 @@ const LOGINS: usize = 50;
 
 fn log_in(hub: &TestHub, from: &str, name: &str, password: &str) -> Answer {
     let body = json!({ "username": name, "password": password });
-    Request::post("/dx/api/core/v1/auth/login").header("X-Forwarded-For", from).json(&body).send(hub.address())
+    Request::post("/dx/api/core/v1/auth/login")
+        .header("X-Forwarded-For", from)
+        .json(&body)
+        .send(hub.address())
 }
 
-/// Measures logins of one owner while `attack` says where each attacker comes from and whom it guesses at.
-fn measure(what: &str, attackers: usize, limits: &str, attack: impl Fn(usize, usize) -> (String, String) + Sync) {
-    let hub = TestHub::on_store_behind_proxy("memory:", &format!("{limits}\n{}", stand_in("hcl-dx", &[]))).unwrap();
+/// Measures logins of one owner while `attack` says where each attacker comes from and whom it
+/// guesses at.
+fn measure(
+    what: &str,
+    attackers: usize,
+    limits: &str,
+    attack: impl Fn(usize, usize) -> (String, String) + Sync,
+) {
+    let hub = TestHub::on_store_behind_proxy(
+        "memory:",
+        &format!("{limits}\n{}", stand_in("hcl-dx", &[])),
+    )
+    .unwrap();
     let (over, ready) = (AtomicBool::new(false), Barrier::new(attackers + 1));
     let answers: Mutex<BTreeMap<u16, usize>> = Mutex::default();
     let mut took = Vec::with_capacity(LOGINS);
@@ -56,7 +74,12 @@ fn measure(what: &str, attackers: usize, limits: &str, attack: impl Fn(usize, us
     took.sort_unstable();
     let millis = |took: Duration| took.as_millis();
     let answers = answers.into_inner().unwrap();
-    println!("| {what} | {} | {} | {:?} |", millis(took[LOGINS / 2]), millis(took[LOGINS - 1]), answers);
+    println!(
+        "| {what} | {} | {} | {:?} |",
+        millis(took[LOGINS / 2]),
+        millis(took[LOGINS - 1]),
+        answers
+    );
 }
 
 fn main() {
@@ -64,11 +87,34 @@ fn main() {
     println!("|---|---|---|---|");
     measure("none", 0, "", |_, _| unreachable!());
     let one = |name: String| ("198.51.100.1".to_owned(), name);
-    measure("one address, the same account", ATTACKERS, "", |_, _| one("alice".to_owned()));
-    measure("one address, a new name each time", ATTACKERS, "", |attacker, turn| one(format!("{attacker}-{turn}")));
-    let many = |attacker: usize, name: String| (format!("198.51.{}.{}", attacker / 250, 1 + attacker % 250), name);
-    measure("200 addresses, the same account", ATTACKERS, "", |attacker, _| many(attacker, "alice".to_owned()));
+    measure("one address, the same account", ATTACKERS, "", |_, _| {
+        one("alice".to_owned())
+    });
+    measure(
+        "one address, a new name each time",
+        ATTACKERS,
+        "",
+        |attacker, turn| one(format!("{attacker}-{turn}")),
+    );
+    let many = |attacker: usize, name: String| {
+        (
+            format!("198.51.{}.{}", attacker / 250, 1 + attacker % 250),
+            name,
+        )
+    };
+    measure(
+        "200 addresses, the same account",
+        ATTACKERS,
+        "",
+        |attacker, _| many(attacker, "alice".to_owned()),
+    );
     // Every guess is looked at: only turns keep the attack from the owner.
-    let all = "[login]\nguesses = 1000000\nguesses_per_address = 1000000\nguesses_per_account = 1000000";
-    measure("one address, the same account, guesses without limit", ATTACKERS, all, |_, _| one("alice".to_owned()));
+    let all =
+        "[login]\nguesses = 1000000\nguesses_per_address = 1000000\nguesses_per_account = 1000000";
+    measure(
+        "one address, the same account, guesses without limit",
+        ATTACKERS,
+        all,
+        |_, _| one("alice".to_owned()),
+    );
 }

@@ -1,4 +1,5 @@
-//! The demo, run as a newcomer runs it: its page, its forms, and the products behind it, asked one by one.
+//! The demo, run as a newcomer runs it: its page, its forms, and the products behind it, asked one
+//! by one.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,7 +20,10 @@ const LOOK: Duration = Duration::from_millis(20);
 pub const SIGN_OUTS: [(&str, &str); 4] = [
     ("cms", "/Sitefinity/SignOut?sts_signout=true"),
     ("dam", "/logout"),
-    ("portal", "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/"),
+    (
+        "portal",
+        "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/",
+    ),
     ("shop", "/_api/iam/authentication/v1/logout"),
 ];
 
@@ -38,7 +42,13 @@ impl Jar {
     /// Takes in what an answer sets, and drops what it clears.
     pub fn take(&mut self, answer: &Answer) {
         for header in answer.headers_named("set-cookie") {
-            let Some((name, value)) = header.split(';').next().and_then(|pair| pair.split_once('=')) else { continue };
+            let Some((name, value)) = header
+                .split(';')
+                .next()
+                .and_then(|pair| pair.split_once('='))
+            else {
+                continue;
+            };
             if value.is_empty() {
                 self.0.remove(name);
             } else {
@@ -49,7 +59,11 @@ impl Jar {
 
     /// The value of a `Cookie` header.
     pub fn header(&self) -> String {
-        self.0.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+        self.0
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 }
 
@@ -57,7 +71,12 @@ impl Demo {
     /// `logout-hub demo` on a free port, with its data in `data` below `folder`.
     pub fn start(folder: &Path) -> Self {
         let mut command = Command::new(server::binary());
-        Self { server: Server::start(command.args(["demo", "--listen", "127.0.0.1:0", "--data", "data"]), folder) }
+        Self {
+            server: Server::start(
+                command.args(["demo", "--listen", "127.0.0.1:0", "--data", "data"]),
+                folder,
+            ),
+        }
     }
 
     /// Where the hub listens.
@@ -70,8 +89,12 @@ impl Demo {
     /// # Panics
     /// When there is none.
     pub fn product(&self, name: &str) -> SocketAddr {
-        let url = self.server.greeting()["stand_ins"][name].as_str().unwrap_or_else(|| panic!("no {name}: {}", self.server.greeting()));
-        url.strip_prefix("http://").and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("no address: {url}"))
+        let url = self.server.greeting()["stand_ins"][name]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {name}: {}", self.server.greeting()));
+        url.strip_prefix("http://")
+            .and_then(|address| address.parse().ok())
+            .unwrap_or_else(|| panic!("no address: {url}"))
     }
 
     /// The password of this account.
@@ -79,12 +102,17 @@ impl Demo {
     /// # Panics
     /// When there is none.
     pub fn password(&self, name: &str) -> String {
-        self.server.greeting()["passwords"][name].as_str().unwrap_or_else(|| panic!("{}", self.server.greeting())).to_owned()
+        self.server.greeting()["passwords"][name]
+            .as_str()
+            .unwrap_or_else(|| panic!("{}", self.server.greeting()))
+            .to_owned()
     }
 
     /// The page at `/`.
     pub fn page(&self) -> String {
-        let answer = Request::get("/").header("Accept", "text/html").send(self.hub());
+        let answer = Request::get("/")
+            .header("Accept", "text/html")
+            .send(self.hub());
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.text()
     }
@@ -95,8 +123,13 @@ impl Demo {
     /// When there is none.
     pub fn token(&self) -> String {
         let page = self.page();
-        let token = page.split("name=\"token\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
-        token.unwrap_or_else(|| panic!("no form: {page}")).to_owned()
+        let token = page
+            .split("name=\"token\" value=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next());
+        token
+            .unwrap_or_else(|| panic!("no form: {page}"))
+            .to_owned()
     }
 
     /// Presses the button of the form that is posted to `target`.
@@ -104,8 +137,15 @@ impl Demo {
     /// # Panics
     /// When it does not lead back to the page.
     pub fn press(&self, target: &str) -> Answer {
-        let answer = Request::post(target).form(&[("token", &self.token())]).send(self.hub());
-        assert_eq!((answer.status, answer.header("location")), (303, Some("/")), "{target}: {}", answer.text());
+        let answer = Request::post(target)
+            .form(&[("token", &self.token())])
+            .send(self.hub());
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (303, Some("/")),
+            "{target}: {}",
+            answer.text()
+        );
         answer
     }
 
@@ -116,21 +156,37 @@ impl Demo {
         jar
     }
 
-    /// Follows one of [`SIGN_OUTS`], and gives back where it leads: the target of a receipt's page at the hub.
+    /// Follows one of [`SIGN_OUTS`], and gives back where it leads: the target of a receipt's page
+    /// at the hub.
     ///
     /// # Panics
     /// When it leads elsewhere.
     pub fn sign_out(&self, target: &str, jar: &mut Jar) -> String {
-        let answer = Request::get(target).header("Cookie", &jar.header()).header("Accept", "text/html").send(self.hub());
+        let answer = Request::get(target)
+            .header("Cookie", &jar.header())
+            .header("Accept", "text/html")
+            .send(self.hub());
         jar.take(&answer);
-        let landing = answer.header("location").and_then(|location| location.strip_prefix(&self.server.base())).unwrap_or_default();
-        assert!(answer.status == 302 && landing.starts_with("/receipts/"), "{target}: {} {:?}", answer.status, answer.headers);
+        let landing = answer
+            .header("location")
+            .and_then(|location| location.strip_prefix(&self.server.base()))
+            .unwrap_or_default();
+        assert!(
+            answer.status == 302 && landing.starts_with("/receipts/"),
+            "{target}: {} {:?}",
+            answer.status,
+            answer.headers
+        );
         landing.to_owned()
     }
 
     /// Which products, asked themselves, take these cookies for alice's.
     pub fn alive(&self, jar: &Jar) -> Vec<&'static str> {
-        let ask = |request: Request, name: &str| request.header("Cookie", &jar.header()).send(self.product(name));
+        let ask = |request: Request, name: &str| {
+            request
+                .header("Cookie", &jar.header())
+                .send(self.product(name))
+        };
         let mut alive = Vec::new();
         if ask(Request::get("/rest-api/login-status"), "cms").json()["IsLoggedIn"] == true {
             alive.push("cms");
@@ -158,7 +214,11 @@ impl Demo {
             if is_said(&page) {
                 return page;
             }
-            assert!(Instant::now() < deadline, "{target} still says:\n{page}\n{}", self.server.errors());
+            assert!(
+                Instant::now() < deadline,
+                "{target} still says:\n{page}\n{}",
+                self.server.errors()
+            );
             thread::sleep(LOOK);
         }
     }
@@ -168,9 +228,20 @@ impl Demo {
 pub fn rows(page: &str) -> Vec<Vec<String>> {
     let text = |cell: &str| {
         let inner = cell.split("</td>").next().unwrap_or_default();
-        inner.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect::<String>()
+        inner
+            .split('<')
+            .map(|part| part.split_once('>').map_or(part, |(_, text)| text))
+            .collect::<String>()
     };
-    let cells =
-        |row: &str| row.split("<td data-label=").skip(1).map(|cell| text(cell.split_once('>').map_or("", |(_, rest)| rest))).collect();
-    page.split("<tr>").skip(1).map(cells).filter(|row: &Vec<String>| !row.is_empty()).collect()
+    let cells = |row: &str| {
+        row.split("<td data-label=")
+            .skip(1)
+            .map(|cell| text(cell.split_once('>').map_or("", |(_, rest)| rest)))
+            .collect()
+    };
+    page.split("<tr>")
+        .skip(1)
+        .map(cells)
+        .filter(|row: &Vec<String>| !row.is_empty())
+        .collect()
 }

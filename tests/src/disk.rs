@@ -13,7 +13,8 @@ use crate::process;
 /// How long mounting may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A disk of 24 MiB in memory, mounted in a folder of its own and taken away again when this goes out of scope.
+/// A disk of 24 MiB in memory, mounted in a folder of its own and taken away again when this goes
+/// out of scope.
 #[derive(Debug)]
 pub struct SmallDisk {
     place: TempDir,
@@ -27,12 +28,17 @@ impl SmallDisk {
     pub fn mount() -> Result<Self, String> {
         let place = tempfile::tempdir().map_err(|fault| fault.to_string())?;
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs"]).arg(place.path());
+        mount
+            .args(["-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs"])
+            .arg(place.path());
         let ended = process::run(&mut mount, b"", PATIENCE)?;
         if ended.status.success() {
             Ok(Self { place })
         } else {
-            Err(format!("no disk can be mounted: {}", ended.stderr.lines().next().unwrap_or_default()))
+            Err(format!(
+                "no disk can be mounted: {}",
+                ended.stderr.lines().next().unwrap_or_default()
+            ))
         }
     }
 
@@ -58,6 +64,10 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         // Lazily, because a process that was killed a moment ago may still hold files there.
-        let _ = process::run(Command::new("umount").arg("-l").arg(self.place.path()), b"", PATIENCE);
+        let _ = process::run(
+            Command::new("umount").arg("-l").arg(self.place.path()),
+            b"",
+            PATIENCE,
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use logout_core::authority::Ports;
+use logout_core::authority::Services;
 use logout_core::credential::Secret;
 use logout_hub::config::Config;
 use logout_hub::{COMPILED, Hub, Options};
@@ -59,7 +59,10 @@ const STORE: &str = "[store]\nurl = \"";
 
 /// The table of a stand-in of `vendor`, with these further lines.
 pub fn stand_in(vendor: &str, platform: &[String]) -> String {
-    format!("[[platform]]\nname = \"{vendor}\"\nvendor = \"{vendor}\"\n{}\n", platform.join("\n"))
+    format!(
+        "[[platform]]\nname = \"{vendor}\"\nvendor = \"{vendor}\"\n{}\n",
+        platform.join("\n")
+    )
 }
 
 /// A hub with one stand-in.
@@ -77,7 +80,7 @@ pub struct TestHub {
 struct Running {
     stop: mpsc::Sender<()>,
     thread: JoinHandle<()>,
-    ports: Ports,
+    ports: Services,
     admin_address: SocketAddr,
 }
 
@@ -130,7 +133,10 @@ impl TestHub {
     /// # Errors
     /// What keeps it from starting.
     pub fn on_store_behind_proxy(url: &str, tables: &str) -> Result<Self, String> {
-        Self::with_server("trusted_proxies = [\"127.0.0.1\"]", &format!("{STORE}{url}\"\n{tables}"))
+        Self::with_server(
+            "trusted_proxies = [\"127.0.0.1\"]",
+            &format!("{STORE}{url}\"\n{tables}"),
+        )
     }
 
     /// Takes over the key that `other` seals with, and starts anew.
@@ -138,7 +144,11 @@ impl TestHub {
     /// # Panics
     /// When the key cannot be copied, or the hub does not start.
     pub fn share_seal_of(&mut self, other: &Self) {
-        std::fs::copy(other.folder().join("seal.key"), self.folder().join("seal.key")).expect("the key is copied");
+        std::fs::copy(
+            other.folder().join("seal.key"),
+            self.folder().join("seal.key"),
+        )
+        .expect("the key is copied");
         self.restart().expect("the hub starts again");
     }
 
@@ -148,16 +158,28 @@ impl TestHub {
                     [redirects]\nallow = [\"https://www.example.com\", \"https://*.example.org\", \"http://localhost:3000\"]\n";
         let server_table = format!("[server]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n{server}\n");
         let configuration = format!("{server_table}{head}{}{tables}", Accounts::toml());
-        let scheme = if server.contains("tls") { "https" } else { "http" };
+        let scheme = if server.contains("tls") {
+            "https"
+        } else {
+            "http"
+        };
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut hub = Self { folder, clock: Arc::default(), configuration, running: None, address, scheme };
+        let mut hub = Self {
+            folder,
+            clock: Arc::default(),
+            configuration,
+            running: None,
+            address,
+            scheme,
+        };
         hub.run()?;
         Ok(hub)
     }
 
     fn run(&mut self) -> Result<(), String> {
         let file = self.folder.path().join("hub.toml");
-        let mut config = Config::parse(&self.configuration, &file, Vec::new(), &COMPILED).map_err(|errors| errors.to_string())?;
+        let mut config = Config::parse(&self.configuration, &file, Vec::new(), &COMPILED)
+            .map_err(|errors| errors.to_string())?;
         // The second time at the address of the first, because URLs that were handed out go on
         // being used.
         config.server.listen = self.address;
@@ -167,20 +189,33 @@ impl TestHub {
         let (stop, stopped) = mpsc::channel::<()>();
         let thread = thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let options = Options { clock, listener, names_people: false, store: None };
+                let options = Options {
+                    clock,
+                    listener,
+                    names_people: false,
+                    store: None,
+                };
                 match Hub::start(config, options).await {
                     Err(fault) => started.send(Err(fault.to_string())).unwrap(),
                     Ok(hub) => {
-                        started.send(Ok((hub.address, hub.admin_address, hub.ports.clone()))).unwrap();
+                        started
+                            .send(Ok((hub.address, hub.admin_address, hub.ports.clone())))
+                            .unwrap();
                         let _ = actix_web::rt::task::spawn_blocking(move || stopped.recv()).await;
                         hub.stop().await;
                     }
                 }
             });
         });
-        let (address, admin_address, ports) = has_started.recv().map_err(|fault| fault.to_string())??;
+        let (address, admin_address, ports) =
+            has_started.recv().map_err(|fault| fault.to_string())??;
         self.address = address;
-        self.running = Some(Running { stop, thread, ports, admin_address });
+        self.running = Some(Running {
+            stop,
+            thread,
+            ports,
+            admin_address,
+        });
         Ok(())
     }
 
@@ -198,15 +233,27 @@ impl TestHub {
     /// # Panics
     /// When the text is not there.
     pub fn reconfigure(&mut self, from: &str, to: &str) {
-        assert!(self.configuration.contains(from), "the configuration has no {from:?}");
+        assert!(
+            self.configuration.contains(from),
+            "the configuration has no {from:?}"
+        );
         self.configuration = self.configuration.replace(from, to);
     }
 
     /// The hash of the password of the account called so.
     pub fn password_hash(&self, name: &str) -> String {
         let named = format!("name = \"{name}\"");
-        let account = self.configuration().split("[[account]]").find(|account| account.contains(&named)).expect("an account");
-        account.split("password_hash = \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a hash").to_owned()
+        let account = self
+            .configuration()
+            .split("[[account]]")
+            .find(|account| account.contains(&named))
+            .expect("an account");
+        account
+            .split("password_hash = \"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .expect("a hash")
+            .to_owned()
     }
 
     /// Its configuration.
@@ -235,7 +282,10 @@ impl TestHub {
     /// # Panics
     /// When it was not made by [`TestHub::on_store`].
     pub fn resume_on_store(&mut self, url: &str) -> Result<(), String> {
-        let (before, rest) = self.configuration.split_once(STORE).expect("it was made on a store");
+        let (before, rest) = self
+            .configuration
+            .split_once(STORE)
+            .expect("it was made on a store");
         let after = rest.split_once('"').expect("its URL has an end").1;
         self.configuration = format!("{before}{STORE}{url}\"{after}");
         self.run()
@@ -266,7 +316,10 @@ impl TestHub {
 
     /// The admin token.
     pub fn admin_token(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("admin.token")).unwrap().trim().to_owned()
+        std::fs::read_to_string(self.folder.path().join("admin.token"))
+            .unwrap()
+            .trim()
+            .to_owned()
     }
 
     /// The public URL, without a slash at its end.
@@ -275,12 +328,18 @@ impl TestHub {
     }
 
     /// What its platforms share: a way to the store behind the server's back.
-    pub fn ports(&self) -> &Ports {
+    pub fn ports(&self) -> &Services {
         &self.running.as_ref().expect("the hub runs").ports
     }
 
     fn stop(&mut self) {
-        if let Some(Running { stop, thread, ports, .. }) = self.running.take() {
+        if let Some(Running {
+            stop,
+            thread,
+            ports,
+            ..
+        }) = self.running.take()
+        {
             drop(ports);
             drop(stop);
             thread.join().expect("the hub stops in good order");

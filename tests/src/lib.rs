@@ -2,7 +2,11 @@
 //! and runner, hubs in this process and in others, and real clients: curl, the vendors' npm
 //! packages, a browser.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 
 pub mod browser;
 pub mod contract;

@@ -1,4 +1,5 @@
-//! The npm clients: small scripts in `tests/clients` that drive a vendor's package and say in one line of JSON what they saw.
+//! The npm clients: small scripts in `tests/clients` that drive a vendor's package and say in one
+//! line of JSON what they saw.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,23 +13,38 @@ use crate::skip::clients;
 /// How long a script may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs `tests/clients/<script>.mjs` with `input`, and reads what it saw. `authority` is a certificate to trust besides the
-/// usual ones.
+/// Runs `tests/clients/<script>.mjs` with `input`, and reads what it saw. `authority` is a
+/// certificate to trust besides the usual ones.
 ///
 /// # Panics
 /// When the script fails, or says anything but one line of JSON.
 pub fn run(script: &str, input: &Value, authority: Option<&Path>) -> Value {
     let mut command = Command::new("node");
     // Relative, so that a stack trace of the script names a file of the repository.
-    command.current_dir(clients()).arg(format!("{script}.mjs")).env_remove("NODE_OPTIONS").env_remove("NODE_USE_ENV_PROXY");
+    command
+        .current_dir(clients())
+        .arg(format!("{script}.mjs"))
+        .env_remove("NODE_OPTIONS")
+        .env_remove("NODE_USE_ENV_PROXY");
     match authority {
         Some(certificate) => command.env("NODE_EXTRA_CA_CERTS", certificate),
         None => command.env_remove("NODE_EXTRA_CA_CERTS"),
     };
-    let ended = process::run(&mut command, input.to_string().as_bytes(), PATIENCE).unwrap_or_else(|fault| panic!("{script}: {fault}"));
-    assert!(ended.status.success(), "{script}: {}\n{}", ended.status, ended.stderr);
-    serde_json::from_slice(&ended.stdout)
-        .unwrap_or_else(|fault| panic!("{script}: {fault} in {:?}\n{}", String::from_utf8_lossy(&ended.stdout), ended.stderr))
+    let ended = process::run(&mut command, input.to_string().as_bytes(), PATIENCE)
+        .unwrap_or_else(|fault| panic!("{script}: {fault}"));
+    assert!(
+        ended.status.success(),
+        "{script}: {}\n{}",
+        ended.status,
+        ended.stderr
+    );
+    serde_json::from_slice(&ended.stdout).unwrap_or_else(|fault| {
+        panic!(
+            "{script}: {fault} in {:?}\n{}",
+            String::from_utf8_lossy(&ended.stdout),
+            ended.stderr
+        )
+    })
 }
 
 #[cfg(test)]
@@ -45,7 +61,12 @@ mod tests {
         let packages = lock["packages"].as_object().unwrap();
         for (path, package) in packages.iter().filter(|(path, _)| !path.is_empty()) {
             assert!(package.get("resolved").is_none(), "{path} names a registry");
-            assert!(package["integrity"].as_str().is_some_and(|digest| digest.starts_with("sha512-")), "{path}");
+            assert!(
+                package["integrity"]
+                    .as_str()
+                    .is_some_and(|digest| digest.starts_with("sha512-")),
+                "{path}"
+            );
         }
         assert!(packages.len() > 4);
     }
@@ -54,7 +75,14 @@ mod tests {
     fn the_vendors_packages_are_pinned() {
         let package = read("package.json");
         for (name, version) in package["dependencies"].as_object().unwrap() {
-            assert!(version.as_str().unwrap().split('.').all(|part| part.bytes().all(|byte| byte.is_ascii_digit())), "{name} {version}");
+            assert!(
+                version
+                    .as_str()
+                    .unwrap()
+                    .split('.')
+                    .all(|part| part.bytes().all(|byte| byte.is_ascii_digit())),
+                "{name} {version}"
+            );
         }
     }
 }

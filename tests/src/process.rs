@@ -40,8 +40,13 @@ pub struct Ended {
 /// It cannot be started, or has not ended after `patience`, in which case it is killed.
 pub fn run(command: &mut Command, input: &[u8], patience: Duration) -> Result<Ended, String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut running = Running(spawned.map_err(|fault| format!("{name} cannot be started: {fault}"))?);
+    let spawned = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut running =
+        Running(spawned.map_err(|fault| format!("{name} cannot be started: {fault}"))?);
     let stdout = collect(running.0.stdout.take());
     let stderr = collect(running.0.stderr.take());
     if let Some(mut stdin) = running.0.stdin.take() {
@@ -50,17 +55,29 @@ pub fn run(command: &mut Command, input: &[u8], patience: Duration) -> Result<En
     }
     let deadline = Instant::now() + patience;
     let status = loop {
-        match running.0.try_wait().map_err(|fault| format!("{name}: {fault}"))? {
+        match running
+            .0
+            .try_wait()
+            .map_err(|fault| format!("{name}: {fault}"))?
+        {
             Some(status) => break status,
-            None if Instant::now() >= deadline => return Err(format!("{name} has not ended after {patience:?}")),
+            None if Instant::now() >= deadline => {
+                return Err(format!("{name} has not ended after {patience:?}"));
+            }
             None => thread::sleep(LOOK),
         }
     };
     // What it started may still hold the pipes, so these have a deadline too.
-    let rest = |pipe: &mpsc::Receiver<Vec<u8>>| pipe.recv_timeout(deadline.saturating_duration_since(Instant::now()) + LOOK);
+    let rest = |pipe: &mpsc::Receiver<Vec<u8>>| {
+        pipe.recv_timeout(deadline.saturating_duration_since(Instant::now()) + LOOK)
+    };
     let unfinished = |_| format!("{name} has ended, but something holds on to its output");
     let stderr = rest(&stderr).map_err(unfinished)?;
-    Ok(Ended { status, stdout: rest(&stdout).map_err(unfinished)?, stderr: String::from_utf8_lossy(&stderr).into_owned() })
+    Ok(Ended {
+        status,
+        stdout: rest(&stdout).map_err(unfinished)?,
+        stderr: String::from_utf8_lossy(&stderr).into_owned(),
+    })
 }
 
 fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
@@ -78,7 +95,9 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> 
 /// Where the program of this name is, by `PATH`.
 pub fn find(program: impl AsRef<OsStr>) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH")?;
-    std::env::split_paths(&folders).map(|folder| folder.join(program.as_ref())).find(|path| path.is_file())
+    std::env::split_paths(&folders)
+        .map(|folder| folder.join(program.as_ref()))
+        .find(|path| path.is_file())
 }
 
 #[cfg(test)]
@@ -89,13 +108,30 @@ mod tests {
 
     #[test]
     fn input_goes_in_and_both_outputs_come_out() {
-        let ended = run(Command::new("sh").args(["-c", "cat; echo wrong >&2; exit 3"]), b"right", PATIENCE).unwrap();
-        assert_eq!((ended.status.code(), ended.stdout.as_slice(), ended.stderr.as_str()), (Some(3), &b"right"[..], "wrong\n"));
+        let ended = run(
+            Command::new("sh").args(["-c", "cat; echo wrong >&2; exit 3"]),
+            b"right",
+            PATIENCE,
+        )
+        .unwrap();
+        assert_eq!(
+            (
+                ended.status.code(),
+                ended.stdout.as_slice(),
+                ended.stderr.as_str()
+            ),
+            (Some(3), &b"right"[..], "wrong\n")
+        );
     }
 
     #[test]
     fn a_program_that_does_not_end_is_killed() {
-        let fault = run(Command::new("sleep").arg("600"), b"", Duration::from_millis(50)).unwrap_err();
+        let fault = run(
+            Command::new("sleep").arg("600"),
+            b"",
+            Duration::from_millis(50),
+        )
+        .unwrap_err();
         assert!(fault.contains("sleep has not ended"), "{fault}");
     }
 

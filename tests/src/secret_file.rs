@@ -12,7 +12,10 @@ use std::path::Path;
 pub fn write(path: &Path, text: impl AsRef<[u8]>) {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(path).and_then(|mut file| file.write_all(text.as_ref())).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
+    options
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_ref()))
+        .unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
     // A file that was there before keeps its mode.
     set_mode(path, 0o600);
 }
@@ -22,5 +25,6 @@ pub fn write(path: &Path, text: impl AsRef<[u8]>) {
 /// # Panics
 /// When it cannot be changed.
 pub fn set_mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
+    fs::set_permissions(path, Permissions::from_mode(mode))
+        .unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
 }

@@ -29,13 +29,38 @@ pub fn binary() -> &'static Path {
         let test = std::env::current_exe().unwrap();
         // <target>/<profile>/deps/<test>
         let folder = test.ancestors().nth(2).unwrap();
-        let profile = folder.file_name().map(|name| if name == "debug" { "dev".into() } else { name.to_owned() }).unwrap();
+        let profile = folder
+            .file_name()
+            .map(|name| {
+                if name == "debug" {
+                    "dev".into()
+                } else {
+                    name.to_owned()
+                }
+            })
+            .unwrap();
         let mut cargo = Command::new(env!("CARGO"));
         // Offline, because whatever it takes was there to build the tests.
-        cargo.args(["build", "--quiet", "--offline", "--bin", "logout-hub", "--message-format", "json", "--manifest-path"]);
-        cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).arg("--profile").arg(profile);
+        cargo.args([
+            "build",
+            "--quiet",
+            "--offline",
+            "--bin",
+            "logout-hub",
+            "--message-format",
+            "json",
+            "--manifest-path",
+        ]);
+        cargo
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+            .arg("--profile")
+            .arg(profile);
         cargo.arg("--target-dir").arg(folder.parent().unwrap());
-        let built = cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
+        let built = cargo
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
         assert!(built.status.success(), "logout-hub does not build");
         let messages = String::from_utf8_lossy(&built.stdout).into_owned();
         let mut executables = messages.lines().filter_map(|line| {
@@ -52,7 +77,8 @@ pub fn binary() -> &'static Path {
 /// When it does not end.
 pub fn run(arguments: &[&str], folder: &Path) -> process::Ended {
     let mut command = Command::new(binary());
-    process::run(command.args(arguments).current_dir(folder), b"", PATIENCE).unwrap_or_else(|fault| panic!("{fault}"))
+    process::run(command.args(arguments).current_dir(folder), b"", PATIENCE)
+        .unwrap_or_else(|fault| panic!("{fault}"))
 }
 
 /// A server in a process of its own, killed when this goes out of scope.
@@ -67,25 +93,53 @@ pub struct Server {
 impl Server {
     /// `logout-hub serve` with the configuration `hub.toml` in `folder`.
     pub fn serve(folder: &Path) -> Self {
-        Self::start(Command::new(binary()).args(["serve", "--config", "hub.toml"]), folder)
+        Self::start(
+            Command::new(binary()).args(["serve", "--config", "hub.toml"]),
+            folder,
+        )
     }
 
-    /// Starts a server in `folder`, and reads the first line of its output. What it writes to its standard error is added to
-    /// `stderr.log` there.
+    /// Starts a server in `folder`, and reads the first line of its output. What it writes to its
+    /// standard error is added to `stderr.log` there.
     ///
     /// # Panics
     /// When it does not start.
     pub fn start(command: &mut Command, folder: &Path) -> Self {
         let errors = folder.join("stderr.log");
-        let log: File = OpenOptions::new().create(true).append(true).open(&errors).unwrap();
-        command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-        let mut running = Running(command.spawn().unwrap_or_else(|fault| panic!("{command:?}: {fault}")));
+        let log: File = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&errors)
+            .unwrap();
+        command
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log);
+        let mut running = Running(
+            command
+                .spawn()
+                .unwrap_or_else(|fault| panic!("{command:?}: {fault}")),
+        );
         let stdout = BufReader::new(running.0.stdout.take().unwrap());
         let (line, output) = mpsc::channel();
-        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|text| line.send(text)));
-        let told = output.recv_timeout(PATIENCE).ok().and_then(|line| serde_json::from_str(&line).ok());
+        thread::spawn(move || {
+            stdout
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|text| line.send(text))
+        });
+        let told = output
+            .recv_timeout(PATIENCE)
+            .ok()
+            .and_then(|line| serde_json::from_str(&line).ok());
         let greeting = told.unwrap_or_else(|| panic!("no first line of JSON:\n{}", read(&errors)));
-        Self { running, greeting, output, errors }
+        Self {
+            running,
+            greeting,
+            output,
+            errors,
+        }
     }
 
     /// The first line of its output.
@@ -98,7 +152,9 @@ impl Server {
     /// # Panics
     /// When there is none.
     pub fn line(&self) -> String {
-        self.output.recv_timeout(PATIENCE).expect("another line of output")
+        self.output
+            .recv_timeout(PATIENCE)
+            .expect("another line of output")
     }
 
     /// What it has written to its standard error, and those before it in the same folder.
@@ -113,7 +169,10 @@ impl Server {
 
     /// Where it listens, as a URL without a slash at its end.
     pub fn base(&self) -> String {
-        self.greeting["listening"].as_str().expect("an address").to_owned()
+        self.greeting["listening"]
+            .as_str()
+            .expect("an address")
+            .to_owned()
     }
 
     /// Where it listens.
@@ -129,7 +188,9 @@ impl Server {
     /// Asks the admin API.
     pub fn admin(&self, target: &str, folder: &Path) -> Answer {
         let token = std::fs::read_to_string(folder.join("admin.token")).unwrap();
-        Request::get(target).header("Authorization", &format!("Bearer {}", token.trim())).send(self.admin_address())
+        Request::get(target)
+            .header("Authorization", &format!("Bearer {}", token.trim()))
+            .send(self.admin_address())
     }
 
     /// Sends it a signal, called as the shell calls it: `TERM`, `INT`.
@@ -137,8 +198,13 @@ impl Server {
     /// # Panics
     /// When it cannot be sent.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id())]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "{name} cannot be sent");
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -{name} {}", self.id())])
+            .status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "{name} cannot be sent"
+        );
     }
 
     /// Takes its life, as `kill -9` and the kernel's memory police do.
@@ -146,7 +212,12 @@ impl Server {
     /// # Panics
     /// When it has ended before.
     pub fn kill(mut self) {
-        assert_eq!(self.running.0.try_wait().unwrap(), None, "{}", read(&self.errors));
+        assert_eq!(
+            self.running.0.try_wait().unwrap(),
+            None,
+            "{}",
+            read(&self.errors)
+        );
         self.running.0.kill().unwrap();
         self.running.0.wait().unwrap();
     }
@@ -161,7 +232,11 @@ impl Server {
             if let Some(status) = self.running.0.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < deadline, "it has not ended after {patience:?}:\n{}", read(&self.errors));
+            assert!(
+                Instant::now() < deadline,
+                "it has not ended after {patience:?}:\n{}",
+                read(&self.errors)
+            );
             thread::sleep(LOOK);
         }
     }
@@ -169,7 +244,9 @@ impl Server {
 
 fn address(url: &Value) -> SocketAddr {
     let url = url.as_str().unwrap_or_default();
-    url.split_once("://").and_then(|(_, address)| address.parse().ok()).unwrap_or_else(|| panic!("no address: {url:?}"))
+    url.split_once("://")
+        .and_then(|(_, address)| address.parse().ok())
+        .unwrap_or_else(|| panic!("no address: {url:?}"))
 }
 
 fn read(file: &Path) -> String {

@@ -1,7 +1,7 @@
 //! The kinds of stores that hubs are tested on.
 //!
-//! Of each kind that is a server there is one for a run of tests, started when the first test asks for it. Tests do not meet there:
-//! each has a name space of its own.
+//! Of each kind that is a server there is one for a run of tests, started when the first test asks
+//! for it. Tests do not meet there: each has a name space of its own.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -27,7 +27,8 @@ impl StoreKind {
     /// All of them, the embedded one first.
     pub const ALL: [Self; 3] = [Self::Fjall, Self::Postgres, Self::Redis];
 
-    /// Its name in the names of tests; of the embedded one, which is the default of the hub, they say nothing.
+    /// Its name in the names of tests; of the embedded one, which is the default of the hub, they
+    /// say nothing.
     pub fn name(self) -> Option<&'static str> {
         match self {
             Self::Fjall => None,
@@ -45,7 +46,8 @@ impl StoreKind {
         }
     }
 
-    /// The URL of an empty store that nobody else is given. What is kept in files is relative to the folder of the hub.
+    /// The URL of an empty store that nobody else is given. What is kept in files is relative to
+    /// the folder of the hub.
     ///
     /// # Panics
     /// When the server does not start.
@@ -58,7 +60,12 @@ impl StoreKind {
             }
             Self::Redis => {
                 let mut server = REDIS.lock().unwrap_or_else(PoisonError::into_inner);
-                let start = || (redis::Server::start(&["--appendonly", "yes", "--appendfsync", "always"]), 0);
+                let start = || {
+                    (
+                        redis::Server::start(&["--appendonly", "yes", "--appendfsync", "always"]),
+                        0,
+                    )
+                };
                 let (server, stores) = server.get_or_insert_with(start);
                 *stores += 1;
                 format!("{}?prefix=t{stores}:", server.url())
@@ -69,6 +76,11 @@ impl StoreKind {
 
 /// Stops the servers: what a process leaves in its statics is not dropped when it ends.
 pub(crate) fn stop() {
-    drop(POSTGRES.lock().unwrap_or_else(PoisonError::into_inner).take());
+    drop(
+        POSTGRES
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(),
+    );
     drop(REDIS.lock().unwrap_or_else(PoisonError::into_inner).take());
 }

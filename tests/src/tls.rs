@@ -19,8 +19,12 @@ impl Certificate {
     /// # Panics
     /// When none can be made.
     pub fn new() -> Self {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-        let this = Self { folder: tempfile::tempdir().unwrap() };
+        let made =
+            rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
+                .unwrap();
+        let this = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
         fs::write(this.file(), made.cert.pem()).unwrap();
         secret_file::write(&this.key_file(), made.signing_key.serialize_pem());
         this
@@ -38,7 +42,11 @@ impl Certificate {
 
     /// The line of a `[server]` table that makes a hub use it.
     pub fn server_line(&self) -> String {
-        format!("tls = {{ certificate_file = {:?}, key_file = {:?} }}", self.file(), self.key_file())
+        format!(
+            "tls = {{ certificate_file = {:?}, key_file = {:?} }}",
+            self.file(),
+            self.key_file()
+        )
     }
 }
 

@@ -46,18 +46,25 @@ impl Behaviour {
         Self::Answer(Self::bytes(status, headers, body))
     }
 
-    /// A product that keeps state: what `play` makes of each request, bytes of [`Behaviour::bytes`] say.
+    /// A product that keeps state: what `play` makes of each request, bytes of [`Behaviour::bytes`]
+    /// say.
     pub fn play(play: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self::Play(Play(Arc::new(play)))
     }
 
-    /// The bytes of an answer with this status line, further header lines (each with its line end) and body.
+    /// The bytes of an answer with this status line, further header lines (each with its line end)
+    /// and body.
     pub fn bytes(status: &str, headers: &str, body: &str) -> Vec<u8> {
-        format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).into_bytes()
+        format!(
+            "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
     }
 }
 
-/// A server on loopback that handles one connection after the other as it was told, and keeps what it was sent.
+/// A server on loopback that handles one connection after the other as it was told, and keeps what
+/// it was sent.
 #[derive(Debug)]
 pub struct ScriptedUpstream {
     address: SocketAddr,
@@ -86,8 +93,16 @@ impl ScriptedUpstream {
     pub fn start(next: impl IntoIterator<Item = Behaviour>, then: Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let script = Script { next: next.into_iter().collect(), then, requests: Vec::new(), closed: false };
-        let state = Arc::new(State { script: Mutex::new(script), arrived: Condvar::new() });
+        let script = Script {
+            next: next.into_iter().collect(),
+            then,
+            requests: Vec::new(),
+            closed: false,
+        };
+        let state = Arc::new(State {
+            script: Mutex::new(script),
+            arrived: Condvar::new(),
+        });
         let serving = state.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -135,8 +150,16 @@ impl ScriptedUpstream {
     /// When they do not come.
     pub fn wait_for(&self, count: usize) -> Vec<String> {
         let script = self.state.script.lock().unwrap();
-        let (script, timeout) = self.state.arrived.wait_timeout_while(script, PATIENCE, |script| script.requests.len() < count).unwrap();
-        assert!(!timeout.timed_out(), "{} of {count} requests came", script.requests.len());
+        let (script, timeout) = self
+            .state
+            .arrived
+            .wait_timeout_while(script, PATIENCE, |script| script.requests.len() < count)
+            .unwrap();
+        assert!(
+            !timeout.timed_out(),
+            "{} of {count} requests came",
+            script.requests.len()
+        );
         script.requests.clone()
     }
 }
@@ -154,12 +177,17 @@ impl Drop for ScriptedUpstream {
 impl State {
     fn serve(&self, mut stream: TcpStream) {
         let _ = stream.set_read_timeout(Some(PATIENCE));
-        let Some(request) = read_request(&mut stream) else { return };
+        let Some(request) = read_request(&mut stream) else {
+            return;
+        };
         let behaviour = {
             let mut script = self.script.lock().unwrap();
             script.requests.push(request.clone());
             self.arrived.notify_all();
-            script.next.pop_front().unwrap_or_else(|| script.then.clone())
+            script
+                .next
+                .pop_front()
+                .unwrap_or_else(|| script.then.clone())
         };
         let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
         match behaviour {
@@ -192,8 +220,10 @@ fn read_request(stream: &mut TcpStream) -> Option<String> {
     loop {
         if let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&received[..end]).to_ascii_lowercase();
-            let length =
-                head.lines().find_map(|line| line.strip_prefix("content-length:")).map_or(0, |value| value.trim().parse().unwrap_or(0));
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length:"))
+                .map_or(0, |value| value.trim().parse().unwrap_or(0));
             if received.len() >= end + 4 + length {
                 return Some(String::from_utf8_lossy(&received).into_owned());
             }

@@ -1,6 +1,10 @@
 //! Who may know whom: the rules of the house over cargo's own view of it (`docs/architecture.md`).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,24 +13,89 @@ use std::process::Command;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 
-const ADAPTERS: [&str; 4] = ["logout-assets", "logout-hcl-dx", "logout-sitefinity", "logout-wix"];
+const ADAPTERS: [&str; 4] = [
+    "logout-assets",
+    "logout-hcl-dx",
+    "logout-sitefinity",
+    "logout-wix",
+];
 const CORE: &str = "logout-core";
 const STORE: &str = "logout-store";
 const SUITE: &str = "logout-suite";
 
 /// The rooms that every adapter has, so that who has read one knows them all.
-const ROOMS: [&str; 10] =
-    ["config.rs", "lib.rs", "login.rs", "probe.rs", "provider.rs", "reading.rs", "reply.rs", "request.rs", "stand_in.rs", "upstream.rs"];
+const ROOMS: [&str; 10] = [
+    "config.rs",
+    "lib.rs",
+    "login.rs",
+    "probe.rs",
+    "provider.rs",
+    "reading.rs",
+    "reply.rs",
+    "request.rs",
+    "stand_in.rs",
+    "upstream.rs",
+];
 
 /// What decides under which server, runtime or database something runs. Types of HTTP (`http`) and
 /// parsers do not.
-const FRAMEWORKS: &[&str] =
-    &["actix-codec", "actix-http", "actix-rt", "actix-server", "actix-web", "axum", "hyper", "poem", "rocket", "tower", "warp"];
-const CLIENTS: &[&str] = &["awc", "curl", "hyper-util", "isahc", "reqwest", "surf", "ureq"];
-const DATABASES: &[&str] =
-    &["diesel", "fjall", "lsm-tree", "postgres", "redb", "redis", "rocksdb", "rusqlite", "sled", "sqlx", "tokio-postgres"];
-const TLS: &[&str] = &["aws-lc-rs", "aws-lc-sys", "boring", "native-tls", "openssl", "openssl-sys", "ring", "rustls", "tokio-rustls"];
-const RUNTIMES: &[&str] = &["async-executor", "async-io", "async-std", "glommio", "mio", "monoio", "smol", "tokio", "tokio-util"];
+const FRAMEWORKS: &[&str] = &[
+    "actix-codec",
+    "actix-http",
+    "actix-rt",
+    "actix-server",
+    "actix-web",
+    "axum",
+    "hyper",
+    "poem",
+    "rocket",
+    "tower",
+    "warp",
+];
+const CLIENTS: &[&str] = &[
+    "awc",
+    "curl",
+    "hyper-util",
+    "isahc",
+    "reqwest",
+    "surf",
+    "ureq",
+];
+const DATABASES: &[&str] = &[
+    "diesel",
+    "fjall",
+    "lsm-tree",
+    "postgres",
+    "redb",
+    "redis",
+    "rocksdb",
+    "rusqlite",
+    "sled",
+    "sqlx",
+    "tokio-postgres",
+];
+const TLS: &[&str] = &[
+    "aws-lc-rs",
+    "aws-lc-sys",
+    "boring",
+    "native-tls",
+    "openssl",
+    "openssl-sys",
+    "ring",
+    "rustls",
+    "tokio-rustls",
+];
+const RUNTIMES: &[&str] = &[
+    "async-executor",
+    "async-io",
+    "async-std",
+    "glommio",
+    "mio",
+    "monoio",
+    "smol",
+    "tokio",
+    "tokio-util",
+];
 
 /// Packages by id, and what each needs when it is built for use on this platform, whatever the
 /// features.
@@ -42,21 +111,47 @@ impl House {
         // goes out for it.
         let version = Command::new(env!("CARGO")).arg("-vV").output().unwrap();
         let version = String::from_utf8_lossy(&version.stdout).into_owned();
-        let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("cargo names its host");
+        let host = version
+            .lines()
+            .find_map(|line| line.strip_prefix("host: "))
+            .expect("cargo names its host");
         let options = ["--offline", "--filter-platform", host].map(str::to_owned);
-        let metadata = MetadataCommand::new().cargo_path(env!("CARGO")).manifest_path(manifest).other_options(options).exec().unwrap();
+        let metadata = MetadataCommand::new()
+            .cargo_path(env!("CARGO"))
+            .manifest_path(manifest)
+            .other_options(options)
+            .exec()
+            .unwrap();
         let nodes = &metadata.resolve.as_ref().unwrap().nodes;
         let normal = nodes.iter().map(|node| {
-            let is_normal =
-                |dependency: &&cargo_metadata::NodeDep| dependency.dep_kinds.iter().any(|info| info.kind == DependencyKind::Normal);
-            (node.id.clone(), node.deps.iter().filter(is_normal).map(|dependency| dependency.pkg.clone()).collect())
+            let is_normal = |dependency: &&cargo_metadata::NodeDep| {
+                dependency
+                    .dep_kinds
+                    .iter()
+                    .any(|info| info.kind == DependencyKind::Normal)
+            };
+            (
+                node.id.clone(),
+                node.deps
+                    .iter()
+                    .filter(is_normal)
+                    .map(|dependency| dependency.pkg.clone())
+                    .collect(),
+            )
         });
-        Self { normal: normal.collect(), metadata }
+        Self {
+            normal: normal.collect(),
+            metadata,
+        }
     }
 
     fn id(&self, name: &str) -> PackageId {
         let own = self.metadata.workspace_packages();
-        own.iter().find(|package| package.name.as_str() == name).unwrap_or_else(|| panic!("no package {name}")).id.clone()
+        own.iter()
+            .find(|package| package.name.as_str() == name)
+            .unwrap_or_else(|| panic!("no package {name}"))
+            .id
+            .clone()
     }
 
     /// The names of everything that `name` is built with.
@@ -67,35 +162,58 @@ impl House {
                 ahead.extend_from_slice(&self.normal[&id]);
             }
         }
-        seen.iter().map(|id| self.metadata[id].name.as_str()).collect()
+        seen.iter()
+            .map(|id| self.metadata[id].name.as_str())
+            .collect()
     }
 
     /// The names of our own packages, by the folder they stand in.
     fn own(&self, folder: &str) -> BTreeSet<&str> {
         let folder = self.metadata.workspace_root.join(folder);
-        let packages = self.metadata.workspace_packages().into_iter().filter(|package| package.manifest_path.starts_with(&folder));
+        let packages = self
+            .metadata
+            .workspace_packages()
+            .into_iter()
+            .filter(|package| package.manifest_path.starts_with(&folder));
         packages.map(|package| package.name.as_str()).collect()
     }
 
     /// The folder with the sources of a package.
     fn sources(&self, name: &str) -> PathBuf {
-        self.metadata[&self.id(name)].manifest_path.parent().unwrap().join("src").into()
+        self.metadata[&self.id(name)]
+            .manifest_path
+            .parent()
+            .unwrap()
+            .join("src")
+            .into()
     }
 }
 
 fn heavy() -> impl Iterator<Item = &'static str> {
-    [FRAMEWORKS, CLIENTS, DATABASES, TLS, RUNTIMES].concat().into_iter()
+    [FRAMEWORKS, CLIENTS, DATABASES, TLS, RUNTIMES]
+        .concat()
+        .into_iter()
 }
 
 #[test]
 fn a_library_knows_the_core_and_nothing_else_of_ours() {
     let house = House::look();
-    let own: BTreeSet<&str> = ["crates", "apps", "tests"].iter().flat_map(|folder| house.own(folder)).collect();
+    let own: BTreeSet<&str> = ["crates", "apps", "tests"]
+        .iter()
+        .flat_map(|folder| house.own(folder))
+        .collect();
     let libraries = house.own("crates");
-    assert!(ADAPTERS.iter().all(|adapter| libraries.contains(adapter)), "{libraries:?}");
+    assert!(
+        ADAPTERS.iter().all(|adapter| libraries.contains(adapter)),
+        "{libraries:?}"
+    );
     assert!(!house.tree("logout-hub").contains(SUITE));
     for library in libraries {
-        let known: Vec<&str> = house.tree(library).into_iter().filter(|name| own.contains(name) && *name != library).collect();
+        let known: Vec<&str> = house
+            .tree(library)
+            .into_iter()
+            .filter(|name| own.contains(name) && *name != library)
+            .collect();
         let allowed: &[&str] = match library {
             CORE => &[],
             // Its stand-in keeps sessions in memory. Only tests are built with it.
@@ -122,7 +240,10 @@ fn the_names_that_are_looked_for_are_those_that_packages_have() {
     let tree = house.tree("logout-hub");
     // The hub has what its libraries must not have, so a misspelt list would show here.
     for list in [FRAMEWORKS, DATABASES, TLS, RUNTIMES] {
-        assert!(list.iter().any(|name| tree.contains(name)), "none of {list:?} is in the hub");
+        assert!(
+            list.iter().any(|name| tree.contains(name)),
+            "none of {list:?} is in the hub"
+        );
     }
     assert!(ADAPTERS.iter().all(|adapter| tree.contains(adapter)));
 }
@@ -132,7 +253,10 @@ fn every_adapter_has_the_same_rooms() {
     let house = House::look();
     for adapter in ADAPTERS {
         for room in ROOMS {
-            assert!(house.sources(adapter).join(room).is_file(), "{adapter} has no {room}");
+            assert!(
+                house.sources(adapter).join(room).is_file(),
+                "{adapter} has no {room}"
+            );
         }
     }
 }
@@ -140,7 +264,8 @@ fn every_adapter_has_the_same_rooms() {
 #[test]
 fn vendors_are_chosen_in_one_file_of_the_hub() {
     let house = House::look();
-    let vendors = ADAPTERS.map(|adapter| format!("feature = \"{}\"", adapter.strip_prefix("logout-").unwrap()));
+    let vendors = ADAPTERS
+        .map(|adapter| format!("feature = \"{}\"", adapter.strip_prefix("logout-").unwrap()));
     let choosing: Vec<String> = files(&house.sources("logout-hub"))
         .into_iter()
         .filter(|file| {
@@ -153,9 +278,17 @@ fn vendors_are_chosen_in_one_file_of_the_hub() {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     entries
-        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
         .filter(|path| path.extension().is_some_and(|kind| kind == "rs"))
         .collect()
 }

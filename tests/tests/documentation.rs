@@ -1,5 +1,8 @@
 //! What the documents say about the code, compared with the code.
-#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 
 #[path = "documentation/security.rs"]
 mod security;
@@ -18,12 +21,15 @@ use logout_core::platform::Platform;
 use logout_hcl_dx::{HclDxConfig, HclDxProvider};
 use logout_hub::COMPILED;
 use logout_hub::Vendor;
-use logout_hub::config::{Config, ConfigErrors, Fault};
+use logout_hub::config::{Config, ConfigErrorKind, ConfigErrors};
 use logout_sitefinity::{SitefinityConfig, SitefinityProvider};
 use logout_wix::{WixConfig, WixProvider};
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 fn read(path: &str) -> String {
@@ -37,11 +43,18 @@ fn files(extension: &str) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap_or_default().to_owned();
+            let name = path
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap_or_default()
+                .to_owned();
             if path.is_dir() && !path.is_symlink() {
                 // A copy of the sources in the build folder would be found, and what npm brings is
                 // not ours.
-                if !["target", "node_modules", "hub-data"].contains(&name.as_str()) && !name.starts_with(".git") {
+                if !["target", "node_modules", "hub-data"].contains(&name.as_str())
+                    && !name.starts_with(".git")
+                {
                     folders.push(path);
                 }
             } else if path.extension().is_some_and(|own| own == extension) {
@@ -55,13 +68,20 @@ fn files(extension: &str) -> Vec<PathBuf> {
 
 /// The text without code blocks, in which brackets mean something else.
 fn prose(text: &str) -> String {
-    text.split("\n```").step_by(2).collect::<Vec<_>>().join("\n")
+    text.split("\n```")
+        .step_by(2)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The blocks of code in this language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
     let blocks = text.split("\n```").skip(1).step_by(2);
-    blocks.filter_map(|block| block.split_once('\n')).filter(|(own, _)| *own == language).map(|(_, code)| code.to_owned()).collect()
+    blocks
+        .filter_map(|block| block.split_once('\n'))
+        .filter(|(own, _)| *own == language)
+        .map(|(_, code)| code.to_owned())
+        .collect()
 }
 
 /// What stands between backticks.
@@ -72,15 +92,27 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 /// The targets of links: `[text](target)`.
 fn links(text: &str) -> Vec<String> {
     let prose = prose(text);
-    prose.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target.to_owned()).collect()
+    prose
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|(target, _)| target.to_owned())
+        .collect()
 }
 
 /// The anchors of headings, as they are made from their text.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = prose(text);
-    let headings = headings.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let headings = headings
+        .lines()
+        .filter(|line| line.starts_with('#'))
+        .map(|line| line.trim_start_matches('#').trim());
     let anchor = |heading: &str| {
-        let kept = heading.to_lowercase().chars().filter(|each| each.is_alphanumeric() || " -_".contains(*each)).collect::<String>();
+        let kept = heading
+            .to_lowercase()
+            .chars()
+            .filter(|each| each.is_alphanumeric() || " -_".contains(*each))
+            .collect::<String>();
         kept.replace(' ', "-")
     };
     headings.map(anchor).collect()
@@ -92,14 +124,28 @@ fn every_link_between_documents_leads_somewhere() {
     let mut checked = 0;
     for file in files("md") {
         let text = fs::read_to_string(&file).unwrap();
-        for link in links(&text).into_iter().filter(|link| !link.contains("://")) {
+        for link in links(&text)
+            .into_iter()
+            .filter(|link| !link.contains("://"))
+        {
             checked += 1;
-            let (path, anchor) = link.split_once('#').map_or((link.as_str(), None), |(path, anchor)| (path, Some(anchor)));
-            let target = if path.is_empty() { file.clone() } else { file.parent().unwrap().join(path) };
+            let (path, anchor) = link
+                .split_once('#')
+                .map_or((link.as_str(), None), |(path, anchor)| (path, Some(anchor)));
+            let target = if path.is_empty() {
+                file.clone()
+            } else {
+                file.parent().unwrap().join(path)
+            };
             let arrives = target.exists()
-                && anchor.is_none_or(|anchor| fs::read_to_string(&target).is_ok_and(|text| anchors(&text).contains(anchor)));
+                && anchor.is_none_or(|anchor| {
+                    fs::read_to_string(&target).is_ok_and(|text| anchors(&text).contains(anchor))
+                });
             if !arrives {
-                broken.push(format!("{}: {link}", file.strip_prefix(root()).unwrap().display()));
+                broken.push(format!(
+                    "{}: {link}",
+                    file.strip_prefix(root()).unwrap().display()
+                ));
             }
         }
     }
@@ -117,15 +163,24 @@ fn the_readme_names_every_sign_out_endpoint() {
         Box::new(HclDxProvider::new(HclDxConfig::default(), &platform).unwrap()),
     ];
     let readme = read("README.md");
-    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| ")).collect();
+    let rows: Vec<&str> = readme
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .collect();
     for provider in &providers {
         assert!(!provider.endpoints().is_empty());
         for endpoint in provider.endpoints() {
             let path = endpoint.path().trim_end_matches('/');
-            let row = rows.iter().find(|row| quoted(row).any(|token| token == path));
+            let row = rows
+                .iter()
+                .find(|row| quoted(row).any(|token| token == path));
             let row = row.unwrap_or_else(|| panic!("{} {path} is missing", provider.vendor()));
             for method in endpoint.methods() {
-                assert!(row.split('`').next().unwrap().contains(method.name()), "{path} takes {}: {row}", method.name());
+                assert!(
+                    row.split('`').next().unwrap().contains(method.name()),
+                    "{path} takes {}: {row}",
+                    method.name()
+                );
             }
         }
     }
@@ -134,14 +189,25 @@ fn the_readme_names_every_sign_out_endpoint() {
 #[test]
 fn the_readme_names_every_feature_and_the_minimum_rust_version() {
     let readme = read("README.md");
-    let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().other_options(["--offline".to_owned()]).exec();
+    let metadata = MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .no_deps()
+        .other_options(["--offline".to_owned()])
+        .exec();
     let metadata = metadata.unwrap();
-    let hub = metadata.packages.iter().find(|package| package.name.as_str() == "logout-hub").unwrap();
+    let hub = metadata
+        .packages
+        .iter()
+        .find(|package| package.name.as_str() == "logout-hub")
+        .unwrap();
     for feature in hub.features.keys().filter(|feature| *feature != "default") {
         assert!(readme.contains(&format!("| `{feature}` |")), "{feature}");
     }
     let rust = hub.rust_version.as_ref().unwrap();
-    assert!(readme.contains(&format!("Rust {}.{} ", rust.major, rust.minor)), "{rust}");
+    assert!(
+        readme.contains(&format!("Rust {}.{} ", rust.major, rust.minor)),
+        "{rust}"
+    );
 }
 
 /// Under each of these headings of the operations pages stands a table of keys. They are read in
@@ -155,15 +221,30 @@ const SECTIONS: &[(&str, &str)] = &[
     ("`[single_logout]`", "[single_logout]\n{}"),
     ("`[login]`", "[login]\n{}"),
     ("`[redirects]`", "[redirects]\n{}"),
-    ("`[[account]]`", "[[account]]\nname = \"x\"\npassword_hash = \"HASH\"\n{}"),
-    ("`cookies`", "[[platform]]\nname = \"p\"\nvendor = \"assets\"\n[platform.cookies]\n{}"),
-    ("`[[platform]]`", "[[platform]]\nname = \"p\"\nvendor = \"assets\"\n{}"),
+    (
+        "`[[account]]`",
+        "[[account]]\nname = \"x\"\npassword_hash = \"HASH\"\n{}",
+    ),
+    (
+        "`cookies`",
+        "[[platform]]\nname = \"p\"\nvendor = \"assets\"\n[platform.cookies]\n{}",
+    ),
+    (
+        "`[[platform]]`",
+        "[[platform]]\nname = \"p\"\nvendor = \"assets\"\n{}",
+    ),
     (
         "Persons",
         "[[platform]]\nname = \"p\"\nvendor = \"assets\"\nupstream = \"http://127.0.0.1/\"\n[platform.person]\nfrom = \"subject\"\n{}",
     ),
-    ("Sitefinity", "[[platform]]\nname = \"p\"\nvendor = \"sitefinity\"\n{}"),
-    ("Sitefinity: `cookie_names`", "[[platform]]\nname = \"p\"\nvendor = \"sitefinity\"\n[platform.cookie_names]\n{}"),
+    (
+        "Sitefinity",
+        "[[platform]]\nname = \"p\"\nvendor = \"sitefinity\"\n{}",
+    ),
+    (
+        "Sitefinity: `cookie_names`",
+        "[[platform]]\nname = \"p\"\nvendor = \"sitefinity\"\n[platform.cookie_names]\n{}",
+    ),
     (
         "Sitefinity: `[[platform.access_key]]`",
         "[[platform]]\nname = \"p\"\nvendor = \"sitefinity\"\n[[platform.access_key]]\nkey = \"x\"\nusername = \"x\"\n{}",
@@ -173,15 +254,27 @@ const SECTIONS: &[(&str, &str)] = &[
         "[[platform]]\nname = \"p\"\nvendor = \"sitefinity\"\nupstream = \"http://127.0.0.1/\"\n\
          [platform.upstream_administrator]\nbearer_token = \"x\"\n{}",
     ),
-    ("Assets", "[[platform]]\nname = \"p\"\nvendor = \"assets\"\n{}"),
+    (
+        "Assets",
+        "[[platform]]\nname = \"p\"\nvendor = \"assets\"\n{}",
+    ),
     ("Wix", "[[platform]]\nname = \"p\"\nvendor = \"wix\"\n{}"),
-    ("Wix: `cookie_names`", "[[platform]]\nname = \"p\"\nvendor = \"wix\"\n[platform.cookie_names]\n{}"),
+    (
+        "Wix: `cookie_names`",
+        "[[platform]]\nname = \"p\"\nvendor = \"wix\"\n[platform.cookie_names]\n{}",
+    ),
     (
         "Wix: `[[platform.app]]`",
         "[[platform]]\nname = \"p\"\nvendor = \"wix\"\n[[platform.app]]\nclient_id = \"12345678-1234-1234-1234-123456789012\"\n{}",
     ),
-    ("HCL DX", "[[platform]]\nname = \"p\"\nvendor = \"hcl-dx\"\n{}"),
-    ("HCL DX: `[[platform.content]]`", "[[platform]]\nname = \"p\"\nvendor = \"hcl-dx\"\n[[platform.content]]\nid = \"x\"\n{}"),
+    (
+        "HCL DX",
+        "[[platform]]\nname = \"p\"\nvendor = \"hcl-dx\"\n{}",
+    ),
+    (
+        "HCL DX: `[[platform.content]]`",
+        "[[platform]]\nname = \"p\"\nvendor = \"hcl-dx\"\n[[platform.content]]\nid = \"x\"\n{}",
+    ),
 ];
 
 /// Keys that every platform has, and that are not the vendor's.
@@ -210,9 +303,23 @@ fn meaning(text: &str) -> Result<String, ConfigErrors> {
             Vendor::Sitefinity => format!("{:?}", platform.vendor_keys::<SitefinityConfig>()?),
             Vendor::Wix => format!("{:?}", platform.vendor_keys::<WixConfig>()?),
         };
-        let common = (&platform.public_url, &platform.host, &platform.prefix, &platform.reach, &platform.redirects);
-        let upstream = (&platform.upstream, &platform.upstream_ca_file, &platform.person, &platform.idle_timeout);
-        said += &format!("{common:?}{upstream:?}{:?}{:?}{:?}", platform.cookies, platform.cors_origins, platform.require_same_site);
+        let common = (
+            &platform.public_url,
+            &platform.host,
+            &platform.prefix,
+            &platform.reach,
+            &platform.redirects,
+        );
+        let upstream = (
+            &platform.upstream,
+            &platform.upstream_ca_file,
+            &platform.person,
+            &platform.idle_timeout,
+        );
+        said += &format!(
+            "{common:?}{upstream:?}{:?}{:?}{:?}",
+            platform.cookies, platform.cors_origins, platform.require_same_site
+        );
     }
     Ok(said)
 }
@@ -224,9 +331,10 @@ fn hash() -> &'static str {
 
 /// The keys that may stand in place of `{}`: what the error about an unknown one says.
 fn known_keys(template: &str) -> BTreeSet<String> {
-    let errors = meaning(&template.replace("{}", "no-such-key = 1")).expect_err("a key that does not exist is accepted");
+    let errors = meaning(&template.replace("{}", "no-such-key = 1"))
+        .expect_err("a key that does not exist is accepted");
     let known = errors.iter().find_map(|error| match &error.fault {
-        Fault::UnknownKey { known, .. } => Some(known.iter().cloned().collect()),
+        ConfigErrorKind::UnknownKey { known, .. } => Some(known.iter().cloned().collect()),
         _ => None,
     });
     known.unwrap_or_else(|| panic!("{template}: {errors}"))
@@ -234,13 +342,20 @@ fn known_keys(template: &str) -> BTreeSet<String> {
 
 /// All operations pages, one after the other.
 fn operations() -> String {
-    let pages = files("md").into_iter().filter(|file| file.parent().is_some_and(|folder| folder.ends_with("docs/operations")));
-    pages.map(|file| fs::read_to_string(file).unwrap()).collect()
+    let pages = files("md").into_iter().filter(|file| {
+        file.parent()
+            .is_some_and(|folder| folder.ends_with("docs/operations"))
+    });
+    pages
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect()
 }
 
 /// The table under this heading: key to what the column of defaults says.
 fn documented(page: &str, heading: &str) -> BTreeMap<String, String> {
-    let start = page.find(&format!("\n### {heading}\n")).unwrap_or_else(|| panic!("there is no heading {heading}"));
+    let start = page
+        .find(&format!("\n### {heading}\n"))
+        .unwrap_or_else(|| panic!("there is no heading {heading}"));
     let body = &page[start + 1..];
     let body = body.find("\n#").map_or(body, |end| &body[..end]);
     let rows = body.lines().filter(|line| line.starts_with("| `"));
@@ -275,17 +390,29 @@ fn the_defaults_of_the_operations_pages_are_those_of_the_code() {
     let page = operations();
     let mut compared = 0;
     for (heading, template) in SECTIONS {
-        let without = meaning(&template.replace("{}", "")).unwrap_or_else(|errors| panic!("{heading}: {errors}"));
+        let without = meaning(&template.replace("{}", ""))
+            .unwrap_or_else(|errors| panic!("{heading}: {errors}"));
         for (key, default) in documented(&page, heading) {
             // What is no value is said in words, or names another key.
-            let Some(value) = default.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) else { continue };
-            let is_value = value.starts_with(['"', '[', '{']) || ["true", "false"].contains(&value) || value.parse::<u64>().is_ok();
+            let Some(value) = default
+                .strip_prefix('`')
+                .and_then(|rest| rest.strip_suffix('`'))
+            else {
+                continue;
+            };
+            let is_value = value.starts_with(['"', '[', '{'])
+                || ["true", "false"].contains(&value)
+                || value.parse::<u64>().is_ok();
             if !is_value {
                 continue;
             }
             compared += 1;
-            let with = meaning(&template.replace("{}", &format!("{key} = {value}"))).unwrap_or_else(|errors| panic!("{heading}: {errors}"));
-            assert_eq!(with, without, "{heading}: {key} = {value} is not the default");
+            let with = meaning(&template.replace("{}", &format!("{key} = {value}")))
+                .unwrap_or_else(|errors| panic!("{heading}: {errors}"));
+            assert_eq!(
+                with, without,
+                "{heading}: {key} = {value} is not the default"
+            );
         }
     }
     assert!(compared > 40, "only {compared} defaults were found");
@@ -294,7 +421,12 @@ fn the_defaults_of_the_operations_pages_are_those_of_the_code() {
 #[test]
 fn the_configurations_that_the_documents_print_are_right() {
     let readme = read("README.md");
-    let shown: Vec<&str> = readme.split("<<END\n").skip(1).filter_map(|rest| rest.split_once("\nEND\n")).map(|(text, _)| text).collect();
+    let shown: Vec<&str> = readme
+        .split("<<END\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("\nEND\n"))
+        .map(|(text, _)| text)
+        .collect();
     assert_eq!(shown.len(), 1);
     for text in shown {
         meaning(&text.replace("$HASH", hash())).unwrap_or_else(|errors| panic!("{errors}\n{text}"));

@@ -1,6 +1,8 @@
-//! What it costs to read a request, over its size: every route of every vendor, with cookies that fill 1 to 127 KiB.
+//! What it costs to read a request, over its size: every route of every vendor, with cookies that
+//! fill 1 to 127 KiB.
 //!
-//! The cost is the time of one answer on a connection that stays open, by a server with one worker, as the median of many.
+//! The cost is the time of one answer on a connection that stays open, by a server with one worker,
+//! as the median of many.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -12,7 +14,7 @@ use logout_hub::config::Config;
 use logout_hub::{COMPILED, Hub, Options, SystemClock};
 
 use crate::dialect::{VENDORS, provider};
-use crate::process::Fault;
+use crate::process::BoxError;
 use crate::subject::configuration;
 
 /// Sizes of a request's head. A whole 128 KiB is more than the web framework reads.
@@ -38,17 +40,25 @@ enum Shape {
 }
 
 impl Headers {
-    /// Prints a table: for each route and shape the nanoseconds for each byte, and by how much that grows.
-    pub(crate) fn run(&self) -> Result<(), Fault> {
+    /// Prints a table: for each route and shape the nanoseconds for each byte, and by how much that
+    /// grows.
+    pub(crate) fn run(&self) -> Result<(), BoxError> {
         let sizes: Vec<String> = KIBIBYTES.iter().map(|size| format!("{size} KiB")).collect();
-        println!("| vendor | route | cookies | status | {} | growth |", sizes.join(" | "));
+        println!(
+            "| vendor | route | cookies | status | {} | growth |",
+            sizes.join(" | ")
+        );
         println!("|---|---|---|---|{}---|", "---:|".repeat(sizes.len()));
         for vendor in VENDORS {
             let folder = tempfile::tempdir()?;
             let hub = Running::start(vendor, folder.path())?;
             let check_token = std::fs::read_to_string(folder.path().join("check.token"))?;
             for (address, line, token) in routes(vendor, &hub)? {
-                let token = if token { format!("Logout-Check-Token: {}\r\n", check_token.trim()) } else { String::new() };
+                let token = if token {
+                    format!("Logout-Check-Token: {}\r\n", check_token.trim())
+                } else {
+                    String::new()
+                };
                 for shape in shapes(vendor) {
                     self.measure(vendor, address, &line, &token, shape)?;
                 }
@@ -57,12 +67,23 @@ impl Headers {
         Ok(())
     }
 
-    fn measure(&self, vendor: &str, address: SocketAddr, line: &str, token: &str, shape: Shape) -> Result<(), Fault> {
+    fn measure(
+        &self,
+        vendor: &str,
+        address: SocketAddr,
+        line: &str,
+        token: &str,
+        shape: Shape,
+    ) -> Result<(), BoxError> {
         let mut costs = Vec::with_capacity(KIBIBYTES.len());
         let mut statuses: Vec<u16> = Vec::new();
         for size in KIBIBYTES.map(|size| size * 1024) {
-            let start = format!("{line} HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\n{token}Cookie: ");
-            let request = format!("{start}{}\r\n\r\n", cookies(vendor, shape, size.saturating_sub(start.len() + 4)));
+            let start =
+                format!("{line} HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\n{token}Cookie: ");
+            let request = format!(
+                "{start}{}\r\n\r\n",
+                cookies(vendor, shape, size.saturating_sub(start.len() + 4))
+            );
             let mut connection = TcpStream::connect(address)?;
             connection.set_nodelay(true)?;
             let mut times = Vec::with_capacity(self.requests);
@@ -80,7 +101,12 @@ impl Headers {
         }
         let cells: Vec<String> = costs.iter().map(|cost| format!("{cost:.1}")).collect();
         let statuses: Vec<String> = statuses.iter().map(u16::to_string).collect();
-        println!("| {vendor} | {line} | {shape:?} | {} | {} | {:.2} |", statuses.join(", "), cells.join(" | "), growth(&costs));
+        println!(
+            "| {vendor} | {line} | {shape:?} | {} | {} | {:.2} |",
+            statuses.join(", "),
+            cells.join(" | "),
+            growth(&costs)
+        );
         Ok(())
     }
 }
@@ -89,25 +115,41 @@ fn nanos_for_each(time: Duration, bytes: usize) -> f64 {
     time.as_secs_f64() * 1e9 / bytes as f64
 }
 
-/// By how much a byte costs more in a larger request than in a smaller one, at most. What falls with the size grows by 1.
+/// By how much a byte costs more in a larger request than in a smaller one, at most. What falls
+/// with the size grows by 1.
 fn growth(costs: &[f64]) -> f64 {
-    let grows = costs.iter().enumerate().flat_map(|(index, cost)| costs[..index].iter().map(move |smaller| cost / smaller));
+    let grows = costs
+        .iter()
+        .enumerate()
+        .flat_map(|(index, cost)| costs[..index].iter().map(move |smaller| cost / smaller));
     grows.fold(1.0, f64::max)
 }
 
-/// Every address of the vendor's stand-in, and the check; whether the check's token has to be shown.
-fn routes(vendor: &str, hub: &Running) -> Result<Vec<(SocketAddr, String, bool)>, Fault> {
+/// Every address of the vendor's stand-in, and the check; whether the check's token has to be
+/// shown.
+fn routes(vendor: &str, hub: &Running) -> Result<Vec<(SocketAddr, String, bool)>, BoxError> {
     let provider = provider(vendor)?;
     let mut lines: Vec<String> = Vec::new();
-    for endpoint in provider.endpoints().iter().chain(provider.login_endpoints()) {
+    for endpoint in provider
+        .endpoints()
+        .iter()
+        .chain(provider.login_endpoints())
+    {
         let path: String = endpoint.path().replace(['{', '}'], "");
-        for line in endpoint.methods().iter().map(|method| format!("{} {path}", method.name())) {
+        for line in endpoint
+            .methods()
+            .iter()
+            .map(|method| format!("{} {path}", method.name()))
+        {
             if !lines.contains(&line) {
                 lines.push(line);
             }
         }
     }
-    let mut routes: Vec<_> = lines.into_iter().map(|line| (hub.address, line, false)).collect();
+    let mut routes: Vec<_> = lines
+        .into_iter()
+        .map(|line| (hub.address, line, false))
+        .collect();
     routes.push((hub.admin_address, "GET /check/bench/".to_owned(), true));
     Ok(routes)
 }
@@ -128,12 +170,20 @@ fn cookies(vendor: &str, shape: Shape, size: usize) -> String {
     let filled = |names: &[String], first: &str| {
         let fixed: usize = names.iter().map(|name| name.len() + 3).sum();
         let each = size.saturating_sub(fixed + first.len()) / names.len().max(1);
-        let all = names.iter().enumerate().map(|(index, name)| format!("{name}={}", value(index, each)));
+        let all = names
+            .iter()
+            .enumerate()
+            .map(|(index, name)| format!("{name}={}", value(index, each)));
         format!("{first}{}", all.collect::<Vec<_>>().join("; "))
     };
     match shape {
         Shape::Own => filled(&vec![name.to_owned(); 12], ""),
-        Shape::Others => filled(&(0..150).map(|index| format!("c{index}")).collect::<Vec<_>>(), ""),
+        Shape::Others => filled(
+            &(0..150)
+                .map(|index| format!("c{index}"))
+                .collect::<Vec<_>>(),
+            "",
+        ),
         Shape::Spread => {
             let chunks: Vec<String> = (1..=30).map(|number| format!("{name}C{number}")).collect();
             filled(&chunks, &format!("{name}=chunks:30; {name}=chunks:29; "))
@@ -148,7 +198,7 @@ fn value(index: usize, length: usize) -> String {
 }
 
 /// The status of an answer, which is read to its end.
-fn answer(connection: &mut TcpStream) -> Result<u16, Fault> {
+fn answer(connection: &mut TcpStream) -> Result<u16, BoxError> {
     let (mut read, mut buffer) = (Vec::new(), [0; 16 * 1024]);
     loop {
         let length = connection.read(&mut buffer)?;
@@ -156,9 +206,14 @@ fn answer(connection: &mut TcpStream) -> Result<u16, Fault> {
             return Err("the connection was closed before the answer's end".into());
         }
         read.extend_from_slice(&buffer[..length]);
-        let Some(head) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { continue };
+        let Some(head) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
+            continue;
+        };
         let text = std::str::from_utf8(&read[..head])?.to_ascii_lowercase();
-        let body = text.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(Ok(0), str::parse::<usize>)?;
+        let body = text
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .map_or(Ok(0), str::parse::<usize>)?;
         if read.len() >= head + 4 + body {
             return Ok(text.split(' ').nth(1).ok_or("no status")?.parse()?);
         }
@@ -173,13 +228,23 @@ struct Running {
 }
 
 impl Running {
-    fn start(vendor: &str, folder: &std::path::Path) -> Result<Self, Fault> {
-        let config = Config::parse(&configuration(vendor, "memory", 1), &folder.join("bench.toml"), Vec::new(), &COMPILED)?;
+    fn start(vendor: &str, folder: &std::path::Path) -> Result<Self, BoxError> {
+        let config = Config::parse(
+            &configuration(vendor, "memory", 1),
+            &folder.join("bench.toml"),
+            Vec::new(),
+            &COMPILED,
+        )?;
         let (started, has_started) = mpsc::channel();
         let (stop, stopped) = mpsc::channel::<()>();
         std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store: None };
+                let options = Options {
+                    clock: Arc::new(SystemClock),
+                    listener: None,
+                    names_people: false,
+                    store: None,
+                };
                 match Hub::start(config, options).await {
                     Err(fault) => drop(started.send(Err(fault.to_string()))),
                     Ok(hub) => {
@@ -191,7 +256,11 @@ impl Running {
             });
         });
         let (address, admin_address) = has_started.recv()??;
-        Ok(Self { address, admin_address, _stop: stop })
+        Ok(Self {
+            address,
+            admin_address,
+            _stop: stop,
+        })
     }
 }
 
@@ -211,7 +280,10 @@ mod tests {
             for shape in shapes(vendor) {
                 for size in [4 << 10, 64 << 10] {
                     let length = cookies(vendor, shape, size).len();
-                    assert!(length <= size && length + 200 > size, "{vendor} {shape:?} {size} {length}");
+                    assert!(
+                        length <= size && length + 200 > size,
+                        "{vendor} {shape:?} {size} {length}"
+                    );
                 }
             }
         }

@@ -1,8 +1,9 @@
-//! Side by side: a sign-out by the hub, and a bare actix-web app that answers a fixed 302, loaded by the same client in
-//! turns. What counts are the ratios within one run; absolute figures drift from minute to minute.
+//! Side by side: a sign-out by the hub, and a bare actix-web app that answers a fixed 302, loaded
+//! by the same client in turns. What counts are the ratios within one run; absolute figures drift
+//! from minute to minute.
 //!
-//! `cargo run --release -p logout-bench` prints a table. The hub and the bare app are processes of their own (this binary,
-//! started again), so that each one's CPU time can be read.
+//! `cargo run --release -p logout-bench` prints a table. The hub and the bare app are processes of
+//! their own (this binary, started again), so that each one's CPU time can be read.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line")]
 
@@ -32,7 +33,8 @@ use single_logout::upstream::Upstreams;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measures sign-outs against a bare actix-web app, single logout, or sign-outs over the number of live sessions.
+/// Measures sign-outs against a bare actix-web app, single logout, or sign-outs over the number of
+/// live sessions.
 #[derive(Debug, Parser)]
 struct Cli {
     #[command(subcommand)]
@@ -73,12 +75,16 @@ struct Plan {
     /// Connections that are kept busy at once.
     #[arg(long, value_delimiter = ',', default_value = "64,256")]
     connections: Vec<usize>,
-    /// Stores to measure: `memory`, `fjall`, the URL of an empty PostgreSQL database or Redis server, or `postgres` or `redis` for a
-    /// server that is started for it.
+    /// Stores to measure: `memory`, `fjall`, the URL of an empty PostgreSQL database or Redis
+    /// server, or `postgres` or `redis` for a server that is started for it.
     #[arg(long, value_delimiter = ',', default_value = "memory,fjall")]
     stores: Vec<String>,
     /// Vendors to measure.
-    #[arg(long, value_delimiter = ',', default_value = "sitefinity,assets,wix,hcl-dx")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "sitefinity,assets,wix,hcl-dx"
+    )]
     vendors: Vec<String>,
     /// Sign-outs in one turn; each ends another session.
     #[arg(long, default_value_t = 40_000)]
@@ -89,7 +95,8 @@ struct Plan {
     /// Worker threads of the servers.
     #[arg(long, default_value_t = 1)]
     workers: usize,
-    /// Where fjall, and servers that are started, keep their files; a folder of the system's for temporary files by default, which may be in memory.
+    /// Where fjall, and servers that are started, keep their files; a folder of the system's for
+    /// temporary files by default, which may be in memory.
     #[arg(long)]
     data: Option<std::path::PathBuf>,
 }

@@ -1,9 +1,10 @@
-//! PostgreSQL's own benchmark beside a hub: what one statement for each sign-out gives on the same server.
+//! PostgreSQL's own benchmark beside a hub: what one statement for each sign-out gives on the same
+//! server.
 
 use std::path::Path;
 
 use crate::engine::{Console, output};
-use crate::process::Fault;
+use crate::process::BoxError;
 use crate::session_id;
 
 /// The sessions that one run ends: every `stride`th from `start` on, as many as are asked for.
@@ -19,32 +20,63 @@ pub(crate) fn even(count: usize, clients: usize) -> usize {
     count / clients * clients
 }
 
-/// Ends `even(count, clients)` sessions, each by one statement of its own: the session deleted and its receipt written, found by its id
-/// rather than by a credential. Says how many a second.
-pub(crate) fn run(console: &Console, part: Part, count: usize, clients: usize, folder: &Path) -> Result<f64, Fault> {
+/// Ends `even(count, clients)` sessions, each by one statement of its own: the session deleted and
+/// its receipt written, found by its id rather than by a credential. Says how many a second.
+pub(crate) fn run(
+    console: &Console,
+    part: Part,
+    count: usize,
+    clients: usize,
+    folder: &Path,
+) -> Result<f64, BoxError> {
     let script = folder.join("sign_out.pgbench");
     std::fs::write(&script, statement(part, count / clients))?;
     let mut pgbench = console.program("pgbench")?;
-    pgbench.args(["--no-vacuum", "--protocol=prepared", "--jobs=2", "--define=done=0"]);
-    pgbench.args([format!("--client={clients}"), format!("--transactions={}", count / clients)]).arg("--file").arg(&script);
+    pgbench.args([
+        "--no-vacuum",
+        "--protocol=prepared",
+        "--jobs=2",
+        "--define=done=0",
+    ]);
+    pgbench
+        .args([
+            format!("--client={clients}"),
+            format!("--transactions={}", count / clients),
+        ])
+        .arg("--file")
+        .arg(&script);
     let said = output(&mut pgbench)?;
-    let figure = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let figure = |name: &str| {
+        said.lines()
+            .find_map(|line| line.strip_prefix(name))
+            .map(str::trim)
+    };
     let all = even(count, clients);
-    if figure("number of transactions actually processed:") != Some(format!("{all}/{all}").as_str()) {
+    if figure("number of transactions actually processed:") != Some(format!("{all}/{all}").as_str())
+    {
         return Err(format!("pgbench has not carried out {all} transactions: {said}").into());
     }
-    let rate = figure("tps =").and_then(|rest| rest.split(' ').next()).ok_or("pgbench says no rate")?;
+    let rate = figure("tps =")
+        .and_then(|rest| rest.split(' ').next())
+        .ok_or("pgbench says no rate")?;
     Ok(rate.parse()?)
 }
 
 /// How many more clients the server takes.
-pub(crate) fn room(console: &Console) -> Result<usize, Fault> {
+pub(crate) fn room(console: &Console) -> Result<usize, BoxError> {
     let free = "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - count(*) \
                 FROM pg_stat_activity WHERE backend_type = 'client backend'";
     Ok(console.sql(free)?.parse().unwrap_or(0))
 }
 
-fn statement(Part { epoch, start, stride }: Part, each: usize) -> String {
+fn statement(
+    Part {
+        epoch,
+        start,
+        stride,
+    }: Part,
+    each: usize,
+) -> String {
     let (scatter, id) = (session_id::SCATTER, session_id::SQL);
     format!(
         "\\set number {start} + {stride} * (:client_id * {each} + :done)\n\

@@ -1,11 +1,12 @@
-//! Servers that are measured, in processes of their own (this binary, started again), so that each one's CPU time can be read.
+//! Servers that are measured, in processes of their own (this binary, started again), so that each
+//! one's CPU time can be read.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-pub(crate) type Fault = Box<dyn std::error::Error>;
+pub(crate) type BoxError = Box<dyn std::error::Error>;
 
 /// A server in a process of its own. It serves until this is dropped.
 pub(crate) struct Server {
@@ -17,50 +18,80 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts this binary with other arguments, and waits for the line with the addresses that it listens on.
-    pub(crate) fn start(arguments: impl Iterator<Item = String>) -> Result<Self, Fault> {
-        let mut child = Command::new(std::env::current_exe()?).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    /// Starts this binary with other arguments, and waits for the line with the addresses that it
+    /// listens on.
+    pub(crate) fn start(arguments: impl Iterator<Item = String>) -> Result<Self, BoxError> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
         let input = child.stdin.take();
         let output = child.stdout.take().ok_or("no output")?;
-        let mut server = Self { child, input, output: BufReader::new(output), addresses: Vec::new() };
-        server.addresses = server.line()?.split(' ').map(str::parse).collect::<Result<_, _>>()?;
+        let mut server = Self {
+            child,
+            input,
+            output: BufReader::new(output),
+            addresses: Vec::new(),
+        };
+        server.addresses = server
+            .line()?
+            .split(' ')
+            .map(str::parse)
+            .collect::<Result<_, _>>()?;
         Ok(server)
     }
 
-    pub(crate) fn address(&self) -> Result<SocketAddr, Fault> {
+    pub(crate) fn address(&self) -> Result<SocketAddr, BoxError> {
         Ok(*self.addresses.first().ok_or("no address")?)
     }
 
-    fn line(&mut self) -> Result<String, Fault> {
+    fn line(&mut self) -> Result<String, BoxError> {
         let mut line = String::new();
         self.output.read_line(&mut line)?;
         Ok(line.trim().to_owned())
     }
 
     /// Its answer to a question, a line each.
-    pub(crate) fn ask(&mut self, question: &str) -> Result<String, Fault> {
-        self.input.as_mut().ok_or("no input")?.write_all(format!("{question}\n").as_bytes())?;
+    pub(crate) fn ask(&mut self, question: &str) -> Result<String, BoxError> {
+        self.input
+            .as_mut()
+            .ok_or("no input")?
+            .write_all(format!("{question}\n").as_bytes())?;
         self.line()
     }
 
     /// CPU time that the process has used so far.
-    pub(crate) fn cpu(&self) -> Result<Duration, Fault> {
+    pub(crate) fn cpu(&self) -> Result<Duration, BoxError> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: u64 = fields.get(11..13).ok_or("no CPU time")?.iter().map(|field| field.parse::<u64>().unwrap_or(0)).sum();
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        let ticks: u64 = fields
+            .get(11..13)
+            .ok_or("no CPU time")?
+            .iter()
+            .map(|field| field.parse::<u64>().unwrap_or(0))
+            .sum();
         // A tick is 10 ms on every Linux that actix runs on.
         Ok(Duration::from_millis(ticks * 10))
     }
 
     /// Bytes of the process that are in memory.
-    pub(crate) fn memory(&self) -> Result<u64, Fault> {
+    pub(crate) fn memory(&self) -> Result<u64, BoxError> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no size in memory")?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .ok_or("no size in memory")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
     }
 
     /// Ends it as a power cut would end it.
-    pub(crate) fn kill(mut self) -> Result<(), Fault> {
+    pub(crate) fn kill(mut self) -> Result<(), BoxError> {
         Ok(self.child.kill()?)
     }
 }
@@ -73,20 +104,27 @@ impl Drop for Server {
 }
 
 /// Answers each line of standard input until that ends.
-pub(crate) async fn answer<F: Future<Output = Result<String, Fault>>>(reply: impl Fn(String) -> F) -> Result<(), Fault> {
+pub(crate) async fn answer<F: Future<Output = Result<String, BoxError>>>(
+    reply: impl Fn(String) -> F,
+) -> Result<(), BoxError> {
     loop {
         let line = actix_web::rt::task::spawn_blocking(|| {
             let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line).map(|length| (length > 0).then_some(line))
+            std::io::stdin()
+                .lock()
+                .read_line(&mut line)
+                .map(|length| (length > 0).then_some(line))
         });
-        let Some(question) = line.await?? else { return Ok(()) };
+        let Some(question) = line.await?? else {
+            return Ok(());
+        };
         println!("{}", reply(question.trim().to_owned()).await?);
         std::io::stdout().flush()?;
     }
 }
 
 /// Tells who started this process where it listens.
-pub(crate) fn announce(addresses: &[SocketAddr]) -> Result<(), Fault> {
+pub(crate) fn announce(addresses: &[SocketAddr]) -> Result<(), BoxError> {
     let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
     println!("{}", addresses.join(" "));
     Ok(std::io::stdout().flush()?)

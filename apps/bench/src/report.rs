@@ -13,7 +13,7 @@ use crate::Plan;
 use crate::client::{Turn, load};
 use crate::engine::{Console, Engine};
 use crate::pgbench::{self, Part};
-use crate::process::{Fault, Server};
+use crate::process::{BoxError, Server};
 
 /// What several turns of one server showed.
 #[derive(Default)]
@@ -49,20 +49,45 @@ pub(crate) fn median(figures: impl Iterator<Item = f64>) -> f64 {
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-pub(crate) fn run(plan: &Plan) -> Result<(), Fault> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    println!("{} turns of {} sign-outs each, {} worker(s); medians over the turns", plan.turns, plan.requests, plan.workers);
+pub(crate) fn run(plan: &Plan) -> Result<(), BoxError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    println!(
+        "{} turns of {} sign-outs each, {} worker(s); medians over the turns",
+        plan.turns, plan.requests, plan.workers
+    );
     print!(
         "{:<11} {:<8} {:>5} | {:>9} {:>7} {:>7} {:>7} | {:>9} {:>7} {:>7} {:>7} | {:>6} {:>6}",
-        "vendor", "store", "conns", "bare/s", "p50 ms", "p99 ms", "cpu µs", "hub/s", "p50 ms", "p99 ms", "cpu µs", "rate", "p99"
+        "vendor",
+        "store",
+        "conns",
+        "bare/s",
+        "p50 ms",
+        "p99 ms",
+        "cpu µs",
+        "hub/s",
+        "p50 ms",
+        "p99 ms",
+        "cpu µs",
+        "rate",
+        "p99"
     );
     let is_postgres = |store: &String| store.starts_with("postgres");
-    println!("{}", if plan.stores.iter().any(is_postgres) { format!(" | {:>9} {:>6}", "pgbench/s", "times") } else { String::new() });
+    println!(
+        "{}",
+        if plan.stores.iter().any(is_postgres) {
+            format!(" | {:>9} {:>6}", "pgbench/s", "times")
+        } else {
+            String::new()
+        }
+    );
     for store in &plan.stores {
         let engine = Engine::start(store, plan.data.as_deref())?;
         for vendor in &plan.vendors {
             for connections in &plan.connections {
-                let Outcome { bare, hub, pgbench } = LocalSet::new().block_on(&runtime, measure(plan, vendor, &engine, *connections))?;
+                let Outcome { bare, hub, pgbench } = LocalSet::new()
+                    .block_on(&runtime, measure(plan, vendor, &engine, *connections))?;
                 print!(
                     "{vendor:<11} {:<8} {connections:>5} | {:>9.0} {:>7.2} {:>7.2} {:>7.1} | {:>9.0} {:>7.2} {:>7.2} {:>7.1} | {:>6.2} {:>6.1}",
                     engine.name,
@@ -93,19 +118,36 @@ struct Outcome {
     pgbench: Option<f64>,
 }
 
-async fn measure(plan: &Plan, vendor: &str, engine: &Engine, connections: usize) -> Result<Outcome, Fault> {
+async fn measure(
+    plan: &Plan,
+    vendor: &str,
+    engine: &Engine,
+    connections: usize,
+) -> Result<Outcome, BoxError> {
     let console = pgbench_for(engine, connections)?;
     // As many as pgbench's clients can share out evenly.
-    let (requests, stride) = console.map_or((plan.requests, 1), |_| (pgbench::even(plan.requests, connections), 2));
+    let (requests, stride) = console.map_or((plan.requests, 1), |_| {
+        (pgbench::even(plan.requests, connections), 2)
+    });
     // One turn more than is measured: the first warms both up.
     let sessions = requests * (plan.turns + 1);
     let epoch = SystemClock.now().as_millis() - (sessions * stride) as u64;
-    let folder = plan.data.as_ref().map_or_else(TempDir::new, TempDir::new_in)?;
-    let hub = [("--sessions", sessions.to_string()), ("--stride", stride.to_string()), ("--epoch", epoch.to_string())];
+    let folder = plan
+        .data
+        .as_ref()
+        .map_or_else(TempDir::new, TempDir::new_in)?;
+    let hub = [
+        ("--sessions", sessions.to_string()),
+        ("--stride", stride.to_string()),
+        ("--epoch", epoch.to_string()),
+    ];
     let mut hub_server = subject(vendor, &engine.store, plan.workers, folder.path(), &hub)?;
     let bare_server = bare_app(plan.workers)?;
     let lines = std::fs::read_to_string(folder.path().join("requests.txt"))?;
-    let lines: Vec<Vec<u8>> = lines.lines().map(|line| line.replace('~', "\r\n").into_bytes()).collect();
+    let lines: Vec<Vec<u8>> = lines
+        .lines()
+        .map(|line| line.replace('~', "\r\n").into_bytes())
+        .collect();
     let (mut bare, mut hub, mut singles) = (Side::default(), Side::default(), Vec::new());
     for (turn, part) in lines.chunks(requests).enumerate() {
         let part = Arc::new(part.to_vec());
@@ -119,7 +161,11 @@ async fn measure(plan: &Plan, vendor: &str, engine: &Engine, connections: usize)
             }
         }
         if let Some(console) = console {
-            let part = Part { epoch, start: turn * requests * stride + 1, stride };
+            let part = Part {
+                epoch,
+                start: turn * requests * stride + 1,
+                stride,
+            };
             let rate = pgbench::run(console, part, requests, connections, folder.path())?;
             if turn > 0 {
                 singles.push(rate);
@@ -128,35 +174,65 @@ async fn measure(plan: &Plan, vendor: &str, engine: &Engine, connections: usize)
     }
     let live: usize = hub_server.ask("live")?.parse()?;
     if live != 0 {
-        return Err(format!("{vendor} on {}: {live} of {} sessions were not ended", engine.name, sessions * stride).into());
+        return Err(format!(
+            "{vendor} on {}: {live} of {} sessions were not ended",
+            engine.name,
+            sessions * stride
+        )
+        .into());
     }
-    Ok(Outcome { bare, hub, pgbench: console.map(|_| median(singles.into_iter())) })
+    Ok(Outcome {
+        bare,
+        hub,
+        pgbench: console.map(|_| median(singles.into_iter())),
+    })
 }
 
 /// pgbench, where it can be put beside a hub on this store; where it cannot, a line says why.
-pub(crate) fn pgbench_for(engine: &Engine, clients: usize) -> Result<Option<&Console>, Fault> {
+pub(crate) fn pgbench_for(engine: &Engine, clients: usize) -> Result<Option<&Console>, BoxError> {
     /// What the hub keeps for itself, and whoever looks at the server meanwhile.
     const OTHERS: usize = 20;
-    let Some(console) = engine.console() else { return Ok(None) };
+    let Some(console) = engine.console() else {
+        return Ok(None);
+    };
     if !console.is_installed() {
         eprintln!("pgbench is not installed, so that nothing stands beside PostgreSQL");
         return Ok(None);
     }
     let room = pgbench::room(console)?;
     if room < clients + OTHERS {
-        eprintln!("the server takes {room} more clients, which is too few for pgbench with {clients}");
+        eprintln!(
+            "the server takes {room} more clients, which is too few for pgbench with {clients}"
+        );
         return Ok(None);
     }
     Ok(Some(console))
 }
 
 /// A bare app: it answers a fixed 302.
-pub(crate) fn bare_app(workers: usize) -> Result<Server, Fault> {
+pub(crate) fn bare_app(workers: usize) -> Result<Server, BoxError> {
     subject("bare", "memory", workers, &std::env::temp_dir(), &[])
 }
 
-fn subject(kind: &str, store: &str, workers: usize, folder: &Path, more: &[(&str, String)]) -> Result<Server, Fault> {
-    let common = [("--store", store.to_owned()), ("--workers", workers.to_string()), ("--folder", folder.display().to_string())];
-    let options = common.iter().chain(more).flat_map(|(name, value)| [(*name).to_owned(), value.clone()]);
-    Server::start(["subject".to_owned(), kind.to_owned()].into_iter().chain(options))
+fn subject(
+    kind: &str,
+    store: &str,
+    workers: usize,
+    folder: &Path,
+    more: &[(&str, String)],
+) -> Result<Server, BoxError> {
+    let common = [
+        ("--store", store.to_owned()),
+        ("--workers", workers.to_string()),
+        ("--folder", folder.display().to_string()),
+    ];
+    let options = common
+        .iter()
+        .chain(more)
+        .flat_map(|(name, value)| [(*name).to_owned(), value.clone()]);
+    Server::start(
+        ["subject".to_owned(), kind.to_owned()]
+            .into_iter()
+            .chain(options),
+    )
 }

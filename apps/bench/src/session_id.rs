@@ -1,9 +1,10 @@
-//! Ids of sessions that are made from a number, so that whoever knows the number can name the session without asking.
+//! Ids of sessions that are made from a number, so that whoever knows the number can name the
+//! session without asking.
 
 use logout_core::session::SessionId;
 
-/// The id of the session of this number, as if one had been opened every millisecond since `epoch`: a UUID of version 7, whose
-/// last 48 bits look random. [`SQL`] says the same to PostgreSQL.
+/// The id of the session of this number, as if one had been opened every millisecond since `epoch`:
+/// a UUID of version 7, whose last 48 bits look random. [`SQL`] says the same to PostgreSQL.
 pub(crate) fn of(epoch: u64, number: u64) -> SessionId {
     let time = (epoch + number).to_be_bytes();
     let tail = (number.wrapping_mul(SCATTER) % (1 << 48)).to_be_bytes();
@@ -22,12 +23,13 @@ pub(crate) fn number(epoch: u64, id: SessionId) -> Option<u64> {
     (of(epoch, number) == id).then_some(number)
 }
 
-/// What numbers are multiplied with: odd, so that no two of them meet; small enough for products that fit PostgreSQL's integers.
+/// What numbers are multiplied with: odd, so that no two of them meet; small enough for products
+/// that fit PostgreSQL's integers.
 pub(crate) const SCATTER: u64 = 2_654_435_761;
 
-/// [`of`], in the words of a script of pgbench that has set `at` to epoch and number, and `tail` to [`SCATTER`] times the number.
-pub(crate) const SQL: &str =
-    "(lpad(to_hex(:at::bigint), 12, '0') || '70008000' || lpad(to_hex(:tail::bigint % 281474976710656), 12, '0'))::uuid";
+/// [`of`], in the words of a script of pgbench that has set `at` to epoch and number, and `tail` to
+/// [`SCATTER`] times the number.
+pub(crate) const SQL: &str = "(lpad(to_hex(:at::bigint), 12, '0') || '70008000' || lpad(to_hex(:tail::bigint % 281474976710656), 12, '0'))::uuid";
 
 #[cfg(test)]
 mod tests {
@@ -39,8 +41,15 @@ mod tests {
     fn ids_are_in_the_order_of_numbers_and_say_them() {
         let ids: Vec<SessionId> = (0..1_000).map(|number| of(EPOCH, number)).collect();
         assert!(ids.is_sorted());
-        assert!(ids.iter().zip(0..).all(|(id, number)| super::number(EPOCH, *id) == Some(number)));
-        assert_eq!(of(EPOCH, 1).to_string(), "019ab697-e801-7000-8000-00009e3779b1");
+        assert!(
+            ids.iter()
+                .zip(0..)
+                .all(|(id, number)| super::number(EPOCH, *id) == Some(number))
+        );
+        assert_eq!(
+            of(EPOCH, 1).to_string(),
+            "019ab697-e801-7000-8000-00009e3779b1"
+        );
     }
 
     #[test]

@@ -9,23 +9,23 @@ use std::time::Duration;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
-use logout_core::authority::Ports;
+use logout_core::authority::Services;
 use logout_core::credential::Credential;
 use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock as _, TokenClaims};
-use logout_core::session::{ClientId, Device, Person, Session, SignOnId, Subject as Who};
-use logout_core::store::SessionFilter;
+use logout_core::session::{ClientId, Device, Person, Session, SsoSessionId, Subject as Who};
+use logout_core::store::{Join, SessionFilter};
 use logout_hub::config::Config;
 use logout_hub::{COMPILED, Hub, Options, SystemClock};
 
 use crate::dialect::{CLIENT, digest, sign_out};
-use crate::process::{Fault, announce, answer};
+use crate::process::{BoxError, announce, answer};
 use crate::session_id;
 
 /// How many sessions are opened at once while loading.
 pub(crate) const LOADING: usize = 512;
 
-type Outcome = Result<(), Fault>;
+type Outcome = Result<(), BoxError>;
 
 /// Which server to be.
 #[derive(Args, Debug)]
@@ -57,7 +57,13 @@ impl Subject {
     /// Serves until standard input ends. Prints its address once it listens; answers each line on
     /// standard input with the number of live sessions.
     pub(crate) fn run(&self) -> Outcome {
-        actix_web::rt::System::new().block_on(async { if self.kind == "bare" { self.bare().await } else { self.hub().await } })
+        actix_web::rt::System::new().block_on(async {
+            if self.kind == "bare" {
+                self.bare().await
+            } else {
+                self.hub().await
+            }
+        })
     }
 
     async fn bare(&self) -> Outcome {
@@ -67,7 +73,9 @@ impl Subject {
                 .insert_header(("set-cookie", "session=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"))
                 .finish()
         };
-        let server = HttpServer::new(move || App::new().default_service(web::to(page))).workers(self.workers).bind(("127.0.0.1", 0))?;
+        let server = HttpServer::new(move || App::new().default_service(web::to(page)))
+            .workers(self.workers)
+            .bind(("127.0.0.1", 0))?;
         let address = server.addrs()[0];
         let server = server.disable_signals().run();
         actix_web::rt::spawn(server);
@@ -76,9 +84,18 @@ impl Subject {
     }
 
     async fn hub(&self) -> Outcome {
-        let config =
-            Config::parse(&configuration(&self.kind, &self.store, self.workers), &self.folder.join("bench.toml"), Vec::new(), &COMPILED)?;
-        let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store: None };
+        let config = Config::parse(
+            &configuration(&self.kind, &self.store, self.workers),
+            &self.folder.join("bench.toml"),
+            Vec::new(),
+            &COMPILED,
+        )?;
+        let options = Options {
+            clock: Arc::new(SystemClock),
+            listener: None,
+            names_people: false,
+            store: None,
+        };
         let hub = Hub::start(config, options).await?;
         self.load(&hub).await?;
         announce(&[hub.address])?;
@@ -105,14 +122,16 @@ impl Subject {
         }
         requests.flush()?;
         let now = SystemClock.now();
-        let mut opening = stream::iter(opened).map(|session| hub.ports.store.open(session, false, now)).buffer_unordered(LOADING);
+        let mut opening = stream::iter(opened)
+            .map(|session| hub.ports.store.open(session, Join::Always, now))
+            .buffer_unordered(LOADING);
         while let Some(outcome) = opening.next().await {
             outcome?;
         }
         Ok(())
     }
 
-    fn session(&self, hub: &Hub, index: usize) -> Result<(Session, String), Fault> {
+    fn session(&self, hub: &Hub, index: usize) -> Result<(Session, String), BoxError> {
         let platform = PlatformName::new("bench");
         let now = SystemClock.now();
         let expires = now.plus(Duration::from_secs(12 * 60 * 60));
@@ -125,9 +144,15 @@ impl Subject {
                 jti: format!("{index:043}"),
                 iat: now.as_secs(),
                 exp: expires.as_secs(),
-                vendor: vendor.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+                vendor: vendor
+                    .iter()
+                    .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                    .collect(),
             };
-            hub.ports.tokens.mint(&claims).map(|token| token.reveal().to_owned())
+            hub.ports
+                .tokens
+                .mint(&claims)
+                .map(|token| token.reveal().to_owned())
         };
         let secret = match self.kind.as_str() {
             "assets" => token("authToken", &[("reqCsrf", "false")])?,
@@ -138,19 +163,26 @@ impl Subject {
         let (purpose, request) = sign_out(&self.kind, &secret)?;
         let session = Session {
             id: session_id::of(self.epoch, index as u64),
-            sign_on: (self.kind == "sitefinity").then(SignOnId::random),
+            sign_on: (self.kind == "sitefinity").then(SsoSessionId::random),
             subject: Who::new("default", &name),
             person: Some(Person::new(format!("{name}@example.com"))),
             account: None,
             client: (self.kind == "wix").then(|| ClientId::new(CLIENT)),
             administrator: false,
-            credentials: vec![Credential { digest: digest(&self.kind, &platform, purpose, &secret)?, expires, csrf_due: false }],
+            credentials: vec![Credential {
+                digest: digest(&self.kind, &platform, purpose, &secret)?,
+                expires,
+                csrf_due: false,
+            }],
             csrf: None,
             opened: now,
             seen: now,
             idle_timeout: Some(Duration::from_secs(30 * 60)),
             expires,
-            device: Device { address: Some([127, 0, 0, 1].into()), user_agent: Some("Mozilla/5.0 (X11; Linux x86_64) bench".to_owned()) },
+            device: Device {
+                address: Some([127, 0, 0, 1].into()),
+                user_agent: Some("Mozilla/5.0 (X11; Linux x86_64) bench".to_owned()),
+            },
             sealed: None,
             platform,
         };
@@ -161,7 +193,9 @@ impl Subject {
 /// A hub with one platform of this vendor, that leaves its store to itself.
 pub(crate) fn configuration(vendor: &str, store: &str, workers: usize) -> String {
     let vendor = match vendor {
-        "wix" => format!("vendor = \"wix\"\n[[platform.app]]\nclient_id = \"{CLIENT}\"\nredirect_domains = [\"app.example\"]\n"),
+        "wix" => format!(
+            "vendor = \"wix\"\n[[platform.app]]\nclient_id = \"{CLIENT}\"\nredirect_domains = [\"app.example\"]\n"
+        ),
         other => format!("vendor = \"{other}\"\n"),
     };
     let store = match store {
@@ -176,10 +210,13 @@ pub(crate) fn configuration(vendor: &str, store: &str, workers: usize) -> String
 }
 
 /// How many sessions are live.
-pub(crate) async fn live_sessions(ports: &Ports) -> Result<usize, Fault> {
+pub(crate) async fn live_sessions(ports: &Services) -> Result<usize, BoxError> {
     let (mut live, mut after) = (0, None);
     loop {
-        let page = ports.store.sessions(&SessionFilter::default(), after, 10_000, SystemClock.now()).await?;
+        let page = ports
+            .store
+            .sessions(&SessionFilter::default(), after, 10_000, SystemClock.now())
+            .await?;
         live += page.items.len();
         after = page.next;
         if after.is_none() {

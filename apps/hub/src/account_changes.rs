@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use logout_core::CanonicalForm;
-use logout_core::authority::Ports;
+use logout_core::authority::Services;
 use logout_core::credential::{CredentialDigest, SecretDigest};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{Reach, Reason};
@@ -27,15 +27,27 @@ const KEPT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 pub(crate) struct AccountChanges {
     current: HashSet<AccountVersion>,
     platforms: Vec<PlatformName>,
-    ports: Ports,
+    ports: Services,
 }
 
 impl AccountChanges {
-    pub(crate) fn new(current: HashSet<AccountVersion>, platforms: &[KnownPlatform], ports: &Ports) -> Self {
-        let stand_ins = platforms.iter().map(|known| known.sessions.platform()).filter(|platform| !platform.has_upstream);
-        let mut platforms: Vec<PlatformName> = stand_ins.map(|platform| platform.name.clone()).collect();
+    pub(crate) fn new(
+        current: HashSet<AccountVersion>,
+        platforms: &[KnownPlatform],
+        ports: &Services,
+    ) -> Self {
+        let stand_ins = platforms
+            .iter()
+            .map(|known| known.sessions.platform())
+            .filter(|platform| !platform.has_upstream);
+        let mut platforms: Vec<PlatformName> =
+            stand_ins.map(|platform| platform.name.clone()).collect();
         platforms.sort();
-        Self { current, platforms, ports: ports.clone() }
+        Self {
+            current,
+            platforms,
+            ports: ports.clone(),
+        }
     }
 
     /// Ends what is over where the list is another one than at the last start. `false`: it is the
@@ -48,10 +60,16 @@ impl AccountChanges {
     /// # Errors
     /// The store did not answer; the next call does what is left.
     pub(crate) async fn end_sessions_if_new(&self) -> Result<bool, StoreUnavailable> {
-        let Some(first) = self.platforms.first() else { return Ok(true) };
+        let Some(first) = self.platforms.first() else {
+            return Ok(true);
+        };
         // Hubs with other stand-ins on the same store have accounts of their own.
         let names: Vec<&str> = self.platforms.iter().map(PlatformName::as_str).collect();
-        let key = CredentialDigest::of(first, "accounts", &CanonicalForm::of_text(&names.join("\n")));
+        let key = CredentialDigest::of(
+            first,
+            "accounts",
+            &CanonicalForm::of_text(&names.join("\n")),
+        );
         let store = &self.ports.store;
         let listed = self.digest().as_bytes().to_vec();
         let last = store.take_once(&key, self.ports.clock.now()).await?;
@@ -59,14 +77,26 @@ impl AccountChanges {
         if is_new {
             self.end_sessions().await?;
         }
-        store.put_once(key, listed, self.ports.clock.now().plus(KEPT)).await?;
+        store
+            .put_once(key, listed, self.ports.clock.now().plus(KEPT))
+            .await?;
         Ok(is_new)
     }
 
     fn digest(&self) -> SecretDigest {
-        let mut versions: Vec<[u8; 8]> = self.current.iter().map(|version| version.to_bytes()).collect();
+        let mut versions: Vec<[u8; 8]> = self
+            .current
+            .iter()
+            .map(|version| version.to_bytes())
+            .collect();
         versions.sort_unstable();
-        SecretDigest::of(&versions.concat().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        SecretDigest::of(
+            &versions
+                .concat()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>(),
+        )
     }
 
     /// Ends the sessions at stand-in platforms that were opened with an account, or a version of
@@ -86,14 +116,35 @@ impl AccountChanges {
     }
 
     async fn end_sessions_at(&self, platform: &PlatformName) -> Result<usize, StoreUnavailable> {
-        let filter = SessionFilter { platform: Some(platform.clone()), ..SessionFilter::default() };
-        let is_over = |session: &&Session| session.account.is_some_and(|version| !self.current.contains(&version));
+        let filter = SessionFilter {
+            platform: Some(platform.clone()),
+            ..SessionFilter::default()
+        };
+        let is_over = |session: &&Session| {
+            session
+                .account
+                .is_some_and(|version| !self.current.contains(&version))
+        };
         let (mut ended, mut after) = (0, None);
         loop {
-            let page = self.ports.store.sessions(&filter, after, STEP, self.ports.clock.now()).await?;
-            let targets: Vec<_> = page.items.iter().filter(is_over).map(|session| EndTarget::Session(session.id)).collect();
+            let page = self
+                .ports
+                .store
+                .sessions(&filter, after, STEP, self.ports.clock.now())
+                .await?;
+            let targets: Vec<_> = page
+                .items
+                .iter()
+                .filter(is_over)
+                .map(|session| EndTarget::Session(session.id))
+                .collect();
             if !targets.is_empty() {
-                ended += self.ports.end(Reason::AccountRemoved, Reach::Session, targets).await?.1.len();
+                ended += self
+                    .ports
+                    .end(Reason::AccountRemoved, Reach::Session, targets)
+                    .await?
+                    .1
+                    .len();
             }
             after = page.next;
             if after.is_none() {
@@ -111,6 +162,7 @@ mod tests {
     use logout_core::credential::Secret;
     use logout_core::ports::Clock as _;
     use logout_core::session::{Device, SessionId, Subject};
+    use logout_core::store::Join;
     use logout_core::store::SessionStore as _;
     use logout_core::time::Timestamp;
     use logout_suite::testing::{BreakableStore, ListedAccounts, ManualClock, RememberedTokens};
@@ -124,22 +176,39 @@ mod tests {
     #[test]
     fn a_version_is_of_one_realm_name_and_password() {
         let own = version("alice", "hash");
-        assert_eq!(own, AccountVersion::of("default", "ALICE", &Secret::new("hash")));
-        for (realm, name, hash) in
-            [("Other", "alice", "hash"), ("Default", "bob", "hash"), ("Default", "alice", "Hash"), ("Defaulta", "lice", "hash")]
-        {
-            assert_ne!(own, AccountVersion::of(realm, name, &Secret::new(hash)), "{realm} {name} {hash}");
+        assert_eq!(
+            own,
+            AccountVersion::of("default", "ALICE", &Secret::new("hash"))
+        );
+        for (realm, name, hash) in [
+            ("Other", "alice", "hash"),
+            ("Default", "bob", "hash"),
+            ("Default", "alice", "Hash"),
+            ("Defaulta", "lice", "hash"),
+        ] {
+            assert_ne!(
+                own,
+                AccountVersion::of(realm, name, &Secret::new(hash)),
+                "{realm} {name} {hash}"
+            );
         }
     }
 
     /// A store with 600 sessions, every other one of an account that is not listed any more, and
     /// some of none.
     fn world() -> (Arc<BreakableStore>, AccountChanges) {
-        let (store, clock) = (Arc::new(BreakableStore::default()), Arc::new(ManualClock::default()));
+        let (store, clock) = (
+            Arc::new(BreakableStore::default()),
+            Arc::new(ManualClock::default()),
+        );
         let (platform, now) = (PlatformName::new("cms"), clock.now());
         for number in 0..600 {
-            let account =
-                [Some(version("alice", "kept")), Some(version("alice", "former")), None, Some(version("bob", "gone"))][number % 4];
+            let account = [
+                Some(version("alice", "kept")),
+                Some(version("alice", "former")),
+                None,
+                Some(version("bob", "gone")),
+            ][number % 4];
             let session = Session {
                 id: SessionId::at(now),
                 platform: platform.clone(),
@@ -158,15 +227,27 @@ mod tests {
                 device: Device::default(),
                 sealed: None,
             };
-            block_on(store.open(session, false, now)).unwrap();
+            block_on(store.open(session, Join::Always, now)).unwrap();
         }
-        let ports = Ports::of_stand_ins(Arc::new(ListedAccounts::default()), clock, store.clone(), Arc::new(RememberedTokens::default()));
-        let changes = AccountChanges { current: [version("alice", "kept")].into(), platforms: vec![platform], ports };
+        let ports = Services::of_stand_ins(
+            Arc::new(ListedAccounts::default()),
+            clock,
+            store.clone(),
+            Arc::new(RememberedTokens::default()),
+        );
+        let changes = AccountChanges {
+            current: [version("alice", "kept")].into(),
+            platforms: vec![platform],
+            ports,
+        };
         (store, changes)
     }
 
     fn left(store: &BreakableStore) -> usize {
-        block_on(store.sessions(&SessionFilter::default(), None, 1_000, Timestamp::default())).unwrap().items.len()
+        block_on(store.sessions(&SessionFilter::default(), None, 1_000, Timestamp::default()))
+            .unwrap()
+            .items
+            .len()
     }
 
     #[test]
@@ -177,7 +258,11 @@ mod tests {
             store.break_after(answers);
             finished = block_on(changes.end_sessions_if_new()).is_ok();
             store.set_broken(false);
-            assert_eq!(block_on(changes.end_sessions_if_new()), Ok(!finished), "after {answers} answers");
+            assert_eq!(
+                block_on(changes.end_sessions_if_new()),
+                Ok(!finished),
+                "after {answers} answers"
+            );
             assert_eq!(left(&store), 300);
         }
         assert!(finished);
@@ -188,11 +273,17 @@ mod tests {
         let (store, changes) = world();
         block_on(changes.end_sessions_if_new()).unwrap();
         let other = world().0;
-        let late = block_on(other.sessions(&SessionFilter::default(), None, 1_000, Timestamp::default())).unwrap().items;
+        let late =
+            block_on(other.sessions(&SessionFilter::default(), None, 1_000, Timestamp::default()))
+                .unwrap()
+                .items;
         for session in late {
-            block_on(store.open(session, false, Timestamp::default())).unwrap();
+            block_on(store.open(session, Join::Always, Timestamp::default())).unwrap();
         }
-        assert_eq!((block_on(changes.end_sessions_if_new()), left(&store)), (Ok(false), 900));
+        assert_eq!(
+            (block_on(changes.end_sessions_if_new()), left(&store)),
+            (Ok(false), 900)
+        );
         block_on(changes.end_sessions()).unwrap();
         assert_eq!(left(&store), 600);
     }

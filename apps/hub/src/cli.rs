@@ -11,7 +11,9 @@ use clap::{Args, Parser, Subcommand};
 use logout_core::credential::Secret;
 
 use crate::client::{DeliveriesArgs, ReceiptsArgs, SessionsArgs};
-use crate::config::{Compiled, Config, ConfigError, ConfigErrors, Draft, environment, without_newline};
+use crate::config::{
+    Compiled, Config, ConfigError, ConfigErrors, Draft, environment, without_newline,
+};
 use crate::copy_store::CopyStoreArgs;
 
 /// The exit status when the configuration, or what was typed, is wrong; that of clap's own errors
@@ -95,7 +97,11 @@ impl ServeArgs {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn load(&self, compiled: &Compiled<'_>, check: impl FnOnce(&Draft) -> Vec<ConfigError>) -> Result<Config, ConfigErrors> {
+    pub fn load(
+        &self,
+        compiled: &Compiled<'_>,
+        check: impl FnOnce(&Draft) -> Vec<ConfigError>,
+    ) -> Result<Config, ConfigErrors> {
         let draft = self.configuration.draft(compiled)?;
         let errors = check(&draft);
         let mut config = draft.finish(errors)?;
@@ -123,20 +129,37 @@ impl ConfigArgs {
 /// `check-config`: status 0 and one line on standard output, or 2 and every error on standard
 /// error; warnings are on standard error either way. `check` finds what is wrong beyond the text of
 /// the configuration: with the vendors' own keys, between platforms, and with files.
-pub fn check_config(args: &ConfigArgs, compiled: &Compiled<'_>, check: impl FnOnce(&Draft) -> Vec<ConfigError>) -> ExitCode {
-    finish(args.draft(compiled).map_err(|errors| errors.to_string()).and_then(|draft| {
-        let errors = check(&draft);
-        let warnings: String = draft.config().warnings.iter().map(|warning| format!("{warning}\n")).collect();
-        // Warnings that nobody can read are no reason to call the configuration wrong.
-        let _ = io::stderr().write_all(warnings.as_bytes());
-        let config = draft.finish(errors).map_err(|errors| errors.to_string())?;
-        Ok(format!("ok: {} platforms\n", config.platforms.len()))
-    }))
+pub fn check_config(
+    args: &ConfigArgs,
+    compiled: &Compiled<'_>,
+    check: impl FnOnce(&Draft) -> Vec<ConfigError>,
+) -> ExitCode {
+    finish(
+        args.draft(compiled)
+            .map_err(|errors| errors.to_string())
+            .and_then(|draft| {
+                let errors = check(&draft);
+                let warnings: String = draft
+                    .config()
+                    .warnings
+                    .iter()
+                    .map(|warning| format!("{warning}\n"))
+                    .collect();
+                // Warnings that nobody can read are no reason to call the configuration wrong.
+                let _ = io::stderr().write_all(warnings.as_bytes());
+                let config = draft.finish(errors).map_err(|errors| errors.to_string())?;
+                Ok(format!("ok: {} platforms\n", config.platforms.len()))
+            }),
+    )
 }
 
 /// `print-config`: status 0 and the effective configuration as TOML on standard output, or 2 and
 /// every error on standard error. `check` as for [`check_config`].
-pub fn print_config(args: &ConfigArgs, compiled: &Compiled<'_>, check: impl FnOnce(&Draft) -> Vec<ConfigError>) -> ExitCode {
+pub fn print_config(
+    args: &ConfigArgs,
+    compiled: &Compiled<'_>,
+    check: impl FnOnce(&Draft) -> Vec<ConfigError>,
+) -> ExitCode {
     let printed = args.draft(compiled).and_then(|draft| {
         let errors = check(&draft);
         draft.finish(errors)?.to_toml()
@@ -146,7 +169,11 @@ pub fn print_config(args: &ConfigArgs, compiled: &Compiled<'_>, check: impl FnOn
 
 /// `migrate`: status 0 and one line on standard output when the tables are ready, 2 when the
 /// configuration is wrong, 1 when `open` cannot make them so.
-pub fn migrate<E: Display>(args: &ConfigArgs, compiled: &Compiled<'_>, open: impl FnOnce(&Config) -> Result<(), E>) -> ExitCode {
+pub fn migrate<E: Display>(
+    args: &ConfigArgs,
+    compiled: &Compiled<'_>,
+    open: impl FnOnce(&Config) -> Result<(), E>,
+) -> ExitCode {
     let mut config = match args.load(compiled) {
         Ok(config) => config,
         Err(errors) => return finish(Err(errors.to_string())),
@@ -167,7 +194,11 @@ pub fn hash_password() -> ExitCode {
     } else {
         read_password(io::stdin().lock())
     };
-    finish(password.map_err(|fault| format!("the password cannot be read: {fault}")).and_then(|password| hashed(&password)))
+    finish(
+        password
+            .map_err(|fault| format!("the password cannot be read: {fault}"))
+            .and_then(|password| hashed(&password)),
+    )
 }
 
 fn read_password(input: impl io::Read) -> io::Result<Secret> {
@@ -175,7 +206,10 @@ fn read_password(input: impl io::Read) -> io::Result<Secret> {
     let length = input.take(LONGEST_PASSWORD + 1).read_to_string(&mut text)?;
     let text = Secret::new(text);
     if length as u64 > LONGEST_PASSWORD {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "longer than 64 KiB"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "longer than 64 KiB",
+        ));
     }
     Ok(Secret::new(without_newline(text.reveal())))
 }
@@ -184,7 +218,9 @@ fn hashed(password: &Secret) -> Result<String, String> {
     if password.reveal().is_empty() {
         return Err("the password is empty".to_owned());
     }
-    logout_identity::hash_password(password).map(|hash| format!("{hash}\n")).map_err(|fault| fault.to_string())
+    logout_identity::hash_password(password)
+        .map(|hash| format!("{hash}\n"))
+        .map_err(|fault| fault.to_string())
 }
 
 /// Writes the outcome to where it belongs and says it as an exit status.
@@ -193,7 +229,11 @@ fn finish(outcome: Result<String, String>) -> ExitCode {
         Ok(text) => io::stdout().write_all(text.as_bytes()),
         Err(text) => writeln!(io::stderr(), "{text}"),
     };
-    if outcome.is_ok() && written.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(WRONG) }
+    if outcome.is_ok() && written.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(WRONG)
+    }
 }
 
 #[cfg(test)]
@@ -209,32 +249,99 @@ mod tests {
 
     #[test]
     fn every_command_reads_its_options() {
-        let serve = Cli::try_parse_from(["logout-hub", "serve", "--config", "hub.toml", "--listen", "127.0.0.1:0"]).unwrap();
-        let Command::Serve(serve) = serve.command else { panic!("not serve") };
-        assert_eq!((serve.configuration.file.as_path(), serve.listen), (Path::new("hub.toml"), Some(([127, 0, 0, 1], 0).into())));
+        let serve = Cli::try_parse_from([
+            "logout-hub",
+            "serve",
+            "--config",
+            "hub.toml",
+            "--listen",
+            "127.0.0.1:0",
+        ])
+        .unwrap();
+        let Command::Serve(serve) = serve.command else {
+            panic!("not serve")
+        };
+        assert_eq!(
+            (serve.configuration.file.as_path(), serve.listen),
+            (Path::new("hub.toml"), Some(([127, 0, 0, 1], 0).into()))
+        );
         let demo = Cli::try_parse_from(["logout-hub", "demo", "--data", "d"]).unwrap();
-        assert!(matches!(demo.command, Command::Demo(DemoArgs { listen: None, data: Some(_) })));
+        assert!(matches!(
+            demo.command,
+            Command::Demo(DemoArgs {
+                listen: None,
+                data: Some(_)
+            })
+        ));
         for command in ["check-config", "print-config"] {
-            assert!(Cli::try_parse_from(["logout-hub", command, "--config", "hub.toml"]).is_ok(), "{command}");
-            assert!(Cli::try_parse_from(["logout-hub", command]).is_err(), "{command}");
+            assert!(
+                Cli::try_parse_from(["logout-hub", command, "--config", "hub.toml"]).is_ok(),
+                "{command}"
+            );
+            assert!(
+                Cli::try_parse_from(["logout-hub", command]).is_err(),
+                "{command}"
+            );
         }
         assert!(Cli::try_parse_from(["logout-hub", "hash-password"]).is_ok());
-        let copying = ["logout-hub", "copy-store", "--from", "fjall:a", "--to", "redis://h"];
-        assert!(Cli::try_parse_from(copying).is_ok() && Cli::try_parse_from(&copying[..4]).is_err());
-        let asking = ["sessions list --person p", "sessions end x", "receipts list", "receipts show x --wait 5s", "deliveries retry x"];
+        let copying = [
+            "logout-hub",
+            "copy-store",
+            "--from",
+            "fjall:a",
+            "--to",
+            "redis://h",
+        ];
+        assert!(
+            Cli::try_parse_from(copying).is_ok() && Cli::try_parse_from(&copying[..4]).is_err()
+        );
+        let asking = [
+            "sessions list --person p",
+            "sessions end x",
+            "receipts list",
+            "receipts show x --wait 5s",
+            "deliveries retry x",
+        ];
         for command in asking {
-            for line in [format!("logout-hub {command} --token-file t"), format!("logout-hub {command}")] {
+            for line in [
+                format!("logout-hub {command} --token-file t"),
+                format!("logout-hub {command}"),
+            ] {
                 assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
             }
         }
-        assert!(Cli::try_parse_from(["logout-hub", "receipts", "show", "x", "--wait", "long"]).is_err());
-        assert!(Cli::try_parse_from(["logout-hub", "serve", "--config", "hub.toml", "--listen", "nowhere"]).is_err());
+        assert!(
+            Cli::try_parse_from(["logout-hub", "receipts", "show", "x", "--wait", "long"]).is_err()
+        );
+        assert!(
+            Cli::try_parse_from([
+                "logout-hub",
+                "serve",
+                "--config",
+                "hub.toml",
+                "--listen",
+                "nowhere"
+            ])
+            .is_err()
+        );
     }
 
     #[test]
     fn one_line_end_of_a_password_is_cut_and_nothing_else() {
-        for (input, password) in [("x", "x"), ("x\n", "x"), ("x\r\n", "x"), ("x\n\n", "x\n"), (" x ", " x "), ("x\r", "x\r"), ("\n", "")] {
-            assert_eq!(read_password(input.as_bytes()).unwrap().reveal(), password, "{input:?}");
+        for (input, password) in [
+            ("x", "x"),
+            ("x\n", "x"),
+            ("x\r\n", "x"),
+            ("x\n\n", "x\n"),
+            (" x ", " x "),
+            ("x\r", "x\r"),
+            ("\n", ""),
+        ] {
+            assert_eq!(
+                read_password(input.as_bytes()).unwrap().reveal(),
+                password,
+                "{input:?}"
+            );
         }
         assert!(read_password(&b"\xff"[..]).is_err());
         assert!(read_password(io::repeat(b'x')).is_err());
@@ -244,6 +351,9 @@ mod tests {
     fn an_empty_password_is_not_hashed() {
         assert!(hashed(&Secret::new("")).is_err());
         let hash = hashed(&Secret::new("x")).unwrap();
-        assert!(logout_identity::parse_hash(hash.trim_end()).is_ok() && hash.ends_with('\n'), "{hash}");
+        assert!(
+            logout_identity::parse_hash(hash.trim_end()).is_ok() && hash.ends_with('\n'),
+            "{hash}"
+        );
     }
 }

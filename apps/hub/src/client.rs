@@ -1,7 +1,7 @@
 //! The commands that ask a running hub's admin listener.
 //!
-//! Standard output is JSON, one object a line: a listing has a line for each item, however many pages it takes. Status 0, or
-//! 1 with the reason on standard error.
+//! Standard output is JSON, one object a line: a listing has a line for each item, however many
+//! pages it takes. Status 0, or 1 with the reason on standard error.
 
 use std::error::Error;
 use std::fmt;
@@ -27,10 +27,22 @@ const PAGE: usize = 1_000;
 #[derive(Args, Clone, Debug)]
 pub struct HubArgs {
     /// The address of its admin listener.
-    #[arg(long, global = true, value_name = "URL", env = "LOGOUT_HUB_ADMIN", default_value = "http://127.0.0.1:8081")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "LOGOUT_HUB_ADMIN",
+        default_value = "http://127.0.0.1:8081"
+    )]
     pub admin: Url,
     /// The file that holds its admin token.
-    #[arg(long, global = true, value_name = "FILE", env = "LOGOUT_HUB_TOKEN_FILE", default_value = "admin.token")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "LOGOUT_HUB_TOKEN_FILE",
+        default_value = "admin.token"
+    )]
     pub token_file: PathBuf,
 }
 
@@ -97,7 +109,8 @@ pub enum ReceiptsCommand {
     Show {
         /// Its id.
         id: String,
-        /// Wait until every upstream is told, but no longer than this, such as 5s; a minute at most.
+        /// Wait until every upstream is told, but no longer than this, such as 5s; a minute at
+        /// most.
         #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
         wait: Option<Duration>,
         /// As a signed token, to be archived.
@@ -142,11 +155,28 @@ pub enum DeliveriesCommand {
 /// Runs `sessions`.
 pub fn sessions(args: &SessionsArgs) -> ExitCode {
     run(&args.hub, async |hub| match &args.command {
-        SessionsCommand::List { person, platform, realm, subject, limit } => {
-            let filter = [("person", person), ("platform", platform), ("realm", realm), ("subject", subject)];
+        SessionsCommand::List {
+            person,
+            platform,
+            realm,
+            subject,
+            limit,
+        } => {
+            let filter = [
+                ("person", person),
+                ("platform", platform),
+                ("realm", realm),
+                ("subject", subject),
+            ];
             hub.list("sessions", "after", &filter, *limit).await
         }
-        SessionsCommand::End { id } => hub.print(hub.send(Method::DELETE, &["sessions", id], &[], PATIENCE).await?).await,
+        SessionsCommand::End { id } => {
+            hub.print(
+                hub.send(Method::DELETE, &["sessions", id], &[], PATIENCE)
+                    .await?,
+            )
+            .await
+        }
     })
 }
 
@@ -155,10 +185,23 @@ pub fn receipts(args: &ReceiptsArgs) -> ExitCode {
     run(&args.hub, async |hub| match &args.command {
         ReceiptsCommand::List { limit } => hub.list("receipts", "before", &[], *limit).await,
         ReceiptsCommand::Show { id, wait, jwt } => {
-            let name = if *jwt { format!("{id}.jwt") } else { id.clone() };
+            let name = if *jwt {
+                format!("{id}.jwt")
+            } else {
+                id.clone()
+            };
             let query = wait.map(|wait| ("wait", humantime::format_duration(wait).to_string()));
             let patience = PATIENCE + wait.unwrap_or_default();
-            hub.print(hub.send(Method::GET, &["receipts", &name], query.as_slice(), patience).await?).await
+            hub.print(
+                hub.send(
+                    Method::GET,
+                    &["receipts", &name],
+                    query.as_slice(),
+                    patience,
+                )
+                .await?,
+            )
+            .await
         }
     })
 }
@@ -166,18 +209,34 @@ pub fn receipts(args: &ReceiptsArgs) -> ExitCode {
 /// Runs `deliveries`.
 pub fn deliveries(args: &DeliveriesArgs) -> ExitCode {
     run(&args.hub, async |hub| match &args.command {
-        DeliveriesCommand::List { platform, state, limit } => {
-            hub.list("deliveries", "after", &[("platform", platform), ("state", state)], *limit).await
+        DeliveriesCommand::List {
+            platform,
+            state,
+            limit,
+        } => {
+            hub.list(
+                "deliveries",
+                "after",
+                &[("platform", platform), ("state", state)],
+                *limit,
+            )
+            .await
         }
-        DeliveriesCommand::Retry { id } => hub.print(hub.send(Method::POST, &["deliveries", id, "retry"], &[], PATIENCE).await?).await,
+        DeliveriesCommand::Retry { id } => {
+            hub.print(
+                hub.send(Method::POST, &["deliveries", id, "retry"], &[], PATIENCE)
+                    .await?,
+            )
+            .await
+        }
     })
 }
 
-fn run(hub: &HubArgs, ask: impl AsyncFnOnce(&Hub) -> Result<(), Fault>) -> ExitCode {
+fn run(hub: &HubArgs, ask: impl AsyncFnOnce(&Hub) -> Result<(), ClientError>) -> ExitCode {
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(Fault::Output)
+        .map_err(ClientError::Output)
         .and_then(|runtime| runtime.block_on(async { ask(&Hub::open(hub)?).await }));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -190,7 +249,7 @@ fn run(hub: &HubArgs, ask: impl AsyncFnOnce(&Hub) -> Result<(), Fault>) -> ExitC
 
 /// Why a command failed.
 #[derive(Debug)]
-enum Fault {
+enum ClientError {
     /// The hub refused: its status, and what its problem document says.
     Refused(u16, String),
     /// The answer is none of a hub's.
@@ -203,7 +262,7 @@ enum Fault {
     Unreachable(reqwest::Error),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(status, problem) => write!(f, "{status}: {problem}"),
@@ -223,7 +282,7 @@ impl fmt::Display for Fault {
     }
 }
 
-impl From<reqwest::Error> for Fault {
+impl From<reqwest::Error> for ClientError {
     fn from(fault: reqwest::Error) -> Self {
         Self::Unreachable(fault)
     }
@@ -237,50 +296,92 @@ struct Hub {
 }
 
 impl Hub {
-    fn open(args: &HubArgs) -> Result<Self, Fault> {
+    fn open(args: &HubArgs) -> Result<Self, ClientError> {
         let token = std::fs::read_to_string(&args.token_file).map(Secret::new);
-        let token = token.map_err(|fault| Fault::Token(args.token_file.clone(), fault))?;
+        let token = token.map_err(|fault| ClientError::Token(args.token_file.clone(), fault))?;
         // The token goes to the address that was named, and nowhere else.
-        let client = Client::builder().no_proxy().redirect(redirect::Policy::none()).build()?;
-        Ok(Self { client, base: args.admin.clone(), token: Secret::new(without_newline(token.reveal())) })
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .build()?;
+        Ok(Self {
+            client,
+            base: args.admin.clone(),
+            token: Secret::new(without_newline(token.reveal())),
+        })
     }
 
-    async fn send(&self, method: Method, path: &[&str], query: &[(&str, String)], patience: Duration) -> Result<Response, Fault> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        patience: Duration,
+    ) -> Result<Response, ClientError> {
         let mut url = self.base.clone();
-        url.path_segments_mut().map_err(|()| Fault::Strange)?.pop_if_empty().push("api").extend(path);
+        url.path_segments_mut()
+            .map_err(|()| ClientError::Strange)?
+            .pop_if_empty()
+            .push("api")
+            .extend(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let answer = self.client.request(method, url).bearer_auth(self.token.reveal()).timeout(patience).send().await?;
+        let answer = self
+            .client
+            .request(method, url)
+            .bearer_auth(self.token.reveal())
+            .timeout(patience)
+            .send()
+            .await?;
         if answer.status().is_success() {
             return Ok(answer);
         }
         let status = answer.status().as_u16();
         let problem: Value = serde_json::from_str(&answer.text().await?).unwrap_or_default();
-        let said: Vec<&str> = ["title", "field", "detail"].iter().filter_map(|member| problem[member].as_str()).collect();
-        Err(if said.is_empty() { Fault::Strange } else { Fault::Refused(status, said.join(": ")) })
+        let said: Vec<&str> = ["title", "field", "detail"]
+            .iter()
+            .filter_map(|member| problem[member].as_str())
+            .collect();
+        Err(if said.is_empty() {
+            ClientError::Strange
+        } else {
+            ClientError::Refused(status, said.join(": "))
+        })
     }
 
     /// Prints an answer as it is.
-    async fn print(&self, answer: Response) -> Result<(), Fault> {
+    async fn print(&self, answer: Response) -> Result<(), ClientError> {
         let text = answer.text().await?;
-        writeln!(io::stdout(), "{text}").map_err(Fault::Output)
+        writeln!(io::stdout(), "{text}").map_err(ClientError::Output)
     }
 
     /// Prints the items of a listing that match, page by page.
-    async fn list(&self, what: &str, cursor: &str, filter: &[(&str, &Option<String>)], limit: Option<usize>) -> Result<(), Fault> {
-        let given = filter.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?.clone())));
+    async fn list(
+        &self,
+        what: &str,
+        cursor: &str,
+        filter: &[(&str, &Option<String>)],
+        limit: Option<usize>,
+    ) -> Result<(), ClientError> {
+        let given = filter
+            .iter()
+            .filter_map(|(name, value)| Some((*name, value.as_ref()?.clone())));
         let filter: Vec<_> = given.collect();
         let (mut left, mut next) = (limit.unwrap_or(usize::MAX), None::<String>);
         while left > 0 {
             let mut query = filter.clone();
             query.push(("limit", left.min(PAGE).to_string()));
             query.extend(next.map(|next| (cursor, next)));
-            let answer = self.send(Method::GET, &[what], &query, PATIENCE).await?.text().await?;
-            let page: Value = serde_json::from_str(&answer).map_err(|_| Fault::Strange)?;
-            let items = page[what].as_array().ok_or(Fault::Strange)?;
+            let answer = self
+                .send(Method::GET, &[what], &query, PATIENCE)
+                .await?
+                .text()
+                .await?;
+            let page: Value = serde_json::from_str(&answer).map_err(|_| ClientError::Strange)?;
+            let items = page[what].as_array().ok_or(ClientError::Strange)?;
             for item in items {
-                writeln!(io::stdout(), "{item}").map_err(Fault::Output)?;
+                writeln!(io::stdout(), "{item}").map_err(ClientError::Output)?;
             }
             left = left.saturating_sub(items.len());
             next = page["next"].as_str().map(str::to_owned);

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use logout_actix::MountedPlatform;
-use logout_core::authority::Ports;
+use logout_core::authority::Services;
 use logout_core::message::{Method, PAGE_SECURITY_POLICY};
 use logout_core::provider::Endpoint;
 use logout_core::store::SessionFilter;
@@ -47,17 +47,21 @@ struct PersonRow {
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
     platforms: Vec<PlatformCard>,
-    ports: Ports,
+    ports: Services,
     names_people: bool,
 }
 
 impl Index {
-    pub(crate) fn new(platforms: &[MountedPlatform], ports: Ports, names_people: bool) -> Self {
-        Self { platforms: platforms.iter().map(card).collect(), ports, names_people }
+    pub(crate) fn new(platforms: &[MountedPlatform], ports: Services, names_people: bool) -> Self {
+        Self {
+            platforms: platforms.iter().map(card).collect(),
+            ports,
+            names_people,
+        }
     }
 
     /// What the platforms share.
-    pub(crate) fn ports(&self) -> &Ports {
+    pub(crate) fn ports(&self) -> &Services {
         &self.ports
     }
 
@@ -74,7 +78,12 @@ impl Index {
         let (mut people, mut more) = (None, false);
         if self.names_people {
             let now = self.ports.clock.now();
-            let Ok(page) = self.ports.store.sessions(&SessionFilter::default(), None, LISTED, now).await else {
+            let Ok(page) = self
+                .ports
+                .store
+                .sessions(&SessionFilter::default(), None, LISTED, now)
+                .await
+            else {
                 return HttpResponse::ServiceUnavailable().body("temporarily unavailable");
             };
             more = page.next.is_some();
@@ -86,7 +95,13 @@ impl Index {
             });
             people = Some(rows.collect());
         }
-        match (IndexPage { platforms: &self.platforms, people, more }).render() {
+        match (IndexPage {
+            platforms: &self.platforms,
+            people,
+            more,
+        })
+        .render()
+        {
             Ok(html) => HttpResponse::Ok()
                 .content_type("text/html; charset=utf-8")
                 .insert_header(("content-security-policy", PAGE_SECURITY_POLICY))
@@ -108,8 +123,15 @@ fn card(mounted: &MountedPlatform) -> PlatformCard {
         path: format!("{}{}", platform.prefix, endpoint.path()),
         signs_out,
     };
-    let sign_outs = mounted.provider.endpoints().iter().map(|endpoint| row(endpoint, true));
-    let logins = mounted.login_endpoints().iter().map(|endpoint| row(endpoint, false));
+    let sign_outs = mounted
+        .provider
+        .endpoints()
+        .iter()
+        .map(|endpoint| row(endpoint, true));
+    let logins = mounted
+        .login_endpoints()
+        .iter()
+        .map(|endpoint| row(endpoint, false));
     PlatformCard {
         name: platform.name.to_string(),
         vendor: mounted.provider.vendor(),

@@ -20,15 +20,18 @@ mod report;
 mod safe_headers;
 pub mod serve;
 pub mod server;
-mod start_fault;
+mod start_error;
 mod stores;
 mod tls;
 mod vendors;
 
 pub use logout_identity::SystemClock;
 pub use server::{Hub, Options};
-pub use start_fault::StartFault;
+pub use start_error::StartError;
 pub use vendors::Vendor;
 
 /// What this build has in it.
-pub const COMPILED: config::Compiled<'static> = config::Compiled { vendors: vendors::COMPILED, stores: stores::COMPILED };
+pub const COMPILED: config::Compiled<'static> = config::Compiled {
+    vendors: vendors::COMPILED,
+    stores: stores::COMPILED,
+};

@@ -7,8 +7,9 @@ use log::kv::{self, Key, Value, VisitSource};
 
 use crate::config::LogFormat;
 
-/// What is logged where `RUST_LOG` says nothing: warnings and what the hub itself reports. The dispatcher calls every
-/// malformed request of a stranger an error, which would drown those that are the hub's own.
+/// What is logged where `RUST_LOG` says nothing: warnings and what the hub itself reports. The
+/// dispatcher calls every malformed request of a stranger an error, which would drown those that
+/// are the hub's own.
 const DEFAULT: &str = "warn,logout=info,actix_http::h1::dispatcher=off";
 
 /// Starts logging. `RUST_LOG` decides what is logged, else [`DEFAULT`].

@@ -6,8 +6,8 @@ use clap::Parser as _;
 use logout_hub::cli::{self, Cli, Command};
 use logout_hub::{COMPILED, client, copy_store, demo, serve, server};
 
-/// A sign-out asks for dozens of small pieces of memory, and some of them are given back by another thread. Measured, this
-/// allocator saves a fifth of its CPU (docs/performance.md).
+/// A sign-out asks for dozens of small pieces of memory, and some of them are given back by another
+/// thread. Measured, this allocator saves a fifth of its CPU (docs/performance.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

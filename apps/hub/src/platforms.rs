@@ -4,20 +4,23 @@ use std::error::Error as _;
 use std::fmt::Display;
 use std::sync::Arc;
 
-use logout_actix::{Limits, Mount, MountFault, MountedPlatform, TrustedProxies};
+use logout_actix::{Limits, Mount, MountError, MountedPlatform, TrustedProxies};
 use logout_core::SessionAuthority;
-use logout_core::authority::Ports;
+use logout_core::authority::Services;
 use logout_core::cors::OriginList;
 use logout_core::login_relay::LoginRelay;
 use logout_core::platform::{Platform, PlatformName};
 use logout_core::ports::{PersonBySubject, Persons};
 use logout_core::provider::{Upstream, UpstreamLogout};
 use logout_identity::{ClaimAlgorithm, PersonByClaim, read_secret_file};
-use logout_relay::{CarrierSettings, HttpCarrier};
+use logout_relay::{CarrierSettings, HttpClient};
 use url::Url;
 
-use crate::config::{Config, ConfigError, ConfigErrors, Fault, PersonConfig, PersonSource, PlatformConfig, not_one_of};
-use crate::start_fault::StartFault;
+use crate::config::{
+    Config, ConfigError, ConfigErrorKind, ConfigErrors, PersonConfig, PersonSource, PlatformConfig,
+    not_one_of,
+};
+use crate::start_error::StartError;
 use crate::vendors::{self, Adapter};
 
 /// Paths that the hub keeps for itself on every host.
@@ -53,23 +56,41 @@ impl<'c> Platforms<'c> {
     /// Everything that is wrong with any of them, at its place in the configuration.
     pub(crate) fn set_up(config: &'c Config, public_url: &Url) -> Result<Self, ConfigErrors> {
         let mut errors = Vec::new();
-        let set_up = config.platforms.iter().filter_map(|platform| SetUp::new(config, platform, public_url, &mut errors)).collect();
+        let set_up = config
+            .platforms
+            .iter()
+            .filter_map(|platform| SetUp::new(config, platform, public_url, &mut errors))
+            .collect();
         ConfigErrors::check(errors).map(|()| Self(set_up))
     }
 
     /// Everything that keeps platforms of `config` from being served together. What follows from a
     /// common key that is wrong is left out.
-    pub(crate) fn problems(config: &'c Config, public_url: &Url, ports: &Ports) -> Vec<ConfigError> {
+    pub(crate) fn problems(
+        config: &'c Config,
+        public_url: &Url,
+        ports: &Services,
+    ) -> Vec<ConfigError> {
         let mut errors = Vec::new();
-        let set_up = config.platforms.iter().filter_map(|platform| SetUp::new(config, platform, public_url, &mut errors));
-        let mut left: Vec<SetUp<'_>> = set_up.filter(|platform| platform.config.is_whole()).collect();
+        let set_up = config
+            .platforms
+            .iter()
+            .filter_map(|platform| SetUp::new(config, platform, public_url, &mut errors));
+        let mut left: Vec<SetUp<'_>> = set_up
+            .filter(|platform| platform.config.is_whole())
+            .collect();
         // A mount stops at the first two that overlap. So it is tried without the later one, until
         // the others fit.
-        while let Err(StartFault::Mount(fault)) = Self(left.clone()).mount(config, ports) {
-            let place = |name: &str| left.iter().position(|platform| platform.config.name == name);
+        while let Err(StartError::Mount(fault)) = Self(left.clone()).mount(config, ports) {
+            let place = |name: &str| {
+                left.iter()
+                    .position(|platform| platform.config.name == name)
+            };
             let (at, reason) = match &fault {
-                MountFault::Overlap { one, other, path } => {
-                    let (Some(one), Some(other)) = (place(one), place(other)) else { break };
+                MountError::Overlap { one, other, path } => {
+                    let (Some(one), Some(other)) = (place(one), place(other)) else {
+                        break;
+                    };
                     let (first, second) = (one.min(other), one.max(other));
                     let first = left[first].config;
                     let at = first.place();
@@ -81,22 +102,35 @@ impl<'c> Platforms<'c> {
                         ),
                     )
                 }
-                MountFault::Reserved { platform, path } => {
+                MountError::Reserved { platform, path } => {
                     let Some(at) = place(platform) else { break };
-                    (at, format!("claims {path}, which the hub keeps for itself; give it a `host` or a `prefix`"))
+                    (
+                        at,
+                        format!(
+                            "claims {path}, which the hub keeps for itself; give it a `host` or a `prefix`"
+                        ),
+                    )
                 }
                 _ => break,
             };
             let platform = left.remove(at).config;
-            let fault = Fault::Invalid { key: format!("platform.{}", platform.name), reason };
-            errors.push(ConfigError { place: platform.place(), fault });
+            let fault = ConfigErrorKind::Invalid {
+                key: format!("platform.{}", platform.name),
+                reason,
+            };
+            errors.push(ConfigError {
+                place: platform.place(),
+                fault,
+            });
         }
         errors
     }
 
     /// The upstreams, by the names of their platforms.
     pub(crate) fn upstreams(&self) -> Vec<(PlatformName, Upstream)> {
-        let with_upstream = |platform: &SetUp<'_>| Some((platform.common.name.clone(), platform.upstream.clone()?.1));
+        let with_upstream = |platform: &SetUp<'_>| {
+            Some((platform.common.name.clone(), platform.upstream.clone()?.1))
+        };
         self.0.iter().filter_map(with_upstream).collect()
     }
 
@@ -104,15 +138,36 @@ impl<'c> Platforms<'c> {
     ///
     /// # Errors
     /// Two platforms that claim one address, or a proxy that is none.
-    pub(crate) fn mount(self, config: &Config, ports: &Ports) -> Result<(Mount, Vec<KnownPlatform>), StartFault> {
-        let (mut mounted, mut known) = (Vec::with_capacity(self.0.len()), Vec::with_capacity(self.0.len()));
-        for SetUp { config, common, adapter, upstream, persons } in self.0 {
+    pub(crate) fn mount(
+        self,
+        config: &Config,
+        ports: &Services,
+    ) -> Result<(Mount, Vec<KnownPlatform>), StartError> {
+        let (mut mounted, mut known) = (
+            Vec::with_capacity(self.0.len()),
+            Vec::with_capacity(self.0.len()),
+        );
+        for SetUp {
+            config,
+            common,
+            adapter,
+            upstream,
+            persons,
+        } in self.0
+        {
             let sessions = SessionAuthority::new(common, adapter.provider.clone(), ports.clone());
-            let sessions = persons.map_or_else(|| sessions.clone(), |persons| sessions.clone().with_persons(persons));
-            known.push(KnownPlatform { adapter: adapter.upstream, sessions: sessions.clone() });
+            let sessions = persons.map_or_else(
+                || sessions.clone(),
+                |persons| sessions.clone().with_persons(persons),
+            );
+            known.push(KnownPlatform {
+                adapter: adapter.upstream,
+                sessions: sessions.clone(),
+            });
             mounted.push(MountedPlatform {
                 provider: adapter.provider,
-                relay: upstream.map(|(base, upstream)| LoginRelay::new(upstream, base, sessions.clone())),
+                relay: upstream
+                    .map(|(base, upstream)| LoginRelay::new(upstream, base, sessions.clone())),
                 sessions,
                 host: config.host.clone(),
                 owns_rest: true,
@@ -120,55 +175,118 @@ impl<'c> Platforms<'c> {
                 require_same_site: config.require_same_site,
             });
         }
-        let proxies = TrustedProxies::parse(&config.server.trusted_proxies).map_err(StartFault::Proxy)?;
-        let limits = Limits { body: config.server.max_body.get(), ..Limits::default() };
+        let proxies =
+            TrustedProxies::parse(&config.server.trusted_proxies).map_err(StartError::Proxy)?;
+        let limits = Limits {
+            body: config.server.max_body.get(),
+            ..Limits::default()
+        };
         Ok((Mount::with(mounted, RESERVED, proxies, limits)?, known))
     }
 }
 
 impl<'c> SetUp<'c> {
-    fn new(config: &'c Config, platform: &'c PlatformConfig, public_url: &Url, errors: &mut Vec<ConfigError>) -> Option<Self> {
+    fn new(
+        config: &'c Config,
+        platform: &'c PlatformConfig,
+        public_url: &Url,
+        errors: &mut Vec<ConfigError>,
+    ) -> Option<Self> {
         let common = platform.platform(public_url, &config.sessions, &config.redirects);
-        let persons = platform.person.as_ref().map(|person| persons(platform, person)).transpose();
+        let persons = platform
+            .person
+            .as_ref()
+            .map(|person| persons(platform, person))
+            .transpose();
         let persons = persons.map_err(|error| errors.push(error)).ok();
-        let adapter = vendors::adapter(platform, &common).map_err(|faults| errors.extend(faults)).ok()?;
-        let upstream = platform.upstream.as_ref().map(|base| Ok((base.clone(), upstream(config, platform, base, &adapter)?)));
-        let upstream = upstream.transpose().map_err(|error| errors.push(error)).ok()?;
-        Some(Self { config: platform, common: Arc::new(common), adapter, upstream, persons: persons? })
+        let adapter = vendors::adapter(platform, &common)
+            .map_err(|faults| errors.extend(faults))
+            .ok()?;
+        let upstream = platform
+            .upstream
+            .as_ref()
+            .map(|base| Ok((base.clone(), upstream(config, platform, base, &adapter)?)));
+        let upstream = upstream
+            .transpose()
+            .map_err(|error| errors.push(error))
+            .ok()?;
+        Some(Self {
+            config: platform,
+            common: Arc::new(common),
+            adapter,
+            upstream,
+            persons: persons?,
+        })
     }
 }
 
-fn upstream(config: &Config, platform: &PlatformConfig, base: &Url, adapter: &Adapter) -> Result<Upstream, ConfigError> {
+fn upstream(
+    config: &Config,
+    platform: &PlatformConfig,
+    base: &Url,
+    adapter: &Adapter,
+) -> Result<Upstream, ConfigError> {
     let settings = CarrierSettings {
         timeout: config.single_logout.attempt_timeout,
         ca_file: platform.upstream_ca_file.clone(),
         ..CarrierSettings::new(base.clone())
     };
-    let key = if platform.upstream_ca_file.is_some() { "upstream_ca_file" } else { "upstream" };
-    let carrier = HttpCarrier::new(settings).map_err(|fault| {
-        let cause = fault.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    let key = if platform.upstream_ca_file.is_some() {
+        "upstream_ca_file"
+    } else {
+        "upstream"
+    };
+    let carrier = HttpClient::new(settings).map_err(|fault| {
+        let cause = fault
+            .source()
+            .map(|cause| format!(": {cause}"))
+            .unwrap_or_default();
         platform.error(Some(key), format!("{fault}{cause}"))
     })?;
-    Ok(Upstream { provider: adapter.upstream.clone(), carrier: Arc::new(carrier) })
+    Ok(Upstream {
+        provider: adapter.upstream.clone(),
+        carrier: Arc::new(carrier),
+    })
 }
 
-fn persons(platform: &PlatformConfig, person: &PersonConfig) -> Result<Arc<dyn Persons>, ConfigError> {
+fn persons(
+    platform: &PlatformConfig,
+    person: &PersonConfig,
+) -> Result<Arc<dyn Persons>, ConfigError> {
     match person.from {
-        PersonSource::Subject => Ok(Arc::new(PersonBySubject { lowercase: person.lowercase, domain: person.domain.clone() })),
+        PersonSource::Subject => Ok(Arc::new(PersonBySubject {
+            lowercase: person.lowercase,
+            domain: person.domain.clone(),
+        })),
         PersonSource::Claim => {
             let fault = |reason: String| platform.error(Some("person"), reason);
-            let file = person.key_file.as_deref().ok_or_else(|| fault("`key_file` must be given".to_owned()))?;
+            let file = person
+                .key_file
+                .as_deref()
+                .ok_or_else(|| fault("`key_file` must be given".to_owned()))?;
             let name = person.algorithm.as_deref().unwrap_or_default();
-            let unknown = || platform.error(Some("algorithm"), not_one_of(name, &ClaimAlgorithm::ALL.map(ClaimAlgorithm::as_str)));
+            let unknown = || {
+                platform.error(
+                    Some("algorithm"),
+                    not_one_of(name, &ClaimAlgorithm::ALL.map(ClaimAlgorithm::as_str)),
+                )
+            };
             let algorithm = ClaimAlgorithm::parse(name).ok_or_else(unknown)?;
-            let of_file = |problem: &dyn Display| platform.error(Some("key_file"), format!("{}: {problem}", file.display()));
+            let of_file = |problem: &dyn Display| {
+                platform.error(Some("key_file"), format!("{}: {problem}", file.display()))
+            };
             let key = match algorithm {
-                ClaimAlgorithm::Hs256 => read_secret_file(file).map_err(|problem| of_file(&problem))?,
+                ClaimAlgorithm::Hs256 => {
+                    read_secret_file(file).map_err(|problem| of_file(&problem))?
+                }
                 // A public key is no secret.
-                _ => std::fs::read(file).map_err(|problem| of_file(&format_args!("cannot be read: {problem}")))?.into(),
+                _ => std::fs::read(file)
+                    .map_err(|problem| of_file(&format_args!("cannot be read: {problem}")))?
+                    .into(),
             };
             let claim = person.claim.as_deref().unwrap_or_default();
-            let mut rule = PersonByClaim::new(algorithm, &key, claim).map_err(|problem| of_file(&problem))?;
+            let mut rule =
+                PersonByClaim::new(algorithm, &key, claim).map_err(|problem| of_file(&problem))?;
             if let Some(cookie) = &person.cookie {
                 rule = rule.in_cookie(cookie);
             }
@@ -181,7 +299,11 @@ fn persons(platform: &PlatformConfig, person: &PersonConfig) -> Result<Arc<dyn P
             if let Some(audience) = &person.audience {
                 rule = rule.for_audience(audience);
             }
-            Ok(Arc::new(if person.lowercase { rule.lowercased() } else { rule }))
+            Ok(Arc::new(if person.lowercase {
+                rule.lowercased()
+            } else {
+                rule
+            }))
         }
     }
 }

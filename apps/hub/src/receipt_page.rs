@@ -1,11 +1,12 @@
-//! A person's own sign-out, at an address that is a secret: platforms and states, and nothing that names anybody.
+//! A person's own sign-out, at an address that is a secret: platforms and states, and nothing that
+//! names anybody.
 
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use logout_core::authority::Ports;
+use logout_core::authority::Services;
 use logout_core::delivery::{AttemptAnswer, Delivery, DeliveryState, Verification};
 use logout_core::message::PAGE_SECURITY_POLICY;
 use logout_core::outbox::Outbox;
@@ -24,7 +25,7 @@ pub(crate) const PATH: &str = "/receipts";
 #[derive(Debug)]
 pub(crate) struct ReceiptPage {
     /// What all platforms share.
-    pub(crate) ports: Ports,
+    pub(crate) ports: Services,
     /// What is to be told to upstreams.
     pub(crate) outbox: Arc<dyn Outbox>,
     /// Which secret is whose.
@@ -64,15 +65,23 @@ struct Row {
 }
 
 impl ReceiptPage {
-    /// The page of the secret in the address. A secret that is malformed, one that is nobody's and one whose receipt is not kept
-    /// any more look alike.
-    // The address is read off the request, because actix's own extractor would write one that it cannot read into the log.
+    /// The page of the secret in the address. A secret that is malformed, one that is nobody's and
+    /// one whose receipt is not kept any more look alike.
+    // The address is read off the request, because actix's own extractor would write one that it
+    // cannot read into the log.
     pub(crate) async fn answer(page: web::Data<Self>, request: HttpRequest) -> HttpResponse {
-        let way_back = request.app_data::<web::Data<WayBack>>().map(|known| WayBack::clone(known));
-        match page.report(request.match_info().get("secret").unwrap_or_default()).await {
+        let way_back = request
+            .app_data::<web::Data<WayBack>>()
+            .map(|known| WayBack::clone(known));
+        match page
+            .report(request.match_info().get("secret").unwrap_or_default())
+            .await
+        {
             Ok(Some(report)) => html(StatusCode::OK, &Shown::of(&report, way_back)),
             Ok(None) => html(StatusCode::NOT_FOUND, &Unknown { way_back }),
-            Err(StoreUnavailable) => guarded(StatusCode::SERVICE_UNAVAILABLE).body("temporarily unavailable"),
+            Err(StoreUnavailable) => {
+                guarded(StatusCode::SERVICE_UNAVAILABLE).body("temporarily unavailable")
+            }
         }
     }
 
@@ -89,7 +98,10 @@ impl Shown {
         let state = |wanted| move |delivery: &&Delivery| delivery.state == wanted;
         let deliveries = || report.deliveries.iter().flatten();
         let (told, settled) = report.progress();
-        let mut rows: Vec<Row> = report.rows().map(|(session, delivery)| Row::of(session, delivery)).collect();
+        let mut rows: Vec<Row> = report
+            .rows()
+            .map(|(session, delivery)| Row::of(session, delivery))
+            .collect();
         rows.sort_by(|one, other| one.platform.cmp(&other.platform));
         Self {
             at: clock_time(report.receipt.at),
@@ -98,7 +110,9 @@ impl Shown {
             told,
             confirmed: deliveries().filter(state(DeliveryState::Confirmed)).count(),
             pending: told - settled,
-            outlived: deliveries().filter(|delivery| delivery.verified == Some(Verification::Outlived)).count(),
+            outlived: deliveries()
+                .filter(|delivery| delivery.verified == Some(Verification::Outlived))
+                .count(),
             way_back,
         }
     }
@@ -109,10 +123,21 @@ impl Row {
         let platform = session.platform.to_string();
         let none = || "–".to_owned();
         let Some(delivery) = delivery else {
-            let (channel, state) =
-                if session.upstream { ("told to the platform", "no longer known") } else { ("ended in the hub", "confirmed") };
+            let (channel, state) = if session.upstream {
+                ("told to the platform", "no longer known")
+            } else {
+                ("ended in the hub", "confirmed")
+            };
             let mood = if session.upstream { "waits" } else { "good" };
-            return Self { platform, channel, attempts: none(), answer: none(), state, mood, verified: "–" };
+            return Self {
+                platform,
+                channel,
+                attempts: none(),
+                answer: none(),
+                state,
+                mood,
+                verified: "–",
+            };
         };
         let (state, mood) = match (delivery.state, delivery.verified) {
             (DeliveryState::Confirmed, Some(Verification::Outlived)) => ("confirmed", "bad"),
@@ -128,11 +153,19 @@ impl Row {
         };
         let answer = match delivery.history.last().map(|attempt| attempt.answer) {
             Some(AttemptAnswer::Status(status)) => format!("HTTP {status}"),
-            Some(AttemptAnswer::Fault(fault)) => fault.to_string(),
+            Some(AttemptAnswer::Error(fault)) => fault.to_string(),
             Some(AttemptAnswer::Unsealable) => "nothing could be sent".to_owned(),
             None => none(),
         };
-        Self { platform, channel: "told to the platform", attempts: delivery.attempts.to_string(), answer, state, mood, verified }
+        Self {
+            platform,
+            channel: "told to the platform",
+            attempts: delivery.attempts.to_string(),
+            answer,
+            state,
+            mood,
+            verified,
+        }
     }
 }
 
@@ -150,7 +183,9 @@ fn guarded(status: StatusCode) -> actix_web::HttpResponseBuilder {
 
 fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
     match page.render() {
-        Ok(html) => guarded(status).content_type("text/html; charset=utf-8").body(html),
+        Ok(html) => guarded(status)
+            .content_type("text/html; charset=utf-8")
+            .body(html),
         Err(fault) => {
             log::error!(fault:%; "the page of a receipt could not be rendered");
             guarded(StatusCode::SERVICE_UNAVAILABLE).finish()
@@ -166,13 +201,19 @@ mod tests {
     use logout_core::receipt::{Reach, Reason, Receipt, ReceiptId};
     use logout_core::session::{SessionId, Subject};
     use logout_core::time::Timestamp;
-    use logout_core::upstream::CarrierFault;
+    use logout_core::upstream::UpstreamError;
 
     use super::*;
 
     fn session(upstream: bool) -> EndedSession {
         let subject = Subject::new("Default", "alice");
-        EndedSession { id: SessionId::at(Timestamp::default()), platform: PlatformName::new("cms"), subject, person: None, upstream }
+        EndedSession {
+            id: SessionId::at(Timestamp::default()),
+            platform: PlatformName::new("cms"),
+            subject,
+            person: None,
+            upstream,
+        }
     }
 
     fn delivery(session: &EndedSession, answer: AttemptAnswer, outcome: Outcome) -> Delivery {
@@ -190,33 +231,75 @@ mod tests {
             history: Vec::new(),
             verified: None,
         };
-        delivery.settle(&Settlement { attempt: Some(Attempt { at: Timestamp::default(), answer }), outcome });
+        delivery.settle(&Settlement {
+            attempt: Some(Attempt {
+                at: Timestamp::default(),
+                answer,
+            }),
+            outcome,
+        });
         delivery
     }
 
     #[test]
     fn every_end_of_a_delivery_has_its_words() {
         let (told, own) = (session(true), session(false));
-        let again = Outcome::Again { due: Timestamp::default() };
+        let again = Outcome::Again {
+            due: Timestamp::default(),
+        };
         let confirmed = |verified| Outcome::Confirmed { verified };
         for (answer, outcome, words) in [
-            (AttemptAnswer::Fault(CarrierFault::Timeout), again, ("no answer in time", "pending", "–", "waits")),
-            (AttemptAnswer::Unsealable, Outcome::GivenUp, ("nothing could be sent", "given up", "–", "bad")),
-            (AttemptAnswer::Status(200), confirmed(None), ("HTTP 200", "confirmed", "–", "good")),
-            (AttemptAnswer::Status(302), confirmed(Some(Verification::Dead)), ("HTTP 302", "confirmed", "verified dead", "good")),
-            (AttemptAnswer::Status(200), confirmed(Some(Verification::Unknown)), ("HTTP 200", "confirmed", "cannot be verified", "good")),
+            (
+                AttemptAnswer::Error(UpstreamError::Timeout),
+                again,
+                ("no answer in time", "pending", "–", "waits"),
+            ),
+            (
+                AttemptAnswer::Unsealable,
+                Outcome::GivenUp,
+                ("nothing could be sent", "given up", "–", "bad"),
+            ),
+            (
+                AttemptAnswer::Status(200),
+                confirmed(None),
+                ("HTTP 200", "confirmed", "–", "good"),
+            ),
+            (
+                AttemptAnswer::Status(302),
+                confirmed(Some(Verification::Dead)),
+                ("HTTP 302", "confirmed", "verified dead", "good"),
+            ),
+            (
+                AttemptAnswer::Status(200),
+                confirmed(Some(Verification::Unknown)),
+                ("HTTP 200", "confirmed", "cannot be verified", "good"),
+            ),
             (
                 AttemptAnswer::Status(200),
                 confirmed(Some(Verification::Outlived)),
-                ("HTTP 200", "confirmed", "outlived: still alive there", "bad"),
+                (
+                    "HTTP 200",
+                    "confirmed",
+                    "outlived: still alive there",
+                    "bad",
+                ),
             ),
         ] {
             let row = Row::of(&told, Some(&delivery(&told, answer, outcome)));
-            assert_eq!((row.answer.as_str(), row.state, row.verified, row.mood), words);
-            assert_eq!((row.channel, row.attempts.as_str()), ("told to the platform", "1"));
+            assert_eq!(
+                (row.answer.as_str(), row.state, row.verified, row.mood),
+                words
+            );
+            assert_eq!(
+                (row.channel, row.attempts.as_str()),
+                ("told to the platform", "1")
+            );
         }
         let row = Row::of(&own, None);
-        assert_eq!((row.channel, row.state, row.attempts.as_str()), ("ended in the hub", "confirmed", "–"));
+        assert_eq!(
+            (row.channel, row.state, row.attempts.as_str()),
+            ("ended in the hub", "confirmed", "–")
+        );
         assert_eq!(Row::of(&told, None).state, "no longer known");
     }
 
@@ -231,11 +314,32 @@ mod tests {
             reach: Reach::Person,
             sessions: vec![told.clone()],
         };
-        for (outcome, reloads) in [(Outcome::Again { due: Timestamp::default() }, true), (Outcome::GivenUp, false)] {
+        for (outcome, reloads) in [
+            (
+                Outcome::Again {
+                    due: Timestamp::default(),
+                },
+                true,
+            ),
+            (Outcome::GivenUp, false),
+        ] {
             let deliveries = vec![Some(delivery(&told, AttemptAnswer::Status(500), outcome))];
-            let html = Shown::of(&Report { receipt: receipt.clone(), deliveries }, None).render().unwrap();
+            let html = Shown::of(
+                &Report {
+                    receipt: receipt.clone(),
+                    deliveries,
+                },
+                None,
+            )
+            .render()
+            .unwrap();
             assert_eq!(html.contains("http-equiv=\"refresh\""), reloads, "{html}");
-            assert!(!html.contains("alice") && !html.contains(&told.id.to_string()) && !html.contains("<a "), "{html}");
+            assert!(
+                !html.contains("alice")
+                    && !html.contains(&told.id.to_string())
+                    && !html.contains("<a "),
+                "{html}"
+            );
         }
     }
 }

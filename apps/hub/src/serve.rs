@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::ServeArgs;
 use crate::config::LogFormat;
 use crate::server::{self, Hub, Options};
-use crate::start_fault::StartFault;
+use crate::start_error::StartError;
 use crate::{COMPILED, logging};
 
 /// Serves a configuration until SIGTERM or ctrl-c. Status 0 after that, 2 for a wrong
@@ -21,7 +21,12 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         Ok(config) => config,
         Err(errors) => return failed(2, &errors),
     };
-    let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store: None };
+    let options = Options {
+        clock: Arc::new(SystemClock),
+        listener: None,
+        names_people: false,
+        store: None,
+    };
     let log_format = config.server.log_format;
     let start = async || {
         for warning in &config.warnings {
@@ -29,7 +34,12 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         }
         Hub::start(config, options).await
     };
-    until_told_to_stop(log_format, start, |hub| Addresses::of(hub).line(), Hub::stop)
+    until_told_to_stop(
+        log_format,
+        start,
+        |hub| Addresses::of(hub).line(),
+        Hub::stop,
+    )
 }
 
 /// Where a hub listens, as the first line of its output says it.
@@ -41,7 +51,10 @@ pub(crate) struct Addresses {
 
 impl Addresses {
     pub(crate) fn of(hub: &Hub) -> Self {
-        Self { listening: hub.listening(), admin: format!("http://{}", hub.admin_address) }
+        Self {
+            listening: hub.listening(),
+            admin: format!("http://{}", hub.admin_address),
+        }
     }
 
     /// One JSON object on a line of its own.
@@ -54,7 +67,7 @@ impl Addresses {
 /// stops it.
 pub(crate) fn until_told_to_stop<S>(
     log_format: LogFormat,
-    start: impl AsyncFnOnce() -> Result<S, StartFault>,
+    start: impl AsyncFnOnce() -> Result<S, StartError>,
     greeting: impl FnOnce(&S) -> String,
     stop: impl AsyncFnOnce(S),
 ) -> ExitCode {
@@ -62,22 +75,26 @@ pub(crate) fn until_told_to_stop<S>(
     let outcome = actix_web::rt::System::new().block_on(async {
         // Installed before anybody learns that the hub is up, so that no signal finds the default,
         // deadly answer.
-        let (mut terminated, mut interrupted) =
-            (signal(SignalKind::terminate()).map_err(StartFault::Serve)?, signal(SignalKind::interrupt()).map_err(StartFault::Serve)?);
+        let (mut terminated, mut interrupted) = (
+            signal(SignalKind::terminate()).map_err(StartError::Serve)?,
+            signal(SignalKind::interrupt()).map_err(StartError::Serve)?,
+        );
         let served = start().await?;
         // Nobody may be reading any more; the hub serves all the same.
-        let _ = std::io::stdout().write_all(greeting(&served).as_bytes()).and_then(|()| std::io::stdout().flush());
+        let _ = std::io::stdout()
+            .write_all(greeting(&served).as_bytes())
+            .and_then(|()| std::io::stdout().flush());
         tokio::select! {
             _ = terminated.recv() => {}
             _ = interrupted.recv() => {}
         }
         log::info!("stopping: requests in flight are answered first");
         stop(served).await;
-        Ok::<_, StartFault>(())
+        Ok::<_, StartError>(())
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(StartFault::Config(errors)) => failed(2, &errors),
+        Err(StartError::Config(errors)) => failed(2, &errors),
         Err(fault) => failed(1, &fault),
     }
 }

@@ -22,7 +22,7 @@ pub(crate) const COMPILED: &[&str] = &[
 /// A store could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("store {url}: {problem}")]
-pub struct StoreFault {
+pub struct StoreError {
     url: String,
     problem: String,
 }
@@ -31,7 +31,7 @@ pub struct StoreFault {
 ///
 /// # Errors
 /// The store cannot be opened, is not compiled in, or is still being filled from another one.
-pub(crate) fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreFault> {
+pub(crate) fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     opened(config, Served)
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreFault> {
 ///
 /// # Errors
 /// The store cannot be opened, or is not compiled in.
-pub(crate) fn open_to_move(config: &StoreConfig) -> Result<Arc<dyn Transfer>, StoreFault> {
+pub(crate) fn open_to_move(config: &StoreConfig) -> Result<Arc<dyn Transfer>, StoreError> {
     opened(config, Moved)
 }
 
@@ -57,9 +57,11 @@ impl Opening for Served {
 
     fn of<S: Store + Transfer>(self, store: S) -> Result<Self::As, String> {
         // What was ended elsewhere may not be known here yet, and would pass for alive.
-        match block_on(store.mark()) {
+        match block_on(store.checkpoint()) {
             Ok(None) => Ok(Arc::new(store)),
-            Ok(Some(_)) => Err("an interrupted copy, which `logout-hub copy-store` has to finish first".to_owned()),
+            Ok(Some(_)) => Err(
+                "an interrupted copy, which `logout-hub copy-store` has to finish first".to_owned(),
+            ),
             Err(fault) => Err(fault.to_string()),
         }
     }
@@ -75,25 +77,36 @@ impl Opening for Moved {
     }
 }
 
-fn opened<O: Opening>(config: &StoreConfig, opening: O) -> Result<O::As, StoreFault> {
+fn opened<O: Opening>(config: &StoreConfig, opening: O) -> Result<O::As, StoreError> {
     let store = match &config.url {
         StoreUrl::Memory => opening.of(MemoryStore::new()),
         #[cfg(feature = "store-fjall")]
-        StoreUrl::Fjall(path) => {
-            logout_store::FjallStore::open(path).map_err(|problem| problem.to_string()).and_then(|store| opening.of(store))
-        }
+        StoreUrl::Fjall(path) => logout_store::FjallStore::open(path)
+            .map_err(|problem| problem.to_string())
+            .and_then(|store| opening.of(store)),
         #[cfg(feature = "store-postgres")]
         StoreUrl::Postgres(url) => {
-            let connect =
-                if config.migrate { logout_store::PostgresStore::connect } else { logout_store::PostgresStore::connect_unchanged };
-            connect(url.reveal()).map_err(|problem| problem.to_string()).and_then(|store| opening.of(store))
+            let connect = if config.migrate {
+                logout_store::PostgresStore::connect
+            } else {
+                logout_store::PostgresStore::connect_unchanged
+            };
+            connect(url.reveal())
+                .map_err(|problem| problem.to_string())
+                .and_then(|store| opening.of(store))
         }
         #[cfg(feature = "store-redis")]
-        StoreUrl::Redis(url) => {
-            logout_store::RedisStore::connect(url.reveal()).map_err(|problem| problem.to_string()).and_then(|store| opening.of(store))
-        }
-        #[allow(unreachable_patterns, reason = "reached where a store is not compiled in")]
+        StoreUrl::Redis(url) => logout_store::RedisStore::connect(url.reveal())
+            .map_err(|problem| problem.to_string())
+            .and_then(|store| opening.of(store)),
+        #[allow(
+            unreachable_patterns,
+            reason = "reached where a store is not compiled in"
+        )]
         _ => Err("this kind of store is not part of this build".to_owned()),
     };
-    store.map_err(|problem| StoreFault { url: config.url.to_string(), problem })
+    store.map_err(|problem| StoreError {
+        url: config.url.to_string(),
+        problem,
+    })
 }

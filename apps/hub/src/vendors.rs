@@ -1,12 +1,19 @@
 //! The vendors that were compiled in. The only place that asks for a vendor's cargo feature.
 
-#[cfg(not(any(feature = "sitefinity", feature = "assets", feature = "wix", feature = "hcl-dx")))]
-compile_error!("logout-hub speaks for no vendor: enable at least one vendor feature (sitefinity, assets, wix, hcl-dx)");
+#[cfg(not(any(
+    feature = "sitefinity",
+    feature = "assets",
+    feature = "wix",
+    feature = "hcl-dx"
+)))]
+compile_error!(
+    "logout-hub speaks for no vendor: enable at least one vendor feature (sitefinity, assets, wix, hcl-dx)"
+);
 
 use std::fmt;
 use std::sync::Arc;
 
-use logout_core::platform::{Platform, SetUpFault};
+use logout_core::platform::{Platform, SetUpError};
 use logout_core::{LoginProvider, UpstreamLogout};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -67,7 +74,10 @@ pub(crate) struct Adapter {
 impl Adapter {
     fn of<P: LoginProvider + UpstreamLogout>(provider: P) -> Self {
         let provider = Arc::new(provider);
-        Self { upstream: provider.clone(), provider }
+        Self {
+            upstream: provider.clone(),
+            provider,
+        }
     }
 }
 
@@ -75,24 +85,39 @@ impl Adapter {
 ///
 /// # Errors
 /// Everything that is wrong with these keys, at its place in the configuration.
-pub(crate) fn adapter(config: &PlatformConfig, platform: &Platform) -> Result<Adapter, Vec<ConfigError>> {
+pub(crate) fn adapter(
+    config: &PlatformConfig,
+    platform: &Platform,
+) -> Result<Adapter, Vec<ConfigError>> {
     match config.vendor {
         #[cfg(feature = "assets")]
-        Vendor::Assets => set_up(config, |keys| logout_assets::AssetsProvider::new(keys, platform)),
+        Vendor::Assets => set_up(config, |keys| {
+            logout_assets::AssetsProvider::new(keys, platform)
+        }),
         #[cfg(feature = "hcl-dx")]
-        Vendor::HclDx => set_up(config, |keys| logout_hcl_dx::HclDxProvider::new(keys, platform)),
+        Vendor::HclDx => set_up(config, |keys| {
+            logout_hcl_dx::HclDxProvider::new(keys, platform)
+        }),
         #[cfg(feature = "sitefinity")]
-        Vendor::Sitefinity => set_up(config, |keys| logout_sitefinity::SitefinityProvider::new(keys, platform)),
+        Vendor::Sitefinity => set_up(config, |keys| {
+            logout_sitefinity::SitefinityProvider::new(keys, platform)
+        }),
         #[cfg(feature = "wix")]
         Vendor::Wix => set_up(config, |keys| logout_wix::WixProvider::new(keys, platform)),
-        #[allow(unreachable_patterns, reason = "reached where a vendor is not compiled in")]
+        #[allow(
+            unreachable_patterns,
+            reason = "reached where a vendor is not compiled in"
+        )]
         _ => Err(vec![config.error(Some("vendor"), "not compiled in")]),
     }
 }
 
 /// An adapter stops at the first key that it cannot use. So it is set up again without that key,
 /// until nothing is wrong.
-fn set_up<K, P>(config: &PlatformConfig, new: impl Fn(K) -> Result<P, SetUpFault>) -> Result<Adapter, Vec<ConfigError>>
+fn set_up<K, P>(
+    config: &PlatformConfig,
+    new: impl Fn(K) -> Result<P, SetUpError>,
+) -> Result<Adapter, Vec<ConfigError>>
 where
     K: DeserializeOwned,
     P: LoginProvider + UpstreamLogout,

@@ -1,4 +1,5 @@
-//! A WoodWing Assets server to sign out of, in an app of your own. `cargo run -p logout-actix --example assets [PORT]`
+//! A WoodWing Assets server to sign out of, in an app of your own. `cargo run -p logout-actix
+//! --example assets [PORT]`
 
 use std::io::Write as _;
 use std::{net::TcpListener, sync::Arc};
@@ -6,7 +7,7 @@ use std::{net::TcpListener, sync::Arc};
 use actix_web::{App, HttpServer, get};
 use logout_actix::{Mount, MountedPlatform};
 use logout_assets::{AssetsConfig, AssetsProvider};
-use logout_core::authority::{Ports, SessionAuthority};
+use logout_core::authority::{Services, SessionAuthority};
 use logout_core::{credential::Secret, platform::Platform, ports::Account};
 use logout_identity::{JwtTokens, PasswordAccount, PasswordAccounts, SystemClock};
 use logout_store::MemoryStore;
@@ -18,18 +19,28 @@ async fn about() -> &'static str {
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let port = std::env::args().nth(1).map_or(Ok(8080), |port| port.parse())?;
+    let port = std::env::args()
+        .nth(1)
+        .map_or(Ok(8080), |port| port.parse())?;
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     let base = format!("http://{}/", listener.local_addr()?);
 
     let alice = PasswordAccount::with_password(Account::new("alice"), &Secret::new("wonderland"))?;
     let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(SystemClock));
-    let accounts = Arc::new(PasswordAccounts::new(vec![alice], store.clone(), clock.clone())?);
+    let accounts = Arc::new(PasswordAccounts::new(
+        vec![alice],
+        store.clone(),
+        clock.clone(),
+    )?);
     let tokens = Arc::new(JwtTokens::load(&*store, &*clock).await?);
 
     let platform = Platform::new("dam", base.parse()?);
     let provider = Arc::new(AssetsProvider::new(AssetsConfig::default(), &platform)?);
-    let sessions = SessionAuthority::new(Arc::new(platform), provider.clone(), Ports::of_stand_ins(accounts, clock, store, tokens));
+    let sessions = SessionAuthority::new(
+        Arc::new(platform),
+        provider.clone(),
+        Services::of_stand_ins(accounts, clock, store, tokens),
+    );
     let mount = Mount::new(vec![MountedPlatform::new(provider, sessions)])?;
 
     writeln!(std::io::stdout(), "{base}")?;

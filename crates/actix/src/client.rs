@@ -8,11 +8,11 @@ use ipnet::IpNet;
 
 use crate::forwarded;
 
-/// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto`, or else `Forwarded`, are believed. Nobody else's are, and
-/// a forwarded host never is.
+/// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto`, or else `Forwarded`, are believed.
+/// Nobody else's are, and a forwarded host never is.
 ///
-/// Where a request has one of the `X-Forwarded-` headers, `Forwarded` is not looked at: a proxy that sets those passes a
-/// client's `Forwarded` on as it came.
+/// Where a request has one of the `X-Forwarded-` headers, `Forwarded` is not looked at: a proxy
+/// that sets those passes a client's `Forwarded` on as it came.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
@@ -24,18 +24,26 @@ impl TrustedProxies {
     pub fn parse(entries: &[String]) -> Result<Self, String> {
         let parsed = entries.iter().map(|entry| {
             let address = entry.parse::<IpAddr>().map(IpNet::from);
-            entry.parse::<IpNet>().or(address).map_err(|_| entry.clone())
+            entry
+                .parse::<IpNet>()
+                .or(address)
+                .map_err(|_| entry.clone())
         });
         parsed.collect::<Result<_, _>>().map(Self)
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address.to_canonical()))
+        self.0
+            .iter()
+            .any(|network| network.contains(&address.to_canonical()))
     }
 
-    /// The client's address and whether it came by https, for a connection that itself is (`tls`) or is not encrypted.
+    /// The client's address and whether it came by https, for a connection that itself is (`tls`)
+    /// or is not encrypted.
     pub(crate) fn client(&self, head: &RequestHead, tls: bool) -> (Option<IpAddr>, bool) {
-        let Some(peer) = head.peer_addr.map(|address| address.ip().to_canonical()) else { return (None, tls) };
+        let Some(peer) = head.peer_addr.map(|address| address.ip().to_canonical()) else {
+            return (None, tls);
+        };
         if self.0.is_empty() || !self.trusts(peer) {
             return (Some(peer), tls);
         }
@@ -47,19 +55,37 @@ impl TrustedProxies {
     fn forwarded(&self, headers: &HeaderMap) -> (Option<IpAddr>, Option<bool>) {
         let is_https = |scheme: &str| scheme.eq_ignore_ascii_case("https");
         if headers.contains_key("x-forwarded-for") || headers.contains_key("x-forwarded-proto") {
-            let values: Vec<&str> = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
+            let values: Vec<&str> = headers
+                .get_all("x-forwarded-for")
+                .filter_map(|value| value.to_str().ok())
+                .collect();
             let entries = values.iter().flat_map(|value| value.split(',')).rev();
             let client = self.first_untrusted(entries.map(|entry| address(entry.trim())));
-            return (client, last_value(headers, "x-forwarded-proto").map(is_https));
+            return (
+                client,
+                last_value(headers, "x-forwarded-proto").map(is_https),
+            );
         }
-        let values: Option<Vec<&str>> = headers.get_all("forwarded").map(|value| value.to_str().ok()).collect();
-        let Some(steps) = values.and_then(|values| forwarded::steps(values.into_iter())) else { return (None, None) };
-        let secure = steps.last().and_then(|step| step.proto.as_deref()).map(is_https);
-        (self.first_untrusted(steps.iter().rev().map(|step| step.client)), secure)
+        let values: Option<Vec<&str>> = headers
+            .get_all("forwarded")
+            .map(|value| value.to_str().ok())
+            .collect();
+        let Some(steps) = values.and_then(|values| forwarded::steps(values.into_iter())) else {
+            return (None, None);
+        };
+        let secure = steps
+            .last()
+            .and_then(|step| step.proto.as_deref())
+            .map(is_https);
+        (
+            self.first_untrusted(steps.iter().rev().map(|step| step.client)),
+            secure,
+        )
     }
 
-    /// Of addresses from right to left, the first that is not one of our own proxies: whatever stands left of it, the
-    /// client may have written itself. `None` where what is left of our proxies is no address.
+    /// Of addresses from right to left, the first that is not one of our own proxies: whatever
+    /// stands left of it, the client may have written itself. `None` where what is left of our
+    /// proxies is no address.
     fn first_untrusted(&self, from_right: impl Iterator<Item = Option<IpAddr>>) -> Option<IpAddr> {
         let mut last = None;
         for address in from_right {
@@ -80,7 +106,14 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 fn last_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get_all(name).last()?.to_str().ok()?.rsplit(',').next().map(str::trim)
+    headers
+        .get_all(name)
+        .last()?
+        .to_str()
+        .ok()?
+        .rsplit(',')
+        .next()
+        .map(str::trim)
 }
 
 #[cfg(test)]
@@ -100,33 +133,86 @@ mod tests {
 
     #[test]
     fn only_a_listed_proxy_is_believed() {
-        let told = [("x-forwarded-for", "203.0.113.7"), ("x-forwarded-proto", "https")];
-        assert_eq!(seen("10.1.2.3", &told), (Some("203.0.113.7".parse().unwrap()), true));
-        assert_eq!(seen("192.0.2.1", &told), (Some("192.0.2.1".parse().unwrap()), false));
+        let told = [
+            ("x-forwarded-for", "203.0.113.7"),
+            ("x-forwarded-proto", "https"),
+        ];
+        assert_eq!(
+            seen("10.1.2.3", &told),
+            (Some("203.0.113.7".parse().unwrap()), true)
+        );
+        assert_eq!(
+            seen("192.0.2.1", &told),
+            (Some("192.0.2.1".parse().unwrap()), false)
+        );
     }
 
     #[test]
     fn what_a_client_writes_left_of_the_proxies_does_not_count() {
-        let told = [("x-forwarded-for", "1.1.1.1, 203.0.113.7, 10.0.0.2"), ("x-forwarded-proto", "https, http")];
-        assert_eq!(seen("10.1.2.3", &told), (Some("203.0.113.7".parse().unwrap()), false));
-        assert_eq!(seen("10.1.2.3", &[("x-forwarded-for", "203.0.113.7:4711")]), (Some("203.0.113.7".parse().unwrap()), false));
-        assert_eq!(seen("10.1.2.3", &[("x-forwarded-for", "nonsense")]), (Some("10.1.2.3".parse().unwrap()), false));
+        let told = [
+            ("x-forwarded-for", "1.1.1.1, 203.0.113.7, 10.0.0.2"),
+            ("x-forwarded-proto", "https, http"),
+        ];
+        assert_eq!(
+            seen("10.1.2.3", &told),
+            (Some("203.0.113.7".parse().unwrap()), false)
+        );
+        assert_eq!(
+            seen("10.1.2.3", &[("x-forwarded-for", "203.0.113.7:4711")]),
+            (Some("203.0.113.7".parse().unwrap()), false)
+        );
+        assert_eq!(
+            seen("10.1.2.3", &[("x-forwarded-for", "nonsense")]),
+            (Some("10.1.2.3".parse().unwrap()), false)
+        );
     }
 
     #[test]
     fn the_standard_header_counts_as_the_older_ones_do() {
         let client = |address: &str, secure| (Some(address.parse().unwrap()), secure);
         for (peer, value, expected) in [
-            ("10.1.2.3", "for=203.0.113.7;proto=https", client("203.0.113.7", true)),
-            ("192.0.2.1", "for=203.0.113.7;proto=https", client("192.0.2.1", false)),
-            ("10.1.2.3", "for=1.1.1.1;proto=https, for=203.0.113.7;proto=http, for=10.0.0.2;proto=https", client("203.0.113.7", true)),
-            ("10.1.2.3", "for=203.0.113.7;proto=https, for=10.0.0.2;proto=http", client("203.0.113.7", false)),
-            ("10.1.2.3", "for=\"[2001:db8::7]:4711\"", client("2001:db8::7", false)),
-            ("10.1.2.3", "for=203.0.113.7, for=_hidden;proto=https", client("10.1.2.3", true)),
+            (
+                "10.1.2.3",
+                "for=203.0.113.7;proto=https",
+                client("203.0.113.7", true),
+            ),
+            (
+                "192.0.2.1",
+                "for=203.0.113.7;proto=https",
+                client("192.0.2.1", false),
+            ),
+            (
+                "10.1.2.3",
+                "for=1.1.1.1;proto=https, for=203.0.113.7;proto=http, for=10.0.0.2;proto=https",
+                client("203.0.113.7", true),
+            ),
+            (
+                "10.1.2.3",
+                "for=203.0.113.7;proto=https, for=10.0.0.2;proto=http",
+                client("203.0.113.7", false),
+            ),
+            (
+                "10.1.2.3",
+                "for=\"[2001:db8::7]:4711\"",
+                client("2001:db8::7", false),
+            ),
+            (
+                "10.1.2.3",
+                "for=203.0.113.7, for=_hidden;proto=https",
+                client("10.1.2.3", true),
+            ),
             ("10.1.2.3", "for=unknown", client("10.1.2.3", false)),
-            ("10.1.2.3", "for=203.0.113.7;proto=https, for=\"", client("10.1.2.3", false)),
+            (
+                "10.1.2.3",
+                "for=203.0.113.7;proto=https, for=\"",
+                client("10.1.2.3", false),
+            ),
         ] {
-            assert_eq!(seen(peer, &[("forwarded", value)]), expected, "{peer} {value}");
+            assert_eq!(
+                seen(peer, &[("forwarded", value)]),
+                expected,
+                "{peer} {value}"
+            );
         }
     }
 
@@ -134,12 +220,21 @@ mod tests {
     fn a_proxy_of_the_older_headers_passes_no_standard_one_of_a_client_on() {
         let forged = ("forwarded", "for=1.1.1.1;proto=https");
         let real = Some("203.0.113.7".parse().unwrap());
-        assert_eq!(seen("10.1.2.3", &[forged, ("x-forwarded-for", "203.0.113.7")]), (real, false));
-        assert_eq!(seen("10.1.2.3", &[forged, ("x-forwarded-proto", "http")]), (Some("10.1.2.3".parse().unwrap()), false));
+        assert_eq!(
+            seen("10.1.2.3", &[forged, ("x-forwarded-for", "203.0.113.7")]),
+            (real, false)
+        );
+        assert_eq!(
+            seen("10.1.2.3", &[forged, ("x-forwarded-proto", "http")]),
+            (Some("10.1.2.3".parse().unwrap()), false)
+        );
     }
 
     #[test]
     fn an_entry_that_is_no_address_is_named() {
-        assert_eq!(TrustedProxies::parse(&["10.0.0.1".into(), "proxy".into()]).unwrap_err(), "proxy");
+        assert_eq!(
+            TrustedProxies::parse(&["10.0.0.1".into(), "proxy".into()]).unwrap_err(),
+            "proxy"
+        );
     }
 }

@@ -35,7 +35,11 @@ pub(crate) fn steps<'a>(values: impl Iterator<Item = &'a str>) -> Option<Vec<Ste
 fn step(element: &str) -> Option<Step> {
     let mut step = Step::default();
     let mut seen: Vec<String> = Vec::with_capacity(MOST_PARAMETERS);
-    for pair in split(element, ';')?.into_iter().map(str::trim).filter(|pair| !pair.is_empty()) {
+    for pair in split(element, ';')?
+        .into_iter()
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty())
+    {
         let (name, value) = pair.split_once('=')?;
         let (name, value) = (name.to_ascii_lowercase(), unquoted(value)?);
         match name.as_str() {
@@ -96,7 +100,11 @@ fn node(text: &str) -> Option<IpAddr> {
     if let Some(inner) = text.strip_prefix('[') {
         let (address, rest) = inner.split_once(']')?;
         let fits = rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
-        return address.parse::<Ipv6Addr>().ok().filter(|_| fits).map(IpAddr::from);
+        return address
+            .parse::<Ipv6Addr>()
+            .ok()
+            .filter(|_| fits)
+            .map(IpAddr::from);
     }
     match text.split_once(':') {
         Some((address, port)) if is_port(port) => address.parse().ok(),
@@ -111,7 +119,12 @@ mod tests {
 
     fn read(values: &[&str]) -> Option<Vec<(Option<String>, Option<String>)>> {
         let steps = steps(values.iter().copied())?;
-        Some(steps.into_iter().map(|step| (step.client.map(|address| address.to_string()), step.proto)).collect())
+        Some(
+            steps
+                .into_iter()
+                .map(|step| (step.client.map(|address| address.to_string()), step.proto))
+                .collect(),
+        )
     }
 
     #[test]
@@ -122,7 +135,10 @@ mod tests {
             ("for=192.0.2.43:47011", Some("192.0.2.43")),
             ("for=\"192.0.2.43:_port\"", Some("192.0.2.43")),
             ("FOR=\"[2001:db8:cafe::17]\"", Some("2001:db8:cafe::17")),
-            ("for=\"[2001:db8:cafe::17]:4711\"", Some("2001:db8:cafe::17")),
+            (
+                "for=\"[2001:db8:cafe::17]:4711\"",
+                Some("2001:db8:cafe::17"),
+            ),
             ("for=\"\\[2001:db8::1\\]\"", Some("2001:db8::1")),
             ("for=unknown", None),
             ("for=_hidden", None),
@@ -131,23 +147,54 @@ mod tests {
             ("for=\"[2001:db8::1]x\"", None),
             ("by=203.0.113.43", None),
         ] {
-            assert_eq!(read(&[text]), Some(vec![(address.map(str::to_owned), None)]), "{text}");
+            assert_eq!(
+                read(&[text]),
+                Some(vec![(address.map(str::to_owned), None)]),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn steps_stand_in_order_over_commas_and_headers() {
-        let steps = read(&["for=192.0.2.43;proto=https, for=\"[2001:db8::1]\" ; by=\"a,b;c\\\"\"", ",", "proto=HTTP;for=unknown"]);
+        let steps = read(&[
+            "for=192.0.2.43;proto=https, for=\"[2001:db8::1]\" ; by=\"a,b;c\\\"\"",
+            ",",
+            "proto=HTTP;for=unknown",
+        ]);
         let text = |text: &str| Some(text.to_owned());
-        assert_eq!(steps, Some(vec![(text("192.0.2.43"), text("https")), (text("2001:db8::1"), None), (None, text("http"))]));
+        assert_eq!(
+            steps,
+            Some(vec![
+                (text("192.0.2.43"), text("https")),
+                (text("2001:db8::1"), None),
+                (None, text("http"))
+            ])
+        );
     }
 
     #[test]
     fn what_cannot_be_read_says_nothing_at_all() {
-        let many = |count: usize| (0..count).map(|number| format!("x{number}=1")).collect::<Vec<_>>().join(";");
-        assert!(read(&[&many(MOST_PARAMETERS)]).is_some() && read(&[&many(MOST_PARAMETERS + 1)]).is_none());
-        for text in ["for", "for=\"1.1.1.1", "for=\"1.1.1.1\"x", "for=1.1.1.1;for=2.2.2.2", "for=", "for=a b", "for=\"\\", "for=1.1.1.1, ="]
-        {
+        let many = |count: usize| {
+            (0..count)
+                .map(|number| format!("x{number}=1"))
+                .collect::<Vec<_>>()
+                .join(";")
+        };
+        assert!(
+            read(&[&many(MOST_PARAMETERS)]).is_some()
+                && read(&[&many(MOST_PARAMETERS + 1)]).is_none()
+        );
+        for text in [
+            "for",
+            "for=\"1.1.1.1",
+            "for=\"1.1.1.1\"x",
+            "for=1.1.1.1;for=2.2.2.2",
+            "for=",
+            "for=a b",
+            "for=\"\\",
+            "for=1.1.1.1, =",
+        ] {
             assert_eq!(read(&["for=192.0.2.1", text]), None, "{text}");
         }
     }

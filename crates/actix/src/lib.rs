@@ -11,11 +11,13 @@
 //! # }
 //! ```
 //!
-//! The mount answers what belongs to one of its platforms, by host, prefix and path, and leaves everything else to the app's
-//! other routes. A path belongs to a platform when an endpoint takes it, when it is a wrong spelling of one, when it lies in one of the
-//! vendor's namespaces ([`logout_core::LogoutProvider::namespaces`]), or when it lies below a host or prefix that no other platform
-//! shares ([`MountedPlatform::owns_rest`]); what no endpoint takes is refused in the vendor's words. An app's own route in there has to be
-//! registered before the mount. Only this crate knows both actix-web and our own request and reply.
+//! The mount answers what belongs to one of its platforms, by host, prefix and path, and leaves
+//! everything else to the app's other routes. A path belongs to a platform when an endpoint takes
+//! it, when it is a wrong spelling of one, when it lies in one of the vendor's namespaces
+//! ([`logout_core::LogoutProvider::namespaces`]), or when it lies below a host or prefix that no
+//! other platform shares ([`MountedPlatform::owns_rest`]); what no endpoint takes is refused in the
+//! vendor's words. An app's own route in there has to be registered before the mount. Only this
+//! crate knows both actix-web and our own request and reply.
 
 mod client;
 mod convert;
@@ -28,9 +30,10 @@ mod territory;
 pub use client::TrustedProxies;
 pub use mount::{Limits, Mount};
 pub use platform::MountedPlatform;
-pub use router::MountFault;
+pub use router::MountError;
 
-// The README's Rust is compiled with this crate's documentation tests, because its examples mount adapters.
+// The README's Rust is compiled with this crate's documentation tests, because its examples mount
+// adapters.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 mod readme {}

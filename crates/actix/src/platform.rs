@@ -18,8 +18,9 @@ pub struct MountedPlatform {
     pub sessions: SessionAuthority,
     /// Only requests with this host are the platform's; the port counts only where one is given.
     pub host: Option<String>,
-    /// Whether every path below the platform's own host or prefix is the platform's, so that an unknown one is refused in the vendor's
-    /// words; without effect where the platform has neither, or shares it. Otherwise the vendor's namespaces and endpoints only.
+    /// Whether every path below the platform's own host or prefix is the platform's, so that an
+    /// unknown one is refused in the vendor's words; without effect where the platform has neither,
+    /// or shares it. Otherwise the vendor's namespaces and endpoints only.
     pub owns_rest: bool,
     /// Pages of these origins may read the answers.
     pub cors_origins: OriginList,
@@ -28,13 +29,22 @@ pub struct MountedPlatform {
 }
 
 impl MountedPlatform {
-    /// A platform on every host, without cross-origin access, with the vendor's own openness to cross-site sign-outs.
+    /// A platform on every host, without cross-origin access, with the vendor's own openness to
+    /// cross-site sign-outs.
     pub fn new(provider: Arc<dyn LoginProvider>, sessions: SessionAuthority) -> Self {
-        Self { provider, relay: None, sessions, host: None, owns_rest: true, cors_origins: OriginList::default(), require_same_site: false }
+        Self {
+            provider,
+            relay: None,
+            sessions,
+            host: None,
+            owns_rest: true,
+            cors_origins: OriginList::default(),
+            require_same_site: false,
+        }
     }
 
-    /// The endpoints besides sign-out: those of the stand-in, or the logins that are carried to the real instance. Whatever else
-    /// that has is reached without us.
+    /// The endpoints besides sign-out: those of the stand-in, or the logins that are carried to the
+    /// real instance. Whatever else that has is reached without us.
     pub fn login_endpoints(&self) -> &[Endpoint] {
         match &self.relay {
             None => self.provider.login_endpoints(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logout_core::cookie::CookieSpec;
-use logout_core::platform::{Platform, PlatformName, SetUpFault};
+use logout_core::platform::{Platform, PlatformName, SetUpError};
 use logout_core::redirect::{ApprovedUrl, RedirectPolicy};
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +66,12 @@ impl Profile {
 
 impl Default for AssetsConfig {
     fn default() -> Self {
-        Self { profile: Profile::default(), errors_as_status: false, landing_page: "/".to_owned(), token_lifetime: 3600 }
+        Self {
+            profile: Profile::default(),
+            errors_as_status: false,
+            landing_page: "/".to_owned(),
+            token_lifetime: 3600,
+        }
     }
 }
 
@@ -88,33 +93,48 @@ pub(crate) struct Dialect {
 }
 
 impl Dialect {
-    pub(crate) fn new(config: AssetsConfig, platform: &Platform) -> Result<Self, SetUpFault> {
+    pub(crate) fn new(config: AssetsConfig, platform: &Platform) -> Result<Self, SetUpError> {
         if config.token_lifetime == 0 {
-            return Err(SetUpFault::new("token_lifetime", "must be at least one second"));
+            return Err(SetUpError::new(
+                "token_lifetime",
+                "must be at least one second",
+            ));
         }
-        let cookie = if config.profile.has_tokens() { TOKEN } else { SESSION_ID };
+        let cookie = if config.profile.has_tokens() {
+            TOKEN
+        } else {
+            SESSION_ID
+        };
         Ok(Self {
             platform: platform.name.clone(),
             redirects: Arc::new(platform.redirect_policy()?),
             landing: landing(&config.landing_page, &platform.prefix)?,
             landing_path: landing_path(&config.landing_page, &platform.prefix),
             cookie: platform.cookie("profile", cookie, &platform.prefix, true)?,
-            token_lifetime: Duration::from_secs(config.token_lifetime.into()).min(platform.absolute_timeout),
+            token_lifetime: Duration::from_secs(config.token_lifetime.into())
+                .min(platform.absolute_timeout),
             has_upstream: platform.has_upstream,
             config,
         })
     }
 }
 
-fn landing(configured: &str, prefix: &str) -> Result<ApprovedUrl, SetUpFault> {
-    let fault = |fault| SetUpFault::new("landing_page", fault);
+fn landing(configured: &str, prefix: &str) -> Result<ApprovedUrl, SetUpError> {
+    let fault = |fault| SetUpError::new("landing_page", fault);
     let as_written = ApprovedUrl::from_operator(configured).map_err(fault)?;
-    if configured.starts_with('/') { ApprovedUrl::from_operator(&format!("{prefix}{configured}")).map_err(fault) } else { Ok(as_written) }
+    if configured.starts_with('/') {
+        ApprovedUrl::from_operator(&format!("{prefix}{configured}")).map_err(fault)
+    } else {
+        Ok(as_written)
+    }
 }
 
 /// The root of a platform without a prefix is the hub's own.
 fn landing_path(configured: &str, prefix: &str) -> Option<String> {
-    let path = configured.split(['?', '#']).next().filter(|path| path.starts_with('/'))?;
+    let path = configured
+        .split(['?', '#'])
+        .next()
+        .filter(|path| path.starts_with('/'))?;
     (path != "/" || !prefix.is_empty()).then(|| path.to_owned())
 }
 
@@ -122,8 +142,11 @@ fn landing_path(configured: &str, prefix: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn dialect(landing_page: &str, base: &str) -> Result<Dialect, SetUpFault> {
-        let config = AssetsConfig { landing_page: landing_page.to_owned(), ..AssetsConfig::default() };
+    fn dialect(landing_page: &str, base: &str) -> Result<Dialect, SetUpError> {
+        let config = AssetsConfig {
+            landing_page: landing_page.to_owned(),
+            ..AssetsConfig::default()
+        };
         Dialect::new(config, &Platform::new("dam", base.parse().unwrap()))
     }
 
@@ -132,19 +155,52 @@ mod tests {
         for (configured, base, sent, served) in [
             ("/", "http://dam.example/", "/", None),
             ("/", "http://dam.example/dam", "/dam/", Some("/")),
-            ("/client?x#y", "http://dam.example/", "/client?x#y", Some("/client")),
-            ("/client", "http://dam.example/dam", "/dam/client", Some("/client")),
-            ("https://www.example.com", "http://dam.example/dam", "https://www.example.com", None),
+            (
+                "/client?x#y",
+                "http://dam.example/",
+                "/client?x#y",
+                Some("/client"),
+            ),
+            (
+                "/client",
+                "http://dam.example/dam",
+                "/dam/client",
+                Some("/client"),
+            ),
+            (
+                "https://www.example.com",
+                "http://dam.example/dam",
+                "https://www.example.com",
+                None,
+            ),
         ] {
             let dialect = dialect(configured, base).unwrap();
-            assert_eq!((dialect.landing.as_str(), dialect.landing_path.as_deref()), (sent, served), "{configured} {base}");
+            assert_eq!(
+                (dialect.landing.as_str(), dialect.landing_path.as_deref()),
+                (sent, served),
+                "{configured} {base}"
+            );
         }
     }
 
     #[test]
     fn a_landing_page_that_leads_astray_is_a_fault_of_that_key() {
-        for configured in ["", "client", "//evil.test", r"/\evil.test", "javascript:x", "https://a:b@example.com"] {
-            assert_eq!(dialect(configured, "http://dam.example/dam").map(|_| ()).unwrap_err().key(), "landing_page", "{configured}");
+        for configured in [
+            "",
+            "client",
+            "//evil.test",
+            r"/\evil.test",
+            "javascript:x",
+            "https://a:b@example.com",
+        ] {
+            assert_eq!(
+                dialect(configured, "http://dam.example/dam")
+                    .map(|_| ())
+                    .unwrap_err()
+                    .key(),
+                "landing_page",
+                "{configured}"
+            );
         }
     }
 
@@ -152,15 +208,31 @@ mod tests {
     fn a_token_lives_no_longer_than_a_session_may() {
         let mut platform = Platform::new("dam", "http://dam.example".parse().unwrap());
         platform.absolute_timeout = Duration::from_secs(60);
-        assert_eq!(Dialect::new(AssetsConfig::default(), &platform).unwrap().token_lifetime, Duration::from_secs(60));
-        let none = AssetsConfig { token_lifetime: 0, ..AssetsConfig::default() };
-        assert_eq!(Dialect::new(none, &platform).unwrap_err().key(), "token_lifetime");
+        assert_eq!(
+            Dialect::new(AssetsConfig::default(), &platform)
+                .unwrap()
+                .token_lifetime,
+            Duration::from_secs(60)
+        );
+        let none = AssetsConfig {
+            token_lifetime: 0,
+            ..AssetsConfig::default()
+        };
+        assert_eq!(
+            Dialect::new(none, &platform).unwrap_err().key(),
+            "token_lifetime"
+        );
     }
 
     #[test]
     fn keys_are_read_in_the_vendors_spelling_and_unknown_ones_refused() {
-        let config: AssetsConfig = serde_json::from_str(r#"{"profile":"elvis5","errors_as_status":true}"#).unwrap();
-        assert!(config.profile == Profile::Elvis5 && config.errors_as_status && config.landing_page == "/");
+        let config: AssetsConfig =
+            serde_json::from_str(r#"{"profile":"elvis5","errors_as_status":true}"#).unwrap();
+        assert!(
+            config.profile == Profile::Elvis5
+                && config.errors_as_status
+                && config.landing_page == "/"
+        );
         assert!(serde_json::from_str::<AssetsConfig>(r#"{"profil":"elvis5"}"#).is_err());
     }
 }

@@ -12,8 +12,10 @@ use logout_core::message::{Parameters, Request};
 use logout_core::sign_out::Refusal;
 use multer::Multipart;
 
-const BASE64: GeneralPurpose =
-    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Decoded parameters, those of the query first. Of several with one name the first counts.
 pub(crate) struct Fields<'a> {
@@ -24,12 +26,21 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Reads them all. A body of any other type carries none.
     pub(crate) async fn read(request: &'a Request) -> Result<Self, Refusal> {
-        let body = if request.media_type().eq_ignore_ascii_case("multipart/form-data") {
-            multipart(request).await.map_err(|_| Refusal::Malformed { field: "body", rule: "multipart" })?
+        let body = if request
+            .media_type()
+            .eq_ignore_ascii_case("multipart/form-data")
+        {
+            multipart(request).await.map_err(|_| Refusal::Malformed {
+                field: "body",
+                rule: "multipart",
+            })?
         } else {
             request.form()
         };
-        Ok(Self { query: request.query(), body })
+        Ok(Self {
+            query: request.query(),
+            body,
+        })
     }
 
     /// The first value of `name`, unless that is empty.
@@ -44,16 +55,23 @@ impl<'a> Fields<'a> {
 
     /// Whether the value of `name` is `true`.
     pub(crate) fn is_true(&self, name: &str) -> bool {
-        self.first(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        self.first(name)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
-    /// Who wants to log in. `username` and `password` win over `cred`; a `cred` that cannot be read is a login that fails.
+    /// Who wants to log in. `username` and `password` win over `cred`; a `cred` that cannot be read
+    /// is a login that fails.
     pub(crate) fn name_and_password(&self) -> Option<(String, Secret)> {
         if let (Some(name), Some(password)) = (self.first("username"), self.first("password")) {
             return Some((name.to_owned(), Secret::new(password)));
         }
         // A `+` that was not encoded has become a space on its way through a query.
-        let encoded: String = self.first("cred")?.trim_end_matches(['\r', '\n']).chars().map(standard_alphabet).collect();
+        let encoded: String = self
+            .first("cred")?
+            .trim_end_matches(['\r', '\n'])
+            .chars()
+            .map(standard_alphabet)
+            .collect();
         let decoded = String::from_utf8(BASE64.decode(encoded).ok()?).ok()?;
         let (name, password) = decoded.split_once(':')?;
         Some((name.to_owned(), Secret::new(password)))
@@ -75,7 +93,10 @@ async fn multipart(request: &Request) -> Result<Parameters<'static>, multer::Err
     let mut parts = Multipart::new(whole, boundary);
     let mut fields = Vec::new();
     while let Some(part) = parts.next_field().await? {
-        let name = part.name().filter(|_| part.file_name().is_none()).map(str::to_owned);
+        let name = part
+            .name()
+            .filter(|_| part.file_name().is_none())
+            .map(str::to_owned);
         let value = part.text().await?;
         fields.extend(name.map(|name| (Cow::Owned(name), Cow::Owned(value))));
     }
@@ -92,29 +113,50 @@ mod tests {
 
     fn read(request: &Request) -> Option<(String, String)> {
         let fields = block_on(Fields::read(request)).ok()?;
-        fields.name_and_password().map(|(name, password)| (name, password.reveal().to_owned()))
+        fields
+            .name_and_password()
+            .map(|(name, password)| (name, password.reveal().to_owned()))
     }
 
     fn multipart_body(fields: &[(&str, &str)]) -> String {
-        let part = |(name, value): &(&str, &str)| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        let part = |(name, value): &(&str, &str)| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
         format!("{}--b--\r\n", fields.iter().map(part).collect::<String>())
     }
 
     fn post(media_type: &'static str, body: impl Into<Vec<u8>>) -> Request {
-        Request::new(Method::Post, "/services/login").with_header("content-type", media_type).with_body(body)
+        Request::new(Method::Post, "/services/login")
+            .with_header("content-type", media_type)
+            .with_body(body)
     }
 
     #[test]
     fn a_password_means_the_same_in_every_encoding() {
         let password = "a&b+c%d é=ü:/?#\"";
-        let wanted = Some(("alice".to_owned(), password.to_owned()));
+        let requested = Some(("alice".to_owned(), password.to_owned()));
         let encoded = "username=alice&password=a%26b%2Bc%25d%20%C3%A9%3D%C3%BC%3A%2F%3F%23%22";
-        assert_eq!(read(&Request::new(Method::Post, "/").with_query(encoded)), wanted);
-        assert_eq!(read(&post("application/x-www-form-urlencoded", encoded)), wanted);
+        assert_eq!(
+            read(&Request::new(Method::Post, "/").with_query(encoded)),
+            requested
+        );
+        assert_eq!(
+            read(&post("application/x-www-form-urlencoded", encoded)),
+            requested
+        );
         let body = multipart_body(&[("username", "alice"), ("password", password)]);
-        assert_eq!(read(&post("multipart/form-data; boundary=b", body)), wanted);
+        assert_eq!(
+            read(&post("multipart/form-data; boundary=b", body)),
+            requested
+        );
         let cred = BASE64.encode(format!("alice:{password}"));
-        assert_eq!(read(&post("multipart/form-data; boundary=\"b\"", multipart_body(&[("cred", &cred)]))), wanted);
+        assert_eq!(
+            read(&post(
+                "multipart/form-data; boundary=\"b\"",
+                multipart_body(&[("cred", &cred)])
+            )),
+            requested
+        );
     }
 
     #[test]
@@ -131,7 +173,11 @@ mod tests {
             ("", None),
         ] {
             let request = Request::new(Method::Post, "/").with_query(format!("cred={cred}"));
-            assert_eq!(read(&request).map(|(_, password)| password).as_deref(), found, "{cred}");
+            assert_eq!(
+                read(&request).map(|(_, password)| password).as_deref(),
+                found,
+                "{cred}"
+            );
         }
     }
 
@@ -141,7 +187,11 @@ mod tests {
         assert_eq!(read(&both), Some(("b".into(), "c".into())));
         let half = Request::new(Method::Post, "/").with_query("cred=YTph&username=b");
         assert_eq!(read(&half), Some(("a".into(), "a".into())));
-        let twice = post("application/x-www-form-urlencoded", "username=x&password=y&password=z").with_query("username=q");
+        let twice = post(
+            "application/x-www-form-urlencoded",
+            "username=x&password=y&password=z",
+        )
+        .with_query("username=q");
         assert_eq!(read(&twice), Some(("q".into(), "y".into())));
     }
 
@@ -161,7 +211,13 @@ mod tests {
             ("multipart/form-data; boundary=b", ""),
         ] {
             let request = post(media_type, body);
-            assert!(matches!(block_on(Fields::read(&request)), Err(Refusal::Malformed { .. })), "{media_type} {body:?}");
+            assert!(
+                matches!(
+                    block_on(Fields::read(&request)),
+                    Err(Refusal::Malformed { .. })
+                ),
+                "{media_type} {body:?}"
+            );
         }
     }
 

@@ -6,10 +6,10 @@ use logout_core::SessionAuthority;
 use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::cors::Preflight;
 use logout_core::message::{Request, Response};
-use logout_core::platform::{Platform, SetUpFault};
+use logout_core::platform::{Platform, SetUpError};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider};
-use logout_core::sign_out::{Presented, Refusal};
-use logout_core::store::Found;
+use logout_core::sign_out::{PresentedCredential, Refusal};
+use logout_core::store::Lookup;
 use logout_core::upstream::UpstreamSession;
 
 use crate::config::{AssetsConfig, Dialect};
@@ -30,13 +30,20 @@ impl AssetsProvider {
     ///
     /// # Errors
     /// Names the configuration key that cannot be used.
-    pub fn new(config: AssetsConfig, platform: &Platform) -> Result<Self, SetUpFault> {
+    pub fn new(config: AssetsConfig, platform: &Platform) -> Result<Self, SetUpError> {
         let dialect = Dialect::new(config, platform)?;
         let endpoints = request::endpoints(dialect.config.profile);
         let mut login_endpoints = stand_in::endpoints(dialect.config.profile);
         if let Some(path) = &dialect.landing_path {
-            if endpoints.iter().chain(&login_endpoints).any(|endpoint| endpoint.matches(path).is_some()) {
-                return Err(SetUpFault::new("landing_page", "this address has a meaning of its own"));
+            if endpoints
+                .iter()
+                .chain(&login_endpoints)
+                .any(|endpoint| endpoint.matches(path).is_some())
+            {
+                return Err(SetUpError::new(
+                    "landing_page",
+                    "this address has a meaning of its own",
+                ));
             }
             login_endpoints.push(stand_in::landing(path));
         }
@@ -80,12 +87,23 @@ impl LogoutProvider for AssetsProvider {
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
         if request::contradicts(request, &self.dialect) {
-            return self.refused(request, &Refusal::Malformed { field: "jsessionid", rule: "must be given once" });
+            return self.refused(
+                request,
+                &Refusal::Malformed {
+                    field: "jsessionid",
+                    rule: "must be given once",
+                },
+            );
         }
         let asked = request::read(request, &self.dialect, sessions.tokens(), sessions.now());
         let presented = asked.credentials.clone();
         match sessions.sign_out(request, asked).await {
-            Ok(done) => reply::signed_out(&done, request, cookie_lives(&presented, sessions).await, &self.dialect),
+            Ok(done) => reply::signed_out(
+                &done,
+                request,
+                cookie_lives(&presented, sessions).await,
+                &self.dialect,
+            ),
             Err(refusal) => reply::refused(&refusal, request, &self.dialect),
         }
     }
@@ -95,7 +113,10 @@ impl LogoutProvider for AssetsProvider {
     }
 
     fn preflight(&self) -> Preflight {
-        Preflight { headers: "authorization, content-type, x-csrf-token", ..Preflight::default() }
+        Preflight {
+            headers: "authorization, content-type, x-csrf-token",
+            ..Preflight::default()
+        }
     }
 }
 
@@ -115,7 +136,7 @@ impl LoginProvider for AssetsProvider {
 /// Whether a cookie still opens a session after a sign-out by another credential. The first valid
 /// credential is the only one that counts, so with a single one there is nothing to ask. A real
 /// instance may know one that the hub does not.
-async fn cookie_lives(presented: &[Presented], sessions: &SessionAuthority) -> bool {
+async fn cookie_lives(presented: &[PresentedCredential], sessions: &SessionAuthority) -> bool {
     if presented.len() < 2 {
         return false;
     }
@@ -123,8 +144,8 @@ async fn cookie_lives(presented: &[Presented], sessions: &SessionAuthority) -> b
         // A store that does not answer now has answered the sign-out: the cookie stays, since it
         // may open something.
         match sessions.look_up(one.purpose, one.secret.reveal()).await {
-            Ok(Found::Ended) => {}
-            Ok(Found::Unknown) if !sessions.platform().has_upstream => {}
+            Ok(Lookup::Ended) => {}
+            Ok(Lookup::Unknown) if !sessions.platform().has_upstream => {}
             _ => return true,
         }
     }

@@ -1,12 +1,16 @@
-//! What a credential means, whatever its spelling. On whose word: docs/vendors/assets.md, "Spellings of a credential".
+//! What a credential means, whatever its spelling. On whose word: docs/vendors/assets.md,
+//! "Spellings of a credential".
 
 use logout_core::canonical::{CanonicalForm, unquoted};
 
-/// The forms of a token or a session id. A token is a signed JWT and means what it signs. Cookies also come in double
-/// quotes, which servlet containers take off.
+/// The forms of a token or a session id. A token is a signed JWT and means what it signs. Cookies
+/// also come in double quotes, which servlet containers take off.
 pub(crate) fn forms(presented: &str) -> Vec<CanonicalForm> {
-    let form = |text: &str| CanonicalForm::of_jwt(text).unwrap_or_else(|| CanonicalForm::of_text(text));
-    std::iter::once(form(presented)).chain(unquoted(presented).map(form)).collect()
+    let form =
+        |text: &str| CanonicalForm::of_jwt(text).unwrap_or_else(|| CanonicalForm::of_text(text));
+    std::iter::once(form(presented))
+        .chain(unquoted(presented).map(form))
+        .collect()
 }
 
 /// A token without what a servlet container takes off.
@@ -23,7 +27,10 @@ mod tests {
         // s and n - s both verify; neither is looked at.
         let token = |signature: &str| format!("eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiIxIn0.{signature}");
         assert_eq!(forms(&token("MEQCIA")), forms(&token("MEQCIB")));
-        assert_ne!(forms("eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiIxIn0.x"), forms("eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiIyIn0.x"));
+        assert_ne!(
+            forms("eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiIxIn0.x"),
+            forms("eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiIyIn0.x")
+        );
     }
 
     #[test]

@@ -14,15 +14,27 @@ pub(crate) const LOGIN: &str = "login";
 /// A program's login.
 pub(crate) const API_LOGIN: &str = "api-login";
 
-/// Documented: from 6 on logins take POST only, and there is a login for programs; `/alive.txt` until Elvis 6. Observed:
-/// Assets has `/services/ping` in its place.
+/// Documented: from 6 on logins take POST only, and there is a login for programs; `/alive.txt`
+/// until Elvis 6. Observed: Assets has `/services/ping` in its place.
 pub(crate) fn endpoints(profile: Profile) -> Vec<Endpoint> {
     let both = [Method::Get, Method::Post];
-    let mut endpoints =
-        vec![Endpoint::new("profile", &both, "/services/profile", &[]), Endpoint::new("search", &both, "/services/search", &[])];
+    let mut endpoints = vec![
+        Endpoint::new("profile", &both, "/services/profile", &[]),
+        Endpoint::new("search", &both, "/services/search", &[]),
+    ];
     if profile.has_tokens() {
-        endpoints.push(Endpoint::new(LOGIN, &[Method::Post], "/services/login", &[]));
-        endpoints.push(Endpoint::new(API_LOGIN, &[Method::Post], "/services/apilogin", &[]));
+        endpoints.push(Endpoint::new(
+            LOGIN,
+            &[Method::Post],
+            "/services/login",
+            &[],
+        ));
+        endpoints.push(Endpoint::new(
+            API_LOGIN,
+            &[Method::Post],
+            "/services/apilogin",
+            &[],
+        ));
     } else {
         endpoints.push(Endpoint::new(LOGIN, &both, "/services/login", &[]));
     }
@@ -31,7 +43,10 @@ pub(crate) fn endpoints(profile: Profile) -> Vec<Endpoint> {
     } else {
         endpoints.push(Endpoint::new("alive", &both, "/alive.txt", &[]));
     }
-    endpoints.into_iter().map(|endpoint| with_session_id(endpoint, profile)).collect()
+    endpoints
+        .into_iter()
+        .map(|endpoint| with_session_id(endpoint, profile))
+        .collect()
 }
 
 /// The landing page at `path`, which is written as in a URL.
@@ -39,7 +54,11 @@ pub(crate) fn landing(path: &str) -> Endpoint {
     Endpoint::new("landing", &[Method::Get], percent_decode(path), &[])
 }
 
-pub(crate) async fn serve(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
+pub(crate) async fn serve(
+    request: &Request,
+    sessions: &SessionAuthority,
+    dialect: &Dialect,
+) -> Result<Response, Refusal> {
     match request.endpoint() {
         LOGIN => login::login(request, sessions, dialect).await,
         API_LOGIN => login::api_login(request, sessions, dialect).await,

@@ -1,9 +1,9 @@
 //! The one flow of a sign-out, and the sessions of a platform as its adapter sees them.
 
 mod credentials;
-mod first_sight;
+mod fast_path;
 mod landing;
-mod one_visit;
+mod pass_through;
 mod ports;
 mod replacement;
 mod signed_out;
@@ -11,20 +11,24 @@ mod signed_out;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub use ports::Ports;
+pub use ports::Services;
 pub use signed_out::SignedOut;
 
 use crate::canonical::CredentialReader;
 use crate::credential::{Credential, CredentialDigest, Sealed};
 use crate::message::Request;
 use crate::platform::Platform;
-use crate::ports::{Account, Accounts, Persons, Tokens, Told};
+use crate::ports::{Account, Accounts, DeliveryResult, Persons, Tokens};
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use crate::redirect::ApprovedUrl;
 use crate::relayed_cookie::{each_once, handed_on};
 use crate::session::{ClientId, Device, Person, Session, SessionId, Subject};
-use crate::sign_out::{Absent, Asked, Choice, CsrfProof, MOST_CREDENTIALS, Refusal, SignOut, Target};
-use crate::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, StoreUnavailable};
+use crate::sign_out::{
+    Asked, CredentialPolicy, CsrfProof, MOST_CREDENTIALS, NoSessionPolicy, Refusal, SignOut, Target,
+};
+use crate::store::{
+    EndOrder, EndTarget, Join, Lookup, OpenOutcome, SessionFilter, StoreUnavailable,
+};
 use crate::time::Timestamp;
 use crate::upstream::UpstreamSession;
 
@@ -36,15 +40,24 @@ const PAGE: usize = 1_000;
 pub struct SessionAuthority {
     platform: Arc<Platform>,
     reader: Arc<dyn CredentialReader>,
-    ports: Ports,
+    services: Services,
     /// Links the subjects of its upstream to persons.
     persons: Option<Arc<dyn Persons>>,
 }
 
 impl SessionAuthority {
     /// The sessions of `platform`, whose credentials `reader` reads: the platform's own provider.
-    pub fn new(platform: Arc<Platform>, reader: Arc<dyn CredentialReader>, ports: Ports) -> Self {
-        Self { platform, reader, ports, persons: None }
+    pub fn new(
+        platform: Arc<Platform>,
+        reader: Arc<dyn CredentialReader>,
+        services: Services,
+    ) -> Self {
+        Self {
+            platform,
+            reader,
+            services,
+            persons: None,
+        }
     }
 
     /// The same, with a rule that links the subjects of its upstream to persons.
@@ -61,17 +74,17 @@ impl SessionAuthority {
 
     /// Names and passwords.
     pub fn accounts(&self) -> &dyn Accounts {
-        &*self.ports.accounts
+        &*self.services.accounts
     }
 
     /// The stand-in's tokens.
     pub fn tokens(&self) -> &dyn Tokens {
-        &*self.ports.tokens
+        &*self.services.tokens
     }
 
     /// The current instant.
     pub fn now(&self) -> Timestamp {
-        self.ports.clock.now()
+        self.services.clock.now()
     }
 
     /// Signs out, in this order and no other: who is the caller, is it the client's session, may
@@ -85,8 +98,15 @@ impl SessionAuthority {
     /// The refusal; nothing has ended then, except that with [`Refusal::Unavailable`] it is unknown
     /// whether it has.
     pub async fn sign_out(&self, request: &Request, asked: SignOut) -> Result<SignedOut, Refusal> {
-        let presented = self.platform.has_upstream.then(|| self.reader.presented(request));
-        self.sign_out_asked(Asked::new(asked, presented.filter(|session| !session.is_empty()))).await
+        let presented = self
+            .platform
+            .has_upstream
+            .then(|| self.reader.presented(request));
+        self.sign_out_asked(Asked::new(
+            asked,
+            presented.filter(|session| !session.is_empty()),
+        ))
+        .await
     }
 
     async fn sign_out_asked(&self, asked: Asked) -> Result<SignedOut, Refusal> {
@@ -95,37 +115,66 @@ impl SessionAuthority {
         }
         let at = self.now();
         let (receipt, reach) = (ReceiptId::at(at), asked.reach.max(self.platform.reach));
-        if let Some(done) = self.sign_out_in_one_visit(&asked, receipt, reach, at).await? {
+        if let Some(done) = self
+            .sign_out_by_fast_path(&asked, receipt, reach, at)
+            .await?
+        {
             return Ok(done);
         }
         let callers = match self.callers(&asked, at).await? {
             Callers::Known(callers) => callers,
-            Callers::Strangers(session) => return self.sign_out_stranger(&asked, session, at).await,
+            Callers::Strangers(session) => return self.pass_through(&asked, session, at).await,
         };
         check_client(&asked, &callers)?;
         let names_other = self.check_right(&asked.target, &callers)?;
         check_csrf(asked.csrf, &callers)?;
-        let landing = landing::landing(&asked.landing, asked.client.as_ref().map(|claim| &claim.id), &callers)?;
+        let landing = landing::landing(
+            &asked.landing,
+            asked.client.as_ref().map(|claim| &claim.id),
+            &callers,
+        )?;
 
         let targets = self.targets(&asked.target, reach, &callers).await?;
-        let reason = if names_other { Reason::Administrator } else { Reason::User };
-        let order = EndOrder { receipt, at, reason, platform: Some(self.platform.name.clone()), reach, targets };
-        let ended = if order.targets.is_empty() { Ended::default() } else { self.end(&asked, order).await? };
+        let reason = if names_other {
+            Reason::Administrator
+        } else {
+            Reason::User
+        };
+        let order = EndOrder {
+            receipt,
+            at,
+            reason,
+            platform: Some(self.platform.name.clone()),
+            reach,
+            targets,
+        };
+        let ended = if order.targets.is_empty() {
+            Ended::default()
+        } else {
+            self.end(&asked, order).await?
+        };
         // Several credentials may have found the same session alive and lost the race for it; a
         // vendor that refuses an absent session is told the truth of the store, not of the look-up
         // before it.
-        if ended.sessions.is_empty() && asked.absent == Absent::Refuse && !names_other {
+        if ended.sessions.is_empty() && asked.no_session == NoSessionPolicy::Reject && !names_other
+        {
             return Err(Refusal::NotSignedIn);
         }
-        let ended = Ended { removals: each_once(self.removals(&callers).into_iter().chain(ended.removals)), ..ended };
+        let ended = Ended {
+            removals: each_once(self.removals(&callers).into_iter().chain(ended.removals)),
+            ..ended
+        };
         Ok(self.signed_out(&asked, receipt, reach, ended, landing, !names_other))
     }
 
     /// What takes from the browser what the logins of these sessions put there, as far as that was
     /// seen.
     fn removals(&self, callers: &[Caller]) -> Vec<String> {
-        let own = callers.iter().filter(|caller| caller.session.platform == self.platform.name);
-        let unsealed = own.filter_map(|Caller { session, .. }| self.unseal(session.id, session.sealed.as_ref()?));
+        let own = callers
+            .iter()
+            .filter(|caller| caller.session.platform == self.platform.name);
+        let unsealed = own
+            .filter_map(|Caller { session, .. }| self.unseal(session.id, session.sealed.as_ref()?));
         each_once(unsealed.flat_map(|session| session.removals))
     }
 
@@ -133,17 +182,27 @@ impl SessionAuthority {
     /// to.
     async fn end(&self, asked: &Asked, order: EndOrder) -> Result<Ended, StoreUnavailable> {
         // Before anything ends, so that no confirmation is missed.
-        let expectation = self.ports.deliveries.expect(order.receipt);
-        let sessions = self.ports.carry_out(order).await?;
+        let expectation = self.services.deliveries.expect(order.receipt);
+        let sessions = self.services.carry_out(order).await?;
         let (mut landing, mut removals) = (None, Vec::new());
-        if let Some(expectation) = expectation.filter(|_| sessions.iter().any(|session| session.upstream)) {
+        if let Some(expectation) =
+            expectation.filter(|_| sessions.iter().any(|session| session.upstream))
+        {
             let told = expectation.told(&sessions).await;
             landing = self.upstream_landing(asked, &told, &sessions);
-            let own = |told: &Told| sessions.iter().any(|session| session.id == told.session && session.platform == self.platform.name);
+            let own = |told: &DeliveryResult| {
+                sessions.iter().any(|session| {
+                    session.id == told.session && session.platform == self.platform.name
+                })
+            };
             let said = told.into_iter().filter(own).flat_map(|told| told.removals);
             removals = handed_on(said.collect(), &self.platform);
         }
-        Ok(Ended { sessions, landing, removals })
+        Ok(Ended {
+            sessions,
+            landing,
+            removals,
+        })
     }
 
     fn signed_out(
@@ -155,29 +214,56 @@ impl SessionAuthority {
         landing: Option<ApprovedUrl>,
         caller_included: bool,
     ) -> SignedOut {
-        let Ended { sessions: ended, landing: told, removals } = ended;
-        let removals = if caller_included && !ended.is_empty() { removals } else { Vec::new() };
+        let Ended {
+            sessions: ended,
+            landing: told,
+            removals,
+        } = ended;
+        let removals = if caller_included && !ended.is_empty() {
+            removals
+        } else {
+            Vec::new()
+        };
         log::debug!(platform = self.platform.name.as_str(), receipt:% = receipt, ended = ended.len(); "signed out");
         let landing = told.or(landing);
-        let landing = if ended.is_empty() { landing } else { self.receipt_page(asked, receipt).or(landing) };
-        SignedOut { receipt, ended, landing, caller_included, reach, removals, by_cookie: asked.brings_cookie() }
+        let landing = if ended.is_empty() {
+            landing
+        } else {
+            self.receipt_page(asked, receipt).or(landing)
+        };
+        SignedOut {
+            receipt,
+            ended,
+            landing,
+            caller_included,
+            reach,
+            removals,
+            by_cookie: asked.brings_cookie(),
+        }
     }
 
     /// What `session` is sealed to at rest.
     pub(crate) fn seal(&self, id: SessionId, session: &UpstreamSession) -> Sealed {
         // Without a key nothing is kept that could be given back; the upstream can then only be
         // told by name.
-        self.ports.seal.as_ref().map_or_else(|| Sealed::new(Vec::new()), |seal| seal.seal(id, &session.to_bytes()))
+        self.services.seal.as_ref().map_or_else(
+            || Sealed::new(Vec::new()),
+            |seal| seal.seal(id, &session.to_bytes()),
+        )
     }
 
     /// What `sealed` keeps of `session`; `None` where it cannot be opened.
     pub(crate) fn unseal(&self, id: SessionId, sealed: &Sealed) -> Option<UpstreamSession> {
-        let plain = self.ports.seal.as_ref()?.open(id, sealed).ok()?;
+        let plain = self.services.seal.as_ref()?.open(id, sealed).ok()?;
         Some(UpstreamSession::from_bytes(&plain))
     }
 
     /// Who is behind a subject of the upstream, by the platform's rule.
-    pub(crate) fn person_behind(&self, subject: &Subject, session: &UpstreamSession) -> Option<Person> {
+    pub(crate) fn person_behind(
+        &self,
+        subject: &Subject,
+        session: &UpstreamSession,
+    ) -> Option<Person> {
         self.persons.as_ref()?.person(subject, session, self.now())
     }
 
@@ -185,67 +271,117 @@ impl SessionAuthority {
         let mut callers: Vec<Caller> = Vec::with_capacity(1);
         let mut recognised = false;
         let mut unknown = false;
-        for presented in asked.credentials.iter().filter(|presented| !presented.foreign) {
-            match self.find(presented.purpose, presented.secret.reveal(), now).await? {
-                Found::Live(session, credential) => {
+        for presented in asked
+            .credentials
+            .iter()
+            .filter(|presented| !presented.foreign)
+        {
+            match self
+                .find(presented.purpose, presented.secret.reveal(), now)
+                .await?
+            {
+                Lookup::Live(session, credential) => {
                     recognised = true;
-                    let same_subject = callers.first().map(|first| first.session.subject == session.subject);
-                    let counts = match asked.choice {
-                        Choice::All => true,
-                        Choice::FirstAndProvenCookies if presented.by_cookie => match same_subject {
-                            None => return Err(Refusal::CsrfMissing),
-                            Some(false) => return Err(Refusal::CsrfWrong),
-                            Some(true) => true,
-                        },
-                        Choice::FirstAndProvenCookies | Choice::FirstAndSameSubject => same_subject.unwrap_or(true),
-                        Choice::FirstValid => callers.is_empty(),
+                    let same_subject = callers
+                        .first()
+                        .map(|first| first.session.subject == session.subject);
+                    let counts = match asked.credential_policy {
+                        CredentialPolicy::All => true,
+                        CredentialPolicy::FirstAndProvenCookies if presented.by_cookie => {
+                            match same_subject {
+                                None => return Err(Refusal::CsrfMissing),
+                                Some(false) => return Err(Refusal::CsrfWrong),
+                                Some(true) => true,
+                            }
+                        }
+                        CredentialPolicy::FirstAndProvenCookies
+                        | CredentialPolicy::FirstAndSameSubject => same_subject.unwrap_or(true),
+                        CredentialPolicy::FirstValid => callers.is_empty(),
                     };
                     if counts && callers.iter().all(|caller| caller.session.id != session.id) {
-                        callers.push(Caller { session, credential });
+                        callers.push(Caller {
+                            session,
+                            credential,
+                        });
                     }
-                    if asked.choice == Choice::FirstValid {
+                    if asked.credential_policy == CredentialPolicy::FirstValid {
                         break;
                     }
                 }
-                Found::Ended => recognised = true,
-                Found::Unknown => {
+                Lookup::Ended => recognised = true,
+                Lookup::Unknown => {
                     recognised |= presented.vouched;
                     unknown = true;
                 }
             }
         }
-        if let (true, Target::Caller, Some(session)) = (callers.is_empty() && unknown, &asked.target, &asked.first_sight) {
+        if let (true, Target::Caller, Some(session)) = (
+            callers.is_empty() && unknown,
+            &asked.target,
+            &asked.pass_through,
+        ) {
             return Ok(Callers::Strangers(session));
         }
-        let by_header_only = !asked.credentials.is_empty() && asked.credentials.iter().all(|presented| !presented.by_cookie);
-        let refused = match asked.absent {
-            Absent::Accept => false,
-            Absent::Refuse => callers.is_empty(),
-            Absent::RefuseUnrecognised => callers.is_empty() && !recognised && by_header_only,
+        let by_header_only = !asked.credentials.is_empty()
+            && asked
+                .credentials
+                .iter()
+                .all(|presented| !presented.by_cookie);
+        let refused = match asked.no_session {
+            NoSessionPolicy::Succeed => false,
+            NoSessionPolicy::Reject => callers.is_empty(),
+            NoSessionPolicy::RejectUnrecognized => {
+                callers.is_empty() && !recognised && by_header_only
+            }
         };
-        if refused { Err(Refusal::NotSignedIn) } else { Ok(Callers::Known(callers)) }
+        if refused {
+            Err(Refusal::NotSignedIn)
+        } else {
+            Ok(Callers::Known(callers))
+        }
     }
 
     /// Whether the target is somebody else, given that the caller may end it.
     fn check_right(&self, target: &Target, callers: &[Caller]) -> Result<bool, Refusal> {
-        let Target::Subject(subject) = target else { return Ok(false) };
+        let Target::Subject(subject) = target else {
+            return Ok(false);
+        };
         if callers.is_empty() {
             return Err(Refusal::NotSignedIn);
         }
-        if callers.iter().any(|caller| caller.session.subject == *subject) {
+        if callers
+            .iter()
+            .any(|caller| caller.session.subject == *subject)
+        {
             return Ok(false);
         }
-        if callers.iter().any(|caller| self.is_administrator(&caller.session)) { Ok(true) } else { Err(Refusal::Forbidden) }
+        if callers
+            .iter()
+            .any(|caller| self.is_administrator(&caller.session))
+        {
+            Ok(true)
+        } else {
+            Err(Refusal::Forbidden)
+        }
     }
 
     /// Whether the session was an administrator's when it was opened, and its account has not lost
     /// that right since.
     fn is_administrator(&self, session: &Session) -> bool {
-        let account = || self.ports.accounts.find(&session.subject.realm, &session.subject.name);
+        let account = || {
+            self.services
+                .accounts
+                .find(&session.subject.realm, &session.subject.name)
+        };
         session.administrator && account().is_none_or(|account| account.administrator)
     }
 
-    async fn targets(&self, target: &Target, reach: Reach, callers: &[Caller]) -> Result<Vec<EndTarget>, Refusal> {
+    async fn targets(
+        &self,
+        target: &Target,
+        reach: Reach,
+        callers: &[Caller],
+    ) -> Result<Vec<EndTarget>, Refusal> {
         let mut targets = Vec::with_capacity(1);
         let own = |caller: &&Caller| match target {
             Target::Caller => true,
@@ -256,21 +392,39 @@ impl SessionAuthority {
             targets.extend(EndTarget::of(session, reach));
         }
         if let Target::Subject(subject) = target {
-            targets.push(EndTarget::Subject(self.platform.name.clone(), subject.clone()));
+            targets.push(EndTarget::Subject(
+                self.platform.name.clone(),
+                subject.clone(),
+            ));
             if reach >= Reach::Person {
-                targets.extend(self.persons_behind(subject).await?.into_iter().map(EndTarget::Person));
+                targets.extend(
+                    self.persons_behind(subject)
+                        .await?
+                        .into_iter()
+                        .map(EndTarget::Person),
+                );
             }
         }
         Ok(targets)
     }
 
     /// The persons that the live sessions of `subject` belong to.
-    async fn persons_behind(&self, subject: &Subject) -> Result<BTreeSet<Person>, StoreUnavailable> {
-        let filter =
-            SessionFilter { platform: Some(self.platform.name.clone()), subject: Some(subject.clone()), ..SessionFilter::default() };
+    async fn persons_behind(
+        &self,
+        subject: &Subject,
+    ) -> Result<BTreeSet<Person>, StoreUnavailable> {
+        let filter = SessionFilter {
+            platform: Some(self.platform.name.clone()),
+            subject: Some(subject.clone()),
+            ..SessionFilter::default()
+        };
         let (mut persons, mut after) = (BTreeSet::new(), None);
         loop {
-            let page = self.ports.store.sessions(&filter, after, PAGE, self.now()).await?;
+            let page = self
+                .services
+                .store
+                .sessions(&filter, after, PAGE, self.now())
+                .await?;
             persons.extend(page.items.into_iter().filter_map(|session| session.person));
             after = page.next;
             if after.is_none() {
@@ -281,7 +435,12 @@ impl SessionAuthority {
 
     /// A session of `subject`, to be opened at this platform once the adapter has given it
     /// credentials. `account` is who logged in, where that is somebody with an account.
-    pub fn new_session(&self, subject: Subject, account: Option<&Account>, device: Device) -> Session {
+    pub fn new_session(
+        &self,
+        subject: Subject,
+        account: Option<&Account>,
+        device: Device,
+    ) -> Session {
         let now = self.now();
         Session {
             id: SessionId::at(now),
@@ -303,26 +462,45 @@ impl SessionAuthority {
         }
     }
 
-    /// Opens a session at this platform; with `joins`, only while another session of its sign-on is
-    /// live.
+    /// Opens a session at this platform; with `Join::IfLive`, only while another session of its
+    /// sign-on is live.
     ///
     /// # Errors
     /// The store did not answer.
-    pub async fn open(&self, session: Session, joins: bool) -> Result<Opened, StoreUnavailable> {
+    pub async fn open(
+        &self,
+        session: Session,
+        join: Join,
+    ) -> Result<OpenOutcome, StoreUnavailable> {
         let now = self.now();
-        self.ports.store.open(session, joins, now).await
+        self.services.store.open(session, join, now).await
     }
 
     /// Gives a live session one more credential. `false`: it is not live any more.
     ///
     /// # Errors
     /// The store did not answer.
-    pub async fn attach(&self, session: SessionId, credential: Credential) -> Result<bool, StoreUnavailable> {
-        self.ports.store.attach(session, credential, None, self.now()).await
+    pub async fn attach(
+        &self,
+        session: SessionId,
+        credential: Credential,
+    ) -> Result<bool, StoreUnavailable> {
+        self.services
+            .store
+            .attach(session, credential, None, self.now())
+            .await
     }
 
-    pub(crate) async fn attach_sealed(&self, session: SessionId, credential: Credential, sealed: Sealed) -> Result<bool, StoreUnavailable> {
-        self.ports.store.attach(session, credential, Some(sealed), self.now()).await
+    pub(crate) async fn attach_sealed(
+        &self,
+        session: SessionId,
+        credential: Credential,
+        sealed: Sealed,
+    ) -> Result<bool, StoreUnavailable> {
+        self.services
+            .store
+            .attach(session, credential, Some(sealed), self.now())
+            .await
     }
 
     /// Ends a session at the word of this platform itself: one of its credentials was misused. The
@@ -334,8 +512,15 @@ impl SessionAuthority {
         let at = self.now();
         let platform = Some(self.platform.name.clone());
         let reach = Reach::Session;
-        let order = EndOrder { receipt: ReceiptId::at(at), at, reason, platform, reach, targets: vec![EndTarget::Session(session)] };
-        let ended = self.ports.carry_out(order).await?;
+        let order = EndOrder {
+            receipt: ReceiptId::at(at),
+            at,
+            reason,
+            platform,
+            reach,
+            targets: vec![EndTarget::Session(session)],
+        };
+        let ended = self.services.carry_out(order).await?;
         if !ended.is_empty() {
             log::warn!(platform = self.platform.name.as_str(), session:% = session, reason = reason.as_str(); "a session was revoked");
         }
@@ -346,16 +531,24 @@ impl SessionAuthority {
     ///
     /// # Errors
     /// The store did not answer.
-    pub async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {
-        self.ports.store.put_once(key, value, expires).await
+    pub async fn put_once(
+        &self,
+        key: CredentialDigest,
+        value: Vec<u8>,
+        expires: Timestamp,
+    ) -> Result<bool, StoreUnavailable> {
+        self.services.store.put_once(key, value, expires).await
     }
 
     /// Takes such a value.
     ///
     /// # Errors
     /// The store did not answer.
-    pub async fn take_once(&self, key: &CredentialDigest) -> Result<Option<Vec<u8>>, StoreUnavailable> {
-        self.ports.store.take_once(key, self.now()).await
+    pub async fn take_once(
+        &self,
+        key: &CredentialDigest,
+    ) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        self.services.store.take_once(key, self.now()).await
     }
 }
 
@@ -390,20 +583,37 @@ struct Caller {
 }
 
 fn check_client(asked: &Asked, callers: &[Caller]) -> Result<(), Refusal> {
-    let Some(claim) = &asked.client else { return Ok(()) };
+    let Some(claim) = &asked.client else {
+        return Ok(());
+    };
     if !claim.known {
         return Err(Refusal::ClientUnknown);
     }
     // Where others only accompany the first one, it is the first one that has to be the client's:
     // the cookie beside a token may come from the same member's login to another application.
-    let bound = match asked.choice {
-        Choice::All | Choice::FirstValid => callers,
-        Choice::FirstAndProvenCookies | Choice::FirstAndSameSubject => &callers[..callers.len().min(1)],
+    let bound = match asked.credential_policy {
+        CredentialPolicy::All | CredentialPolicy::FirstValid => callers,
+        CredentialPolicy::FirstAndProvenCookies | CredentialPolicy::FirstAndSameSubject => {
+            &callers[..callers.len().min(1)]
+        }
     };
-    let is_own = |caller: &Caller| claim.id.may_end(caller.session.client.as_ref().map(ClientId::as_str));
-    if bound.iter().all(is_own) { Ok(()) } else { Err(Refusal::ClientMismatch) }
+    let is_own = |caller: &Caller| {
+        claim
+            .id
+            .may_end(caller.session.client.as_ref().map(ClientId::as_str))
+    };
+    if bound.iter().all(is_own) {
+        Ok(())
+    } else {
+        Err(Refusal::ClientMismatch)
+    }
 }
 
 fn check_csrf(proof: CsrfProof, callers: &[Caller]) -> Result<(), Refusal> {
-    callers.iter().try_for_each(|Caller { session, credential }| proof.check(session.csrf.as_ref(), credential.csrf_due))
+    callers.iter().try_for_each(
+        |Caller {
+             session,
+             credential,
+         }| proof.check(session.csrf.as_ref(), credential.csrf_due),
+    )
 }

@@ -30,12 +30,18 @@ pub struct CanonicalForm {
 impl CanonicalForm {
     /// The form of a value that the product compares as text.
     pub fn of_text(text: &str) -> Self {
-        Self { kind: b't', bytes: text.as_bytes().to_vec() }
+        Self {
+            kind: b't',
+            bytes: text.as_bytes().to_vec(),
+        }
     }
 
     /// The form of a value that the product decodes to these bytes.
     pub fn of_bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { kind: b'b', bytes: bytes.into() }
+        Self {
+            kind: b'b',
+            bytes: bytes.into(),
+        }
     }
 
     /// The form of a signed JWT: its signing input. A signature can be written in more than one
@@ -46,14 +52,21 @@ impl CanonicalForm {
         let (signing_input, _) = token.rsplit_once('.')?;
         let (header, payload) = signing_input.split_once('.')?;
         let header = URL_SAFE_NO_PAD.decode(header).ok()?;
-        let names_algorithm = header.starts_with(b"{") && header.windows(5).any(|bytes| bytes == b"\"alg\"");
-        (names_algorithm && !payload.contains('.')).then(|| Self { kind: b'j', bytes: signing_input.as_bytes().to_vec() })
+        let names_algorithm =
+            header.starts_with(b"{") && header.windows(5).any(|bytes| bytes == b"\"alg\"");
+        (names_algorithm && !payload.contains('.')).then(|| Self {
+            kind: b'j',
+            bytes: signing_input.as_bytes().to_vec(),
+        })
     }
 
     /// What a digest is taken of: the bytes, and how they came about where that is not by comparing
     /// text.
     pub(crate) fn parts(&self) -> (&[u8], Option<&[u8]>) {
-        (&self.bytes, (self.kind != b't').then_some(std::slice::from_ref(&self.kind)))
+        (
+            &self.bytes,
+            (self.kind != b't').then_some(std::slice::from_ref(&self.kind)),
+        )
     }
 }
 
@@ -103,11 +116,15 @@ pub const URL_ALPHABET: Stray = |stray| match stray {
     _ => None,
 };
 
-const STRICT: GeneralPurpose =
-    GeneralPurpose::new(&STANDARD_ALPHABET, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+const STRICT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD_ALPHABET,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD_ALPHABET,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
 
 /// How many bytes a value must hold to count as base64. Random secrets and encrypted tokens hold as
@@ -134,9 +151,14 @@ pub fn base64_forms(value: &str, readings: &[Stray]) -> Vec<CanonicalForm> {
         // Of what no group of four can hold a decoder keeps what it has.
         for cut in 0..=2 {
             let (kept, filled) = characters.split_at(characters.len() - cut.min(characters.len()));
-            let kept = kept.get(..kept.len() - usize::from(kept.len() % 4 == 1)).unwrap_or_default();
+            let kept = kept
+                .get(..kept.len() - usize::from(kept.len() % 4 == 1))
+                .unwrap_or_default();
             if filled.bytes().all(|byte| byte == b'A')
-                && let Some(bytes) = LENIENT.decode(kept).ok().filter(|bytes| bytes.len() >= LEAST_BYTES)
+                && let Some(bytes) = LENIENT
+                    .decode(kept)
+                    .ok()
+                    .filter(|bytes| bytes.len() >= LEAST_BYTES)
             {
                 add(CanonicalForm::of_bytes(bytes));
             }
@@ -149,7 +171,13 @@ pub fn base64_forms(value: &str, readings: &[Stray]) -> Vec<CanonicalForm> {
         }
     } else {
         for reading in readings {
-            let kept = |character: char| if is_standard_char(character) { Some(character) } else { reading(character) };
+            let kept = |character: char| {
+                if is_standard_char(character) {
+                    Some(character)
+                } else {
+                    reading(character)
+                }
+            };
             lenient(&body.chars().filter_map(kept).collect::<String>());
         }
     }
@@ -167,7 +195,10 @@ fn written_by_encoder(value: &str) -> Option<Vec<u8>> {
     } else {
         Cow::Borrowed(value)
     };
-    STRICT.decode(&*standard).ok().filter(|bytes| bytes.len() >= LEAST_BYTES)
+    STRICT
+        .decode(&*standard)
+        .ok()
+        .filter(|bytes| bytes.len() >= LEAST_BYTES)
 }
 
 fn is_standard(byte: u8) -> bool {
@@ -187,7 +218,9 @@ pub fn unquoted(value: &str) -> Option<&str> {
 /// The value decoded once, for a product that takes cookies percent-encoded; `None` where that
 /// changes nothing.
 pub fn percent_decoded(value: &str) -> Option<String> {
-    value.contains('%').then(|| percent_decode_str(value).decode_utf8_lossy().into_owned())
+    value
+        .contains('%')
+        .then(|| percent_decode_str(value).decode_utf8_lossy().into_owned())
 }
 
 #[cfg(test)]
@@ -242,7 +275,10 @@ mod tests {
         assert_eq!(forms(&STANDARD.encode([7; 64])).len(), 1);
         assert_eq!(forms("token1"), [CanonicalForm::of_text("token1")]);
         let with_unused_bits = format!("{}1", "a".repeat(42));
-        assert_eq!(forms(&with_unused_bits)[0], CanonicalForm::of_text(&with_unused_bits));
+        assert_eq!(
+            forms(&with_unused_bits)[0],
+            CanonicalForm::of_text(&with_unused_bits)
+        );
     }
 
     #[test]
@@ -250,14 +286,26 @@ mod tests {
         let header = URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"HS256"}"#);
         let form = |tail: &str| CanonicalForm::of_jwt(&format!("{header}.e30.{tail}"));
         assert!(form("abc").is_some() && form("abc") == form("abd==") && form("abc") == form(""));
-        assert_ne!(CanonicalForm::of_jwt(&format!("{header}.e31.abc")), form("abc"));
-        for other in ["", "a.b.c", "e30.e30.x", &format!("{header}.e30"), &format!("{header}.a.b.c.d")] {
+        assert_ne!(
+            CanonicalForm::of_jwt(&format!("{header}.e31.abc")),
+            form("abc")
+        );
+        for other in [
+            "",
+            "a.b.c",
+            "e30.e30.x",
+            &format!("{header}.e30"),
+            &format!("{header}.a.b.c.d"),
+        ] {
             assert_eq!(CanonicalForm::of_jwt(other), None, "{other}");
         }
     }
 
     #[test]
     fn a_form_does_not_print_itself() {
-        assert_eq!(format!("{:?}", CanonicalForm::of_text("canary")), "CanonicalForm(redacted)");
+        assert_eq!(
+            format!("{:?}", CanonicalForm::of_text("canary")),
+            "CanonicalForm(redacted)"
+        );
     }
 }

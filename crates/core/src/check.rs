@@ -14,8 +14,8 @@ use crate::prefetch::is_prefetch;
 use crate::provider::UpstreamLogout;
 use crate::session::Session;
 use crate::sign_out::{MOST_CREDENTIALS, Refusal};
-use crate::store::{Found, StoreUnavailable};
-use crate::upstream::Presentable;
+use crate::store::{Lookup, StoreUnavailable};
+use crate::upstream::UpstreamCredential;
 
 /// Which requests a reverse proxy may let pass.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -34,7 +34,7 @@ pub enum CheckMode {
 /// What a request's credentials are to a reverse proxy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Checked {
+pub enum CheckResult {
     /// Denied: it presents two different credentials where the product takes one, and which one is
     /// not known here.
     Ambiguous,
@@ -60,7 +60,10 @@ impl SessionAuthority {
     /// The refusal.
     pub fn admit(&self, request: &Request) -> Result<(), Refusal> {
         if request.headers_named("authorization").nth(1).is_some() {
-            return Err(Refusal::Malformed { field: "Authorization", rule: "must be given once" });
+            return Err(Refusal::Malformed {
+                field: "Authorization",
+                rule: "must be given once",
+            });
         }
         if request.cookie_count() > self.platform().max_cookies {
             return Err(Refusal::TooManyCredentials);
@@ -86,64 +89,118 @@ impl SessionAuthority {
     ///
     /// # Errors
     /// The store did not answer; the proxy must deny.
-    pub async fn check(&self, provider: &dyn UpstreamLogout, request: &Request) -> Result<Checked, StoreUnavailable> {
+    pub async fn check(
+        &self,
+        provider: &dyn UpstreamLogout,
+        request: &Request,
+    ) -> Result<CheckResult, StoreUnavailable> {
         let denied = |checked, reason: &str| {
             log::info!(platform = self.platform().name.as_str(), reason; "a request was denied");
             Ok(checked)
         };
-        if is_prefetch(request) && may_sign_out(provider.endpoints(), request.path(), &self.platform().prefix) {
-            return denied(Checked::Prefetch, "a fetch of a sign-out ahead of a click");
+        if is_prefetch(request)
+            && may_sign_out(
+                provider.endpoints(),
+                request.path(),
+                &self.platform().prefix,
+            )
+        {
+            return denied(
+                CheckResult::Prefetch,
+                "a fetch of a sign-out ahead of a click",
+            );
         }
         if provider.contradicts(request) {
-            return denied(Checked::Ambiguous, "two different credentials in one place");
+            return denied(
+                CheckResult::Ambiguous,
+                "two different credentials in one place",
+            );
         }
         match self.admit(request) {
             Ok(()) => {}
-            Err(Refusal::TooManyCredentials) => return denied(Checked::TooMany, "too many cookies"),
-            Err(_) => return denied(Checked::Ambiguous, "several Authorization headers"),
+            Err(Refusal::TooManyCredentials) => {
+                return denied(CheckResult::TooMany, "too many cookies");
+            }
+            Err(_) => return denied(CheckResult::Ambiguous, "several Authorization headers"),
         }
         let read = |request: &Request| provider.credentials(&provider.presented(request));
         let presented = read(request);
-        let Some(bearers) = bearers(provider, request) else { return denied(Checked::TooMany, "too many credentials") };
+        let Some(bearers) = bearers(provider, request) else {
+            return denied(CheckResult::TooMany, "too many credentials");
+        };
         let is_several = bearers.len() > 1;
-        let others: Vec<_> = other_readings(request).iter().map(read).chain([bearers]).collect();
+        let others: Vec<_> = other_readings(request)
+            .iter()
+            .map(read)
+            .chain([bearers])
+            .collect();
         // Each is cut one behind the limit, so what a longer one holds is not known here.
-        if others.iter().chain([&presented]).any(|credentials| credentials.len() > MOST_CREDENTIALS) {
-            return denied(Checked::TooMany, "too many credentials");
+        if others
+            .iter()
+            .chain([&presented])
+            .any(|credentials| credentials.len() > MOST_CREDENTIALS)
+        {
+            return denied(CheckResult::TooMany, "too many credentials");
         }
         let mut live: Vec<(&'static str, Arc<Session>)> = Vec::new();
         // One of another scheme is for somebody who is not known here: a password, the key of a
         // program.
-        let mut has_unknown = request.header("authorization").is_some_and(|value| read(&alone(request, value)).is_empty());
+        let mut has_unknown = request
+            .header("authorization")
+            .is_some_and(|value| read(&alone(request, value)).is_empty());
         for one in &presented {
             match self.look_up(one.purpose, one.secret.reveal()).await? {
-                Found::Ended => return denied(Checked::Ended, "a credential has been ended"),
-                Found::Live(session, _) => live.push((one.purpose, session)),
-                Found::Unknown => has_unknown = true,
+                Lookup::Ended => return denied(CheckResult::Ended, "a credential has been ended"),
+                Lookup::Live(session, _) => live.push((one.purpose, session)),
+                Lookup::Unknown => has_unknown = true,
             }
         }
-        let mut seen: HashSet<_> = presented.iter().map(|one| (one.purpose, one.secret.reveal())).collect();
-        for one in others.iter().flatten().filter(|one| seen.insert((one.purpose, one.secret.reveal()))) {
+        let mut seen: HashSet<_> = presented
+            .iter()
+            .map(|one| (one.purpose, one.secret.reveal()))
+            .collect();
+        for one in others
+            .iter()
+            .flatten()
+            .filter(|one| seen.insert((one.purpose, one.secret.reveal())))
+        {
             match self.look_up(one.purpose, one.secret.reveal()).await? {
-                Found::Ended => return denied(Checked::Ended, "a credential has been ended, in another spelling"),
-                Found::Live(session, _) => live.push((one.purpose, session)),
-                Found::Unknown => has_unknown = true,
+                Lookup::Ended => {
+                    return denied(
+                        CheckResult::Ended,
+                        "a credential has been ended, in another spelling",
+                    );
+                }
+                Lookup::Live(session, _) => live.push((one.purpose, session)),
+                Lookup::Unknown => has_unknown = true,
             }
         }
         let contradicts = |(index, (purpose, session)): (usize, &(&str, Arc<Session>))| {
-            live[..index].iter().any(|(other, known)| other == purpose && known.id != session.id)
+            live[..index]
+                .iter()
+                .any(|(other, known)| other == purpose && known.id != session.id)
         };
         if is_several || live.iter().enumerate().any(contradicts) {
-            return denied(Checked::Ambiguous, "two different credentials for one purpose");
+            return denied(
+                CheckResult::Ambiguous,
+                "two different credentials for one purpose",
+            );
         }
         if self.platform().check == CheckMode::Known && (has_unknown || live.is_empty()) {
-            return denied(Checked::Unknown, if has_unknown { "an unknown credential" } else { "no credential" });
+            return denied(
+                CheckResult::Unknown,
+                if has_unknown {
+                    "an unknown credential"
+                } else {
+                    "no credential"
+                },
+            );
         }
         let now = self.now();
         for (_, session) in live {
             self.note_use(&session, now).await?;
         }
-        Ok(Checked::Passes)
+        Ok(CheckResult::Passes)
     }
 }
 
@@ -160,13 +217,21 @@ fn may_sign_out(endpoints: &[Endpoint], path: &str, prefix: &str) -> bool {
 /// The different credentials in an `Authorization` header that holds several values behind commas,
 /// as intermediaries fold them; none where it holds one value only, and `None` where it holds more
 /// than is looked at. What the vendor writes behind a comma and is no credential does not count.
-fn bearers(provider: &dyn UpstreamLogout, request: &Request) -> Option<Vec<Presentable>> {
-    let Some(value) = request.header("authorization").filter(|value| value.contains(',')) else { return Some(Vec::new()) };
+fn bearers(provider: &dyn UpstreamLogout, request: &Request) -> Option<Vec<UpstreamCredential>> {
+    let Some(value) = request
+        .header("authorization")
+        .filter(|value| value.contains(','))
+    else {
+        return Some(Vec::new());
+    };
     if value.split(',').nth(2 * MOST_CREDENTIALS).is_some() {
         return None;
     }
-    let read = |piece: &str| provider.credentials(&provider.presented(&alone(request, piece.trim())));
-    Some(Presentable::each_once(value.split(',').flat_map(read)))
+    let read =
+        |piece: &str| provider.credentials(&provider.presented(&alone(request, piece.trim())));
+    Some(UpstreamCredential::each_once(
+        value.split(',').flat_map(read),
+    ))
 }
 
 /// The request with this `Authorization` and nothing else.
@@ -182,20 +247,40 @@ fn other_readings(request: &Request) -> Vec<Request> {
     let headers: Vec<&str> = request.headers_named("cookie").collect();
     let has = |mark: char| headers.iter().any(|header| header.contains(mark));
     let mut readings = Vec::new();
-    for (separators, decoded) in [(&[';'][..], false), (&[';'][..], true), (&[';', ','][..], false), (&[';', ','][..], true)] {
-        if (separators.len() > 1 && !has(',')) || (decoded && !has('%')) || (separators.len() == 1 && !decoded && !has('"')) {
+    for (separators, decoded) in [
+        (&[';'][..], false),
+        (&[';'][..], true),
+        (&[';', ','][..], false),
+        (&[';', ','][..], true),
+    ] {
+        if (separators.len() > 1 && !has(','))
+            || (decoded && !has('%'))
+            || (separators.len() == 1 && !decoded && !has('"'))
+        {
             continue;
         }
         let read = |text: &str| {
             let text = text.trim();
-            let text = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-            if decoded { percent_decode_str(text).decode_utf8_lossy().into_owned() } else { text.to_owned() }
+            let text = text
+                .strip_prefix('"')
+                .and_then(|rest| rest.strip_suffix('"'))
+                .unwrap_or(text);
+            if decoded {
+                percent_decode_str(text).decode_utf8_lossy().into_owned()
+            } else {
+                text.to_owned()
+            }
         };
-        let mut reading = Request::new(request.method(), request.path()).with_query(request.raw_query());
+        let mut reading =
+            Request::new(request.method(), request.path()).with_query(request.raw_query());
         for (name, value) in request.headers().filter(|(name, _)| *name != "cookie") {
             reading = reading.with_header(name.to_owned(), value);
         }
-        for (name, value) in headers.iter().flat_map(|header| header.split(separators)).filter_map(|pair| pair.split_once('=')) {
+        for (name, value) in headers
+            .iter()
+            .flat_map(|header| header.split(separators))
+            .filter_map(|pair| pair.split_once('='))
+        {
             reading = reading.with_header("cookie", format!("{}={}", read(name), read(value)));
         }
         readings.push(reading);
@@ -228,7 +313,11 @@ mod tests {
             ("/services/logout", "/dam", true),
             ("/dam/services/profile", "/dam", false),
         ] {
-            assert_eq!(may_sign_out(&endpoints, path, prefix), may, "{prefix} {path}");
+            assert_eq!(
+                may_sign_out(&endpoints, path, prefix),
+                may,
+                "{prefix} {path}"
+            );
         }
     }
 }

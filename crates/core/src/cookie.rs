@@ -61,12 +61,31 @@ impl CookiePolicy {
         // RFC 6265, 4.1.1: no control characters and no semicolon; a space at an end would be cut
         // off.
         let path = |byte: u8| byte.is_ascii_graphic() && byte != b';';
-        let are_paths = self.paths.iter().all(|one| one.starts_with('/') && one.len() <= 1024 && one.bytes().all(path));
+        let are_paths = self
+            .paths
+            .iter()
+            .all(|one| one.starts_with('/') && one.len() <= 1024 && one.bytes().all(path));
         [
-            (!self.domain.bytes().all(domain), "domain", "must be a domain such as example.com"),
-            (self.paths.len() > MOST_PATHS, "paths", "must be 8 paths at most"),
-            (!are_paths, "paths", "must be paths that begin with `/`, such as /services"),
-            (self.partitioned && self.secure == Secure::Never, "partitioned", "needs Secure cookies: take another `secure` than never"),
+            (
+                !self.domain.bytes().all(domain),
+                "domain",
+                "must be a domain such as example.com",
+            ),
+            (
+                self.paths.len() > MOST_PATHS,
+                "paths",
+                "must be 8 paths at most",
+            ),
+            (
+                !are_paths,
+                "paths",
+                "must be paths that begin with `/`, such as /services",
+            ),
+            (
+                self.partitioned && self.secure == Secure::Never,
+                "partitioned",
+                "needs Secure cookies: take another `secure` than never",
+            ),
         ]
         .into_iter()
         .filter_map(|(wrong, key, problem)| wrong.then_some((key, problem)))
@@ -80,7 +99,9 @@ impl CookiePolicy {
 #[non_exhaustive]
 pub enum CookiePrefixError {
     /// `__Host-` with a `Domain`.
-    #[error("browsers drop a cookie `__Host-…` that has a Domain; remove `cookies.domain`, or begin the name with `__Secure-`")]
+    #[error(
+        "browsers drop a cookie `__Host-…` that has a Domain; remove `cookies.domain`, or begin the name with `__Secure-`"
+    )]
     Domain,
     /// Either prefix without `Secure`, on plain http at least.
     #[error(
@@ -88,7 +109,9 @@ pub enum CookiePrefixError {
     )]
     NotSecure,
     /// `__Host-` below a path.
-    #[error("browsers drop a cookie `__Host-…` whose Path is not `/`; remove `prefix`, or begin the name with `__Secure-`")]
+    #[error(
+        "browsers drop a cookie `__Host-…` whose Path is not `/`; remove `prefix`, or begin the name with `__Secure-`"
+    )]
     Path,
 }
 
@@ -108,10 +131,20 @@ pub struct CookieSpec {
 impl CookieSpec {
     /// The cookie `name` under `path` (an empty path means `/`), at a platform that browsers know
     /// by https or not.
-    pub fn new(name: &str, path: &str, http_only: bool, policy: &CookiePolicy, public_https: bool) -> Self {
+    pub fn new(
+        name: &str,
+        path: &str,
+        http_only: bool,
+        policy: &CookiePolicy,
+        public_https: bool,
+    ) -> Self {
         let spec = Self {
             name: name.to_owned(),
-            path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
+            path: if path.is_empty() {
+                "/".to_owned()
+            } else {
+                path.to_owned()
+            },
             http_only,
             policy: policy.clone(),
             public_https,
@@ -123,7 +156,11 @@ impl CookieSpec {
     /// The cookie of another name with the same attributes.
     #[must_use]
     pub fn named(&self, name: &str) -> Self {
-        Self { name: name.to_owned(), ..self.clone() }.with_clearing()
+        Self {
+            name: name.to_owned(),
+            ..self.clone()
+        }
+        .with_clearing()
     }
 
     /// Whether browsers accept the cookie by its name, whatever a request comes by.
@@ -132,7 +169,11 @@ impl CookieSpec {
     /// The name begins with `__Host-` or `__Secure-`, in any case, and an attribute does not keep
     /// that promise.
     pub fn check_prefix(&self) -> Result<(), CookiePrefixError> {
-        let begins = |prefix: &str| self.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        let begins = |prefix: &str| {
+            self.name
+                .get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
         let host = begins("__Host-");
         if (host || begins("__Secure-")) && !self.is_secure(false) {
             return Err(CookiePrefixError::NotSecure);
@@ -140,7 +181,11 @@ impl CookieSpec {
         if host && !self.policy.domain.is_empty() {
             return Err(CookiePrefixError::Domain);
         }
-        if host && self.path != "/" { Err(CookiePrefixError::Path) } else { Ok(()) }
+        if host && self.path != "/" {
+            Err(CookiePrefixError::Path)
+        } else {
+            Ok(())
+        }
     }
 
     fn is_secure(&self, secure_request: bool) -> bool {
@@ -178,11 +223,32 @@ impl CookieSpec {
 
     fn clearing_for(&self, secure_request: bool) -> Vec<String> {
         let own = self.as_set();
-        let paths = std::iter::once(own.path).chain(self.policy.paths.iter().map(String::as_str).filter(|path| *path != own.path));
-        let domains: &[bool] = if own.with_domain { &[true, false] } else { &[false] };
-        let kinds: &[bool] = if own.partitioned { &[true, false] } else { &[false] };
-        let places = paths.flat_map(|path| domains.iter().map(move |with_domain| (path, *with_domain)));
-        let places = places.flat_map(|(path, with_domain)| kinds.iter().map(move |kind| Place { path, with_domain, partitioned: *kind }));
+        let paths = std::iter::once(own.path).chain(
+            self.policy
+                .paths
+                .iter()
+                .map(String::as_str)
+                .filter(|path| *path != own.path),
+        );
+        let domains: &[bool] = if own.with_domain {
+            &[true, false]
+        } else {
+            &[false]
+        };
+        let kinds: &[bool] = if own.partitioned {
+            &[true, false]
+        } else {
+            &[false]
+        };
+        let places =
+            paths.flat_map(|path| domains.iter().map(move |with_domain| (path, *with_domain)));
+        let places = places.flat_map(|(path, with_domain)| {
+            kinds.iter().map(move |kind| Place {
+                path,
+                with_domain,
+                partitioned: *kind,
+            })
+        });
         let mut clearing: Vec<String> = Vec::new();
         for place in places {
             let cookie = removed(self.build("", secure_request, &place)).to_string();
@@ -195,7 +261,11 @@ impl CookieSpec {
     }
 
     fn as_set(&self) -> Place<'_> {
-        Place { path: &self.path, with_domain: !self.policy.domain.is_empty(), partitioned: self.policy.partitioned }
+        Place {
+            path: &self.path,
+            with_domain: !self.policy.domain.is_empty(),
+            partitioned: self.policy.partitioned,
+        }
     }
 
     fn build(&self, value: &str, secure_request: bool, place: &Place<'_>) -> Cookie<'static> {
@@ -252,12 +322,22 @@ mod tests {
         for secure in [Secure::Auto, Secure::Always, Secure::Never] {
             for same_site in [SameSite::Lax, SameSite::None, SameSite::Strict] {
                 for domain in ["", "example.com"] {
-                    for (on_https, partitioned) in [(false, false), (true, false), (false, true), (true, true)] {
-                        let policy = CookiePolicy { secure, domain: domain.into(), same_site, partitioned, paths: vec!["/".into()] };
+                    for (on_https, partitioned) in
+                        [(false, false), (true, false), (false, true), (true, true)]
+                    {
+                        let policy = CookiePolicy {
+                            secure,
+                            domain: domain.into(),
+                            same_site,
+                            partitioned,
+                            paths: vec!["/".into()],
+                        };
                         let spec = CookieSpec::new("sid", "/cms", true, &policy, false);
                         let set = attributes(&spec.set("v", on_https, None));
                         let mut cleared = attributes(&spec.clear(on_https)[0]);
-                        cleared.retain(|part| !part.starts_with("Max-Age=0") && !part.starts_with("Expires="));
+                        cleared.retain(|part| {
+                            !part.starts_with("Max-Age=0") && !part.starts_with("Expires=")
+                        });
                         assert_eq!(set, cleared, "{policy:?}");
                     }
                 }
@@ -267,17 +347,24 @@ mod tests {
 
     #[test]
     fn a_cookie_with_a_domain_is_cleared_together_with_its_host_only_twin() {
-        let policy = CookiePolicy { domain: "example.com".into(), ..CookiePolicy::default() };
+        let policy = CookiePolicy {
+            domain: "example.com".into(),
+            ..CookiePolicy::default()
+        };
         let spec = CookieSpec::new("sid", "", true, &policy, false);
         let cleared = spec.clear(false);
         assert_eq!(cleared.len(), 2);
         assert!(cleared[0].contains("Domain=example.com") && !cleared[1].contains("Domain"));
-        assert!(cleared.iter().all(|header| header.starts_with("sid=; ") && header.contains("Expires=Thu, 01 Jan 1970 00:00:00 GMT")));
+        assert!(cleared.iter().all(|header| header.starts_with("sid=; ")
+            && header.contains("Expires=Thu, 01 Jan 1970 00:00:00 GMT")));
     }
 
     #[test]
     fn same_site_none_goes_together_with_secure() {
-        let policy = CookiePolicy { same_site: SameSite::None, ..CookiePolicy::default() };
+        let policy = CookiePolicy {
+            same_site: SameSite::None,
+            ..CookiePolicy::default()
+        };
         let spec = CookieSpec::new("sid", "/", false, &policy, false);
         assert!(spec.set("v", true, None).contains("SameSite=None"));
         assert!(!spec.set("v", false, None).contains("SameSite"));
@@ -285,8 +372,18 @@ mod tests {
 
     #[test]
     fn a_cookie_is_secure_where_the_request_or_the_public_url_is() {
-        let spec =
-            |secure, public_https| CookieSpec::new("sid", "/", true, &CookiePolicy { secure, ..CookiePolicy::default() }, public_https);
+        let spec = |secure, public_https| {
+            CookieSpec::new(
+                "sid",
+                "/",
+                true,
+                &CookiePolicy {
+                    secure,
+                    ..CookiePolicy::default()
+                },
+                public_https,
+            )
+        };
         for (secure, public_https, on_https, expected) in [
             (Secure::Auto, false, false, false),
             (Secure::Auto, false, true, true),
@@ -295,16 +392,34 @@ mod tests {
             (Secure::Always, false, false, true),
         ] {
             let spec = spec(secure, public_https);
-            assert_eq!(spec.set("v", on_https, None).contains("; Secure"), expected, "{secure:?} {public_https} {on_https}");
-            assert_eq!(spec.clear(on_https)[0].contains("; Secure"), expected, "{secure:?} {public_https} {on_https}");
-            assert_eq!(spec.named("other").set("v", on_https, None).contains("; Secure"), expected);
+            assert_eq!(
+                spec.set("v", on_https, None).contains("; Secure"),
+                expected,
+                "{secure:?} {public_https} {on_https}"
+            );
+            assert_eq!(
+                spec.clear(on_https)[0].contains("; Secure"),
+                expected,
+                "{secure:?} {public_https} {on_https}"
+            );
+            assert_eq!(
+                spec.named("other")
+                    .set("v", on_https, None)
+                    .contains("; Secure"),
+                expected
+            );
         }
     }
 
     #[test]
     fn every_path_of_the_policy_is_cleared_with_and_without_its_domain_and_partition() {
         let paths = vec!["/".into(), "/services".into(), "/app".into()];
-        let policy = CookiePolicy { domain: "example.com".into(), paths, partitioned: true, ..CookiePolicy::default() };
+        let policy = CookiePolicy {
+            domain: "example.com".into(),
+            paths,
+            partitioned: true,
+            ..CookiePolicy::default()
+        };
         let spec = CookieSpec::new("sid", "/services", true, &policy, false);
         let cleared = spec.clear(true);
         assert_eq!(cleared.len(), 3 * 2 * 2, "{cleared:?}");
@@ -318,26 +433,51 @@ mod tests {
                             && parts.contains(&"Partitioned") == partitioned
                     };
                     let found: Vec<_> = cleared.iter().filter(is_it).collect();
-                    assert!(found.len() == 1 && found[0].contains("Secure") && found[0].contains("Max-Age=0"), "{path} {cleared:?}");
+                    assert!(
+                        found.len() == 1
+                            && found[0].contains("Secure")
+                            && found[0].contains("Max-Age=0"),
+                        "{path} {cleared:?}"
+                    );
                 }
             }
         }
         // `Partitioned` without `Secure` is refused by browsers.
         assert_eq!(spec.clear(false).len(), 3 * 2);
-        assert!(spec.clear(false).iter().all(|header| !header.contains("Partitioned")));
+        assert!(
+            spec.clear(false)
+                .iter()
+                .all(|header| !header.contains("Partitioned"))
+        );
     }
 
     #[test]
     fn a_policy_that_cannot_be_kept_to_is_refused_by_its_key() {
-        let paths = |paths: &[&str]| CookiePolicy { paths: paths.iter().map(|&path| path.into()).collect(), ..CookiePolicy::default() };
+        let paths = |paths: &[&str]| CookiePolicy {
+            paths: paths.iter().map(|&path| path.into()).collect(),
+            ..CookiePolicy::default()
+        };
         for (policy, key) in [
             (paths(&["services"]), "paths"),
             (paths(&["/", ""]), "paths"),
             (paths(&["/a; Domain=example.com"]), "paths"),
             (paths(&["/a\r\n"]), "paths"),
             (paths(&["/"; 9]), "paths"),
-            (CookiePolicy { domain: "a;b".into(), ..CookiePolicy::default() }, "domain"),
-            (CookiePolicy { partitioned: true, secure: Secure::Never, ..CookiePolicy::default() }, "partitioned"),
+            (
+                CookiePolicy {
+                    domain: "a;b".into(),
+                    ..CookiePolicy::default()
+                },
+                "domain",
+            ),
+            (
+                CookiePolicy {
+                    partitioned: true,
+                    secure: Secure::Never,
+                    ..CookiePolicy::default()
+                },
+                "partitioned",
+            ),
         ] {
             let keys: Vec<_> = policy.problems().into_iter().map(|(key, _)| key).collect();
             assert_eq!(keys, [key], "{policy:?}");
@@ -353,18 +493,47 @@ mod tests {
             ("__Host-sid", "/", Secure::Always, "", false, Ok(())),
             ("__Host-sid", "/", Secure::Auto, "", false, Err(NotSecure)),
             ("__Host-sid", "/", Secure::Never, "", true, Err(NotSecure)),
-            ("__Host-sid", "/", Secure::Auto, "example.com", true, Err(Domain)),
+            (
+                "__Host-sid",
+                "/",
+                Secure::Auto,
+                "example.com",
+                true,
+                Err(Domain),
+            ),
             ("__Host-sid", "/cms", Secure::Auto, "", true, Err(Path)),
             ("__HOST-sid", "/cms", Secure::Auto, "", true, Err(Path)),
-            ("__Secure-sid", "/cms", Secure::Auto, "example.com", true, Ok(())),
+            (
+                "__Secure-sid",
+                "/cms",
+                Secure::Auto,
+                "example.com",
+                true,
+                Ok(()),
+            ),
             ("__Secure-sid", "/", Secure::Auto, "", false, Err(NotSecure)),
             ("__secure-sid", "/", Secure::Never, "", true, Err(NotSecure)),
-            ("sid__Host-", "/cms", Secure::Never, "example.com", false, Ok(())),
+            (
+                "sid__Host-",
+                "/cms",
+                Secure::Never,
+                "example.com",
+                false,
+                Ok(()),
+            ),
             ("__Hos", "/cms", Secure::Never, "example.com", false, Ok(())),
         ] {
-            let policy = CookiePolicy { secure, domain: domain.into(), ..CookiePolicy::default() };
+            let policy = CookiePolicy {
+                secure,
+                domain: domain.into(),
+                ..CookiePolicy::default()
+            };
             let spec = CookieSpec::new(name, path, true, &policy, https);
-            assert_eq!(spec.check_prefix(), expected, "{name} {path:?} {secure:?} {domain:?} {https}");
+            assert_eq!(
+                spec.check_prefix(),
+                expected,
+                "{name} {path:?} {secure:?} {domain:?} {https}"
+            );
         }
     }
 }

@@ -2,26 +2,36 @@
 
 use crate::public_suffix::is_public_suffix;
 
-/// A list of origins. An entry is a whole origin; `*` in it matches any run of characters except dots, so
-/// `https://*.example.com` matches neither `https://example.com` nor `https://a.b.example.com`.
+/// A list of origins. An entry is a whole origin; `*` in it matches any run of characters except
+/// dots, so `https://*.example.com` matches neither `https://example.com` nor
+/// `https://a.b.example.com`.
 ///
-/// Documented for Elvis (docs/vendors/assets.md, "Cross-origin calls"); our choice for the other vendors.
+/// Documented for Elvis (docs/vendors/assets.md, "Cross-origin calls"); our choice for the other
+/// vendors.
 #[derive(Clone, Debug, Default)]
 pub struct OriginList(Vec<String>);
 
 impl OriginList {
-    /// Whether an entry lets pages in that anybody can put up: what stands behind its last `*` is a public suffix, or
-    /// nothing. The hub refuses such an entry at the start.
+    /// Whether an entry lets pages in that anybody can put up: what stands behind its last `*` is a
+    /// public suffix, or nothing. The hub refuses such an entry at the start.
     pub fn is_open(entry: &str) -> bool {
         let host = entry.split_once("://").map_or(entry, |(_, rest)| rest);
         let host = host.split([':', '/']).next().unwrap_or(host);
-        let Some((_, rest)) = host.rsplit_once('*') else { return false };
-        rest.split_once('.').is_none_or(|(_, suffix)| is_public_suffix(suffix))
+        let Some((_, rest)) = host.rsplit_once('*') else {
+            return false;
+        };
+        rest.split_once('.')
+            .is_none_or(|(_, suffix)| is_public_suffix(suffix))
     }
 
     /// The list of these entries, compared in lower case.
     pub fn new(entries: &[String]) -> Self {
-        Self(entries.iter().map(|entry| entry.trim_end_matches('/').to_ascii_lowercase()).collect())
+        Self(
+            entries
+                .iter()
+                .map(|entry| entry.trim_end_matches('/').to_ascii_lowercase())
+                .collect(),
+        )
     }
 
     /// Whether nothing is allowed.
@@ -41,7 +51,9 @@ fn matches(pattern: &str, text: &str) -> bool {
         None => pattern == text,
         Some((start, rest)) => text.strip_prefix(start).is_some_and(|tail| {
             let run = tail.find('.').unwrap_or(tail.len());
-            (0..=run).filter(|at| tail.is_char_boundary(*at)).any(|at| matches(rest, &tail[at..]))
+            (0..=run)
+                .filter(|at| tail.is_char_boundary(*at))
+                .any(|at| matches(rest, &tail[at..]))
         }),
     }
 }
@@ -62,7 +74,12 @@ pub struct Preflight {
 impl Default for Preflight {
     /// Our choice, for vendors that document nothing.
     fn default() -> Self {
-        Self { status: 204, methods: "GET, POST", headers: "authorization, content-type", max_age: 600 }
+        Self {
+            status: 204,
+            methods: "GET, POST",
+            headers: "authorization, content-type",
+            max_age: 600,
+        }
     }
 }
 
@@ -90,13 +107,25 @@ mod tests {
 
     #[test]
     fn a_wildcard_matches_one_label_and_not_the_bare_domain() {
-        let list = OriginList::new(&["https://*.example.com".into(), "http://Localhost:3000/".into()]);
-        for allowed in ["https://a.example.com", "https://A.Example.com", "http://localhost:3000"] {
+        let list = OriginList::new(&[
+            "https://*.example.com".into(),
+            "http://Localhost:3000/".into(),
+        ]);
+        for allowed in [
+            "https://a.example.com",
+            "https://A.Example.com",
+            "http://localhost:3000",
+        ] {
             assert!(list.allows(allowed), "{allowed}");
         }
-        for foreign in
-            ["https://example.com", "https://a.b.example.com", "http://a.example.com", "https://a.example.com.evil.test", "null", ""]
-        {
+        for foreign in [
+            "https://example.com",
+            "https://a.b.example.com",
+            "http://a.example.com",
+            "https://a.example.com.evil.test",
+            "null",
+            "",
+        ] {
             assert!(!list.allows(foreign), "{foreign}");
         }
     }

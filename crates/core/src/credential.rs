@@ -53,15 +53,18 @@ impl Drop for Secret {
 ///
 /// # Panics
 /// When the operating system has none to give.
-#[expect(clippy::expect_used, reason = "without randomness no session id is safe, so going on would be worse")]
+#[expect(
+    clippy::expect_used,
+    reason = "without randomness no session id is safe, so going on would be worse"
+)]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system has no randomness");
     bytes
 }
 
-/// SHA-256 of a secret. Its first characters may be logged (see `Debug`); where a secret is checked, compare with
-/// [`SecretDigest::matches`].
+/// SHA-256 of a secret. Its first characters may be logged (see `Debug`); where a secret is
+/// checked, compare with [`SecretDigest::matches`].
 #[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct SecretDigest([u8; 32]);
 
@@ -95,19 +98,28 @@ impl fmt::Debug for SecretDigest {
 
 /// The name a store knows a credential by.
 ///
-/// The digest covers the platform and the credential's purpose as well as its secret, so that a token of one platform is
-/// unknown at another, and a refresh token cannot be presented as an access token.
+/// The digest covers the platform and the credential's purpose as well as its secret, so that a
+/// token of one platform is unknown at another, and a refresh token cannot be presented as an
+/// access token.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct CredentialDigest(SecretDigest);
 
 impl CredentialDigest {
-    /// The digest of a credential with this canonical form at `platform` for `purpose` (the adapter's own word, such as
-    /// `"access"`).
+    /// The digest of a credential with this canonical form at `platform` for `purpose` (the
+    /// adapter's own word, such as `"access"`).
     pub fn of(platform: &PlatformName, purpose: &str, form: &CanonicalForm) -> Self {
         let mut hash = Sha256::new();
         let (meaning, kind) = form.parts();
-        for part in [Some(platform.as_str().as_bytes()), Some(purpose.as_bytes()), Some(meaning), kind].into_iter().flatten() {
+        for part in [
+            Some(platform.as_str().as_bytes()),
+            Some(purpose.as_bytes()),
+            Some(meaning),
+            kind,
+        ]
+        .into_iter()
+        .flatten()
+        {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -136,7 +148,8 @@ pub struct Credential {
     pub csrf_due: bool,
 }
 
-/// What an upstream must be given back, encrypted. Opaque to stores: nothing can be read out of it without the key.
+/// What an upstream must be given back, encrypted. Opaque to stores: nothing can be read out of it
+/// without the key.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Sealed(Vec<u8>);
@@ -165,11 +178,19 @@ mod tests {
     #[test]
     fn a_digest_depends_on_platform_purpose_and_secret() {
         let (cms, dam) = (PlatformName::new("cms"), PlatformName::new("dam"));
-        let of = |platform, purpose, text| CredentialDigest::of(platform, purpose, &CanonicalForm::of_text(text));
+        let of = |platform, purpose, text| {
+            CredentialDigest::of(platform, purpose, &CanonicalForm::of_text(text))
+        };
         let digest = of(&cms, "access", "x");
         assert_eq!(digest, of(&cms, "access", "x"));
         let bytes = CredentialDigest::of(&cms, "access", &CanonicalForm::of_bytes("x"));
-        for other in [of(&dam, "access", "x"), of(&cms, "refresh", "x"), of(&cms, "access", "y"), of(&cms, "acces", "sx"), bytes] {
+        for other in [
+            of(&dam, "access", "x"),
+            of(&cms, "refresh", "x"),
+            of(&cms, "access", "y"),
+            of(&cms, "acces", "sx"),
+            bytes,
+        ] {
             assert_ne!(digest, other);
         }
     }

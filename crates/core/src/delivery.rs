@@ -7,7 +7,7 @@ use crate::platform_name::PlatformName;
 use crate::receipt::ReceiptId;
 use crate::session::{Session, SessionId, Subject};
 use crate::time::Timestamp;
-use crate::upstream::CarrierFault;
+use crate::upstream::UpstreamError;
 
 /// How many attempts a delivery remembers; of more, the first and the latest ones.
 const REMEMBERED: usize = 10;
@@ -85,14 +85,15 @@ pub struct Attempt {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum AttemptAnswer {
     /// There was no answer.
-    Fault(CarrierFault),
+    Error(UpstreamError),
     /// An answer with this status.
     Status(u16),
     /// Nothing could be sent: what was sealed cannot be opened with the keys there are.
     Unsealable,
 }
 
-/// One upstream to be told that one session is over. It has the session's name, since a session ends once.
+/// One upstream to be told that one session is over. It has the session's name, since a session
+/// ends once.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Delivery {
     /// The session that has ended.
@@ -103,7 +104,8 @@ pub struct Delivery {
     pub subject: Subject,
     /// The sign-out it belongs to.
     pub receipt: ReceiptId,
-    /// What the upstream knows the session by. Erased when the delivery is confirmed, or once that has expired by itself.
+    /// What the upstream knows the session by. Erased when the delivery is confirmed, or once that
+    /// has expired by itself.
     pub sealed: Option<Sealed>,
     /// When what is sealed expires by itself.
     pub expires: Timestamp,
@@ -161,12 +163,14 @@ impl Delivery {
         }
     }
 
-    /// Makes a given-up delivery, or one that waits, due at `now`. `false`: it is confirmed, or what it needs is erased.
+    /// Makes a given-up delivery, or one that waits, due at `now`. `false`: it is confirmed, or
+    /// what it needs is erased.
     pub fn try_again(&mut self, now: Timestamp) -> bool {
         let possible = self.state != DeliveryState::Confirmed && self.sealed.is_some();
         if possible {
             self.state = DeliveryState::Pending;
-            // A given-up one would be given up again at once if its age still counted from the sign-out.
+            // A given-up one would be given up again at once if its age still counted from the
+            // sign-out.
             self.created = if self.due < now { now } else { self.created };
             self.due = now;
         }
@@ -217,26 +221,55 @@ mod tests {
     use crate::session::tests::session;
 
     fn delivery() -> Delivery {
-        let session = Session { sealed: Some(Sealed::new(*b"x")), ..session("cms", "alice") };
-        Delivery::of(&session, ReceiptId::from_bytes([1; 16]), Timestamp::from_millis(5)).unwrap()
+        let session = Session {
+            sealed: Some(Sealed::new(*b"x")),
+            ..session("cms", "alice")
+        };
+        Delivery::of(
+            &session,
+            ReceiptId::from_bytes([1; 16]),
+            Timestamp::from_millis(5),
+        )
+        .unwrap()
     }
 
     fn tried(at: u64, outcome: Outcome) -> Settlement {
-        Settlement { attempt: Some(Attempt { at: Timestamp::from_millis(at), answer: AttemptAnswer::Status(500) }), outcome }
+        Settlement {
+            attempt: Some(Attempt {
+                at: Timestamp::from_millis(at),
+                answer: AttemptAnswer::Status(500),
+            }),
+            outcome,
+        }
     }
 
     #[test]
     fn a_session_without_upstream_calls_for_no_delivery() {
-        assert_eq!(Delivery::of(&session("cms", "alice"), ReceiptId::from_bytes([1; 16]), Timestamp::default()), None);
+        assert_eq!(
+            Delivery::of(
+                &session("cms", "alice"),
+                ReceiptId::from_bytes([1; 16]),
+                Timestamp::default()
+            ),
+            None
+        );
     }
 
     #[test]
     fn the_first_and_the_latest_attempts_are_remembered() {
         let mut delivery = delivery();
         for at in 0..25 {
-            delivery.settle(&tried(at, Outcome::Again { due: Timestamp::from_millis(at + 1) }));
+            delivery.settle(&tried(
+                at,
+                Outcome::Again {
+                    due: Timestamp::from_millis(at + 1),
+                },
+            ));
         }
-        assert_eq!((delivery.attempts, delivery.history.len()), (25, REMEMBERED));
+        assert_eq!(
+            (delivery.attempts, delivery.history.len()),
+            (25, REMEMBERED)
+        );
         assert_eq!(delivery.history[0].at, Timestamp::from_millis(0));
         assert_eq!(delivery.history[9].at, Timestamp::from_millis(24));
         assert_eq!(delivery.due, Timestamp::from_millis(25));
@@ -245,13 +278,21 @@ mod tests {
     #[test]
     fn a_confirmation_erases_what_was_sealed_and_giving_up_keeps_it_for_another_try() {
         let mut confirmed = delivery();
-        confirmed.settle(&tried(1, Outcome::Confirmed { verified: Some(Verification::Dead) }));
+        confirmed.settle(&tried(
+            1,
+            Outcome::Confirmed {
+                verified: Some(Verification::Dead),
+            },
+        ));
         assert!(confirmed.sealed.is_none() && !confirmed.try_again(Timestamp::from_millis(9)));
         let mut given_up = delivery();
         given_up.settle(&tried(1, Outcome::GivenUp));
         let later = Timestamp::default().plus(Duration::from_secs(99));
         assert!(given_up.sealed.is_some() && given_up.try_again(later));
-        assert_eq!((given_up.state, given_up.due, given_up.created), (DeliveryState::Pending, later, later));
+        assert_eq!(
+            (given_up.state, given_up.due, given_up.created),
+            (DeliveryState::Pending, later, later)
+        );
     }
 
     #[test]

@@ -40,13 +40,20 @@ impl Endpoint {
     /// segment `**` any number of segments. Paths are compared after percent-decoding each segment
     /// once. Beside a `**`, segments match that every server reads alike: not empty, no dots alone,
     /// no `;`, no backslash.
-    pub fn new(name: &'static str, methods: &[Method], path: impl Into<String>, parameters: &[&'static str]) -> Self {
+    pub fn new(
+        name: &'static str,
+        methods: &[Method],
+        path: impl Into<String>,
+        parameters: &[&'static str],
+    ) -> Self {
         let path = path.into();
         let segments = path
             .split('/')
             .skip(1)
             .map(|segment| {
-                let named = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+                let named = segment
+                    .strip_prefix('{')
+                    .and_then(|rest| rest.strip_suffix('}'));
                 match parameters.iter().find(|name| named == Some(**name)) {
                     Some(name) => Segment::Parameter(name),
                     None if segment == "**" => Segment::Any,
@@ -54,7 +61,15 @@ impl Endpoint {
                 }
             })
             .collect();
-        Self { name, methods: methods.to_vec(), path, segments, ignores_case: false, optional_slash: false, path_parameters: false }
+        Self {
+            name,
+            methods: methods.to_vec(),
+            path,
+            segments,
+            ignores_case: false,
+            optional_slash: false,
+            path_parameters: false,
+        }
     }
 
     /// The path matches in any (ASCII) case.
@@ -96,12 +111,17 @@ impl Endpoint {
     /// The parameters out of `path`, as it was sent without prefix, when it is this endpoint's.
     pub fn matches(&self, path: &str) -> Option<Vec<(&'static str, String)>> {
         let path = match path.split_once(';') {
-            Some((_, parameters)) if self.path_parameters && parameters.contains(['/', '\\']) => return None,
+            Some((_, parameters)) if self.path_parameters && parameters.contains(['/', '\\']) => {
+                return None;
+            }
             Some((before, _)) if self.path_parameters => before,
             _ => path,
         };
-        let path =
-            if self.optional_slash && path.len() > 1 && !self.path.ends_with('/') { path.strip_suffix('/').unwrap_or(path) } else { path };
+        let path = if self.optional_slash && path.len() > 1 && !self.path.ends_with('/') {
+            path.strip_suffix('/').unwrap_or(path)
+        } else {
+            path
+        };
         let mut sent = path.strip_prefix('/')?.split('/');
         let mut parameters = Vec::new();
         let is_of_any_depth = self.is_of_any_depth();
@@ -109,14 +129,20 @@ impl Endpoint {
             if matches!(segment, Segment::Any) {
                 let behind = self.segments.len() - at - 1;
                 for _ in behind..sent.clone().count() {
-                    sent.next().filter(|given| is_plain_segment(given) && decode_segment(given).is_some())?;
+                    sent.next().filter(|given| {
+                        is_plain_segment(given) && decode_segment(given).is_some()
+                    })?;
                 }
                 continue;
             }
             let sent = sent.next()?;
             let given = decode_segment(sent)?;
             match segment {
-                Segment::Parameter(_) if given.is_empty() || is_of_any_depth && !is_plain_segment(sent) => return None,
+                Segment::Parameter(_)
+                    if given.is_empty() || is_of_any_depth && !is_plain_segment(sent) =>
+                {
+                    return None;
+                }
                 Segment::Parameter(name) => parameters.push((*name, given.into_owned())),
                 Segment::Literal(own) if self.ignores_case && own.eq_ignore_ascii_case(&given) => {}
                 Segment::Literal(own) if *own == given => {}
@@ -129,7 +155,9 @@ impl Endpoint {
     /// Whether it matches paths of any depth. Such an endpoint comes after every other one, of
     /// whatever platform.
     pub fn is_of_any_depth(&self) -> bool {
-        self.segments.iter().any(|segment| matches!(segment, Segment::Any))
+        self.segments
+            .iter()
+            .any(|segment| matches!(segment, Segment::Any))
     }
 
     /// Whether `segments`, as [`crate::path::loose_segments`] makes them, are a spelling of a path
@@ -139,14 +167,24 @@ impl Endpoint {
             Segment::Literal(own) => own.eq_ignore_ascii_case(sent),
             Segment::Any | Segment::Parameter(_) => true,
         };
-        let own = self.segments.iter().filter(|own| !matches!(own, Segment::Literal(text) if text.is_empty()));
-        match self.segments.iter().position(|own| matches!(own, Segment::Any)) {
+        let own = self
+            .segments
+            .iter()
+            .filter(|own| !matches!(own, Segment::Literal(text) if text.is_empty()));
+        match self
+            .segments
+            .iter()
+            .position(|own| matches!(own, Segment::Any))
+        {
             None => own.clone().count() == segments.len() && own.zip(segments).all(is),
             Some(before) => {
                 let behind = self.segments.len() - before - 1;
                 segments.len() >= before + behind
                     && self.segments[..before].iter().zip(segments).all(is)
-                    && self.segments[before + 1..].iter().zip(&segments[segments.len() - behind..]).all(is)
+                    && self.segments[before + 1..]
+                        .iter()
+                        .zip(&segments[segments.len() - behind..])
+                        .all(is)
             }
         }
     }
@@ -154,12 +192,29 @@ impl Endpoint {
     /// Whether two endpoints of any depth have a path in common.
     pub fn shares_a_depth_with(&self, other: &Self) -> bool {
         let ends = |endpoint: &Self| {
-            let at = endpoint.segments.iter().position(|segment| matches!(segment, Segment::Any))?;
-            Some((endpoint.segments[..at].to_vec(), endpoint.segments[at + 1..].to_vec()))
+            let at = endpoint
+                .segments
+                .iter()
+                .position(|segment| matches!(segment, Segment::Any))?;
+            Some((
+                endpoint.segments[..at].to_vec(),
+                endpoint.segments[at + 1..].to_vec(),
+            ))
         };
-        let (Some((before, behind)), Some((others_before, others_behind))) = (ends(self), ends(other)) else { return false };
-        before.iter().zip(&others_before).all(|(one, other)| one.could_equal(other))
-            && behind.iter().rev().zip(others_behind.iter().rev()).all(|(one, other)| one.could_equal(other))
+        let (Some((before, behind)), Some((others_before, others_behind))) =
+            (ends(self), ends(other))
+        else {
+            return false;
+        };
+        before
+            .iter()
+            .zip(&others_before)
+            .all(|(one, other)| one.could_equal(other))
+            && behind
+                .iter()
+                .rev()
+                .zip(others_behind.iter().rev())
+                .all(|(one, other)| one.could_equal(other))
     }
 }
 
@@ -170,7 +225,8 @@ fn decode_segment(segment: &str) -> Option<Cow<'_, str>> {
         return Some(Cow::Borrowed(segment));
     }
     let decoded = percent_decode(segment);
-    (!decoded.contains(['/', '\\', '\u{FFFD}']) && !decoded.chars().any(char::is_control)).then_some(decoded)
+    (!decoded.contains(['/', '\\', '\u{FFFD}']) && !decoded.chars().any(char::is_control))
+        .then_some(decoded)
 }
 
 #[cfg(test)]
@@ -179,8 +235,16 @@ mod tests {
 
     #[test]
     fn a_path_matches_segment_by_segment() {
-        let content = Endpoint::new("content", &[Method::Get], "/api/{kind}/contents/{id}", &["kind", "id"]);
-        assert_eq!(content.matches("/api/a%20b/contents/1"), Some(vec![("kind", "a b".to_owned()), ("id", "1".to_owned())]));
+        let content = Endpoint::new(
+            "content",
+            &[Method::Get],
+            "/api/{kind}/contents/{id}",
+            &["kind", "id"],
+        );
+        assert_eq!(
+            content.matches("/api/a%20b/contents/1"),
+            Some(vec![("kind", "a b".to_owned()), ("id", "1".to_owned())])
+        );
         for other in [
             "/api/a/contents",
             "/api/a/contents/",
@@ -204,8 +268,18 @@ mod tests {
                 && plain.matches("/A/Out/").is_none()
                 && plain.matches("/A/Out;x=1").is_none()
         );
-        let lenient = plain.ignoring_case().with_optional_slash().with_path_parameters();
-        for path in ["/a/OUT", "/A/Out/", "/A/%4Fut", "/A/Out;jsessionid=1", "/A/Out/;x", "/A/Out;x=1;y=2;"] {
+        let lenient = plain
+            .ignoring_case()
+            .with_optional_slash()
+            .with_path_parameters();
+        for path in [
+            "/a/OUT",
+            "/A/Out/",
+            "/A/%4Fut",
+            "/A/Out;jsessionid=1",
+            "/A/Out/;x",
+            "/A/Out;x=1;y=2;",
+        ] {
             assert!(lenient.matches(path).is_some(), "{path}");
         }
         for path in ["/A/Out;x/", "/A/Out;x/y", "/A/Out;x\\y", "/A;x/Out"] {
@@ -216,44 +290,97 @@ mod tests {
 
     #[test]
     fn an_endpoint_of_any_depth_ends_as_it_says() {
-        let widget = Endpoint::new("out", &[Method::Get], "/{page}/**/SignOut", &["page"]).ignoring_case().with_optional_slash();
-        for (path, page) in
-            [("/news/SignOut", "news"), ("/a/b/c/signout/", "a"), ("/a%20b/SIGNOUT", "a b"), ("/SignOut/SignOut", "SignOut")]
-        {
-            assert_eq!(widget.matches(path), Some(vec![("page", page.to_owned())]), "{path}");
+        let widget = Endpoint::new("out", &[Method::Get], "/{page}/**/SignOut", &["page"])
+            .ignoring_case()
+            .with_optional_slash();
+        for (path, page) in [
+            ("/news/SignOut", "news"),
+            ("/a/b/c/signout/", "a"),
+            ("/a%20b/SIGNOUT", "a b"),
+            ("/SignOut/SignOut", "SignOut"),
+        ] {
+            assert_eq!(
+                widget.matches(path),
+                Some(vec![("page", page.to_owned())]),
+                "{path}"
+            );
         }
-        for other in
-            ["/SignOut", "//SignOut", "/a//SignOut", "/a/SignOut/x", "/a/SignOut//", "/a/b%2Fc/SignOut", "/a%2FSignOut", "/a/b", "/"]
-        {
+        for other in [
+            "/SignOut",
+            "//SignOut",
+            "/a//SignOut",
+            "/a/SignOut/x",
+            "/a/SignOut//",
+            "/a/b%2Fc/SignOut",
+            "/a%2FSignOut",
+            "/a/b",
+            "/",
+        ] {
             assert_eq!(widget.matches(other), None, "{other}");
         }
-        let servlet = Endpoint::new("out", &[Method::Get], "/wps/**/ibm_security_logout", &[]).with_path_parameters();
-        for odd in ["", ".", "..", "x/..", "%2e", "%2e%2e", "%252e", ";", ";x", "x;y", "%3B", "\\x", "x%5C", "%20", "%00"] {
-            for path in [format!("/{odd}/page/SignOut"), format!("/page/{odd}/SignOut"), format!("/page/x/{odd}/SignOut")] {
+        let servlet = Endpoint::new("out", &[Method::Get], "/wps/**/ibm_security_logout", &[])
+            .with_path_parameters();
+        for odd in [
+            "", ".", "..", "x/..", "%2e", "%2e%2e", "%252e", ";", ";x", "x;y", "%3B", "\\x",
+            "x%5C", "%20", "%00",
+        ] {
+            for path in [
+                format!("/{odd}/page/SignOut"),
+                format!("/page/{odd}/SignOut"),
+                format!("/page/x/{odd}/SignOut"),
+            ] {
                 assert_eq!(widget.matches(&path), None, "{path}");
             }
-            for path in [format!("/wps/{odd}/ibm_security_logout"), format!("/{odd}/wps/ibm_security_logout")] {
+            for path in [
+                format!("/wps/{odd}/ibm_security_logout"),
+                format!("/{odd}/wps/ibm_security_logout"),
+            ] {
                 assert_eq!(servlet.matches(&path), None, "{path}");
             }
         }
         assert_eq!(widget.matches("/\\page/SignOut"), None);
-        for path in ["/wps/ibm_security_logout", "/wps/portal/ibm_security_logout", "/wps/a/b/c/ibm_security_logout"] {
+        for path in [
+            "/wps/ibm_security_logout",
+            "/wps/portal/ibm_security_logout",
+            "/wps/a/b/c/ibm_security_logout",
+        ] {
             assert!(servlet.matches(path).is_some(), "{path}");
         }
-        for other in ["/ibm_security_logout", "/wpsx/ibm_security_logout", "/wps//ibm_security_logout", "/wps/ibm_security_logout/"] {
+        for other in [
+            "/ibm_security_logout",
+            "/wpsx/ibm_security_logout",
+            "/wps//ibm_security_logout",
+            "/wps/ibm_security_logout/",
+        ] {
             assert!(servlet.matches(other).is_none(), "{other}");
         }
-        assert!(widget.is_of_any_depth() && servlet.is_of_any_depth() && !widget.shares_a_depth_with(&servlet));
-        for (other, shares) in [("/news/**/signout", true), ("/**/x/signout", true), ("/**/signin", false)] {
+        assert!(
+            widget.is_of_any_depth()
+                && servlet.is_of_any_depth()
+                && !widget.shares_a_depth_with(&servlet)
+        );
+        for (other, shares) in [
+            ("/news/**/signout", true),
+            ("/**/x/signout", true),
+            ("/**/signin", false),
+        ] {
             let other = Endpoint::new("other", &[Method::Get], other, &[]);
-            assert_eq!((widget.shares_a_depth_with(&other), other.shares_a_depth_with(&widget)), (shares, shares), "{other:?}");
+            assert_eq!(
+                (
+                    widget.shares_a_depth_with(&other),
+                    other.shares_a_depth_with(&widget)
+                ),
+                (shares, shares),
+                "{other:?}"
+            );
         }
     }
 
     #[test]
     fn a_wrong_spelling_resembles_its_endpoint_and_no_other() {
         let resembles = |endpoint: &str, path: &str| {
-            Endpoint::new("out", &[Method::Get], endpoint, &["id"]).resembles(&crate::path::loose_segments(path))
+            Endpoint::new("out", &[Method::Get], endpoint, &["id"])
+                .resembles(&crate::path::loose_segments(path))
         };
         for path in ["/A/Out", "//a//out/", "/a/out.", "/a%2Fout;x"] {
             assert!(resembles("/A/Out", path), "{path}");
@@ -261,13 +388,25 @@ mod tests {
         for path in ["/a", "/a/out/x", "/a/outs", "/"] {
             assert!(!resembles("/A/Out", path), "{path}");
         }
-        assert!(resembles("/a/{id}/c", "/A//b/c/") && !resembles("/a/{id}/c", "/a/c") && resembles("/", "//"));
-        assert!(resembles("/wps/**/out", "/wps//a/OUT/") && !resembles("/wps/**/out", "/wps") && !resembles("/wps/**/out", "/x/out"));
+        assert!(
+            resembles("/a/{id}/c", "/A//b/c/")
+                && !resembles("/a/{id}/c", "/a/c")
+                && resembles("/", "//")
+        );
+        assert!(
+            resembles("/wps/**/out", "/wps//a/OUT/")
+                && !resembles("/wps/**/out", "/wps")
+                && !resembles("/wps/**/out", "/x/out")
+        );
     }
 
     #[test]
     fn the_root_is_a_path_too() {
         let root = Endpoint::new("root", &[Method::Get], "/", &[]);
-        assert!(root.matches("/").is_some() && root.matches("").is_none() && root.matches("//").is_none());
+        assert!(
+            root.matches("/").is_some()
+                && root.matches("").is_none()
+                && root.matches("//").is_none()
+        );
     }
 }

@@ -1,8 +1,9 @@
-//! Ends expired sessions, by the same path as every sign-out, and lets the store forget what is over.
+//! Ends expired sessions, by the same path as every sign-out, and lets the store forget what is
+//! over.
 
 use std::time::Duration;
 
-use crate::authority::Ports;
+use crate::authority::Services;
 use crate::receipt::{Reach, Reason};
 use crate::store::{EndTarget, StoreUnavailable};
 use crate::time::Timestamp;
@@ -10,7 +11,7 @@ use crate::time::Timestamp;
 /// Walks through the store in steps. One per hub is enough; several on one store do no harm.
 #[derive(Debug)]
 pub struct Housekeeping {
-    ports: Ports,
+    services: Services,
     receipts_kept: Duration,
     step: usize,
     cursor: Option<Vec<u8>>,
@@ -27,8 +28,13 @@ pub struct Step {
 
 impl Housekeeping {
     /// Housekeeping in steps of at most `step` records; receipts are kept for `receipts_kept`.
-    pub fn new(ports: Ports, receipts_kept: Duration, step: usize) -> Self {
-        Self { ports, receipts_kept, step, cursor: None }
+    pub fn new(services: Services, receipts_kept: Duration, step: usize) -> Self {
+        Self {
+            services,
+            receipts_kept,
+            step,
+            cursor: None,
+        }
     }
 
     /// One step. Sessions that were used since they were found are left alone.
@@ -36,17 +42,28 @@ impl Housekeeping {
     /// # Errors
     /// The store did not answer; the next call tries the same step again.
     pub async fn step(&mut self) -> Result<Step, StoreUnavailable> {
-        let now = self.ports.clock.now();
+        let now = self.services.clock.now();
         let kept = u64::try_from(self.receipts_kept.as_millis()).unwrap_or(u64::MAX);
         let receipts_until = Timestamp::from_millis(now.as_millis().saturating_sub(kept));
-        let swept = self.ports.store.sweep(self.cursor.clone(), self.step, now, receipts_until).await?;
+        let swept = self
+            .services
+            .store
+            .sweep(self.cursor.clone(), self.step, now, receipts_until)
+            .await?;
         let ended = if swept.expired.is_empty() {
             0
         } else {
             let targets = swept.expired.into_iter().map(EndTarget::Expired).collect();
-            self.ports.end(Reason::Expiry, Reach::Session, targets).await?.1.len()
+            self.services
+                .end(Reason::Expiry, Reach::Session, targets)
+                .await?
+                .1
+                .len()
         };
         self.cursor = swept.next;
-        Ok(Step { ended, finished: self.cursor.is_none() })
+        Ok(Step {
+            ended,
+            finished: self.cursor.is_none(),
+        })
     }
 }

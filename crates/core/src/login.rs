@@ -11,11 +11,13 @@ use crate::store::StoreUnavailable;
 /// A name and a password, and where they come from.
 #[derive(Clone, Copy, Debug)]
 pub struct LoginAttempt<'a> {
-    /// The realm of the account; where there is none, every realm is searched in the configured order.
+    /// The realm of the account; where there is none, every realm is searched in the configured
+    /// order.
     pub realm: Option<&'a str>,
     /// The name, or a mail address in its place.
     pub name: &'a str,
-    /// Another spelling of the name, looked at where no account has the first one. Both together are one attempt.
+    /// Another spelling of the name, looked at where no account has the first one. Both together
+    /// are one attempt.
     pub or_name: Option<&'a str>,
     /// The password.
     pub password: &'a Secret,
@@ -26,13 +28,22 @@ pub struct LoginAttempt<'a> {
 impl<'a> LoginAttempt<'a> {
     /// What `request` asks for, in any realm.
     pub fn of(request: &Request, name: &'a str, password: &'a Secret) -> Self {
-        Self { realm: None, name, or_name: None, password, address: request.client() }
+        Self {
+            realm: None,
+            name,
+            or_name: None,
+            password,
+            address: request.client(),
+        }
     }
 
     /// The same, in this realm only.
     #[must_use]
     pub fn in_realm(self, realm: &'a str) -> Self {
-        Self { realm: Some(realm), ..self }
+        Self {
+            realm: Some(realm),
+            ..self
+        }
     }
 }
 

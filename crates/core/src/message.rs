@@ -9,9 +9,11 @@ use percent_encoding::percent_decode_str;
 use crate::redirect::ApprovedUrl;
 use crate::session::Device;
 
-/// The `Content-Security-Policy` of every page of ours: nothing is loaded, nothing runs, nobody frames it. It says nothing of
-/// `form-action`, because browsers hold that against the redirect which follows a login form.
-pub const PAGE_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+/// The `Content-Security-Policy` of every page of ours: nothing is loaded, nothing runs, nobody
+/// frames it. It says nothing of `form-action`, because browsers hold that against the redirect
+/// which follows a login form.
+pub const PAGE_SECURITY_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
 
 /// An HTTP method.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -65,7 +67,11 @@ impl Method {
 
     /// The value of an `Allow` header.
     pub fn allow(methods: &[Self]) -> String {
-        methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ")
+        methods
+            .iter()
+            .map(|method| method.name())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -108,7 +114,11 @@ impl Request {
 
     /// With one more header; the name in lower case.
     #[must_use]
-    pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+    pub fn with_header(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+    ) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
@@ -136,7 +146,11 @@ impl Request {
 
     /// Addressed to the endpoint of this name, with these parameters out of the path.
     #[must_use]
-    pub fn with_endpoint(mut self, name: &'static str, path_parameters: Vec<(&'static str, String)>) -> Self {
+    pub fn with_endpoint(
+        mut self,
+        name: &'static str,
+        path_parameters: Vec<(&'static str, String)>,
+    ) -> Self {
         self.endpoint = name;
         self.path_parameters = path_parameters;
         self
@@ -174,7 +188,10 @@ impl Request {
 
     /// A parameter out of the path, decoded.
     pub fn path_parameter(&self, name: &str) -> Option<&str> {
-        self.path_parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
+        self.path_parameters
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The address it came from.
@@ -184,7 +201,9 @@ impl Request {
 
     /// All headers in order, names in lower case.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.headers.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
+        self.headers
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value.as_str()))
     }
 
     /// The first header of this name, given in lower case.
@@ -193,13 +212,22 @@ impl Request {
     }
 
     /// All headers of this name, given in lower case, in order.
-    pub fn headers_named<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
-        self.headers.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    pub fn headers_named<'a, 'n>(
+        &'a self,
+        name: &'n str,
+    ) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
+        self.headers
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
-    /// The values of all cookies of this name in the order they were sent, neither unquoted nor percent-decoded.
+    /// The values of all cookies of this name in the order they were sent, neither unquoted nor
+    /// percent-decoded.
     pub fn cookies<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
-        self.all_cookies().filter(move |(key, _)| *key == name).map(|(_, value)| value)
+        self.all_cookies()
+            .filter(move |(key, _)| *key == name)
+            .map(|(_, value)| value)
     }
 
     /// All cookies, name and value, in the order they were sent.
@@ -212,15 +240,19 @@ impl Request {
 
     /// How many cookies it brings, as many as there are separators between them.
     pub fn cookie_count(&self) -> usize {
-        self.headers_named("cookie").map(|header| header.bytes().filter(|byte| *byte == b';').count() + 1).sum()
+        self.headers_named("cookie")
+            .map(|header| header.bytes().filter(|byte| *byte == b';').count() + 1)
+            .sum()
     }
 
-    /// What follows `scheme` in the `Authorization` header: any number of spaces, none included, may stand between, since
-    /// clients exist that send none.
+    /// What follows `scheme` in the `Authorization` header: any number of spaces, none included,
+    /// may stand between, since clients exist that send none.
     pub fn authorization(&self, scheme: &str) -> Option<&str> {
         let value = self.header("authorization")?.trim();
         let start = value.get(..scheme.len())?;
-        start.eq_ignore_ascii_case(scheme).then(|| value[scheme.len()..].trim_start())
+        start
+            .eq_ignore_ascii_case(scheme)
+            .then(|| value[scheme.len()..].trim_start())
     }
 
     /// The parameters of the query string.
@@ -230,7 +262,10 @@ impl Request {
 
     /// The parameters of a form body; none when the body is of another type.
     pub fn form(&self) -> Parameters<'_> {
-        if self.media_type().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        if self
+            .media_type()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        {
             Parameters::read(&self.body)
         } else {
             Parameters::default()
@@ -239,27 +274,41 @@ impl Request {
 
     /// The type of the body, without parameters; empty when there is none.
     pub fn media_type(&self) -> &str {
-        self.header("content-type").and_then(|value| value.split(';').next()).unwrap_or_default().trim()
+        self.header("content-type")
+            .and_then(|value| value.split(';').next())
+            .unwrap_or_default()
+            .trim()
     }
 
     /// Where it came from, for the session's record.
     pub fn device(&self) -> Device {
         let user_agent = self.header("user-agent").map(|text| {
-            let end = (0..=text.len().min(256)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            let end = (0..=text.len().min(256))
+                .rev()
+                .find(|at| text.is_char_boundary(*at))
+                .unwrap_or(0);
             text[..end].to_owned()
         });
-        Device { address: self.client, user_agent }
+        Device {
+            address: self.client,
+            user_agent,
+        }
     }
 }
 
-/// Decoded parameters in the order they were sent. `+` and `%20` are spaces; nothing is decoded twice.
+/// Decoded parameters in the order they were sent. `+` and `%20` are spaces; nothing is decoded
+/// twice.
 #[derive(Clone, Debug, Default)]
 pub struct Parameters<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Parameters<'a> {
     /// Reads a query string or a urlencoded form.
     pub fn read(bytes: &'a [u8]) -> Self {
-        if bytes.is_empty() { Self::default() } else { Self(form_urlencoded::parse(bytes).collect()) }
+        if bytes.is_empty() {
+            Self::default()
+        } else {
+            Self(form_urlencoded::parse(bytes).collect())
+        }
     }
 
     /// The parameters in this order.
@@ -274,7 +323,10 @@ impl<'a> Parameters<'a> {
 
     /// All values of `name`.
     pub fn all<'b, 'n>(&'b self, name: &'n str) -> impl Iterator<Item = &'b str> + use<'a, 'b, 'n> {
-        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_ref())
+        self.0
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value.as_ref())
     }
 
     /// The first value of `name`, whose case does not matter.
@@ -283,8 +335,14 @@ impl<'a> Parameters<'a> {
     }
 
     /// All values of `name`, whose case does not matter.
-    pub fn all_ignoring_case<'b, 'n>(&'b self, name: &'n str) -> impl Iterator<Item = &'b str> + use<'a, 'b, 'n> {
-        self.0.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_ref())
+    pub fn all_ignoring_case<'b, 'n>(
+        &'b self,
+        name: &'n str,
+    ) -> impl Iterator<Item = &'b str> + use<'a, 'b, 'n> {
+        self.0
+            .iter()
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_ref())
     }
 }
 
@@ -293,7 +351,8 @@ pub fn percent_decode(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// What goes back to a client. There is no way to put a `Location` into it but [`Response::redirect`].
+/// What goes back to a client. There is no way to put a `Location` into it but
+/// [`Response::redirect`].
 #[derive(Clone, Debug)]
 pub struct Response {
     status: u16,
@@ -304,7 +363,11 @@ pub struct Response {
 impl Response {
     /// An empty answer.
     pub fn new(status: u16) -> Self {
-        Self { status, headers: Vec::with_capacity(8), body: Vec::new() }
+        Self {
+            status,
+            headers: Vec::with_capacity(8),
+            body: Vec::new(),
+        }
     }
 
     /// An answer with a text body of this media type.
@@ -329,8 +392,8 @@ impl Response {
         response
     }
 
-    /// With one more header, its name in lower case. A value with control characters is left out, and so is a
-    /// `location`: that takes an [`ApprovedUrl`].
+    /// With one more header, its name in lower case. A value with control characters is left out,
+    /// and so is a `location`: that takes an [`ApprovedUrl`].
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         let value = value.into();
@@ -354,7 +417,15 @@ impl Response {
     /// With `Cache-Control: no-store`, where nothing is said about caching yet.
     #[must_use]
     pub fn uncached(self) -> Self {
-        if self.headers.iter().any(|(name, _)| *name == "cache-control") { self } else { self.header("cache-control", "no-store") }
+        if self
+            .headers
+            .iter()
+            .any(|(name, _)| *name == "cache-control")
+        {
+            self
+        } else {
+            self.header("cache-control", "no-store")
+        }
     }
 
     /// With the time after which the caller may ask again, in whole seconds, rounded up (RFC 9110).
@@ -364,7 +435,8 @@ impl Response {
         self.header("retry-after", seconds.to_string())
     }
 
-    /// As 503 and without cookies, so that nobody takes it for success and the caller can try again.
+    /// As 503 and without cookies, so that nobody takes it for success and the caller can try
+    /// again.
     pub(crate) fn unavailable(mut self) -> Self {
         self.status = 503;
         self.headers.retain(|(name, _)| *name != "set-cookie");
@@ -398,7 +470,9 @@ mod tests {
 
     #[test]
     fn cookies_are_read_in_order_and_left_as_they_are() {
-        let request = Request::new(Method::Get, "/").with_header("cookie", "a=1; b=x+y/z==;a=%20").with_header("cookie", "a=3");
+        let request = Request::new(Method::Get, "/")
+            .with_header("cookie", "a=1; b=x+y/z==;a=%20")
+            .with_header("cookie", "a=3");
         assert_eq!(request.cookies("a").collect::<Vec<_>>(), ["1", "%20", "3"]);
         assert_eq!(request.cookies("b").collect::<Vec<_>>(), ["x+y/z=="]);
         assert_eq!(request.cookies("A").count(), 0);
@@ -410,7 +484,12 @@ mod tests {
             let request = Request::new(Method::Get, "/").with_header("authorization", value);
             assert_eq!(request.authorization("Bearer"), Some("t"), "{value}");
         }
-        assert_eq!(Request::new(Method::Get, "/").with_header("authorization", "Bé").authorization("Bearer"), None);
+        assert_eq!(
+            Request::new(Method::Get, "/")
+                .with_header("authorization", "Bé")
+                .authorization("Bearer"),
+            None
+        );
     }
 
     #[test]
@@ -418,18 +497,27 @@ mod tests {
         let parameters = Parameters::read(b"a=x+y%2520z&a=2&B=3");
         assert_eq!(parameters.first("a"), Some("x y%20z"));
         assert_eq!(parameters.all("a").count(), 2);
-        assert_eq!((parameters.first("b"), parameters.first_ignoring_case("b")), (None, Some("3")));
+        assert_eq!(
+            (parameters.first("b"), parameters.first_ignoring_case("b")),
+            (None, Some("3"))
+        );
     }
 
     #[test]
     fn neither_a_location_nor_a_line_break_gets_in_by_the_side_door() {
-        let response = Response::new(200).header("location", "https://evil.example").header("x", "a\r\nb: c");
+        let response = Response::new(200)
+            .header("location", "https://evil.example")
+            .header("x", "a\r\nb: c");
         assert!(response.headers().is_empty());
     }
 
     #[test]
     fn a_user_agent_is_cut_on_a_character_boundary() {
-        let request = Request::new(Method::Get, "/").with_header("user-agent", format!("{}é", "x".repeat(255)));
-        assert_eq!(request.device().user_agent.map(|text| text.len()), Some(255));
+        let request = Request::new(Method::Get, "/")
+            .with_header("user-agent", format!("{}é", "x".repeat(255)));
+        assert_eq!(
+            request.device().user_agent.map(|text| text.len()),
+            Some(255)
+        );
     }
 }

@@ -28,7 +28,7 @@ use crate::message::Response;
 </html>
 "#
 )]
-pub struct Page {
+pub struct HtmlPage {
     /// The heading, also the title.
     pub title: String,
     /// One paragraph each.
@@ -64,20 +64,37 @@ pub struct Field {
 impl Field {
     /// A field that the person fills in.
     pub fn visible(label: &str, name: &'static str, kind: &'static str) -> Self {
-        Self { label: label.to_owned(), name, kind, value: String::new() }
+        Self {
+            label: label.to_owned(),
+            name,
+            kind,
+            value: String::new(),
+        }
     }
 
     /// A field that the person does not see.
     pub fn hidden(name: &'static str, value: impl Into<String>) -> Self {
-        Self { label: String::new(), name, kind: "hidden", value: value.into() }
+        Self {
+            label: String::new(),
+            name,
+            kind: "hidden",
+            value: value.into(),
+        }
     }
 }
 
-impl Page {
+impl HtmlPage {
     /// A page that says who is signed in at a platform: what a landing of a stand-in shows.
     pub fn who_is_signed_in(platform: &str, name: Option<&str>) -> Self {
-        let line = name.map_or_else(|| "Nobody is signed in.".to_owned(), |name| format!("Signed in: {name}."));
-        Self { title: platform.to_owned(), lines: vec![line], form: None }
+        let line = name.map_or_else(
+            || "Nobody is signed in.".to_owned(),
+            |name| format!("Signed in: {name}."),
+        );
+        Self {
+            title: platform.to_owned(),
+            lines: vec![line],
+            form: None,
+        }
     }
 
     /// The page as an answer.
@@ -99,11 +116,23 @@ mod tests {
     #[test]
     fn whatever_is_shown_is_escaped() {
         let evil = "<script>\"'&";
-        let form =
-            Form { action: evil.into(), fields: vec![Field::hidden("x", evil), Field::visible(evil, "y", "text")], button: evil.into() };
-        let page = Page { title: evil.into(), lines: vec![evil.into()], form: Some(form) };
+        let form = Form {
+            action: evil.into(),
+            fields: vec![Field::hidden("x", evil), Field::visible(evil, "y", "text")],
+            button: evil.into(),
+        };
+        let page = HtmlPage {
+            title: evil.into(),
+            lines: vec![evil.into()],
+            form: Some(form),
+        };
         let response = page.response(200);
         let html = String::from_utf8_lossy(response.body()).into_owned();
-        assert!(!html.contains("<script") && !html.contains("=\"<") && html.matches("script").count() == 7, "{html}");
+        assert!(
+            !html.contains("<script")
+                && !html.contains("=\"<")
+                && html.matches("script").count() == 7,
+            "{html}"
+        );
     }
 }

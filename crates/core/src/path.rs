@@ -24,7 +24,12 @@ pub fn loose_readings(path: &str) -> Vec<Vec<String>> {
     let decoded = decoded(path);
     let end = decoded.find([';', '?', '#']).unwrap_or(decoded.len());
     let mut readings: Vec<Vec<String>> = Vec::with_capacity(1);
-    for (path, resolves) in [(&*decoded, true), (&*decoded, false), (&decoded[..end], true), (&decoded[..end], false)] {
+    for (path, resolves) in [
+        (&*decoded, true),
+        (&*decoded, false),
+        (&decoded[..end], true),
+        (&decoded[..end], false),
+    ] {
         let reading = segments(path, resolves);
         if !readings.contains(&reading) {
             readings.push(reading);

@@ -79,20 +79,37 @@ impl Platform {
     /// # Errors
     /// Browsers would drop the cookie, since its name promises what the platform's settings do not
     /// keep ([`CookieSpec::check_prefix`]).
-    pub fn cookie(&self, key: &'static str, name: &str, path: &str, http_only: bool) -> Result<CookieSpec, SetUpFault> {
-        let spec = CookieSpec::new(name, path, http_only, &self.cookies, self.public_url.scheme() == "https");
-        spec.check_prefix().map(|()| spec).map_err(|fault| SetUpFault::new(key, format!("{name:?}: {fault}")))
+    pub fn cookie(
+        &self,
+        key: &'static str,
+        name: &str,
+        path: &str,
+        http_only: bool,
+    ) -> Result<CookieSpec, SetUpError> {
+        let spec = CookieSpec::new(
+            name,
+            path,
+            http_only,
+            &self.cookies,
+            self.public_url.scheme() == "https",
+        );
+        spec.check_prefix()
+            .map(|()| spec)
+            .map_err(|fault| SetUpError::new(key, format!("{name:?}: {fault}")))
     }
 
     /// Where sign-outs may lead by the common keys: the platform's own origin and its `redirects`.
     ///
     /// # Errors
     /// Names the entry that is broken.
-    pub fn redirect_policy(&self) -> Result<RedirectPolicy, SetUpFault> {
-        let own = RedirectPolicy::new(&self.public_url).map_err(|fault| SetUpFault::new("public_url", fault))?;
-        self.redirects
-            .iter()
-            .try_fold(own, |policy, entry| policy.allow(entry).map_err(|fault| SetUpFault::new("redirects", format!("{entry:?}: {fault}"))))
+    pub fn redirect_policy(&self) -> Result<RedirectPolicy, SetUpError> {
+        let own = RedirectPolicy::new(&self.public_url)
+            .map_err(|fault| SetUpError::new("public_url", fault))?;
+        self.redirects.iter().try_fold(own, |policy, entry| {
+            policy
+                .allow(entry)
+                .map_err(|fault| SetUpError::new("redirects", format!("{entry:?}: {fault}")))
+        })
     }
 
     /// The platform's root as a landing: a path, so that it holds whatever name the browser knows
@@ -100,8 +117,8 @@ impl Platform {
     ///
     /// # Errors
     /// The prefix cannot stand in a URL.
-    pub fn root_landing(&self) -> Result<ApprovedUrl, SetUpFault> {
-        ApprovedUrl::from_operator(&self.root()).map_err(|fault| SetUpFault::new("prefix", fault))
+    pub fn root_landing(&self) -> Result<ApprovedUrl, SetUpError> {
+        ApprovedUrl::from_operator(&self.root()).map_err(|fault| SetUpError::new("prefix", fault))
     }
 
     /// The path of the platform's root, with a slash at its end: `/`, or the prefix and `/`.
@@ -113,15 +130,18 @@ impl Platform {
 /// A provider could not be set up from its configuration.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{key}: {problem}")]
-pub struct SetUpFault {
+pub struct SetUpError {
     key: &'static str,
     problem: String,
 }
 
-impl SetUpFault {
+impl SetUpError {
     /// The value of `key` has this problem.
     pub fn new(key: &'static str, problem: impl fmt::Display) -> Self {
-        Self { key, problem: problem.to_string() }
+        Self {
+            key,
+            problem: problem.to_string(),
+        }
     }
 
     /// What is wrong with its value.

@@ -105,7 +105,7 @@ pub struct TokenClaims {
 /// Why a token is not accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum TokenFault {
+pub enum TokenError {
     /// Well signed, but over.
     #[error("the token has expired")]
     Expired,
@@ -119,21 +119,27 @@ pub trait Tokens: Debug + Send + Sync + 'static {
     /// A signed token with these claims.
     ///
     /// # Errors
-    /// [`TokenFault::Invalid`] when the claims cannot be signed.
-    fn mint(&self, claims: &TokenClaims) -> Result<Secret, TokenFault>;
+    /// [`TokenError::Invalid`] when the claims cannot be signed.
+    fn mint(&self, claims: &TokenClaims) -> Result<Secret, TokenError>;
 
     /// The claims of a token that is well signed, for this issuer and audience, and valid at `now`.
     ///
     /// # Errors
-    /// [`TokenFault::Expired`] or [`TokenFault::Invalid`].
-    fn verify(&self, token: &str, issuer: &str, audience: &str, now: Timestamp) -> Result<TokenClaims, TokenFault>;
+    /// [`TokenError::Expired`] or [`TokenError::Invalid`].
+    fn verify(
+        &self,
+        token: &str,
+        issuer: &str,
+        audience: &str,
+        now: Timestamp,
+    ) -> Result<TokenClaims, TokenError>;
 }
 
 /// What is sealed cannot be opened: it was sealed with a key that is not there any more, for
 /// another session, or changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("what is sealed cannot be opened")]
-pub struct SealFault;
+pub struct SealError;
 
 /// Encrypts what upstreams must be given back.
 pub trait Seal: Debug + Send + Sync + 'static {
@@ -143,15 +149,20 @@ pub trait Seal: Debug + Send + Sync + 'static {
     /// Opens what was sealed for `session`, with whichever of the known keys sealed it.
     ///
     /// # Errors
-    /// [`SealFault`].
-    fn open(&self, session: SessionId, sealed: &Sealed) -> Result<Vec<u8>, SealFault>;
+    /// [`SealError`].
+    fn open(&self, session: SessionId, sealed: &Sealed) -> Result<Vec<u8>, SealError>;
 }
 
 /// Links subjects to persons.
 pub trait Persons: Debug + Send + Sync + 'static {
     /// The person behind `subject`, who opened `session` at an upstream; `None` where that is not
     /// known.
-    fn person(&self, subject: &Subject, session: &UpstreamSession, now: Timestamp) -> Option<Person>;
+    fn person(
+        &self,
+        subject: &Subject,
+        session: &UpstreamSession,
+        now: Timestamp,
+    ) -> Option<Person>;
 }
 
 /// Links by the subject's name: as it is, lower-cased, with a domain added where it has none.
@@ -164,7 +175,12 @@ pub struct PersonBySubject {
 }
 
 impl Persons for PersonBySubject {
-    fn person(&self, subject: &Subject, _session: &UpstreamSession, _now: Timestamp) -> Option<Person> {
+    fn person(
+        &self,
+        subject: &Subject,
+        _session: &UpstreamSession,
+        _now: Timestamp,
+    ) -> Option<Person> {
         let mut name = subject.name.trim().to_owned();
         if name.is_empty() {
             return None;
@@ -181,7 +197,7 @@ impl Persons for PersonBySubject {
 
 /// What became of a delivery while its sign-out waited.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Told {
+pub struct DeliveryResult {
     /// The session.
     pub session: SessionId,
     /// Whether its upstream confirmed.
@@ -193,16 +209,21 @@ pub struct Told {
     pub removals: Vec<String>,
 }
 
-impl Told {
+impl DeliveryResult {
     /// Of this session nothing is known yet.
     pub fn nothing(session: SessionId) -> Self {
-        Self { session, confirmed: false, landing: None, removals: Vec::new() }
+        Self {
+            session,
+            confirmed: false,
+            landing: None,
+            removals: Vec::new(),
+        }
     }
 }
 
 /// What an upstream said about a session that the hub never saw.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum FirstSight {
+pub enum PassThrough {
     /// It was signed out.
     Confirmed {
         /// Where the upstream would send the browser, as it says it: not approved by anybody yet.
@@ -226,22 +247,23 @@ pub enum FirstSight {
 pub trait Deliveries: Debug + Send + Sync + 'static {
     /// Begins to listen for what becomes of the deliveries of `receipt`. To be called before the
     /// sessions end, so that nothing is missed; `None` where nobody is to wait.
-    fn expect(&self, receipt: ReceiptId) -> Option<Box<dyn Expectation>>;
+    fn expect(&self, receipt: ReceiptId) -> Option<Box<dyn PendingResult>>;
 
     /// Sessions have ended: those that have an upstream have become deliveries that are due.
     fn wake(&self, ended: &[EndedSession]);
 
     /// Carries the sign-out of a session that the hub never saw to the upstream of `platform`,
     /// once, and waits for the answer.
-    async fn first_sight(&self, platform: &PlatformName, session: &UpstreamSession) -> FirstSight;
+    async fn pass_through(&self, platform: &PlatformName, session: &UpstreamSession)
+    -> PassThrough;
 }
 
 /// A sign-out that waits for its deliveries.
 #[async_trait]
-pub trait Expectation: Send {
+pub trait PendingResult: Send {
     /// Waits until all of `ended` that have an upstream are confirmed, but no longer than is
     /// configured. Says what is known by then.
-    async fn told(self: Box<Self>, ended: &[EndedSession]) -> Vec<Told>;
+    async fn told(self: Box<Self>, ended: &[EndedSession]) -> Vec<DeliveryResult>;
 }
 
 /// For hubs without upstreams.
@@ -250,14 +272,18 @@ pub struct NoDeliveries;
 
 #[async_trait]
 impl Deliveries for NoDeliveries {
-    fn expect(&self, _receipt: ReceiptId) -> Option<Box<dyn Expectation>> {
+    fn expect(&self, _receipt: ReceiptId) -> Option<Box<dyn PendingResult>> {
         None
     }
 
     fn wake(&self, _ended: &[EndedSession]) {}
 
-    async fn first_sight(&self, _platform: &PlatformName, _session: &UpstreamSession) -> FirstSight {
-        FirstSight::Refused
+    async fn pass_through(
+        &self,
+        _platform: &PlatformName,
+        _session: &UpstreamSession,
+    ) -> PassThrough {
+        PassThrough::Refused
     }
 }
 
@@ -275,14 +301,30 @@ mod tests {
     #[test]
     fn a_person_is_the_subject_s_name_as_configured() {
         let person = |lowercase, domain: Option<&str>, name: &str| {
-            let rule = PersonBySubject { lowercase, domain: domain.map(str::to_owned) };
-            let person = rule.person(&Subject::new("r", name), &UpstreamSession::default(), Timestamp::default());
+            let rule = PersonBySubject {
+                lowercase,
+                domain: domain.map(str::to_owned),
+            };
+            let person = rule.person(
+                &Subject::new("r", name),
+                &UpstreamSession::default(),
+                Timestamp::default(),
+            );
             person.map(|person| person.as_str().to_owned())
         };
         assert_eq!(person(false, None, "Alice").as_deref(), Some("Alice"));
-        assert_eq!(person(true, None, "Alice@X.Example").as_deref(), Some("alice@x.example"));
-        assert_eq!(person(true, Some("example.com"), "Alice").as_deref(), Some("alice@example.com"));
-        assert_eq!(person(true, Some("example.com"), "a@b.example").as_deref(), Some("a@b.example"));
+        assert_eq!(
+            person(true, None, "Alice@X.Example").as_deref(),
+            Some("alice@x.example")
+        );
+        assert_eq!(
+            person(true, Some("example.com"), "Alice").as_deref(),
+            Some("alice@example.com")
+        );
+        assert_eq!(
+            person(true, Some("example.com"), "a@b.example").as_deref(),
+            Some("a@b.example")
+        );
         assert_eq!(person(true, Some("example.com"), " "), None);
     }
 }

@@ -2,18 +2,22 @@
 
 use crate::message::{Method, Request};
 
-/// Browsers announce a fetch ahead of a click in these. `Sec-Purpose` is a list of tokens with parameters (the Fetch
-/// standard); the others are older.
+/// Browsers announce a fetch ahead of a click in these. `Sec-Purpose` is a list of tokens with
+/// parameters (the Fetch standard); the others are older.
 const HEADERS: [&str; 4] = ["sec-purpose", "purpose", "x-moz", "x-purpose"];
 
 /// What they say.
 const AHEAD: [&str; 3] = ["prefetch", "prerender", "preview"];
 
-/// Whether `request` is a GET ahead of a click: a link on a page must end nothing before somebody follows it.
+/// Whether `request` is a GET ahead of a click: a link on a page must end nothing before somebody
+/// follows it.
 pub fn is_prefetch(request: &Request) -> bool {
     let values = HEADERS.iter().flat_map(|name| request.headers_named(name));
-    let mut words = values.flat_map(|value| value.split([',', ';'])).map(str::trim);
-    matches!(request.method(), Method::Get | Method::Head) && words.any(|word| AHEAD.iter().any(|ahead| word.eq_ignore_ascii_case(ahead)))
+    let mut words = values
+        .flat_map(|value| value.split([',', ';']))
+        .map(str::trim);
+    matches!(request.method(), Method::Get | Method::Head)
+        && words.any(|word| AHEAD.iter().any(|ahead| word.eq_ignore_ascii_case(ahead)))
 }
 
 #[cfg(test)]
@@ -25,7 +29,12 @@ mod tests {
         for (method, name, value, is_ahead) in [
             (Method::Get, "sec-purpose", "prefetch", true),
             (Method::Get, "sec-purpose", "prefetch;prerender", true),
-            (Method::Get, "sec-purpose", "prefetch;anonymous-client-ip", true),
+            (
+                Method::Get,
+                "sec-purpose",
+                "prefetch;anonymous-client-ip",
+                true,
+            ),
             (Method::Get, "sec-purpose", "other, Prerender", true),
             (Method::Head, "purpose", "prefetch", true),
             (Method::Get, "x-moz", "prefetch", true),

@@ -14,7 +14,10 @@ use crate::reply::Reply;
 use crate::session::Subject;
 use crate::sign_out::Refusal;
 use crate::time::Timestamp;
-use crate::upstream::{Addressee, Carrier, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
+use crate::upstream::{
+    Addressee, Confirmation, UpstreamAnswer, UpstreamClient, UpstreamCredential, UpstreamLogin,
+    UpstreamRequest, UpstreamSession,
+};
 
 /// A vendor's sign-out dialect.
 ///
@@ -66,11 +69,16 @@ pub trait UpstreamLogout: LogoutProvider {
     fn relayed_endpoints(&self) -> &[Endpoint];
 
     /// The credentials in `session`, in the words that the sign-out reads them by.
-    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable>;
+    fn credentials(&self, session: &UpstreamSession) -> Vec<UpstreamCredential>;
 
     /// The session that an answer to one of [`UpstreamLogout::relayed_endpoints`] opens or renews;
     /// `None` for any other answer: a failed login, a form, an anti-forgery token.
-    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned>;
+    fn parse_login(
+        &self,
+        request: &Request,
+        answer: &UpstreamAnswer,
+        now: Timestamp,
+    ) -> Option<UpstreamLogin>;
 
     /// Whether a cookie of this name is one of the product's that a login sets and a sign-out
     /// removes.
@@ -109,5 +117,5 @@ pub struct Upstream {
     /// Speaks its language.
     pub provider: Arc<dyn UpstreamLogout>,
     /// Goes there.
-    pub carrier: Arc<dyn Carrier>,
+    pub carrier: Arc<dyn UpstreamClient>,
 }

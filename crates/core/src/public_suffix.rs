@@ -1,10 +1,11 @@
 //! Names below which strangers register names of their own (the public suffix list).
 
-/// Whether every subdomain of `host` may belong to somebody else: `com`, `co.uk`, `github.io`. A name that is on no list, such
-/// as one of a private network, is the operator's own affair.
+/// Whether every subdomain of `host` may belong to somebody else: `com`, `co.uk`, `github.io`. A
+/// name that is on no list, such as one of a private network, is the operator's own affair.
 pub fn is_public_suffix(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
-    psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == host.as_bytes())
+    psl::suffix(host.as_bytes())
+        .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == host.as_bytes())
 }
 
 #[cfg(test)]

@@ -17,7 +17,8 @@ pub struct ReceiptId(Uuid);
 impl ReceiptId {
     /// A fresh id for a sign-out at `now`.
     pub fn at(now: Timestamp) -> Self {
-        // Unique is all it has to be, so the operating system is not asked for randomness at every sign-out.
+        // Unique is all it has to be, so the operating system is not asked for randomness at every
+        // sign-out.
         let mut random = [0; 10];
         fastrand::fill(&mut random);
         Self(uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &random).into_uuid())
@@ -60,7 +61,8 @@ pub enum Reason {
     AccountRemoved,
     /// An administrator signed somebody out.
     Administrator,
-    /// A credential that is good once was presented twice (RFC 6749, section 4.1.2; RFC 9700, section 4.14.2).
+    /// A credential that is good once was presented twice (RFC 6749, section 4.1.2; RFC 9700,
+    /// section 4.14.2).
     CredentialReuse,
     /// Idle or absolute expiry.
     Expiry,
@@ -71,7 +73,14 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: &[Self] = &[Self::AccountRemoved, Self::Administrator, Self::CredentialReuse, Self::Expiry, Self::Replaced, Self::User];
+    const ALL: &[Self] = &[
+        Self::AccountRemoved,
+        Self::Administrator,
+        Self::CredentialReuse,
+        Self::Expiry,
+        Self::Replaced,
+        Self::User,
+    ];
 
     /// Its word, as stores keep it and interfaces show it. Never changes for a given reason.
     pub const fn as_str(self) -> &'static str {
@@ -87,12 +96,17 @@ impl Reason {
 
     /// The reason of this word; `None` for anything else.
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|reason| reason.as_str() == word)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|reason| reason.as_str() == word)
     }
 }
 
 /// How far a sign-out goes. Each reach contains the ones before it.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reach {
     /// The session that the credential names.
@@ -195,6 +209,10 @@ mod tests {
 
     #[test]
     fn each_reach_contains_the_narrower_ones() {
-        assert!(Reach::Session < Reach::SignOn && Reach::SignOn < Reach::Subject && Reach::Subject < Reach::Person);
+        assert!(
+            Reach::Session < Reach::SignOn
+                && Reach::SignOn < Reach::Subject
+                && Reach::Subject < Reach::Person
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! The redirect rule: a return address is parsed, compared and re-serialised, never believed.
 //!
-//! Deny-lists lose here. "Starts with `/` but not `//`" and "contains our host" both let attack strings through, so the
-//! only question asked is whether the *parsed* address has an allowed origin.
+//! Deny-lists lose here. "Starts with `/` but not `//`" and "contains our host" both let attack
+//! strings through, so the only question asked is whether the *parsed* address has an allowed
+//! origin.
 
 use url::{Host, Url};
 
@@ -10,10 +11,11 @@ use crate::public_suffix::is_public_suffix;
 /// The longest return address that is looked at, in bytes.
 pub const MAX_LANDING: usize = 2_048;
 
-/// Why a return address, or an entry of the allow-list, is not accepted. The names are the reason codes in the log.
+/// Why a return address, or an entry of the allow-list, is not accepted. The names are the reason
+/// codes in the log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum RedirectFault {
+pub enum RedirectError {
     /// It is given more than once.
     #[error("given more than once")]
     Duplicated,
@@ -46,8 +48,9 @@ pub enum RedirectFault {
     UserInfo,
 }
 
-/// An address that a client may be sent to. It can be made in three ways only: approved by a [`RedirectPolicy`] out of a
-/// request (absolute, or relative and then still relative), or given by the operator.
+/// An address that a client may be sent to. It can be made in three ways only: approved by a
+/// [`RedirectPolicy`] out of a request (absolute, or relative and then still relative), or given by
+/// the operator.
 ///
 /// ```compile_fail,E0423
 /// use logout_core::redirect::ApprovedUrl;
@@ -60,24 +63,28 @@ pub enum RedirectFault {
 pub struct ApprovedUrl(String);
 
 impl ApprovedUrl {
-    /// An address out of the *configuration*: absolute with http or https, or a path that begins with one slash. Its bytes
-    /// are kept. Never call this with anything that a request contains.
+    /// An address out of the *configuration*: absolute with http or https, or a path that begins
+    /// with one slash. Its bytes are kept. Never call this with anything that a request contains.
     ///
     /// # Errors
     /// The fault, for a start-up error that names the key.
-    pub fn from_operator(text: &str) -> Result<Self, RedirectFault> {
+    pub fn from_operator(text: &str) -> Result<Self, RedirectError> {
         if text.chars().any(is_forbidden) {
-            return Err(RedirectFault::ForbiddenCharacter);
+            return Err(RedirectError::ForbiddenCharacter);
         }
         if text.starts_with('/') {
-            return if text.starts_with("//") { Err(RedirectFault::ForeignOrigin) } else { Ok(Self(text.to_owned())) };
+            return if text.starts_with("//") {
+                Err(RedirectError::ForeignOrigin)
+            } else {
+                Ok(Self(text.to_owned()))
+            };
         }
-        let url = Url::parse(text).map_err(|_| RedirectFault::Unparsable)?;
+        let url = Url::parse(text).map_err(|_| RedirectError::Unparsable)?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(RedirectFault::Scheme);
+            return Err(RedirectError::Scheme);
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(RedirectFault::UserInfo);
+            return Err(RedirectError::UserInfo);
         }
         Ok(Self(text.to_owned()))
     }
@@ -90,17 +97,27 @@ impl ApprovedUrl {
     /// The same address with one more query parameter, the rest of its query and its fragment kept.
     #[must_use]
     pub fn with_parameter(&self, name: &str, value: &str) -> Self {
-        let (rest, fragment) = self.0.split_once('#').map_or((self.0.as_str(), None), |(rest, fragment)| (rest, Some(fragment)));
-        let pair = form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
+        let (rest, fragment) = self
+            .0
+            .split_once('#')
+            .map_or((self.0.as_str(), None), |(rest, fragment)| {
+                (rest, Some(fragment))
+            });
+        let pair = form_urlencoded::Serializer::new(String::new())
+            .append_pair(name, value)
+            .finish();
         let joint = if rest.contains('?') { '&' } else { '?' };
         let fragment = fragment.map(|text| format!("#{text}")).unwrap_or_default();
         Self(format!("{rest}{joint}{pair}{fragment}"))
     }
 
-    /// The same address with one more parameter in its fragment, which servers never see (OAuth's `response_mode=fragment`).
+    /// The same address with one more parameter in its fragment, which servers never see (OAuth's
+    /// `response_mode=fragment`).
     #[must_use]
     pub fn with_fragment_parameter(&self, name: &str, value: &str) -> Self {
-        let pair = form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
+        let pair = form_urlencoded::Serializer::new(String::new())
+            .append_pair(name, value)
+            .finish();
         let joint = match self.0.split_once('#') {
             None => "#",
             Some((_, "")) => "",
@@ -131,15 +148,15 @@ struct OriginEntry {
 }
 
 impl RedirectPolicy {
-    /// A policy whose relative addresses resolve against `base` (a public URL from the configuration), and which allows the
-    /// origin of `base` and nothing else.
+    /// A policy whose relative addresses resolve against `base` (a public URL from the
+    /// configuration), and which allows the origin of `base` and nothing else.
     ///
     /// # Errors
-    /// [`RedirectFault::Scheme`] when `base` is not http or https.
-    pub fn new(base: &Url) -> Result<Self, RedirectFault> {
+    /// [`RedirectError::Scheme`] when `base` is not http or https.
+    pub fn new(base: &Url) -> Result<Self, RedirectError> {
         let mut base = base.clone();
         if !matches!(base.scheme(), "http" | "https") {
-            return Err(RedirectFault::Scheme);
+            return Err(RedirectError::Scheme);
         }
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
@@ -147,15 +164,22 @@ impl RedirectPolicy {
         base.set_query(None);
         base.set_fragment(None);
         let own = OriginEntry::parse(&base.origin().ascii_serialization())?;
-        Ok(Self { base, own: Some(own), origins: Vec::new(), exact: Vec::new(), domains: Vec::new() })
+        Ok(Self {
+            base,
+            own: Some(own),
+            origins: Vec::new(),
+            exact: Vec::new(),
+            domains: Vec::new(),
+        })
     }
 
-    /// Also allows an origin (`https://www.example.com`), its subdomains (`https://*.example.org`, which leaves out
-    /// `example.org` itself), or either below a path (`https://www.example.com/app`).
+    /// Also allows an origin (`https://www.example.com`), its subdomains (`https://*.example.org`,
+    /// which leaves out `example.org` itself), or either below a path
+    /// (`https://www.example.com/app`).
     ///
     /// # Errors
     /// The fault of the entry, for a start-up error.
-    pub fn allow(mut self, entry: &str) -> Result<Self, RedirectFault> {
+    pub fn allow(mut self, entry: &str) -> Result<Self, RedirectError> {
         self.origins.push(OriginEntry::parse(entry)?);
         Ok(self)
     }
@@ -164,14 +188,14 @@ impl RedirectPolicy {
     ///
     /// # Errors
     /// The fault of the entry, for a start-up error.
-    pub fn allow_exactly(mut self, entry: &str) -> Result<Self, RedirectFault> {
+    pub fn allow_exactly(mut self, entry: &str) -> Result<Self, RedirectError> {
         self.exact.push(checked_absolute(entry)?);
         Ok(self)
     }
 
-    /// Also allows https at this host, or at its subdomains when the entry begins with a dot, which the caller must not let be
-    /// a public suffix ([`is_public_suffix`]); `localhost` on every port and
-    /// by http too.
+    /// Also allows https at this host, or at its subdomains when the entry begins with a dot, which
+    /// the caller must not let be a public suffix ([`is_public_suffix`]); `localhost` on every port
+    /// and by http too.
     #[must_use]
     pub fn allow_domain(mut self, domain: &str) -> Self {
         self.domains.push(domain.to_ascii_lowercase());
@@ -185,81 +209,107 @@ impl RedirectPolicy {
         self
     }
 
-    /// Approves `wanted`, decoded once, spaces at both ends trimmed. The result is the parser's own serialisation; a
-    /// relative address stays relative.
+    /// Approves `requested`, decoded once, spaces at both ends trimmed. The result is the parser's
+    /// own serialisation; a relative address stays relative.
     ///
     /// # Errors
     /// The fault, which is also the reason code for the log.
-    pub fn approve(&self, wanted: &str) -> Result<ApprovedUrl, RedirectFault> {
-        let wanted = trimmed(wanted)?;
-        match Url::parse(wanted) {
-            Ok(_) => self.approve_absolute(wanted),
-            Err(url::ParseError::RelativeUrlWithoutBase) => self.approve_relative(wanted),
-            Err(_) => Err(RedirectFault::Unparsable),
+    pub fn approve(&self, requested: &str) -> Result<ApprovedUrl, RedirectError> {
+        let requested = trimmed(requested)?;
+        match Url::parse(requested) {
+            Ok(_) => self.approve_absolute(requested),
+            Err(url::ParseError::RelativeUrlWithoutBase) => self.approve_relative(requested),
+            Err(_) => Err(RedirectError::Unparsable),
         }
     }
 
     /// Like [`RedirectPolicy::approve`], for absolute addresses only.
     ///
     /// # Errors
-    /// As there, and [`RedirectFault::Relative`].
-    pub fn approve_absolute(&self, wanted: &str) -> Result<ApprovedUrl, RedirectFault> {
-        let url = checked_absolute(wanted)?;
+    /// As there, and [`RedirectError::Relative`].
+    pub fn approve_absolute(&self, requested: &str) -> Result<ApprovedUrl, RedirectError> {
+        let url = checked_absolute(requested)?;
         if starts_with_encoded_slash(url.path()) {
-            return Err(RedirectFault::EncodedSlash);
+            return Err(RedirectError::EncodedSlash);
         }
         let allowed = self.exact.contains(&url)
-            || self.own.iter().chain(&self.origins).any(|entry| entry.allows(&url))
-            || self.domains.iter().any(|domain| domain_allows(domain, &url));
-        if allowed { Ok(ApprovedUrl(url.into())) } else { Err(RedirectFault::ForeignOrigin) }
+            || self
+                .own
+                .iter()
+                .chain(&self.origins)
+                .any(|entry| entry.allows(&url))
+            || self
+                .domains
+                .iter()
+                .any(|domain| domain_allows(domain, &url));
+        if allowed {
+            Ok(ApprovedUrl(url.into()))
+        } else {
+            Err(RedirectError::ForeignOrigin)
+        }
     }
 
-    fn approve_relative(&self, wanted: &str) -> Result<ApprovedUrl, RedirectFault> {
-        if wanted.starts_with("//") {
-            return Err(RedirectFault::ForeignOrigin);
+    fn approve_relative(&self, requested: &str) -> Result<ApprovedUrl, RedirectError> {
+        if requested.starts_with("//") {
+            return Err(RedirectError::ForeignOrigin);
         }
-        if starts_with_encoded_slash(wanted) {
-            return Err(RedirectFault::EncodedSlash);
+        if starts_with_encoded_slash(requested) {
+            return Err(RedirectError::EncodedSlash);
         }
-        let url = self.base.join(wanted).map_err(|_| RedirectFault::Unparsable)?;
+        let url = self
+            .base
+            .join(requested)
+            .map_err(|_| RedirectError::Unparsable)?;
         // `/.//host` is normalised to the path `//host`, which a browser reads as another host.
         if url.origin() != self.base.origin() || url.path().starts_with("//") {
-            return Err(RedirectFault::ForeignOrigin);
+            return Err(RedirectError::ForeignOrigin);
         }
         if starts_with_encoded_slash(url.path()) {
-            return Err(RedirectFault::EncodedSlash);
+            return Err(RedirectError::EncodedSlash);
         }
         Ok(ApprovedUrl(url[url::Position::BeforePath..].to_owned()))
     }
 }
 
 impl OriginEntry {
-    fn parse(entry: &str) -> Result<Self, RedirectFault> {
+    fn parse(entry: &str) -> Result<Self, RedirectError> {
         let (subdomains, plain) = match entry.split_once("://*.") {
             Some((scheme, rest)) => (true, format!("{scheme}://{rest}")),
             None => (false, entry.to_owned()),
         };
         let url = checked_absolute(&plain)?;
-        let host = url.host().ok_or(RedirectFault::Unparsable)?.to_owned();
-        if plain.contains('*') || url.query().is_some() || url.fragment().is_some() || (subdomains && !matches!(host, Host::Domain(_))) {
-            return Err(RedirectFault::Unparsable);
+        let host = url.host().ok_or(RedirectError::Unparsable)?.to_owned();
+        if plain.contains('*')
+            || url.query().is_some()
+            || url.fragment().is_some()
+            || (subdomains && !matches!(host, Host::Domain(_)))
+        {
+            return Err(RedirectError::Unparsable);
         }
         if subdomains && url.host_str().is_some_and(is_public_suffix) {
-            return Err(RedirectFault::PublicSuffix);
+            return Err(RedirectError::PublicSuffix);
         }
         let path = url.path().trim_end_matches('/').to_owned();
-        Ok(Self { scheme: url.scheme().to_owned(), host, subdomains, port: url.port_or_known_default(), path })
+        Ok(Self {
+            scheme: url.scheme().to_owned(),
+            host,
+            subdomains,
+            port: url.port_or_known_default(),
+            path,
+        })
     }
 
     fn allows(&self, url: &Url) -> bool {
         let host = match (url.host(), &self.host) {
-            (Some(Host::Domain(host)), Host::Domain(own)) if self.subdomains => {
-                host.strip_suffix(own.as_str()).is_some_and(|label| label.len() > 1 && label.ends_with('.'))
-            }
+            (Some(Host::Domain(host)), Host::Domain(own)) if self.subdomains => host
+                .strip_suffix(own.as_str())
+                .is_some_and(|label| label.len() > 1 && label.ends_with('.')),
             (Some(host), own) => host.to_owned() == *own,
             (None, _) => false,
         };
-        host && url.scheme() == self.scheme && url.port_or_known_default() == self.port && self.allows_path(url.path())
+        host && url.scheme() == self.scheme
+            && url.port_or_known_default() == self.port
+            && self.allows_path(url.path())
     }
 
     fn allows_path(&self, path: &str) -> bool {
@@ -268,48 +318,64 @@ impl OriginEntry {
         }
         let lower = path.to_ascii_lowercase();
         let hides_a_slash = lower.contains("%2f") || lower.contains("%5c");
-        !hides_a_slash && path.strip_prefix(&self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        !hides_a_slash
+            && path
+                .strip_prefix(&self.path)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
-fn trimmed(wanted: &str) -> Result<&str, RedirectFault> {
-    if wanted.len() > MAX_LANDING {
-        return Err(RedirectFault::TooLong);
+fn trimmed(requested: &str) -> Result<&str, RedirectError> {
+    if requested.len() > MAX_LANDING {
+        return Err(RedirectError::TooLong);
     }
-    let wanted = wanted.trim_matches(' ');
-    if wanted.chars().any(is_forbidden) { Err(RedirectFault::ForbiddenCharacter) } else { Ok(wanted) }
+    let requested = requested.trim_matches(' ');
+    if requested.chars().any(is_forbidden) {
+        Err(RedirectError::ForbiddenCharacter)
+    } else {
+        Ok(requested)
+    }
 }
 
 fn is_forbidden(character: char) -> bool {
     character.is_control() || matches!(character, '\\' | '\u{FFFD}')
 }
 
-fn checked_absolute(text: &str) -> Result<Url, RedirectFault> {
+fn checked_absolute(text: &str) -> Result<Url, RedirectError> {
     let text = trimmed(text)?;
     let url = Url::parse(text).map_err(|fault| match fault {
-        url::ParseError::RelativeUrlWithoutBase => RedirectFault::Relative,
-        _ => RedirectFault::Unparsable,
+        url::ParseError::RelativeUrlWithoutBase => RedirectError::Relative,
+        _ => RedirectError::Unparsable,
     })?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(RedirectFault::Scheme);
+        return Err(RedirectError::Scheme);
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(RedirectFault::UserInfo);
+        return Err(RedirectError::UserInfo);
     }
     Ok(url)
 }
 
 fn starts_with_encoded_slash(path: &str) -> bool {
     let start = path.trim_start_matches('/').as_bytes();
-    matches!(start, [b'%', b'2', b'f' | b'F', ..] | [b'%', b'5', b'c' | b'C', ..])
+    matches!(
+        start,
+        [b'%', b'2', b'f' | b'F', ..] | [b'%', b'5', b'c' | b'C', ..]
+    )
 }
 
 fn domain_allows(domain: &str, url: &Url) -> bool {
-    let Some(Host::Domain(host)) = url.host() else { return false };
+    let Some(Host::Domain(host)) = url.host() else {
+        return false;
+    };
     if domain == "localhost" {
         return host == "localhost";
     }
-    let host_matches = if domain.starts_with('.') { host.len() > domain.len() && host.ends_with(domain) } else { host == domain };
+    let host_matches = if domain.starts_with('.') {
+        host.len() > domain.len() && host.ends_with(domain)
+    } else {
+        host == domain
+    };
     host_matches && url.scheme() == "https" && url.port().is_none()
 }
 
@@ -336,88 +402,148 @@ mod tests {
         ("/a//b", "/a//b"),
         ("http://site.example/x", "http://site.example/x"),
         ("https://www.example.org", "https://www.example.org/"),
-        ("https://WWW.EXAMPLE.ORG:443/ü", "https://www.example.org/%C3%BC"),
-        ("https://a.b.example.net/?x#y", "https://a.b.example.net/?x#y"),
-        ("https://apps.example.com/app", "https://apps.example.com/app"),
-        ("https://apps.example.com/app/x", "https://apps.example.com/app/x"),
+        (
+            "https://WWW.EXAMPLE.ORG:443/ü",
+            "https://www.example.org/%C3%BC",
+        ),
+        (
+            "https://a.b.example.net/?x#y",
+            "https://a.b.example.net/?x#y",
+        ),
+        (
+            "https://apps.example.com/app",
+            "https://apps.example.com/app",
+        ),
+        (
+            "https://apps.example.com/app/x",
+            "https://apps.example.com/app/x",
+        ),
     ];
 
     #[test]
     fn a_wildcard_that_covers_a_public_suffix_is_refused() {
         let policy = || RedirectPolicy::new(&Url::parse("https://cms.example/").unwrap()).unwrap();
-        for entry in ["https://*.com", "https://*.co.uk", "https://*.github.io", "https://*.COM/app"] {
-            assert_eq!(policy().allow(entry).err(), Some(RedirectFault::PublicSuffix), "{entry}");
+        for entry in [
+            "https://*.com",
+            "https://*.co.uk",
+            "https://*.github.io",
+            "https://*.COM/app",
+        ] {
+            assert_eq!(
+                policy().allow(entry).err(),
+                Some(RedirectError::PublicSuffix),
+                "{entry}"
+            );
         }
-        for entry in ["https://*.example.com", "https://*.mysite.github.io", "https://*.internal", "https://github.io"] {
+        for entry in [
+            "https://*.example.com",
+            "https://*.mysite.github.io",
+            "https://*.internal",
+            "https://github.io",
+        ] {
             assert!(policy().allow(entry).is_ok(), "{entry}");
         }
     }
 
     #[test]
     fn an_allowed_address_is_sent_as_the_parser_writes_it() {
-        for (wanted, sent) in APPROVED {
-            assert_eq!(policy().approve(wanted).as_ref().map(ApprovedUrl::as_str), Ok(*sent), "{wanted}");
+        for (requested, sent) in APPROVED {
+            assert_eq!(
+                policy()
+                    .approve(requested)
+                    .as_ref()
+                    .map(ApprovedUrl::as_str),
+                Ok(*sent),
+                "{requested}"
+            );
         }
     }
 
-    const REFUSED: &[(&str, RedirectFault)] = &[
-        ("https://evil.test", RedirectFault::ForeignOrigin),
-        ("//evil.test", RedirectFault::ForeignOrigin),
-        ("///evil.test", RedirectFault::ForeignOrigin),
-        ("/.//evil.test", RedirectFault::ForeignOrigin),
-        ("/x/..//evil.test", RedirectFault::ForeignOrigin),
-        ("/%2e%2e//evil.test", RedirectFault::ForeignOrigin),
-        ("..//evil.test/..//..//evil.test", RedirectFault::ForeignOrigin),
-        (r"/\evil.test", RedirectFault::ForbiddenCharacter),
-        (r"\\evil.test", RedirectFault::ForbiddenCharacter),
-        ("/\t/evil.test", RedirectFault::ForbiddenCharacter),
-        ("/a\r\nSet-Cookie:x=1", RedirectFault::ForbiddenCharacter),
-        ("/\u{7f}", RedirectFault::ForbiddenCharacter),
-        ("/\u{fffd}", RedirectFault::ForbiddenCharacter),
-        ("%2F%2Fevil.test", RedirectFault::EncodedSlash),
-        ("/%5cevil.test", RedirectFault::EncodedSlash),
-        ("https://www.example.org/%2F%2Fevil.test", RedirectFault::EncodedSlash),
-        ("javascript:alert(1)", RedirectFault::Scheme),
-        ("data:text/html,x", RedirectFault::Scheme),
-        ("ftp://www.example.org/", RedirectFault::Scheme),
-        ("https:evil.test", RedirectFault::ForeignOrigin),
-        ("http:/evil.test", RedirectFault::ForeignOrigin),
-        ("https://www.example.org@evil.test", RedirectFault::UserInfo),
-        ("https://x:y@www.example.org/", RedirectFault::UserInfo),
-        ("https://www.example.org.evil.test", RedirectFault::ForeignOrigin),
-        ("https://evilexample.net", RedirectFault::ForeignOrigin),
-        ("https://example.net", RedirectFault::ForeignOrigin),
-        ("https://.example.net", RedirectFault::ForeignOrigin),
-        ("https://evil.test/?https://www.example.org", RedirectFault::ForeignOrigin),
-        ("https://evil.test#@www.example.org", RedirectFault::ForeignOrigin),
-        ("http://www.example.org", RedirectFault::ForeignOrigin),
-        ("https://www.example.org:8443", RedirectFault::ForeignOrigin),
-        ("https://www.example.org.", RedirectFault::ForeignOrigin),
-        ("https://site.example/", RedirectFault::ForeignOrigin),
-        ("https://apps.example.com/apple", RedirectFault::ForeignOrigin),
-        ("https://apps.example.com/app/../x", RedirectFault::ForeignOrigin),
-        ("https://apps.example.com/app/..%2Fx", RedirectFault::ForeignOrigin),
-        ("https://", RedirectFault::Unparsable),
-        ("https://[::1", RedirectFault::Unparsable),
+    const REFUSED: &[(&str, RedirectError)] = &[
+        ("https://evil.test", RedirectError::ForeignOrigin),
+        ("//evil.test", RedirectError::ForeignOrigin),
+        ("///evil.test", RedirectError::ForeignOrigin),
+        ("/.//evil.test", RedirectError::ForeignOrigin),
+        ("/x/..//evil.test", RedirectError::ForeignOrigin),
+        ("/%2e%2e//evil.test", RedirectError::ForeignOrigin),
+        (
+            "..//evil.test/..//..//evil.test",
+            RedirectError::ForeignOrigin,
+        ),
+        (r"/\evil.test", RedirectError::ForbiddenCharacter),
+        (r"\\evil.test", RedirectError::ForbiddenCharacter),
+        ("/\t/evil.test", RedirectError::ForbiddenCharacter),
+        ("/a\r\nSet-Cookie:x=1", RedirectError::ForbiddenCharacter),
+        ("/\u{7f}", RedirectError::ForbiddenCharacter),
+        ("/\u{fffd}", RedirectError::ForbiddenCharacter),
+        ("%2F%2Fevil.test", RedirectError::EncodedSlash),
+        ("/%5cevil.test", RedirectError::EncodedSlash),
+        (
+            "https://www.example.org/%2F%2Fevil.test",
+            RedirectError::EncodedSlash,
+        ),
+        ("javascript:alert(1)", RedirectError::Scheme),
+        ("data:text/html,x", RedirectError::Scheme),
+        ("ftp://www.example.org/", RedirectError::Scheme),
+        ("https:evil.test", RedirectError::ForeignOrigin),
+        ("http:/evil.test", RedirectError::ForeignOrigin),
+        ("https://www.example.org@evil.test", RedirectError::UserInfo),
+        ("https://x:y@www.example.org/", RedirectError::UserInfo),
+        (
+            "https://www.example.org.evil.test",
+            RedirectError::ForeignOrigin,
+        ),
+        ("https://evilexample.net", RedirectError::ForeignOrigin),
+        ("https://example.net", RedirectError::ForeignOrigin),
+        ("https://.example.net", RedirectError::ForeignOrigin),
+        (
+            "https://evil.test/?https://www.example.org",
+            RedirectError::ForeignOrigin,
+        ),
+        (
+            "https://evil.test#@www.example.org",
+            RedirectError::ForeignOrigin,
+        ),
+        ("http://www.example.org", RedirectError::ForeignOrigin),
+        ("https://www.example.org:8443", RedirectError::ForeignOrigin),
+        ("https://www.example.org.", RedirectError::ForeignOrigin),
+        ("https://site.example/", RedirectError::ForeignOrigin),
+        (
+            "https://apps.example.com/apple",
+            RedirectError::ForeignOrigin,
+        ),
+        (
+            "https://apps.example.com/app/../x",
+            RedirectError::ForeignOrigin,
+        ),
+        (
+            "https://apps.example.com/app/..%2Fx",
+            RedirectError::ForeignOrigin,
+        ),
+        ("https://", RedirectError::Unparsable),
+        ("https://[::1", RedirectError::Unparsable),
     ];
 
     #[test]
     fn a_foreign_return_address_is_refused() {
-        for (wanted, fault) in REFUSED {
-            assert_eq!(policy().approve(wanted), Err(*fault), "{wanted}");
+        for (requested, fault) in REFUSED {
+            assert_eq!(policy().approve(requested), Err(*fault), "{requested}");
         }
-        assert_eq!(policy().approve(&format!("/{}", "x".repeat(MAX_LANDING))), Err(RedirectFault::TooLong));
+        assert_eq!(
+            policy().approve(&format!("/{}", "x".repeat(MAX_LANDING))),
+            Err(RedirectError::TooLong)
+        );
     }
 
     proptest! {
         #[test]
-        fn whatever_is_approved_leads_to_an_allowed_origin(wanted in "[a-z:/\\\\.@?#%25fFcC \t-]{0,40}") {
-            if let Ok(approved) = policy().approve(&wanted) {
+        fn whatever_is_approved_leads_to_an_allowed_origin(requested in "[a-z:/\\\\.@?#%25fFcC \t-]{0,40}") {
+            if let Ok(approved) = policy().approve(&requested) {
                 let reached = Url::parse("http://site.example/somewhere").unwrap().join(approved.as_str()).unwrap();
                 prop_assert!(
                     matches!(reached.host_str(), Some("site.example" | "www.example.org" | "apps.example.com"))
                         || reached.host_str().unwrap().ends_with(".example.net"),
-                    "{wanted:?} leads to {reached}"
+                    "{requested:?} leads to {reached}"
                 );
                 prop_assert!(!approved.as_str().starts_with("//") && approved.as_str().is_ascii());
             }
@@ -433,46 +559,86 @@ mod tests {
             .allow_domain("mysite.com")
             .allow_domain(".example.org")
             .allow_domain("localhost");
-        for wanted in ["https://mysite.com/a", "https://a.example.org/", "http://localhost:3000/"] {
-            assert!(policy.approve_absolute(wanted).is_ok(), "{wanted}");
+        for requested in [
+            "https://mysite.com/a",
+            "https://a.example.org/",
+            "http://localhost:3000/",
+        ] {
+            assert!(policy.approve_absolute(requested).is_ok(), "{requested}");
         }
-        for wanted in
-            ["http://mysite.com/a", "https://mysite.com:444/", "https://example.org/", "https://xmysite.com", "https://site.example/", "/a"]
-        {
-            assert!(policy.approve_absolute(wanted).is_err(), "{wanted}");
+        for requested in [
+            "http://mysite.com/a",
+            "https://mysite.com:444/",
+            "https://example.org/",
+            "https://xmysite.com",
+            "https://site.example/",
+            "/a",
+        ] {
+            assert!(policy.approve_absolute(requested).is_err(), "{requested}");
         }
     }
 
     #[test]
     fn an_operators_address_keeps_its_bytes() {
-        let odd = "https://idp.example/logout?post_logout_redirect_uri=https://h/wps/portal&client_id=x";
+        let odd =
+            "https://idp.example/logout?post_logout_redirect_uri=https://h/wps/portal&client_id=x";
         assert_eq!(ApprovedUrl::from_operator(odd).unwrap().as_str(), odd);
-        for bad in ["//evil.test", "javascript:x", "https://a@b/", "a\nb", "home"] {
+        for bad in [
+            "//evil.test",
+            "javascript:x",
+            "https://a@b/",
+            "a\nb",
+            "home",
+        ] {
             assert!(ApprovedUrl::from_operator(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn a_parameter_is_added_once_and_before_the_fragment() {
-        for (from, to) in
-            [("/a", "/a?in=false"), ("/a?b=c%20d#e", "/a?b=c%20d&in=false#e"), ("https://x.example/#e", "https://x.example/?in=false#e")]
-        {
-            assert_eq!(ApprovedUrl::from_operator(from).unwrap().with_parameter("in", "false").as_str(), to);
+        for (from, to) in [
+            ("/a", "/a?in=false"),
+            ("/a?b=c%20d#e", "/a?b=c%20d&in=false#e"),
+            ("https://x.example/#e", "https://x.example/?in=false#e"),
+        ] {
+            assert_eq!(
+                ApprovedUrl::from_operator(from)
+                    .unwrap()
+                    .with_parameter("in", "false")
+                    .as_str(),
+                to
+            );
         }
     }
 
     #[test]
     fn a_fragment_parameter_joins_the_fragment() {
-        for (from, to) in [("/a?b", "/a?b#in=x+y"), ("/a#", "/a#in=x+y"), ("/a#b=c", "/a#b=c&in=x+y")] {
-            assert_eq!(ApprovedUrl::from_operator(from).unwrap().with_fragment_parameter("in", "x y").as_str(), to);
+        for (from, to) in [
+            ("/a?b", "/a?b#in=x+y"),
+            ("/a#", "/a#in=x+y"),
+            ("/a#b=c", "/a#b=c&in=x+y"),
+        ] {
+            assert_eq!(
+                ApprovedUrl::from_operator(from)
+                    .unwrap()
+                    .with_fragment_parameter("in", "x y")
+                    .as_str(),
+                to
+            );
         }
     }
 
     #[test]
     fn a_broken_entry_is_named_at_the_start() {
-        for entry in
-            ["www.example.com", "https://*", "https://a.*.example.com", "ftp://x", "https://*.1.2.3.4", "https://a/?b", "https://a/#b"]
-        {
+        for entry in [
+            "www.example.com",
+            "https://*",
+            "https://a.*.example.com",
+            "ftp://x",
+            "https://*.1.2.3.4",
+            "https://a/?b",
+            "https://a/#b",
+        ] {
             assert!(policy().allow(entry).is_err(), "{entry}");
         }
     }

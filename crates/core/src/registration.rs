@@ -7,9 +7,9 @@ use crate::canonical::CanonicalForm;
 use crate::credential::{Credential, CredentialDigest, SecretDigest};
 use crate::provider::UpstreamLogout;
 use crate::session::{Device, Person, Session, SessionId, Subject};
-use crate::store::{Found, Opened, StoreUnavailable};
+use crate::store::{Join, Lookup, OpenOutcome, StoreUnavailable};
 use crate::time::Timestamp;
-use crate::upstream::{Presentable, UpstreamSession};
+use crate::upstream::{UpstreamCredential, UpstreamSession};
 
 /// What a claim on a credential is kept under while its session is being opened.
 const CLAIM: &str = "registration";
@@ -35,7 +35,7 @@ pub struct Registration {
 /// Why a session is not registered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum RegistrationFault {
+pub enum RegistrationError {
     /// Somebody else is registering it at this moment.
     #[error("it is being registered by somebody else")]
     Busy,
@@ -54,82 +54,125 @@ pub enum RegistrationFault {
 }
 
 impl SessionAuthority {
-    /// Registers a session that was opened at this platform's upstream. One that is registered already keeps its id, and is known
-    /// by the further credentials from then on.
+    /// Registers a session that was opened at this platform's upstream. One that is registered
+    /// already keeps its id, and is known by the further credentials from then on.
     ///
     /// # Errors
-    /// [`RegistrationFault`]; nothing was registered.
-    pub async fn register(&self, provider: &dyn UpstreamLogout, registration: Registration) -> Result<SessionId, RegistrationFault> {
+    /// [`RegistrationError`]; nothing was registered.
+    pub async fn register(
+        &self,
+        provider: &dyn UpstreamLogout,
+        registration: Registration,
+    ) -> Result<SessionId, RegistrationError> {
         let now = self.now();
         let credentials = provider.credentials(&registration.session);
         if credentials.is_empty() {
-            return Err(RegistrationFault::NoCredential);
+            return Err(RegistrationError::NoCredential);
         }
         let mut session = self.new_session(registration.subject, None, registration.device);
         if let Some(expires) = registration.expires {
             if expires <= now {
-                return Err(RegistrationFault::Expired);
+                return Err(RegistrationError::Expired);
             }
             session.expires = expires;
         }
         let mut live = Vec::new();
         for presentable in &credentials {
-            match self.look_up(presentable.purpose, presentable.secret.reveal()).await? {
-                Found::Live(known, _) => live.push((presentable, known)),
-                Found::Ended => return Err(RegistrationFault::Ended),
-                Found::Unknown => {}
+            match self
+                .look_up(presentable.purpose, presentable.secret.reveal())
+                .await?
+            {
+                Lookup::Live(known, _) => live.push((presentable, known)),
+                Lookup::Ended => return Err(RegistrationError::Ended),
+                Lookup::Unknown => {}
             }
         }
         if let Some((before, known)) = live.first() {
-            // What contradicts the session that is known, or belongs to two of them, adds nothing to it.
-            if known.subject != session.subject || live.iter().any(|(_, other)| other.id != known.id) {
+            // What contradicts the session that is known, or belongs to two of them, adds nothing
+            // to it.
+            if known.subject != session.subject
+                || live.iter().any(|(_, other)| other.id != known.id)
+            {
                 return Ok(known.id);
             }
-            return self.renew(provider, before, &registration.session, registration.expires).await?.ok_or(RegistrationFault::Ended);
+            return self
+                .renew(
+                    provider,
+                    before,
+                    &registration.session,
+                    registration.expires,
+                )
+                .await?
+                .ok_or(RegistrationError::Ended);
         }
         self.claim(&credentials, now).await?;
         self.describe(&mut session, &registration.session, &credentials);
-        session.person = registration.person.or_else(|| self.person_behind(&session.subject, &registration.session));
+        session.person = registration
+            .person
+            .or_else(|| self.person_behind(&session.subject, &registration.session));
         let id = session.id;
-        match self.open(session, false).await? {
-            Opened::CredentialEnded => Err(RegistrationFault::Ended),
-            Opened::Opened | Opened::SignOnEnded => Ok(id),
+        match self.open(session, Join::Always).await? {
+            OpenOutcome::CredentialEnded => Err(RegistrationError::Ended),
+            OpenOutcome::Opened | OpenOutcome::SignOnEnded => Ok(id),
         }
     }
 
-    /// Of those who register the same credential at once, lets one go on: looking it up and opening its session are two steps.
-    async fn claim(&self, credentials: &[Presentable], now: Timestamp) -> Result<(), RegistrationFault> {
+    /// Of those who register the same credential at once, lets one go on: looking it up and opening
+    /// its session are two steps.
+    async fn claim(
+        &self,
+        credentials: &[UpstreamCredential],
+        now: Timestamp,
+    ) -> Result<(), RegistrationError> {
         for presentable in credentials {
             let kept = self.digest(presentable.purpose, presentable.secret.reveal());
-            let claim = CredentialDigest::of(&self.platform().name, CLAIM, &CanonicalForm::of_bytes(*kept.as_bytes()));
+            let claim = CredentialDigest::of(
+                &self.platform().name,
+                CLAIM,
+                &CanonicalForm::of_bytes(*kept.as_bytes()),
+            );
             let claimed = self.put_once(claim, Vec::new(), now.plus(CLAIMED)).await?;
             // Whoever was first has opened it by now, is about to, or has just signed it out.
             if !claimed {
-                return Err(RegistrationFault::Busy);
+                return Err(RegistrationError::Busy);
             }
         }
         Ok(())
     }
 
-    /// Gives the session that `before` was a credential of what its upstream knows it by from now on, besides what is not
-    /// renewed. `None`: it is not live.
+    /// Gives the session that `before` was a credential of what its upstream knows it by from now
+    /// on, besides what is not renewed. `None`: it is not live.
     pub(crate) async fn renew(
         &self,
         provider: &dyn UpstreamLogout,
-        before: &Presentable,
+        before: &UpstreamCredential,
         session: &UpstreamSession,
         expires: Option<Timestamp>,
     ) -> Result<Option<SessionId>, StoreUnavailable> {
-        let Found::Live(known, _) = self.look_up(before.purpose, before.secret.reveal()).await? else { return Ok(None) };
+        let Lookup::Live(known, _) = self.look_up(before.purpose, before.secret.reveal()).await?
+        else {
+            return Ok(None);
+        };
         let expires = expires.unwrap_or(known.expires);
-        let sealed = match known.sealed.as_ref().and_then(|sealed| self.unseal(known.id, sealed)) {
+        let sealed = match known
+            .sealed
+            .as_ref()
+            .and_then(|sealed| self.unseal(known.id, sealed))
+        {
             Some(before) => self.seal(known.id, &session.clone().renewing(before)),
             None => self.seal(known.id, session),
         };
         for presentable in provider.credentials(session) {
             let credential = self.known_credential(&presentable, session, expires);
-            let fresh = known.credentials.iter().all(|old| old.digest != credential.digest);
-            if fresh && !self.attach_sealed(known.id, credential, sealed.clone()).await? {
+            let fresh = known
+                .credentials
+                .iter()
+                .all(|old| old.digest != credential.digest);
+            if fresh
+                && !self
+                    .attach_sealed(known.id, credential, sealed.clone())
+                    .await?
+            {
                 return Ok(None);
             }
         }
@@ -137,15 +180,36 @@ impl SessionAuthority {
     }
 
     /// Writes into `session` what it is found by here and what its upstream knows it by.
-    pub(crate) fn describe(&self, session: &mut Session, known_by: &UpstreamSession, credentials: &[Presentable]) {
+    pub(crate) fn describe(
+        &self,
+        session: &mut Session,
+        known_by: &UpstreamSession,
+        credentials: &[UpstreamCredential],
+    ) {
         session.idle_timeout = self.platform().idle_timeout;
         session.client.clone_from(&known_by.client);
-        session.csrf = known_by.csrf.as_ref().map(|token| SecretDigest::of(token.reveal()));
-        session.credentials = credentials.iter().map(|presentable| self.known_credential(presentable, known_by, session.expires)).collect();
+        session.csrf = known_by
+            .csrf
+            .as_ref()
+            .map(|token| SecretDigest::of(token.reveal()));
+        session.credentials = credentials
+            .iter()
+            .map(|presentable| self.known_credential(presentable, known_by, session.expires))
+            .collect();
         session.sealed = Some(self.seal(session.id, known_by));
     }
 
-    fn known_credential(&self, presentable: &Presentable, known_by: &UpstreamSession, expires: Timestamp) -> Credential {
-        self.credential(presentable.purpose, &presentable.secret, expires, presentable.csrf_due && known_by.csrf.is_some())
+    fn known_credential(
+        &self,
+        presentable: &UpstreamCredential,
+        known_by: &UpstreamSession,
+        expires: Timestamp,
+    ) -> Credential {
+        self.credential(
+            presentable.purpose,
+            &presentable.secret,
+            expires,
+            presentable.csrf_due && known_by.csrf.is_some(),
+        )
     }
 }

@@ -4,8 +4,9 @@ use crate::cors::OriginList;
 use crate::message::Request;
 use crate::platform::Platform;
 
-/// Whether a browser says that `request` was caused by another site: by `Sec-Fetch-Site`, and by `Origin` where that is
-/// missing. A client that says nothing (no browser, or one from before 2020 following a link) is not cross-site.
+/// Whether a browser says that `request` was caused by another site: by `Sec-Fetch-Site`, and by
+/// `Origin` where that is missing. A client that says nothing (no browser, or one from before 2020
+/// following a link) is not cross-site.
 ///
 /// `trusted` origins are not foreign: the operator allows their pages to call.
 pub fn is_cross_site(request: &Request, platform: &Platform, trusted: &OriginList) -> bool {
@@ -15,7 +16,9 @@ pub fn is_cross_site(request: &Request, platform: &Platform, trusted: &OriginLis
     }
     match (request.header("sec-fetch-site"), origin) {
         (Some(site), _) => !matches!(site, "same-origin" | "same-site" | "none"),
-        (None, Some(origin)) => !origin.eq_ignore_ascii_case(&platform.public_url.origin().ascii_serialization()),
+        (None, Some(origin)) => {
+            !origin.eq_ignore_ascii_case(&platform.public_url.origin().ascii_serialization())
+        }
         (None, None) => false,
     }
 }
@@ -40,11 +43,31 @@ mod tests {
             (vec![("origin", "https://cms.example.com")], false),
             (vec![("origin", "https://evil.test")], true),
             (vec![("origin", "null")], true),
-            (vec![("origin", "https://app.example.net"), ("sec-fetch-site", "cross-site")], false),
-            (vec![("origin", "https://cms.example.com"), ("sec-fetch-site", "cross-site")], true),
+            (
+                vec![
+                    ("origin", "https://app.example.net"),
+                    ("sec-fetch-site", "cross-site"),
+                ],
+                false,
+            ),
+            (
+                vec![
+                    ("origin", "https://cms.example.com"),
+                    ("sec-fetch-site", "cross-site"),
+                ],
+                true,
+            ),
         ] {
-            let request = headers.iter().fold(Request::new(Method::Get, "/"), |request, (name, value)| request.with_header(*name, *value));
-            assert_eq!(is_cross_site(&request, &platform, &trusted), cross, "{headers:?}");
+            let request = headers
+                .iter()
+                .fold(Request::new(Method::Get, "/"), |request, (name, value)| {
+                    request.with_header(*name, *value)
+                });
+            assert_eq!(
+                is_cross_site(&request, &platform, &trusted),
+                cross,
+                "{headers:?}"
+            );
         }
     }
 }

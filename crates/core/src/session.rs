@@ -52,18 +52,20 @@ public_id! {
 
 public_id! {
     /// Names the browser login that one or more sessions came from.
-    SignOnId
+    SsoSessionId
 }
 
 impl SessionId {
     /// A fresh id for a session that is opened at `now`: a UUID of version 7, so that ids sort by
     /// time and sessions that are opened together lie together in a store.
     pub fn at(now: Timestamp) -> Self {
-        Self(uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &random_bytes()).into_uuid())
+        Self(
+            uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &random_bytes()).into_uuid(),
+        )
     }
 }
 
-impl SignOnId {
+impl SsoSessionId {
     /// A fresh random id.
     pub fn random() -> Self {
         Self(uuid::Builder::from_random_bytes(random_bytes()).into_uuid())
@@ -87,7 +89,10 @@ impl Subject {
     /// digest is kept, so that its sessions can still be ended by it, and a product cannot fill the
     /// store with names.
     pub fn new(realm: impl AsRef<str>, name: impl AsRef<str>) -> Self {
-        Self { realm: bounded(realm.as_ref()), name: bounded(name.as_ref()) }
+        Self {
+            realm: bounded(realm.as_ref()),
+            name: bounded(name.as_ref()),
+        }
     }
 }
 
@@ -96,7 +101,11 @@ fn bounded(text: &str) -> Arc<str> {
         return text.into();
     }
     let digest = SecretDigest::of(text);
-    digest.as_bytes().iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}")).into()
+    digest
+        .as_bytes()
+        .iter()
+        .fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
+        .into()
 }
 
 macro_rules! text_id {
@@ -148,10 +157,19 @@ impl AccountVersion {
     /// The version of the account `name` in `realm`, ASCII case aside, with this hash of its
     /// password.
     pub fn of(realm: &str, name: &str, password_hash: &Secret) -> Self {
-        let parts = [realm.to_ascii_lowercase(), name.to_ascii_lowercase(), password_hash.reveal().to_owned()];
+        let parts = [
+            realm.to_ascii_lowercase(),
+            name.to_ascii_lowercase(),
+            password_hash.reveal().to_owned(),
+        ];
         let text = Secret::new(parts.map(|part| format!("{}:{part}", part.len())).concat());
         let digest = SecretDigest::of(text.reveal());
-        Self(digest.as_bytes().first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
+        Self(
+            digest
+                .as_bytes()
+                .first_chunk()
+                .map_or(0, |first| u64::from_be_bytes(*first)),
+        )
     }
 
     /// As a store keeps it.
@@ -182,7 +200,7 @@ pub struct Session {
     /// The platform it lives at.
     pub platform: PlatformName,
     /// The browser login it came from, where it shares that login with other sessions.
-    pub sign_on: Option<SignOnId>,
+    pub sign_on: Option<SsoSessionId>,
     /// Who, as the platform says it.
     pub subject: Subject,
     /// Who, across platforms, where that is known.
@@ -215,7 +233,9 @@ pub struct Session {
 impl Session {
     /// When it ends if it is not used again, given that it was last used at `seen`.
     pub fn ends_by(&self, seen: Timestamp) -> Timestamp {
-        let idle = self.idle_timeout.map_or(self.expires, |span| seen.max(self.seen).plus(span));
+        let idle = self
+            .idle_timeout
+            .map_or(self.expires, |span| seen.max(self.seen).plus(span));
         idle.min(self.expires)
     }
 
@@ -272,7 +292,10 @@ pub(crate) mod tests {
         assert_eq!(&*subject.realm, longest);
         assert_eq!((subject.name.len(), &subject.name[..7]), (71, "sha256:"));
         assert_eq!(subject, Subject::new(&longest, &longer));
-        assert_ne!(subject, Subject::new(&longest, "b".repeat(LONGEST_NAME + 1)));
+        assert_ne!(
+            subject,
+            Subject::new(&longest, "b".repeat(LONGEST_NAME + 1))
+        );
     }
 
     #[test]
@@ -280,6 +303,9 @@ pub(crate) mod tests {
         let session = session("cms", "alice");
         assert!(!session.is_expired(Timestamp::from_millis(59_999)));
         assert!(session.is_expired(Timestamp::from_millis(60_000)));
-        assert_eq!(session.ends_by(Timestamp::from_millis(3_590_000)), session.expires);
+        assert_eq!(
+            session.ends_by(Timestamp::from_millis(3_590_000)),
+            session.expires
+        );
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::credential::{Secret, SecretDigest};
 use crate::message::Method;
 use crate::receipt::Reach;
-use crate::redirect::{ApprovedUrl, RedirectFault, RedirectPolicy};
+use crate::redirect::{ApprovedUrl, RedirectError, RedirectPolicy};
 use crate::session::{ClientId, Subject};
 use crate::upstream::UpstreamSession;
 
@@ -18,7 +18,7 @@ pub const MOST_CREDENTIALS: usize = 16;
 
 /// A credential as it was presented.
 #[derive(Clone, Debug)]
-pub struct Presented {
+pub struct PresentedCredential {
     /// What it is for, in the adapter's own word.
     pub purpose: &'static str,
     /// The text that was sent.
@@ -33,15 +33,24 @@ pub struct Presented {
     pub vouched: bool,
 }
 
-impl Presented {
+impl PresentedCredential {
     /// A credential out of a header.
     pub fn in_header(purpose: &'static str, secret: impl Into<String>) -> Self {
-        Self { purpose, secret: Secret::new(secret), by_cookie: false, foreign: false, vouched: false }
+        Self {
+            purpose,
+            secret: Secret::new(secret),
+            by_cookie: false,
+            foreign: false,
+            vouched: false,
+        }
     }
 
     /// A credential out of a cookie.
     pub fn in_cookie(purpose: &'static str, secret: impl Into<String>) -> Self {
-        Self { by_cookie: true, ..Self::in_header(purpose, secret) }
+        Self {
+            by_cookie: true,
+            ..Self::in_header(purpose, secret)
+        }
     }
 
     /// The same, well signed and not expired.
@@ -67,7 +76,10 @@ impl Presented {
 /// Each of the credentials that `items` hold once, in order, without empty ones; `key` says purpose
 /// and secret. Reading stops at one more than [`MOST_CREDENTIALS`], so that the work does not grow
 /// faster than the request.
-pub(crate) fn each_once<T>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> (&str, &str)) -> Vec<T> {
+pub(crate) fn each_once<T>(
+    items: impl IntoIterator<Item = T>,
+    key: impl Fn(&T) -> (&str, &str),
+) -> Vec<T> {
     let mut each: Vec<T> = Vec::with_capacity(2);
     for item in items {
         if !key(&item).1.is_empty() && !each.iter().any(|known| key(known) == key(&item)) {
@@ -82,7 +94,7 @@ pub(crate) fn each_once<T>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) 
 
 /// Which of several credentials count.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Choice {
+pub enum CredentialPolicy {
     /// Every live one.
     All,
     /// The first live one that no cookie carried, and those of the same subject. A live cookie
@@ -114,7 +126,11 @@ impl CsrfProof {
     pub fn check(self, secret: Option<&SecretDigest>, is_due: bool) -> Result<(), Refusal> {
         match self {
             Self::Presented(None) if is_due => Err(Refusal::CsrfMissing),
-            Self::Presented(Some(token)) if is_due && !secret.is_some_and(|due| due.matches(&token)) => Err(Refusal::CsrfWrong),
+            Self::Presented(Some(token))
+                if is_due && !secret.is_some_and(|due| due.matches(&token)) =>
+            {
+                Err(Refusal::CsrfWrong)
+            }
             Self::NotNeeded | Self::Presented(_) => Ok(()),
         }
     }
@@ -122,14 +138,14 @@ impl CsrfProof {
 
 /// What it means that no credential is live.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Absent {
+pub enum NoSessionPolicy {
     /// A success: there is nothing to end.
-    Accept,
+    Succeed,
     /// A refusal.
-    Refuse,
+    Reject,
     /// A refusal only when a credential came in a header, none came in a cookie, and it is neither
     /// ended nor vouched for.
-    RefuseUnrecognised,
+    RejectUnrecognized,
 }
 
 /// Whose sessions are to end.
@@ -143,22 +159,22 @@ pub enum Target {
 
 /// Where the caller wants to go afterwards.
 #[derive(Clone, Debug)]
-pub enum Wanted {
+pub enum RequestedRedirect {
     /// To an address that is bad whatever the policy says: duplicated, say.
-    Bad(RedirectFault),
+    Bad(RedirectError),
     /// To this address, decoded once.
     Address(String),
     /// Nowhere in particular.
     Nothing,
 }
 
-impl Wanted {
+impl RequestedRedirect {
     /// What the values of a landing parameter ask for: none or an empty one asks for nothing, two
     /// are one too many.
     pub fn from_values<'a>(mut values: impl Iterator<Item = &'a str>) -> Self {
         match (values.next(), values.next()) {
             (None, _) => Self::Nothing,
-            (Some(_), Some(_)) => Self::Bad(RedirectFault::Duplicated),
+            (Some(_), Some(_)) => Self::Bad(RedirectError::Duplicated),
             (Some(value), None) if value.trim_matches(' ').is_empty() => Self::Nothing,
             (Some(value), None) => Self::Address(value.to_owned()),
         }
@@ -167,7 +183,7 @@ impl Wanted {
 
 /// The policy that decides on the landing.
 #[derive(Clone, Debug)]
-pub enum LandingPolicy {
+pub enum PostLogoutRedirectPolicy {
     /// By the client that the request or else the session names; without either, no landing is
     /// allowed. Absolute addresses only.
     ByClient(Arc<BTreeMap<ClientId, RedirectPolicy>>),
@@ -177,16 +193,16 @@ pub enum LandingPolicy {
 
 /// Where the browser goes afterwards.
 #[derive(Clone, Debug)]
-pub struct Landing {
+pub struct PostLogoutRedirect {
     /// What the request asks for.
-    pub wanted: Wanted,
+    pub requested: RequestedRedirect,
     /// What decides on it.
-    pub policy: LandingPolicy,
+    pub policy: PostLogoutRedirectPolicy,
     /// Where to go when nothing, or nothing allowed, is asked for.
     pub default: Option<ApprovedUrl>,
     /// Whether a bad address is refused before anything ends; otherwise the session ends and the
     /// default is taken.
-    pub refuse_bad: bool,
+    pub reject_invalid: bool,
 }
 
 /// The client that a request names.
@@ -202,9 +218,9 @@ pub struct ClientClaim {
 #[derive(Clone, Debug)]
 pub struct SignOut {
     /// Who asks, in the vendor's order of precedence.
-    pub credentials: Vec<Presented>,
+    pub credentials: Vec<PresentedCredential>,
     /// Which of the credentials count.
-    pub choice: Choice,
+    pub credential_policy: CredentialPolicy,
     /// Proof against forgery.
     pub csrf: CsrfProof,
     /// The client that the request names.
@@ -214,26 +230,32 @@ pub struct SignOut {
     /// How far to go at least; the platform's configuration may widen it.
     pub reach: Reach,
     /// What it means that nobody is signed in.
-    pub absent: Absent,
+    pub no_session: NoSessionPolicy,
     /// Where to go afterwards.
-    pub landing: Landing,
+    pub landing: PostLogoutRedirect,
 }
 
 /// A sign-out that is asked for, with what its request presents to the upstream.
 pub(crate) struct Asked {
     sign_out: SignOut,
     /// An upstream may know what the hub has never seen; absent for stand-ins.
-    pub(crate) first_sight: Option<UpstreamSession>,
+    pub(crate) pass_through: Option<UpstreamSession>,
 }
 
 impl Asked {
-    pub(crate) fn new(sign_out: SignOut, first_sight: Option<UpstreamSession>) -> Self {
-        Self { sign_out, first_sight }
+    pub(crate) fn new(sign_out: SignOut, pass_through: Option<UpstreamSession>) -> Self {
+        Self {
+            sign_out,
+            pass_through,
+        }
     }
 
     /// Whether the request brought a cookie that may name a session.
     pub(crate) fn brings_cookie(&self) -> bool {
-        let of_upstream = self.first_sight.as_ref().is_some_and(|presented| !presented.cookies.is_empty());
+        let of_upstream = self
+            .pass_through
+            .as_ref()
+            .is_some_and(|presented| !presented.cookies.is_empty());
         of_upstream || self.credentials.iter().any(|presented| presented.by_cookie)
     }
 }
@@ -273,7 +295,7 @@ pub enum Refusal {
     Forbidden,
     /// The landing is not allowed, and the vendor refuses for that.
     #[error("the landing is not allowed: {0}")]
-    LandingRefused(RedirectFault),
+    LandingRefused(RedirectError),
     /// A parameter or the body cannot be understood.
     #[error("malformed {field}: {rule}")]
     Malformed {
@@ -321,9 +343,21 @@ mod tests {
 
     #[test]
     fn an_empty_landing_asks_for_nothing_and_a_second_one_is_bad() {
-        assert!(matches!(Wanted::from_values([].into_iter()), Wanted::Nothing));
-        assert!(matches!(Wanted::from_values(["  "].into_iter()), Wanted::Nothing));
-        assert!(matches!(Wanted::from_values(["/a"].into_iter()), Wanted::Address(_)));
-        assert!(matches!(Wanted::from_values(["/a", "/a"].into_iter()), Wanted::Bad(RedirectFault::Duplicated)));
+        assert!(matches!(
+            RequestedRedirect::from_values([].into_iter()),
+            RequestedRedirect::Nothing
+        ));
+        assert!(matches!(
+            RequestedRedirect::from_values(["  "].into_iter()),
+            RequestedRedirect::Nothing
+        ));
+        assert!(matches!(
+            RequestedRedirect::from_values(["/a"].into_iter()),
+            RequestedRedirect::Address(_)
+        ));
+        assert!(matches!(
+            RequestedRedirect::from_values(["/a", "/a"].into_iter()),
+            RequestedRedirect::Bad(RedirectError::Duplicated)
+        ));
     }
 }

@@ -12,7 +12,7 @@ pub use by_credential::ByCredential;
 use crate::credential::{Credential, CredentialDigest, Sealed};
 use crate::platform_name::PlatformName;
 use crate::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
-use crate::session::{Person, Session, SessionId, SignOnId, Subject};
+use crate::session::{Person, Session, SessionId, SsoSessionId, Subject};
 use crate::time::Timestamp;
 
 /// The store did not answer, or could not promise what it was asked to. The cause is logged where
@@ -23,7 +23,7 @@ pub struct StoreUnavailable;
 
 /// What a credential turned out to be.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Found {
+pub enum Lookup {
     /// It was ended; the tombstone stays until the credential would have expired.
     Ended,
     /// It opens this session, and this is what the session knows of it.
@@ -32,9 +32,18 @@ pub enum Found {
     Unknown,
 }
 
+/// What a new session needs besides itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Join {
+    /// Nothing: it may be the first of its sign-on.
+    Always,
+    /// Another live session of its sign-on.
+    IfLive,
+}
+
 /// Whether a session was opened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Opened {
+pub enum OpenOutcome {
     /// It is there, durably as far as the store promises.
     Opened,
     /// Not opened: one of its credentials has been ended, and its upstream could not tell it from
@@ -58,7 +67,7 @@ pub enum EndTarget {
     /// This one.
     Session(SessionId),
     /// Every session of a sign-on.
-    SignOn(SignOnId),
+    SignOn(SsoSessionId),
     /// Every session of a subject at a platform.
     Subject(PlatformName, Subject),
 }
@@ -83,7 +92,14 @@ pub struct EndOrder {
 impl EndOrder {
     /// The receipt of this order, given what it ended.
     pub fn receipt_for(&self, sessions: Vec<EndedSession>) -> Receipt {
-        Receipt { id: self.receipt, at: self.at, reason: self.reason, platform: self.platform.clone(), reach: self.reach, sessions }
+        Receipt {
+            id: self.receipt,
+            at: self.at,
+            reason: self.reason,
+            platform: self.platform.clone(),
+            reach: self.reach,
+            sessions,
+        }
     }
 }
 
@@ -110,15 +126,23 @@ pub struct SessionFilter {
 impl SessionFilter {
     /// Whether `session` matches.
     pub fn matches(&self, session: &Session) -> bool {
-        self.person.as_ref().is_none_or(|person| session.person.as_ref() == Some(person))
-            && self.platform.as_ref().is_none_or(|platform| session.platform == *platform)
-            && self.subject.as_ref().is_none_or(|subject| session.subject == *subject)
+        self.person
+            .as_ref()
+            .is_none_or(|person| session.person.as_ref() == Some(person))
+            && self
+                .platform
+                .as_ref()
+                .is_none_or(|platform| session.platform == *platform)
+            && self
+                .subject
+                .as_ref()
+                .is_none_or(|subject| session.subject == *subject)
     }
 }
 
 /// What one step of housekeeping found.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Swept {
+pub struct SweepPage {
     /// Sessions that have expired and are still to be ended, by [`SessionStore::end`] with
     /// [`EndTarget::Expired`].
     pub expired: Vec<SessionId>,
@@ -135,14 +159,23 @@ pub struct Swept {
 /// - A store that cannot promise this answers [`StoreUnavailable`] and claims nothing.
 #[async_trait]
 pub trait SessionStore: Debug + Send + Sync + 'static {
-    /// Opens a session. Where it names a sign-on and `joins` is set, only if a session of that
-    /// sign-on is live, in the same step. Where it has an upstream, whose credentials we have not
-    /// made, only if none of them has a tombstone.
-    async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, StoreUnavailable>;
+    /// Opens a session. Where it names a sign-on and `Join::IfLive` is set, only if a session of
+    /// that sign-on is live, in the same step. Where it has an upstream, whose credentials we have
+    /// not made, only if none of them has a tombstone.
+    async fn open(
+        &self,
+        session: Session,
+        join: Join,
+        now: Timestamp,
+    ) -> Result<OpenOutcome, StoreUnavailable>;
 
     /// What a credential is at `now`. A credential past its own expiry, or of an expired session,
-    /// is [`Found::Unknown`].
-    async fn find(&self, credential: &CredentialDigest, now: Timestamp) -> Result<Found, StoreUnavailable>;
+    /// is [`Lookup::Unknown`].
+    async fn find(
+        &self,
+        credential: &CredentialDigest,
+        now: Timestamp,
+    ) -> Result<Lookup, StoreUnavailable>;
 
     /// Gives a live session one more credential, which dies with it, and where `sealed` is given,
     /// that in place of what its upstream knew it by. `false`: the session is not live, nothing was
@@ -167,10 +200,19 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
 
     /// Keeps a value that can be taken once, until `expires`. `false`: the key is in use, nothing
     /// was done.
-    async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable>;
+    async fn put_once(
+        &self,
+        key: CredentialDigest,
+        value: Vec<u8>,
+        expires: Timestamp,
+    ) -> Result<bool, StoreUnavailable>;
 
     /// Takes the value: of several callers one gets it.
-    async fn take_once(&self, key: &CredentialDigest, now: Timestamp) -> Result<Option<Vec<u8>>, StoreUnavailable>;
+    async fn take_once(
+        &self,
+        key: &CredentialDigest,
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, StoreUnavailable>;
 
     /// Live sessions in the order of their ids, beginning after `after`, at most `limit`.
     async fn sessions(
@@ -185,7 +227,11 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     async fn receipt(&self, id: ReceiptId) -> Result<Option<Receipt>, StoreUnavailable>;
 
     /// Receipts, newest first, beginning before `before`, at most `limit`.
-    async fn receipts(&self, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable>;
+    async fn receipts(
+        &self,
+        before: Option<ReceiptId>,
+        limit: usize,
+    ) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable>;
 
     /// One step of housekeeping over at most `limit` records from where the last one stopped:
     /// forgets tombstones and one-time values that have expired, receipts and settled deliveries
@@ -197,11 +243,15 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
         limit: usize,
         now: Timestamp,
         receipts_until: Timestamp,
-    ) -> Result<Swept, StoreUnavailable>;
+    ) -> Result<SweepPage, StoreUnavailable>;
 
     /// The value under `name` that all who share this store agree on: `candidate`, where nobody was
     /// first.
-    async fn agree(&self, name: &str, candidate: Vec<u8>) -> Result<Vec<u8>, StoreUnavailable>;
+    async fn get_or_insert(
+        &self,
+        name: &str,
+        candidate: Vec<u8>,
+    ) -> Result<Vec<u8>, StoreUnavailable>;
 
     /// Whether the store answers and can make good its promises. Touches that were noted before are
     /// written by then.

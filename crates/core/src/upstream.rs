@@ -11,22 +11,24 @@ use crate::session::{ClientId, Subject};
 use crate::sign_out::each_once;
 use crate::time::Timestamp;
 
-/// What an upstream must be given back so that it knows a session: cookies, a bearer token, a CSRF token, each as it was
-/// issued. Never prints a value.
+/// What an upstream must be given back so that it knows a session: cookies, a bearer token, a CSRF
+/// token, each as it was issued. Never prints a value.
 #[derive(Clone, Debug, Default)]
 pub struct UpstreamSession {
     /// Cookies by name, in the order they are to be sent.
     pub cookies: Vec<(String, Secret)>,
-    /// What follows `Bearer` in `Authorization`, or stands there alone where the vendor wants it so.
+    /// What follows `Bearer` in `Authorization`, or stands there alone where the vendor wants it
+    /// so.
     pub bearer: Option<Secret>,
     /// The token that proves that a request was not forged.
     pub csrf: Option<Secret>,
     /// The application that the session was opened for.
     pub client: Option<ClientId>,
-    /// Further secrets of the session, by the adapter's word for them: a refresh token, say. Never sent as cookies.
+    /// Further secrets of the session, by the adapter's word for them: a refresh token, say. Never
+    /// sent as cookies.
     pub others: Vec<(String, Secret)>,
-    /// `Set-Cookie` values that take from the browser what its login put there, under the paths, domains and partitions
-    /// that were seen. No value of a cookie stands in them.
+    /// `Set-Cookie` values that take from the browser what its login put there, under the paths,
+    /// domains and partitions that were seen. No value of a cookie stands in them.
     pub removals: Vec<String>,
 }
 
@@ -38,16 +40,26 @@ impl UpstreamSession {
 
     /// The value of the first of the further secrets that is called so.
     pub fn other(&self, name: &str) -> Option<&Secret> {
-        self.others.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.others
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
     }
 
-    /// What a session is known by once `before` has been renewed by this: what is not renewed stays.
+    /// What a session is known by once `before` has been renewed by this: what is not renewed
+    /// stays.
     #[must_use]
     pub fn renewing(mut self, before: Self) -> Self {
-        let kept = |new: &[(String, Secret)], old: Vec<(String, Secret)>| -> Vec<(String, Secret)> {
-            old.into_iter().filter(|(name, _)| new.iter().all(|(renewed, _)| renewed != name)).collect()
-        };
-        let (cookies, others) = (kept(&self.cookies, before.cookies), kept(&self.others, before.others));
+        let kept =
+            |new: &[(String, Secret)], old: Vec<(String, Secret)>| -> Vec<(String, Secret)> {
+                old.into_iter()
+                    .filter(|(name, _)| new.iter().all(|(renewed, _)| renewed != name))
+                    .collect()
+            };
+        let (cookies, others) = (
+            kept(&self.cookies, before.cookies),
+            kept(&self.others, before.others),
+        );
         self.cookies.extend(cookies);
         self.others.extend(others);
         self.bearer = self.bearer.or(before.bearer);
@@ -59,12 +71,19 @@ impl UpstreamSession {
 
     /// The value of the first cookie of this name.
     pub fn cookie(&self, name: &str) -> Option<&Secret> {
-        self.cookies.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.cookies
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
     }
 
     /// The value of a `Cookie` header that presents all of them; `None` where there are none.
     pub fn cookie_header(&self) -> Option<Secret> {
-        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={}", value.reveal())).collect();
+        let pairs: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={}", value.reveal()))
+            .collect();
         (!pairs.is_empty()).then(|| Secret::new(pairs.join("; ")))
     }
 
@@ -76,8 +95,13 @@ impl UpstreamSession {
                 form.append_pair(kind, &format!("{name}={}", value.reveal()));
             }
         }
-        let rest = [("bearer", self.bearer.as_ref().map(Secret::reveal)), ("csrf", self.csrf.as_ref().map(Secret::reveal))];
-        let rest = rest.into_iter().chain([("client", self.client.as_ref().map(ClientId::as_str))]);
+        let rest = [
+            ("bearer", self.bearer.as_ref().map(Secret::reveal)),
+            ("csrf", self.csrf.as_ref().map(Secret::reveal)),
+        ];
+        let rest = rest
+            .into_iter()
+            .chain([("client", self.client.as_ref().map(ClientId::as_str))]);
         for (name, value) in rest.filter_map(|(name, value)| Some((name, value?))) {
             form.append_pair(name, value);
         }
@@ -93,7 +117,9 @@ impl UpstreamSession {
         let secret = |name: &str| parameters.first(name).map(Secret::new);
         let pairs = |kind: &str| {
             let pairs = parameters.all(kind).filter_map(|pair| pair.split_once('='));
-            pairs.map(|(name, value)| (name.to_owned(), Secret::new(value))).collect()
+            pairs
+                .map(|(name, value)| (name.to_owned(), Secret::new(value)))
+                .collect()
         };
         Self {
             cookies: pairs("cookie"),
@@ -108,19 +134,24 @@ impl UpstreamSession {
 
 /// A credential of an upstream session in the words that the adapter's sign-out reads it by.
 #[derive(Clone, Debug)]
-pub struct Presentable {
+pub struct UpstreamCredential {
     /// The adapter's word for what it is for, as in [`crate::credential::CredentialDigest::of`].
     pub purpose: &'static str,
     /// The secret itself.
     pub secret: Secret,
-    /// Whether a sign-out with it must prove that it was not forged, given that the session's CSRF token is known.
+    /// Whether a sign-out with it must prove that it was not forged, given that the session's CSRF
+    /// token is known.
     pub csrf_due: bool,
 }
 
-impl Presentable {
+impl UpstreamCredential {
     /// A credential for `purpose`.
     pub fn new(purpose: &'static str, secret: Secret) -> Self {
-        Self { purpose, secret, csrf_due: false }
+        Self {
+            purpose,
+            secret,
+            csrf_due: false,
+        }
     }
 
     /// Each of `credentials` once, in order, at most one more than the flow takes
@@ -146,10 +177,16 @@ pub struct UpstreamRequest {
 impl UpstreamRequest {
     /// A request without headers and body.
     pub fn new(method: Method, target: impl Into<String>) -> Self {
-        Self { method, target: target.into(), headers: Vec::new(), body: Vec::new() }
+        Self {
+            method,
+            target: target.into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
     }
 
-    /// With one more header; the name in lower case. Left out where the value could not stand in a header.
+    /// With one more header; the name in lower case. Left out where the value could not stand in a
+    /// header.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: &str) -> Self {
         if !value.bytes().any(|byte| byte.is_ascii_control()) {
@@ -178,7 +215,10 @@ impl UpstreamRequest {
 impl fmt::Debug for UpstreamRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.target.split('?').next().unwrap_or_default();
-        f.debug_struct("UpstreamRequest").field("method", &self.method).field("path", &path).finish_non_exhaustive()
+        f.debug_struct("UpstreamRequest")
+            .field("method", &self.method)
+            .field("path", &path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -201,30 +241,47 @@ impl UpstreamAnswer {
 
     /// All headers of this name that are text, in order.
     pub fn headers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.headers.iter().filter(move |(key, _)| key == name).filter_map(|(_, value)| std::str::from_utf8(value).ok())
+        self.headers
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .filter_map(|(_, value)| std::str::from_utf8(value).ok())
     }
 
     /// The type of the body, without parameters; empty when there is none.
     pub fn media_type(&self) -> &str {
-        self.header("content-type").and_then(|value| value.split(';').next()).unwrap_or_default().trim()
+        self.header("content-type")
+            .and_then(|value| value.split(';').next())
+            .unwrap_or_default()
+            .trim()
     }
 
-    /// The cookies that it sets, in order, neither unquoted nor percent-decoded; those that it removes are not among them.
+    /// The cookies that it sets, in order, neither unquoted nor percent-decoded; those that it
+    /// removes are not among them.
     pub fn cookies_set(&self, now: Timestamp) -> Vec<CookieSet> {
-        self.headers_named("set-cookie").filter_map(|text| CookieSet::read(text, now)).filter(|cookie| !cookie.is_removal(now)).collect()
+        self.headers_named("set-cookie")
+            .filter_map(|text| CookieSet::read(text, now))
+            .filter(|cookie| !cookie.is_removal(now))
+            .collect()
     }
 
-    /// The `Set-Cookie` headers that remove a cookie, or else those that set one, in order, each with the cookie's name.
+    /// The `Set-Cookie` headers that remove a cookie, or else those that set one, in order, each
+    /// with the cookie's name.
     pub(crate) fn cookie_headers(&self, now: Timestamp, removing: bool) -> Vec<(String, &str)> {
         let read = |text| CookieSet::read(text, now).map(|cookie| (cookie, text));
-        let wanted = self.headers_named("set-cookie").filter_map(read).filter(|(cookie, _)| cookie.is_removal(now) == removing);
+        let wanted = self
+            .headers_named("set-cookie")
+            .filter_map(read)
+            .filter(|(cookie, _)| cookie.is_removal(now) == removing);
         wanted.map(|(cookie, text)| (cookie.name, text)).collect()
     }
 }
 
 impl fmt::Debug for UpstreamAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UpstreamAnswer").field("status", &self.status).field("bytes", &self.body.len()).finish_non_exhaustive()
+        f.debug_struct("UpstreamAnswer")
+            .field("status", &self.status)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -243,17 +300,23 @@ impl CookieSet {
     fn read(text: &str, now: Timestamp) -> Option<Self> {
         let cookie = Cookie::parse(text).ok()?;
         let at = |seconds: i64| {
-            u64::try_from(seconds).map_or(Timestamp::default(), |seconds| Timestamp::from_millis(seconds.saturating_mul(1000)))
+            u64::try_from(seconds).map_or(Timestamp::default(), |seconds| {
+                Timestamp::from_millis(seconds.saturating_mul(1000))
+            })
         };
         // RFC 6265: Max-Age wins over Expires.
         let expires = match (cookie.max_age(), cookie.expires_datetime()) {
-            (Some(age), _) => {
-                Some(u64::try_from(age.whole_seconds()).map_or(now, |seconds| now.plus(std::time::Duration::from_secs(seconds))))
-            }
+            (Some(age), _) => Some(u64::try_from(age.whole_seconds()).map_or(now, |seconds| {
+                now.plus(std::time::Duration::from_secs(seconds))
+            })),
             (None, Some(moment)) => Some(at(moment.unix_timestamp())),
             (None, None) => None,
         };
-        Some(Self { name: cookie.name().to_owned(), value: Secret::new(cookie.value()), expires })
+        Some(Self {
+            name: cookie.name().to_owned(),
+            value: Secret::new(cookie.value()),
+            expires,
+        })
     }
 
     fn is_removal(&self, now: Timestamp) -> bool {
@@ -269,23 +332,26 @@ pub enum Confirmation {
         /// Where the upstream would send the browser, as it says it: not approved by anybody yet.
         landing: Option<String>,
     },
-    /// It says that nobody is signed in with that: over as well, but worth telling a caller whom the hub did not know.
+    /// It says that nobody is signed in with that: over as well, but worth telling a caller whom
+    /// the hub did not know.
     NotSignedIn,
-    /// Not a sign-out: an error, a login page, something that cannot be understood. To be tried again.
+    /// Not a sign-out: an error, a login page, something that cannot be understood. To be tried
+    /// again.
     Refused,
 }
 
 /// A session that a login at an upstream has opened.
 #[derive(Clone, Debug)]
-pub struct Learned {
+pub struct UpstreamLogin {
     /// Who logged in, as the platform says it.
     pub subject: Subject,
     /// What the upstream knows the session by.
     pub session: UpstreamSession,
     /// When it ends by itself, where the answer says so.
     pub expires: Option<Timestamp>,
-    /// What the session was known by before, where the answer renews one: a refresh token that was presented, say.
-    pub renews: Option<Presentable>,
+    /// What the session was known by before, where the answer renews one: a refresh token that was
+    /// presented, say.
+    pub renews: Option<UpstreamCredential>,
 }
 
 /// The address of an upstream session that a delivery is about.
@@ -300,7 +366,7 @@ pub struct Addressee {
 /// Why a request to an upstream brought no answer.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum CarrierFault {
+pub enum UpstreamError {
     /// The connection broke, or what came is not HTTP.
     #[error("the connection broke")]
     Broken,
@@ -318,8 +384,14 @@ pub enum CarrierFault {
     TooLarge,
 }
 
-impl CarrierFault {
-    const ALL: [Self; 5] = [Self::Broken, Self::Certificate, Self::NoConnection, Self::Timeout, Self::TooLarge];
+impl UpstreamError {
+    const ALL: [Self; 5] = [
+        Self::Broken,
+        Self::Certificate,
+        Self::NoConnection,
+        Self::Timeout,
+        Self::TooLarge,
+    ];
 
     /// Its word, as stores keep it and interfaces show it. Never changes for a given fault.
     pub const fn as_str(self) -> &'static str {
@@ -340,12 +412,12 @@ impl CarrierFault {
 
 /// Carries requests to one upstream: implemented by `logout-relay` with an HTTP client.
 #[async_trait::async_trait]
-pub trait Carrier: fmt::Debug + Send + Sync + 'static {
+pub trait UpstreamClient: fmt::Debug + Send + Sync + 'static {
     /// Sends one request and reads the whole answer, bounded in size and time. Follows no redirect.
     ///
     /// # Errors
     /// Why there is no answer.
-    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer, CarrierFault>;
+    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer, UpstreamError>;
 }
 
 #[cfg(test)]
@@ -355,24 +427,40 @@ mod tests {
     #[test]
     fn a_session_comes_back_as_it_was_sealed() {
         let session = UpstreamSession {
-            cookies: vec![("a".to_owned(), Secret::new("x=y%20+&z")), ("b".to_owned(), Secret::new(""))],
+            cookies: vec![
+                ("a".to_owned(), Secret::new("x=y%20+&z")),
+                ("b".to_owned(), Secret::new("")),
+            ],
             bearer: Some(Secret::new("ey.J&=")),
             csrf: None,
             client: Some(ClientId::new("app")),
             others: vec![("refresh".to_owned(), Secret::new("r=1"))],
-            removals: vec!["a=; Path=/services; Max-Age=0".to_owned(), "b=; Path=/".to_owned()],
+            removals: vec![
+                "a=; Path=/services; Max-Age=0".to_owned(),
+                "b=; Path=/".to_owned(),
+            ],
         };
         let back = UpstreamSession::from_bytes(&session.to_bytes());
         assert_eq!(back.to_bytes(), session.to_bytes());
         assert_eq!(back.removals, session.removals);
         // As it was sealed before removals were remembered.
-        assert_eq!(UpstreamSession::from_bytes(b"cookie=a%3Dx&bearer=t").removals, Vec::<String>::new());
+        assert_eq!(
+            UpstreamSession::from_bytes(b"cookie=a%3Dx&bearer=t").removals,
+            Vec::<String>::new()
+        );
         assert_eq!(back.cookie_header().unwrap().reveal(), "a=x=y%20+&z; b=");
         assert_eq!(back.bearer.unwrap().reveal(), "ey.J&=");
         assert!(back.csrf.is_none() && back.client == Some(ClientId::new("app")));
         assert_eq!(session.other("refresh").map(Secret::reveal), Some("r=1"));
-        let ticket = UpstreamSession { others: session.others.clone(), ..UpstreamSession::default() };
-        assert!(!ticket.is_empty() && ticket.cookie_header().is_none() && UpstreamSession::default().is_empty());
+        let ticket = UpstreamSession {
+            others: session.others.clone(),
+            ..UpstreamSession::default()
+        };
+        assert!(
+            !ticket.is_empty()
+                && ticket.cookie_header().is_none()
+                && UpstreamSession::default().is_empty()
+        );
     }
 
     #[test]
@@ -387,21 +475,44 @@ mod tests {
             removals: vec!["a=; Path=/".to_owned(), "b=; Path=/".to_owned()],
         };
         let removals = vec!["b=; Path=/x".to_owned(), "b=; Path=/".to_owned()];
-        let new =
-            UpstreamSession { cookies: vec![pair("b", "3")], bearer: Some(Secret::new("new")), removals, ..UpstreamSession::default() };
+        let new = UpstreamSession {
+            cookies: vec![pair("b", "3")],
+            bearer: Some(Secret::new("new")),
+            removals,
+            ..UpstreamSession::default()
+        };
         let after = new.renewing(before);
         assert_eq!(after.removals, ["b=; Path=/x", "b=; Path=/", "a=; Path=/"]);
         assert_eq!(after.cookie_header().unwrap().reveal(), "b=3; a=1");
-        assert_eq!((after.bearer.as_ref().unwrap().reveal(), after.csrf.as_ref().unwrap().reveal()), ("new", "c"));
-        assert_eq!((after.other("refresh").unwrap().reveal(), after.client.as_ref()), ("r", Some(&ClientId::new("app"))));
+        assert_eq!(
+            (
+                after.bearer.as_ref().unwrap().reveal(),
+                after.csrf.as_ref().unwrap().reveal()
+            ),
+            ("new", "c")
+        );
+        assert_eq!(
+            (
+                after.other("refresh").unwrap().reveal(),
+                after.client.as_ref()
+            ),
+            ("r", Some(&ClientId::new("app")))
+        );
     }
 
     #[test]
     fn neither_request_nor_answer_prints_a_credential() {
-        let session = UpstreamSession { bearer: Some(Secret::new("canary")), ..UpstreamSession::default() };
-        let request = UpstreamRequest::new(Method::Get, "/x?t=canary").with_header("authorization", "canary");
-        let answer =
-            UpstreamAnswer { status: 200, headers: vec![("set-cookie".to_owned(), b"a=canary".to_vec())], body: b"canary".to_vec() };
+        let session = UpstreamSession {
+            bearer: Some(Secret::new("canary")),
+            ..UpstreamSession::default()
+        };
+        let request =
+            UpstreamRequest::new(Method::Get, "/x?t=canary").with_header("authorization", "canary");
+        let answer = UpstreamAnswer {
+            status: 200,
+            headers: vec![("set-cookie".to_owned(), b"a=canary".to_vec())],
+            body: b"canary".to_vec(),
+        };
         assert!(!format!("{session:?}{request:?}{answer:?}").contains("canary"));
     }
 
@@ -417,20 +528,30 @@ mod tests {
             "e=\"q\"; Expires=Fri, 01 Jan 2100 00:00:00 GMT",
             "no cookie",
         ];
-        let answer = UpstreamAnswer { status: 200, headers: headers.map(header).into(), body: Vec::new() };
+        let answer = UpstreamAnswer {
+            status: 200,
+            headers: headers.map(header).into(),
+            body: Vec::new(),
+        };
         let set = answer.cookies_set(now);
-        let names: Vec<_> = set.iter().map(|cookie| (cookie.name.as_str(), cookie.value.reveal())).collect();
+        let names: Vec<_> = set
+            .iter()
+            .map(|cookie| (cookie.name.as_str(), cookie.value.reveal()))
+            .collect();
         assert_eq!(names, [("a", "1"), ("d", "2"), ("e", "\"q\"")]);
         assert_eq!(set[0].expires, None);
-        assert_eq!(set[1].expires, Some(Timestamp::from_millis(1_000_000_060_000)));
+        assert_eq!(
+            set[1].expires,
+            Some(Timestamp::from_millis(1_000_000_060_000))
+        );
         assert_eq!(set[2].expires.map(Timestamp::as_secs), Some(4_102_444_800));
     }
 
     #[test]
     fn the_words_of_faults_are_read_back() {
-        for fault in CarrierFault::ALL {
-            assert_eq!(CarrierFault::parse(fault.as_str()), Some(fault));
+        for fault in UpstreamError::ALL {
+            assert_eq!(UpstreamError::parse(fault.as_str()), Some(fault));
         }
-        assert_eq!(CarrierFault::parse(""), None);
+        assert_eq!(UpstreamError::parse(""), None);
     }
 }

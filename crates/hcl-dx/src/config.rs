@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use logout_core::cookie::CookieSpec;
 use logout_core::message::Request;
-use logout_core::platform::{Platform, PlatformName, SetUpFault};
+use logout_core::platform::{Platform, PlatformName, SetUpError};
 use logout_core::redirect::RedirectPolicy;
-use logout_core::sign_out::Presented;
+use logout_core::sign_out::PresentedCredential;
 use serde::{Deserialize, Serialize};
 
 use crate::config_service::{ConfigService, Properties};
@@ -73,14 +73,19 @@ pub struct ContentItem {
     /// Whether it can be read without login.
     #[serde(default)]
     pub anonymous: bool,
-    /// Who can read it after login, by user name in any case; absent: everybody.
+    /// Who can read it after login, by user name in any case; no_session: everybody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readers: Option<Vec<String>>,
 }
 
 impl ContentItem {
     pub(crate) fn is_readable_by(&self, name: &str) -> bool {
-        self.anonymous || self.readers.as_ref().is_none_or(|readers| readers.iter().any(|reader| reader.eq_ignore_ascii_case(name)))
+        self.anonymous
+            || self.readers.as_ref().is_none_or(|readers| {
+                readers
+                    .iter()
+                    .any(|reader| reader.eq_ignore_ascii_case(name))
+            })
     }
 }
 
@@ -115,16 +120,26 @@ pub(crate) struct Dialect {
 }
 
 impl Dialect {
-    pub(crate) fn new(config: HclDxConfig, platform: &Platform) -> Result<Self, SetUpFault> {
+    pub(crate) fn new(config: HclDxConfig, platform: &Platform) -> Result<Self, SetUpError> {
         check_cookie_name(&config.cookie_name)?;
         if config.token_lifetime == 0 {
-            return Err(SetUpFault::new("token_lifetime", "must be at least one minute"));
+            return Err(SetUpError::new(
+                "token_lifetime",
+                "must be at least one minute",
+            ));
         }
         let ids: BTreeSet<&str> = config.content.iter().map(|item| item.id.as_str()).collect();
         if ids.len() != config.content.len() || ids.contains("") {
-            return Err(SetUpFault::new("content", "every item needs an id of its own"));
+            return Err(SetUpError::new(
+                "content",
+                "every item needs an id of its own",
+            ));
         }
-        let properties = Properties::read(&config.config_service, config.config_service_file.as_deref(), &platform.name)?;
+        let properties = Properties::read(
+            &config.config_service,
+            config.config_service_file.as_deref(),
+            &platform.name,
+        )?;
         // Documented: the token's cookie is for the whole host, so its path is `/` below a prefix
         // too.
         let cookie = |name: &str| platform.cookie("cookie_name", name, "/", true);
@@ -153,8 +168,11 @@ impl Dialect {
     }
 
     /// The same, as the flow reads them.
-    pub(crate) fn presented(&self, request: &Request) -> Vec<Presented> {
-        Presented::each_once(self.tokens(request).map(|token| Presented::in_cookie(LTPA, token)))
+    pub(crate) fn presented(&self, request: &Request) -> Vec<PresentedCredential> {
+        PresentedCredential::each_once(
+            self.tokens(request)
+                .map(|token| PresentedCredential::in_cookie(LTPA, token)),
+        )
     }
 
     /// The cookies that a request presents of those a logout clears.
@@ -162,26 +180,40 @@ impl Dialect {
         if self.tokens(request).next().is_none() {
             return Vec::new();
         }
-        let old = presented(request, &self.old_cookie).next().is_some() && !self.cookie.name().eq_ignore_ascii_case(OLD_COOKIE);
-        [Some(&self.cookie), old.then_some(&self.old_cookie)].into_iter().flatten().collect()
+        let old = presented(request, &self.old_cookie).next().is_some()
+            && !self.cookie.name().eq_ignore_ascii_case(OLD_COOKIE);
+        [Some(&self.cookie), old.then_some(&self.old_cookie)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
 /// The values of a cookie; an empty one is none.
 fn presented<'a>(request: &'a Request, cookie: &'a CookieSpec) -> impl Iterator<Item = &'a str> {
-    request.all_cookies().filter(|(name, value)| is_called(name, cookie) && !value.is_empty()).map(|(_, value)| value)
+    request
+        .all_cookies()
+        .filter(|(name, value)| is_called(name, cookie) && !value.is_empty())
+        .map(|(_, value)| value)
 }
 
 /// Whether the server takes a cookie that is sent as `name` for this one. Observed: before Servlet
 /// 6.0 its parser takes one `$` off the front of a name (docs/vendors/hcl-dx.md, "Spellings of a
 /// token").
 pub(crate) fn is_called(name: &str, cookie: &CookieSpec) -> bool {
-    [Some(name), name.strip_prefix('$')].into_iter().flatten().any(|name| name.eq_ignore_ascii_case(cookie.name()))
+    [Some(name), name.strip_prefix('$')]
+        .into_iter()
+        .flatten()
+        .any(|name| name.eq_ignore_ascii_case(cookie.name()))
 }
 
-fn check_cookie_name(name: &str) -> Result<(), SetUpFault> {
+fn check_cookie_name(name: &str) -> Result<(), SetUpError> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if !name.is_empty() && name.bytes().all(is_token) { Ok(()) } else { Err(SetUpFault::new("cookie_name", "not a name for a cookie")) }
+    if !name.is_empty() && name.bytes().all(is_token) {
+        Ok(())
+    } else {
+        Err(SetUpError::new("cookie_name", "not a name for a cookie"))
+    }
 }
 
 #[cfg(test)]
@@ -190,22 +222,76 @@ mod tests {
 
     use super::*;
 
-    fn set_up(config: HclDxConfig) -> Result<Dialect, SetUpFault> {
-        Dialect::new(config, &Platform::new("dx", "http://dx.example/".parse().unwrap()))
+    fn set_up(config: HclDxConfig) -> Result<Dialect, SetUpError> {
+        Dialect::new(
+            config,
+            &Platform::new("dx", "http://dx.example/".parse().unwrap()),
+        )
     }
 
     #[test]
     fn what_cannot_work_is_an_error_that_names_its_key() {
-        let item = |id: &str| ContentItem { id: id.into(), ..ContentItem::default() };
+        let item = |id: &str| ContentItem {
+            id: id.into(),
+            ..ContentItem::default()
+        };
         for (config, key) in [
-            (HclDxConfig { cookie_name: String::new(), ..HclDxConfig::default() }, "cookie_name"),
-            (HclDxConfig { cookie_name: "a;b".into(), ..HclDxConfig::default() }, "cookie_name"),
-            (HclDxConfig { cookie_name: "__Secure-Ltpa".into(), ..HclDxConfig::default() }, "cookie_name"),
-            (HclDxConfig { token_lifetime: 0, ..HclDxConfig::default() }, "token_lifetime"),
-            (HclDxConfig { content: vec![item("1"), item("1")], ..HclDxConfig::default() }, "content"),
-            (HclDxConfig { content: vec![item("")], ..HclDxConfig::default() }, "content"),
-            (HclDxConfig { logout_state: "a b".into(), ..HclDxConfig::default() }, "logout_state"),
-            (HclDxConfig { config_service_file: Some("/nowhere/at/all".into()), ..HclDxConfig::default() }, "config_service_file"),
+            (
+                HclDxConfig {
+                    cookie_name: String::new(),
+                    ..HclDxConfig::default()
+                },
+                "cookie_name",
+            ),
+            (
+                HclDxConfig {
+                    cookie_name: "a;b".into(),
+                    ..HclDxConfig::default()
+                },
+                "cookie_name",
+            ),
+            (
+                HclDxConfig {
+                    cookie_name: "__Secure-Ltpa".into(),
+                    ..HclDxConfig::default()
+                },
+                "cookie_name",
+            ),
+            (
+                HclDxConfig {
+                    token_lifetime: 0,
+                    ..HclDxConfig::default()
+                },
+                "token_lifetime",
+            ),
+            (
+                HclDxConfig {
+                    content: vec![item("1"), item("1")],
+                    ..HclDxConfig::default()
+                },
+                "content",
+            ),
+            (
+                HclDxConfig {
+                    content: vec![item("")],
+                    ..HclDxConfig::default()
+                },
+                "content",
+            ),
+            (
+                HclDxConfig {
+                    logout_state: "a b".into(),
+                    ..HclDxConfig::default()
+                },
+                "logout_state",
+            ),
+            (
+                HclDxConfig {
+                    config_service_file: Some("/nowhere/at/all".into()),
+                    ..HclDxConfig::default()
+                },
+                "config_service_file",
+            ),
         ] {
             assert_eq!(set_up(config).unwrap_err().key(), key);
         }
@@ -214,18 +300,30 @@ mod tests {
     #[test]
     fn a_token_is_found_behind_one_dollar_sign_too() {
         let dialect = set_up(HclDxConfig::default()).unwrap();
+        let request = Request::new(Method::Get, "/").with_header(
+            "cookie",
+            "$LtpaToken2=a; $ltpatoken2=b; $$LtpaToken2=c; LtpaToken2=d; $=e",
+        );
+        assert_eq!(
+            dialect.tokens(&request).collect::<Vec<_>>(),
+            ["a", "b", "d"]
+        );
         let request =
-            Request::new(Method::Get, "/").with_header("cookie", "$LtpaToken2=a; $ltpatoken2=b; $$LtpaToken2=c; LtpaToken2=d; $=e");
-        assert_eq!(dialect.tokens(&request).collect::<Vec<_>>(), ["a", "b", "d"]);
-        let request = Request::new(Method::Get, "/").with_header("cookie", "$LtpaToken2=a; $LtpaToken=b");
+            Request::new(Method::Get, "/").with_header("cookie", "$LtpaToken2=a; $LtpaToken=b");
         assert_eq!(dialect.presented_cookies(&request).len(), 2);
     }
 
     #[test]
     fn a_token_is_found_by_name_without_case_and_left_as_it_is() {
         let dialect = set_up(HclDxConfig::default()).unwrap();
-        let request = Request::new(Method::Get, "/").with_header("cookie", "ltpatoken2=a+b/c==; LtpaToken=v1; LtpaToken2=%2B; other=1");
-        assert_eq!(dialect.tokens(&request).collect::<Vec<_>>(), ["a+b/c==", "%2B"]);
+        let request = Request::new(Method::Get, "/").with_header(
+            "cookie",
+            "ltpatoken2=a+b/c==; LtpaToken=v1; LtpaToken2=%2B; other=1",
+        );
+        assert_eq!(
+            dialect.tokens(&request).collect::<Vec<_>>(),
+            ["a+b/c==", "%2B"]
+        );
     }
 
     #[test]
@@ -233,12 +331,23 @@ mod tests {
         let dialect = set_up(HclDxConfig::default()).unwrap();
         for (cookies, cleared) in [
             ("LtpaToken2=x", vec!["LtpaToken2"]),
-            ("LtpaToken2=x; LtpaToken=y; JSESSIONID=z", vec!["LtpaToken2", "LtpaToken"]),
+            (
+                "LtpaToken2=x; LtpaToken=y; JSESSIONID=z",
+                vec!["LtpaToken2", "LtpaToken"],
+            ),
             ("LtpaToken=y", vec![]),
             ("", vec![]),
         ] {
             let request = Request::new(Method::Get, "/").with_header("cookie", cookies);
-            assert_eq!(dialect.presented_cookies(&request).iter().map(|cookie| cookie.name()).collect::<Vec<_>>(), cleared, "{cookies}");
+            assert_eq!(
+                dialect
+                    .presented_cookies(&request)
+                    .iter()
+                    .map(|cookie| cookie.name())
+                    .collect::<Vec<_>>(),
+                cleared,
+                "{cookies}"
+            );
         }
     }
 }

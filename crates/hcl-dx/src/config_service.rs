@@ -1,14 +1,15 @@
 //! The vendor's own properties: the inline table, the vendor's file, and what they say together.
 //!
-//! Documented: names, defaults and the file (docs/vendors/hcl-dx.md, "Configuration"). Which of several places wins is
-//! not documented; here the inline table wins over the file, and the file over the vendor's defaults (our choice).
+//! Documented: names, defaults and the file (docs/vendors/hcl-dx.md, "Configuration"). Which of
+//! several places wins is not documented; here the inline table wins over the file, and the file
+//! over the vendor's defaults (our choice).
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
 use java_properties::PropertiesIter;
-use logout_core::platform::{PlatformName, SetUpFault};
+use logout_core::platform::{PlatformName, SetUpError};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +28,8 @@ const KNOWN: &[&str] = &[
     "uri.home.substitution",
 ];
 
-/// Beginnings of names that can only be meant for a property that is read, so that anything else with them is a mistake.
+/// Beginnings of names that can only be meant for a property that is read, so that anything else
+/// with them is a mistake.
 const FAMILIES: &[&str] = &["host.", "redirect.logout", "uri."];
 
 /// Properties of the vendor's Configuration Service, by the vendor's names.
@@ -35,9 +37,13 @@ const FAMILIES: &[&str] = &["host.", "redirect.logout", "uri."];
 #[serde(transparent)]
 pub struct ConfigService(BTreeMap<String, Setting>);
 
-/// The value of a property. The vendor's own are texts; a switch or a number may be written as such.
+/// The value of a property. The vendor's own are texts; a switch or a number may be written as
+/// such.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(untagged, expecting = "expected true, false, a whole number or a string")]
+#[serde(
+    untagged,
+    expecting = "expected true, false, a whole number or a string"
+)]
 pub enum Setting {
     /// A switch.
     Flag(bool),
@@ -85,7 +91,8 @@ impl fmt::Display for Setting {
 }
 
 impl<'de> Deserialize<'de> for ConfigService {
-    /// A misspelt name is an error of the *name*, so that whoever reads the document can say in which line it stands.
+    /// A misspelt name is an error of the *name*, so that whoever reads the document can say in
+    /// which line it stands.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Table;
 
@@ -114,7 +121,11 @@ struct Name(String);
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        if is_misspelt(&name) { Err(de::Error::unknown_field(&name, KNOWN)) } else { Ok(Self(name)) }
+        if is_misspelt(&name) {
+            Err(de::Error::unknown_field(&name, KNOWN))
+        } else {
+            Ok(Self(name))
+        }
     }
 }
 
@@ -127,16 +138,30 @@ fn is_misspelt(name: &str) -> bool {
 pub(crate) struct Properties(BTreeMap<&'static str, String>);
 
 impl Properties {
-    pub(crate) fn read(inline: &ConfigService, file: Option<&Path>, platform: &PlatformName) -> Result<Self, SetUpFault> {
+    pub(crate) fn read(
+        inline: &ConfigService,
+        file: Option<&Path>,
+        platform: &PlatformName,
+    ) -> Result<Self, SetUpError> {
         let mut properties = Self::default();
         if let Some(path) = file {
-            let fault = |problem: &dyn fmt::Display| SetUpFault::new("config_service_file", format!("{}: {problem}", path.display()));
+            let fault = |problem: &dyn fmt::Display| {
+                SetUpError::new(
+                    "config_service_file",
+                    format!("{}: {problem}", path.display()),
+                )
+            };
             let bytes = std::fs::read(path).map_err(|problem| fault(&problem))?;
-            properties.read_file(bytes).map_err(|problem| fault(&problem))?;
+            properties
+                .read_file(bytes)
+                .map_err(|problem| fault(&problem))?;
         }
         for (name, value) in &inline.0 {
             if is_misspelt(name) {
-                return Err(SetUpFault::new("config_service", format!("unknown property {name:?}; there are {}", KNOWN.join(", "))));
+                return Err(SetUpError::new(
+                    "config_service",
+                    format!("unknown property {name:?}; there are {}", KNOWN.join(", ")),
+                ));
             }
             if !properties.note(name, value.to_string()) {
                 log::warn!(platform = platform.as_str(), property = name.as_str(); "a property has no effect here");
@@ -145,9 +170,11 @@ impl Properties {
         Ok(properties)
     }
 
-    /// A Java properties file. Properties that are not read are many in a real one, and left out silently.
+    /// A Java properties file. Properties that are not read are many in a real one, and left out
+    /// silently.
     fn read_file(&mut self, mut bytes: Vec<u8>) -> Result<(), java_properties::PropertiesError> {
-        // The parser loses a last line that ends with a continuation and no line break; Java keeps it.
+        // The parser loses a last line that ends with a continuation and no line break; Java keeps
+        // it.
         bytes.push(b'\n');
         PropertiesIter::new(bytes.as_slice()).read_into(|name, value| {
             self.note(&name, value);
@@ -170,18 +197,24 @@ impl Properties {
     }
 
     /// A switch, off by default.
-    pub(crate) fn flag(&self, name: &'static str) -> Result<bool, SetUpFault> {
+    pub(crate) fn flag(&self, name: &'static str) -> Result<bool, SetUpError> {
         match self.raw(name) {
             None => Ok(false),
             Some(value) if value.eq_ignore_ascii_case("true") => Ok(true),
             Some(value) if value.eq_ignore_ascii_case("false") => Ok(false),
-            Some(value) => Err(SetUpFault::new(name, format!("{value:?} is neither true nor false"))),
+            Some(value) => Err(SetUpError::new(
+                name,
+                format!("{value:?} is neither true nor false"),
+            )),
         }
     }
 
-    pub(crate) fn port(&self, name: &'static str) -> Result<Option<u16>, SetUpFault> {
+    pub(crate) fn port(&self, name: &'static str) -> Result<Option<u16>, SetUpError> {
         let port = |value: &str| value.parse().ok().filter(|port| *port != 0);
-        let checked = |value| port(value).ok_or_else(|| SetUpFault::new(name, format!("{value:?} is not a port number")));
+        let checked = |value| {
+            port(value)
+                .ok_or_else(|| SetUpError::new(name, format!("{value:?} is not a port number")))
+        };
         self.text(name).map(checked).transpose()
     }
 }
@@ -199,14 +232,23 @@ mod tests {
     #[test]
     fn the_vendors_file_is_read_as_java_does() {
         for (text, value) in [
-            ("redirect.logout.url=https://h/x?a=b&c=d", Some("https://h/x?a=b&c=d")),
+            (
+                "redirect.logout.url=https://h/x?a=b&c=d",
+                Some("https://h/x?a=b&c=d"),
+            ),
             ("redirect.logout.url = https://h/x", Some("https://h/x")),
             ("redirect.logout.url: https://h/x", Some("https://h/x")),
             ("redirect.logout.url https://h/x", Some("https://h/x")),
-            ("  redirect.logout.url\t=\thttps://h/x\r\n", Some("https://h/x")),
+            (
+                "  redirect.logout.url\t=\thttps://h/x\r\n",
+                Some("https://h/x"),
+            ),
             ("redirect.logout.url=https\\://h/x", Some("https://h/x")),
             ("redirect.logout.url=https://h/\\u0061", Some("https://h/a")),
-            ("redirect.logout.url=https://h/\\\n    x?a=b", Some("https://h/x?a=b")),
+            (
+                "redirect.logout.url=https://h/\\\n    x?a=b",
+                Some("https://h/x?a=b"),
+            ),
             ("redirect.logout.url=https://h/x\\", Some("https://h/x")),
             ("redirect.logout.url=1\nredirect.logout.url=2", Some("2")),
             ("# redirect.logout.url=1\n! redirect.logout.url=2", None),
@@ -220,14 +262,28 @@ mod tests {
 
     #[test]
     fn a_broken_escape_in_the_file_is_an_error_and_no_panic() {
-        assert!(Properties::default().read_file(b"a=\\u00g0".to_vec()).is_err());
-        assert!(Properties::default().read_file(vec![0xff, 0xfe, b'=', 0, b'\\']).is_ok());
+        assert!(
+            Properties::default()
+                .read_file(b"a=\\u00g0".to_vec())
+                .is_err()
+        );
+        assert!(
+            Properties::default()
+                .read_file(vec![0xff, 0xfe, b'=', 0, b'\\'])
+                .is_ok()
+        );
     }
 
     #[test]
     fn a_switch_is_true_or_false_and_anything_else_names_its_key() {
-        for (value, flag) in [("true", Some(true)), (" TRUE ", Some(true)), ("False", Some(false)), ("", None), ("yes", None), ("1", None)]
-        {
+        for (value, flag) in [
+            ("true", Some(true)),
+            (" TRUE ", Some(true)),
+            ("False", Some(false)),
+            ("", None),
+            ("yes", None),
+            ("1", None),
+        ] {
             let outcome = file(&format!("redirect.logout={value}")).flag("redirect.logout");
             match flag {
                 Some(flag) => assert_eq!(outcome.unwrap(), flag, "{value}"),
@@ -239,27 +295,60 @@ mod tests {
 
     #[test]
     fn a_port_is_a_number_that_a_port_can_have() {
-        for (value, port) in [("8443", Some(8443)), ("0", None), ("65536", None), ("x", None), ("-1", None)] {
-            assert_eq!(file(&format!("host.port.https={value}")).port("host.port.https").ok().flatten(), port, "{value}");
+        for (value, port) in [
+            ("8443", Some(8443)),
+            ("0", None),
+            ("65536", None),
+            ("x", None),
+            ("-1", None),
+        ] {
+            assert_eq!(
+                file(&format!("host.port.https={value}"))
+                    .port("host.port.https")
+                    .ok()
+                    .flatten(),
+                port,
+                "{value}"
+            );
         }
-        assert_eq!(file("host.port.https=").port("host.port.https").unwrap(), None);
+        assert_eq!(
+            file("host.port.https=").port("host.port.https").unwrap(),
+            None
+        );
     }
 
     #[test]
     fn the_inline_table_takes_the_vendors_names_and_refuses_misspelt_ones() {
-        let read = |text: &str| toml::from_str::<BTreeMap<String, ConfigService>>(text).map(|mut tables| tables.remove("t").unwrap());
-        let table =
-            read("t = { \"redirect.logout\" = true, \"host.port.https\" = 8443, \"host.name\" = \"h\", \"command.logout\" = \"x\" }");
+        let read = |text: &str| {
+            toml::from_str::<BTreeMap<String, ConfigService>>(text)
+                .map(|mut tables| tables.remove("t").unwrap())
+        };
+        let table = read(
+            "t = { \"redirect.logout\" = true, \"host.port.https\" = 8443, \"host.name\" = \"h\", \"command.logout\" = \"x\" }",
+        );
         let properties = Properties::read(&table.unwrap(), None, &PlatformName::new("dx")).unwrap();
         assert!(properties.flag("redirect.logout").unwrap());
         assert_eq!(properties.port("host.port.https").unwrap(), Some(8443));
         assert_eq!(properties.text("host.name"), Some("h"));
 
-        for name in ["redirect.logout.urls", "redirect.logouts", "uri.home", "host.port", "host.names"] {
-            let fault = read(&format!("a = {{}}\nt = {{ \"{name}\" = \"x\" }}")).unwrap_err().to_string();
+        for name in [
+            "redirect.logout.urls",
+            "redirect.logouts",
+            "uri.home",
+            "host.port",
+            "host.names",
+        ] {
+            let fault = read(&format!("a = {{}}\nt = {{ \"{name}\" = \"x\" }}"))
+                .unwrap_err()
+                .to_string();
             assert!(fault.contains(name) && fault.contains("line 2"), "{fault}");
             let built = ConfigService::default().with(name, "x");
-            assert_eq!(Properties::read(&built, None, &PlatformName::new("dx")).unwrap_err().key(), "config_service");
+            assert_eq!(
+                Properties::read(&built, None, &PlatformName::new("dx"))
+                    .unwrap_err()
+                    .key(),
+                "config_service"
+            );
         }
         assert!(read("t = { \"host.name\" = [] }").is_err());
     }

@@ -6,13 +6,15 @@ use logout_core::SessionAuthority;
 use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::cors::Preflight;
 use logout_core::message::{Method, Request, Response};
-use logout_core::platform::{Platform, SetUpFault};
+use logout_core::platform::{Platform, SetUpError};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider};
 use logout_core::sign_out::Refusal;
 use logout_core::upstream::UpstreamSession;
 
 use crate::config::{Dialect, HclDxConfig};
-use crate::request::{CORE_API, CORE_LOGOUT, CORE_LOGOUT_PATH, PORTAL_LOGOUT, SERVLET_LOGOUT, SERVLET_NAME};
+use crate::request::{
+    CORE_API, CORE_LOGOUT, CORE_LOGOUT_PATH, PORTAL_LOGOUT, SERVLET_LOGOUT, SERVLET_NAME,
+};
 use crate::{reading, reply, request, stand_in, upstream};
 
 /// Speaks HCL Digital Experience's logout for one platform.
@@ -31,24 +33,48 @@ impl HclDxProvider {
     ///
     /// # Errors
     /// Names the configuration key or the vendor's property that cannot be used.
-    pub fn new(config: HclDxConfig, platform: &Platform) -> Result<Self, SetUpFault> {
+    pub fn new(config: HclDxConfig, platform: &Platform) -> Result<Self, SetUpError> {
         let dialect = Dialect::new(config, platform)?;
         let mut endpoints = vec![
             // Documented: POST only.
-            Endpoint::new(CORE_LOGOUT, &[Method::Post], format!("{CORE_API}{CORE_LOGOUT_PATH}"), &[]),
-            Endpoint::new(PORTAL_LOGOUT, &[Method::Get], dialect.portal.logout_path.clone(), &[]).with_optional_slash(),
+            Endpoint::new(
+                CORE_LOGOUT,
+                &[Method::Post],
+                format!("{CORE_API}{CORE_LOGOUT_PATH}"),
+                &[],
+            ),
+            Endpoint::new(
+                PORTAL_LOGOUT,
+                &[Method::Get],
+                dialect.portal.logout_path.clone(),
+                &[],
+            )
+            .with_optional_slash(),
             // Documented as a form's action and as a link; observed: at any depth below the context
             // root, with path parameters.
-            Endpoint::new(SERVLET_LOGOUT, &[Method::Get, Method::Post], format!("{}/**/{SERVLET_NAME}", dialect.portal.context), &[])
-                .with_path_parameters(),
+            Endpoint::new(
+                SERVLET_LOGOUT,
+                &[Method::Get, Method::Post],
+                format!("{}/**/{SERVLET_NAME}", dialect.portal.context),
+                &[],
+            )
+            .with_path_parameters(),
         ];
         // The public home of a real portal is its own page, which the hub cannot answer.
         if dialect.portal.logs_out_on_public && !platform.has_upstream {
             endpoints.push(stand_in::public_home(&dialect));
         }
         let relayed_endpoints = upstream::relayed_endpoints();
-        let namespaces = std::iter::once("/dx/api".to_owned()).chain(dialect.portal.namespaces()).collect();
-        Ok(Self { endpoints, login_endpoints: stand_in::endpoints(&dialect), relayed_endpoints, namespaces, dialect })
+        let namespaces = std::iter::once("/dx/api".to_owned())
+            .chain(dialect.portal.namespaces())
+            .collect();
+        Ok(Self {
+            endpoints,
+            login_endpoints: stand_in::endpoints(&dialect),
+            relayed_endpoints,
+            namespaces,
+            dialect,
+        })
     }
 }
 

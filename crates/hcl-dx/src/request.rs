@@ -2,7 +2,10 @@
 
 use logout_core::message::Request;
 use logout_core::receipt::Reach;
-use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, SignOut, Target, Wanted};
+use logout_core::sign_out::{
+    CredentialPolicy, CsrfProof, NoSessionPolicy, PostLogoutRedirect, PostLogoutRedirectPolicy,
+    RequestedRedirect, SignOut, Target,
+};
 
 use crate::config::{Dialect, LogoutWithoutSession};
 
@@ -54,33 +57,45 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
         SERVLET_LOGOUT => Answer::Servlet,
         // Documented: `autoRedirect=false`; whatever else the parameter holds changes nothing (our
         // choice).
-        _ if request.query().first("autoRedirect").is_some_and(|value| value.eq_ignore_ascii_case("false")) => Answer::Target,
+        _ if request
+            .query()
+            .first("autoRedirect")
+            .is_some_and(|value| value.eq_ignore_ascii_case("false")) =>
+        {
+            Answer::Target
+        }
         _ => Answer::Redirect,
     };
     let absent = match (answer, dialect.config.logout_without_session) {
         // Observed: the servlet needs no login.
-        (Answer::Page | Answer::Servlet, _) | (Answer::Object, LogoutWithoutSession::Ok) => Absent::Accept,
-        _ => Absent::Refuse,
+        (Answer::Page | Answer::Servlet, _) | (Answer::Object, LogoutWithoutSession::Ok) => {
+            NoSessionPolicy::Succeed
+        }
+        _ => NoSessionPolicy::Reject,
     };
-    let wanted = if answer == Answer::Servlet { exit_page(request, dialect) } else { Wanted::Nothing };
+    let requested = if answer == Answer::Servlet {
+        exit_page(request, dialect)
+    } else {
+        RequestedRedirect::Nothing
+    };
     // Observed: the servlet redirects to an exit page only. A bad one leads to where every logout
     // leads (our choice).
-    let stays = answer == Answer::Servlet && matches!(wanted, Wanted::Nothing);
+    let stays = answer == Answer::Servlet && matches!(requested, RequestedRedirect::Nothing);
     Asked {
         sign_out: SignOut {
             credentials: dialect.presented(request),
             // Observed: of several tokens each is tried, and each that is ours is revoked.
-            choice: Choice::All,
+            credential_policy: CredentialPolicy::All,
             csrf: CsrfProof::NotNeeded,
             client: None,
             target: Target::Caller,
             reach: Reach::Session,
-            absent,
-            landing: Landing {
-                wanted,
-                policy: LandingPolicy::Platform(dialect.redirects.clone()),
+            no_session: absent,
+            landing: PostLogoutRedirect {
+                requested,
+                policy: PostLogoutRedirectPolicy::Platform(dialect.redirects.clone()),
                 default: (!stays).then(|| dialect.portal.after_logout.clone()),
-                refuse_bad: false,
+                reject_invalid: false,
             },
         },
         answer,
@@ -92,18 +107,27 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
 ///
 /// Observed: a path with a slash in front is below the context root, and any other one beside the
 /// servlet's own address.
-fn exit_page(request: &Request, dialect: &Dialect) -> Wanted {
+fn exit_page(request: &Request, dialect: &Dialect) -> RequestedRedirect {
     let (query, form) = (request.query(), request.form());
-    match Wanted::from_values(query.all("logoutExitPage").chain(form.all("logoutExitPage"))) {
-        Wanted::Address(address) => {
+    match RequestedRedirect::from_values(
+        query
+            .all("logoutExitPage")
+            .chain(form.all("logoutExitPage")),
+    ) {
+        RequestedRedirect::Address(address) => {
             let page = address.trim_matches(' ');
             // A second slash in front would make a host of what follows, and a backslash is read as
             // a slash.
-            Wanted::Address(match page.strip_prefix('/') {
-                Some(rest) if !rest.starts_with(['/', '\\']) => format!("{}{}{page}", dialect.prefix, dialect.portal.context),
+            RequestedRedirect::Address(match page.strip_prefix('/') {
+                Some(rest) if !rest.starts_with(['/', '\\']) => {
+                    format!("{}{}{page}", dialect.prefix, dialect.portal.context)
+                }
                 Some(_) => page.to_owned(),
                 None if is_relative(page) => {
-                    let folder = request.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+                    let folder = request
+                        .path()
+                        .rsplit_once('/')
+                        .map_or("", |(folder, _)| folder);
                     format!("{}{folder}/{page}", dialect.prefix)
                 }
                 None => page.to_owned(),
@@ -129,10 +153,22 @@ mod tests {
     use crate::HclDxConfig;
 
     fn asked(endpoint: &'static str, query: &str, without_session: LogoutWithoutSession) -> Asked {
-        let config = HclDxConfig { logout_without_session: without_session, ..HclDxConfig::default() };
-        let dialect = Dialect::new(config, &Platform::new("dx", "http://dx.example/".parse().unwrap())).unwrap();
-        let request = Request::new(Method::Get, "/").with_endpoint(endpoint, vec![]).with_query(query);
-        read(&request.with_header("cookie", "LtpaToken2=a; LtpaToken2=b; LtpaToken=c"), &dialect)
+        let config = HclDxConfig {
+            logout_without_session: without_session,
+            ..HclDxConfig::default()
+        };
+        let dialect = Dialect::new(
+            config,
+            &Platform::new("dx", "http://dx.example/".parse().unwrap()),
+        )
+        .unwrap();
+        let request = Request::new(Method::Get, "/")
+            .with_endpoint(endpoint, vec![])
+            .with_query(query);
+        read(
+            &request.with_header("cookie", "LtpaToken2=a; LtpaToken2=b; LtpaToken=c"),
+            &dialect,
+        )
     }
 
     #[test]
@@ -149,70 +185,147 @@ mod tests {
             ("autoRedirect=true&autoRedirect=false", Answer::Redirect),
             ("x=%zz&autoRedirect=fals%65", Answer::Target),
         ] {
-            assert_eq!(asked(PORTAL_LOGOUT, query, LogoutWithoutSession::Unauthorized).answer, answer, "{query}");
-            assert_eq!(asked(CORE_LOGOUT, query, LogoutWithoutSession::Unauthorized).answer, Answer::Object, "{query}");
+            assert_eq!(
+                asked(PORTAL_LOGOUT, query, LogoutWithoutSession::Unauthorized).answer,
+                answer,
+                "{query}"
+            );
+            assert_eq!(
+                asked(CORE_LOGOUT, query, LogoutWithoutSession::Unauthorized).answer,
+                Answer::Object,
+                "{query}"
+            );
         }
     }
 
     #[test]
     fn an_absent_session_is_refused_but_where_the_operator_or_the_public_home_says_otherwise() {
         for (endpoint, without_session, absent) in [
-            (CORE_LOGOUT, LogoutWithoutSession::Unauthorized, Absent::Refuse),
-            (CORE_LOGOUT, LogoutWithoutSession::Ok, Absent::Accept),
-            (PORTAL_LOGOUT, LogoutWithoutSession::Unauthorized, Absent::Refuse),
-            (PORTAL_LOGOUT, LogoutWithoutSession::Ok, Absent::Refuse),
-            (PUBLIC_HOME, LogoutWithoutSession::Unauthorized, Absent::Accept),
+            (
+                CORE_LOGOUT,
+                LogoutWithoutSession::Unauthorized,
+                NoSessionPolicy::Reject,
+            ),
+            (
+                CORE_LOGOUT,
+                LogoutWithoutSession::Ok,
+                NoSessionPolicy::Succeed,
+            ),
+            (
+                PORTAL_LOGOUT,
+                LogoutWithoutSession::Unauthorized,
+                NoSessionPolicy::Reject,
+            ),
+            (
+                PORTAL_LOGOUT,
+                LogoutWithoutSession::Ok,
+                NoSessionPolicy::Reject,
+            ),
+            (
+                PUBLIC_HOME,
+                LogoutWithoutSession::Unauthorized,
+                NoSessionPolicy::Succeed,
+            ),
         ] {
-            assert_eq!(asked(endpoint, "", without_session).sign_out.absent, absent, "{endpoint} {without_session:?}");
+            assert_eq!(
+                asked(endpoint, "", without_session).sign_out.no_session,
+                absent,
+                "{endpoint} {without_session:?}"
+            );
         }
     }
 
     #[test]
     fn an_exit_page_is_read_from_query_and_form_and_resolved_as_the_servlet_does() {
         let asked = |path: &str, query: &str, form: &str, base: &str, context: &str| {
-            let config =
-                HclDxConfig { config_service: crate::ConfigService::default().with("uri.context.path", context), ..HclDxConfig::default() };
-            let dialect = Dialect::new(config, &Platform::new("dx", base.parse().unwrap())).unwrap();
+            let config = HclDxConfig {
+                config_service: crate::ConfigService::default().with("uri.context.path", context),
+                ..HclDxConfig::default()
+            };
+            let dialect =
+                Dialect::new(config, &Platform::new("dx", base.parse().unwrap())).unwrap();
             let request = Request::new(Method::Post, path)
                 .with_query(query)
                 .with_header("content-type", "application/x-www-form-urlencoded")
                 .with_body(form)
                 .with_endpoint(SERVLET_LOGOUT, vec![]);
             let asked = read(&request, &dialect);
-            assert_eq!((asked.answer, asked.sign_out.absent), (Answer::Servlet, Absent::Accept));
-            match asked.sign_out.landing.wanted {
-                Wanted::Nothing => "nothing".to_owned(),
-                Wanted::Bad(fault) => format!("{fault:?}"),
-                Wanted::Address(address) => address,
+            assert_eq!(
+                (asked.answer, asked.sign_out.no_session),
+                (Answer::Servlet, NoSessionPolicy::Succeed)
+            );
+            match asked.sign_out.landing.requested {
+                RequestedRedirect::Nothing => "nothing".to_owned(),
+                RequestedRedirect::Bad(fault) => format!("{fault:?}"),
+                RequestedRedirect::Address(address) => address,
             }
         };
         let deep = "/wps/portal/ibm_security_logout";
-        for (query, form, wanted) in [
+        for (query, form, requested) in [
             ("", "", "nothing"),
             ("logoutExitPage=", "", "nothing"),
             ("logoutExitPage=/portal", "", "/wps/portal"),
             ("", "logoutExitPage=%2Fportal%3Fa%3Db", "/wps/portal?a=b"),
             ("logoutExitPage=index.jsp", "", "/wps/portal/index.jsp"),
             ("logoutExitPage=a/b?c=d:e", "", "/wps/portal/a/b?c=d:e"),
-            ("logoutExitPage=https://www.example.com/x", "", "https://www.example.com/x"),
+            (
+                "logoutExitPage=https://www.example.com/x",
+                "",
+                "https://www.example.com/x",
+            ),
             ("logoutExitPage=//evil.example", "", "//evil.example"),
             ("logoutExitPage=/%5Cevil.example", "", "/\\evil.example"),
             ("logoutExitPage=%5C%5Cevil.example", "", "\\\\evil.example"),
-            ("logoutExitPage=javascript:alert(1)", "", "javascript:alert(1)"),
+            (
+                "logoutExitPage=javascript:alert(1)",
+                "",
+                "javascript:alert(1)",
+            ),
             ("logoutExitPage=/a&logoutExitPage=/a", "", "Duplicated"),
             ("logoutExitPage=/a", "logoutExitPage=/b", "Duplicated"),
             ("logoutexitpage=/a", "", "nothing"),
         ] {
-            assert_eq!(asked(deep, query, form, "http://dx.example/", "/wps"), wanted, "{query} {form}");
+            assert_eq!(
+                asked(deep, query, form, "http://dx.example/", "/wps"),
+                requested,
+                "{query} {form}"
+            );
         }
         let home = "logoutExitPage=/home";
-        assert_eq!(asked("/ibm_security_logout", home, "", "http://dx.example/", ""), "/home");
-        assert_eq!(asked("/wps/ibm_security_logout", home, "", "http://dx.example/below", "/wps"), "/below/wps/home");
-        assert_eq!(asked("/wps/ibm_security_logout", "logoutExitPage=x", "", "http://dx.example/below", "/wps"), "/below/wps/x");
+        assert_eq!(
+            asked("/ibm_security_logout", home, "", "http://dx.example/", ""),
+            "/home"
+        );
+        assert_eq!(
+            asked(
+                "/wps/ibm_security_logout",
+                home,
+                "",
+                "http://dx.example/below",
+                "/wps"
+            ),
+            "/below/wps/home"
+        );
+        assert_eq!(
+            asked(
+                "/wps/ibm_security_logout",
+                "logoutExitPage=x",
+                "",
+                "http://dx.example/below",
+                "/wps"
+            ),
+            "/below/wps/x"
+        );
     }
 
     #[test]
     fn every_token_is_presented_and_nothing_else() {
-        assert_eq!(asked(CORE_LOGOUT, "", LogoutWithoutSession::Ok).sign_out.credentials.len(), 2);
+        assert_eq!(
+            asked(CORE_LOGOUT, "", LogoutWithoutSession::Ok)
+                .sign_out
+                .credentials
+                .len(),
+            2
+        );
     }
 }

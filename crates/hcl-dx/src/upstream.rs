@@ -9,7 +9,10 @@ use logout_core::message::{Method, Request};
 use logout_core::provider::{Endpoint, UpstreamLogout};
 use logout_core::session::Subject;
 use logout_core::time::Timestamp;
-use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
+use logout_core::upstream::{
+    Addressee, Confirmation, UpstreamAnswer, UpstreamCredential, UpstreamLogin, UpstreamRequest,
+    UpstreamSession,
+};
 use serde_json::Value;
 
 use crate::config::{Dialect, is_called};
@@ -26,7 +29,7 @@ impl UpstreamLogout for HclDxProvider {
         &self.relayed_endpoints
     }
 
-    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
+    fn credentials(&self, session: &UpstreamSession) -> Vec<UpstreamCredential> {
         credentials(session, &self.dialect)
     }
 
@@ -35,9 +38,17 @@ impl UpstreamLogout for HclDxProvider {
     ///
     /// Without a lifetime of the cookie no expiry is known: how long a token lives is a setting of
     /// the application server.
-    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
+    fn parse_login(
+        &self,
+        request: &Request,
+        answer: &UpstreamAnswer,
+        now: Timestamp,
+    ) -> Option<UpstreamLogin> {
         let dialect = &self.dialect;
-        if request.endpoint() != stand_in::LOGIN || request.method() != Method::Post || answer.status != 200 {
+        if request.endpoint() != stand_in::LOGIN
+            || request.method() != Method::Post
+            || answer.status != 200
+        {
             return None;
         }
         let said = who::members(&answer.body);
@@ -46,18 +57,39 @@ impl UpstreamLogout for HclDxProvider {
         }
         let set = answer.cookies_set(now);
         // Of several of one name browsers keep the last.
-        let last = |wanted: &str| set.iter().rfind(|cookie| cookie.name.eq_ignore_ascii_case(wanted));
+        let last = |requested: &str| {
+            set.iter()
+                .rfind(|cookie| cookie.name.eq_ignore_ascii_case(requested))
+        };
         let token = last(dialect.cookie.name())?;
         let mut cookies = vec![(dialect.cookie.name().to_owned(), token.value.clone())];
         let old = dialect.old_cookie.name();
-        cookies.extend(last(old).filter(|_| !dialect.holds_token(old)).map(|cookie| (old.to_owned(), cookie.value.clone())));
+        cookies.extend(
+            last(old)
+                .filter(|_| !dialect.holds_token(old))
+                .map(|cookie| (old.to_owned(), cookie.value.clone())),
+        );
 
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
+        let text = |value: Option<&Value>| {
+            value
+                .and_then(Value::as_str)
+                .map(str::trim)
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+        };
         let named = said.and_then(|said| text(said.get("data")?.get("UId")));
         let named = named.or_else(|| text(who::members(request.body())?.get("username")));
         let subject = named.map_or_else(|| unknown(&token.value), |name| who::subject(None, &name));
-        let session = UpstreamSession { cookies, ..UpstreamSession::default() };
-        Some(Learned { subject, session, expires: token.expires, renews: None })
+        let session = UpstreamSession {
+            cookies,
+            ..UpstreamSession::default()
+        };
+        Some(UpstreamLogin {
+            subject,
+            session,
+            expires: token.expires,
+            renews: None,
+        })
     }
 
     fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
@@ -65,7 +97,9 @@ impl UpstreamLogout for HclDxProvider {
     }
 
     fn owns_cookie(&self, name: &str) -> bool {
-        [&self.dialect.cookie, &self.dialect.old_cookie].iter().any(|cookie| cookie.name().eq_ignore_ascii_case(name))
+        [&self.dialect.cookie, &self.dialect.old_cookie]
+            .iter()
+            .any(|cookie| cookie.name().eq_ignore_ascii_case(name))
     }
 
     /// Documented: POST without a body, and the cookie alone is enough.
@@ -79,8 +113,13 @@ impl UpstreamLogout for HclDxProvider {
         match answer.status {
             200 => match who::members(&answer.body).filter(is_success) {
                 Some(said) => {
-                    let landing = said.get("redirectUrl").and_then(Value::as_str).filter(|url| !url.is_empty());
-                    Confirmation::Confirmed { landing: landing.map(str::to_owned) }
+                    let landing = said
+                        .get("redirectUrl")
+                        .and_then(Value::as_str)
+                        .filter(|url| !url.is_empty());
+                    Confirmation::Confirmed {
+                        landing: landing.map(str::to_owned),
+                    }
                 }
                 None => Confirmation::Refused,
             },
@@ -92,7 +131,8 @@ impl UpstreamLogout for HclDxProvider {
     /// Documented: who presents a live token is told so, and who does not gets 401.
     fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
         let dialect = &self.dialect;
-        (!credentials(&to.session, dialect).is_empty()).then(|| call(stand_in::VALIDATE_PATH, &to.session))
+        (!credentials(&to.session, dialect).is_empty())
+            .then(|| call(stand_in::VALIDATE_PATH, &to.session))
     }
 
     fn alive(&self, answer: &UpstreamAnswer) -> Option<bool> {
@@ -108,35 +148,61 @@ impl UpstreamLogout for HclDxProvider {
 /// Validation opens nothing.
 pub(crate) fn relayed_endpoints() -> Vec<Endpoint> {
     let path = format!("{CORE_API}{}", stand_in::LOGIN_PATH);
-    vec![Endpoint::new(stand_in::LOGIN, &[Method::Post, Method::Options], path, &[])]
+    vec![Endpoint::new(
+        stand_in::LOGIN,
+        &[Method::Post, Method::Options],
+        path,
+        &[],
+    )]
 }
 
 /// The tokens of a request, under the name that the portal sets them by; and the older token beside
 /// them, which the application server takes as well, but by which nobody is recognised here.
 pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession {
     let named = |name: &str, value: &str| (name.to_owned(), Secret::new(value));
-    let mut cookies: Vec<(String, Secret)> = dialect.tokens(request).map(|token| named(dialect.cookie.name(), token)).collect();
+    let mut cookies: Vec<(String, Secret)> = dialect
+        .tokens(request)
+        .map(|token| named(dialect.cookie.name(), token))
+        .collect();
     let old = dialect.old_cookie.name();
     if !cookies.is_empty() && !dialect.holds_token(old) {
-        let olds = request.all_cookies().filter(|(name, value)| is_called(name, &dialect.old_cookie) && !value.is_empty());
+        let olds = request
+            .all_cookies()
+            .filter(|(name, value)| is_called(name, &dialect.old_cookie) && !value.is_empty());
         cookies.extend(olds.map(|(_, value)| named(old, value)));
     }
-    UpstreamSession { cookies, ..UpstreamSession::default() }
+    UpstreamSession {
+        cookies,
+        ..UpstreamSession::default()
+    }
 }
 
-pub(crate) fn credentials(session: &UpstreamSession, dialect: &Dialect) -> Vec<Presentable> {
-    let tokens = session.cookies.iter().filter(|(name, _)| dialect.holds_token(name));
-    Presentable::each_once(tokens.map(|(_, token)| Presentable::new(LTPA, token.clone())))
+pub(crate) fn credentials(session: &UpstreamSession, dialect: &Dialect) -> Vec<UpstreamCredential> {
+    let tokens = session
+        .cookies
+        .iter()
+        .filter(|(name, _)| dialect.holds_token(name));
+    UpstreamCredential::each_once(
+        tokens.map(|(_, token)| UpstreamCredential::new(LTPA, token.clone())),
+    )
 }
 
 /// Somebody whom nobody has named: a subject of its own, so that nobody ends with somebody else.
 fn unknown(token: &Secret) -> Subject {
     let digest = SecretDigest::of(token.reveal());
-    Subject::new(UNKNOWN, digest.as_bytes()[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    Subject::new(
+        UNKNOWN,
+        digest.as_bytes()[..16]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>(),
+    )
 }
 
 fn call(path: &str, session: &UpstreamSession) -> UpstreamRequest {
-    UpstreamRequest::new(Method::Post, format!("{CORE_API}{path}")).with_header("accept", "application/json").with_cookies(session)
+    UpstreamRequest::new(Method::Post, format!("{CORE_API}{path}"))
+        .with_header("accept", "application/json")
+        .with_cookies(session)
 }
 
 /// The object of a call that went well: its own status is 200 too, and it holds no error.
@@ -148,6 +214,12 @@ fn is_success(said: &BTreeMap<String, Value>) -> bool {
 /// wants a password first.
 fn is_about_the_session(answer: &UpstreamAnswer) -> bool {
     let others = ["basic", "digest", "negotiate", "ntlm"];
-    let mut schemes = answer.headers_named("www-authenticate").filter_map(|value| value.split_whitespace().next());
-    schemes.all(|scheme| !others.iter().any(|other| scheme.trim_end_matches(',').eq_ignore_ascii_case(other)))
+    let mut schemes = answer
+        .headers_named("www-authenticate")
+        .filter_map(|value| value.split_whitespace().next());
+    schemes.all(|scheme| {
+        !others
+            .iter()
+            .any(|other| scheme.trim_end_matches(',').eq_ignore_ascii_case(other))
+    })
 }

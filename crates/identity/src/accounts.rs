@@ -13,7 +13,7 @@ use logout_core::session::AccountVersion;
 use logout_core::store::SessionStore;
 
 use crate::login::{Guesses, HashingSlots, LoginLimits, Origin};
-use crate::password::{HashFault, HashingFailed, decoy, hash_password, parse_hash, verify};
+use crate::password::{HashError, HashingFailed, decoy, hash_password, parse_hash, verify};
 
 /// An account and the hash of its password.
 #[derive(Clone)]
@@ -31,20 +31,25 @@ impl PasswordAccount {
     /// # Errors
     /// [`HashingFailed`], which a healthy machine never sees.
     pub fn with_password(account: Account, password: &Secret) -> Result<Self, HashingFailed> {
-        Ok(Self { account, password_hash: Secret::new(hash_password(password)?) })
+        Ok(Self {
+            account,
+            password_hash: Secret::new(hash_password(password)?),
+        })
     }
 }
 
 impl fmt::Debug for PasswordAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PasswordAccount").field("account", &self.account).finish_non_exhaustive()
+        f.debug_struct("PasswordAccount")
+            .field("account", &self.account)
+            .finish_non_exhaustive()
     }
 }
 
 /// Why a list of accounts is not accepted.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum AccountFault {
+pub enum AccountError {
     /// Two accounts of one realm have the same name, ASCII case aside.
     #[error("the account {name} exists twice in realm {realm}")]
     Duplicate {
@@ -61,7 +66,7 @@ pub enum AccountFault {
         /// The name.
         name: String,
         /// What is wrong with it.
-        fault: HashFault,
+        fault: HashError,
     },
     /// No decoy hash could be made: the operating system gave no randomness or no memory.
     #[error("passwords cannot be hashed on this machine")]
@@ -109,7 +114,11 @@ impl PasswordAccounts {
     ///
     /// # Errors
     /// A duplicate name or a hash that is none.
-    pub fn new(accounts: Vec<PasswordAccount>, store: Arc<dyn SessionStore>, clock: Arc<dyn Clock>) -> Result<Self, AccountFault> {
+    pub fn new(
+        accounts: Vec<PasswordAccount>,
+        store: Arc<dyn SessionStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AccountError> {
         Self::limited(accounts, LoginLimits::default(), store, clock)
     }
 
@@ -122,23 +131,34 @@ impl PasswordAccounts {
         limits: LoginLimits,
         store: Arc<dyn SessionStore>,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, AccountFault> {
+    ) -> Result<Self, AccountError> {
         let mut entries: Vec<Entry> = Vec::with_capacity(accounts.len());
         let mut names = HashSet::new();
-        for PasswordAccount { account, password_hash } in accounts {
+        for PasswordAccount {
+            account,
+            password_hash,
+        } in accounts
+        {
             let (realm, name) = (account.realm.clone(), account.name.clone());
             if !names.insert((realm.to_ascii_lowercase(), name.to_ascii_lowercase())) {
-                return Err(AccountFault::Duplicate { realm, name });
+                return Err(AccountError::Duplicate { realm, name });
             }
             let version = Some(AccountVersion::of(&realm, &name, &password_hash));
-            let hash = parse_hash(password_hash.reveal()).map_err(|fault| AccountFault::Hash { realm, name, fault })?;
-            entries.push(Entry { account: Account { version, ..account }, hash: Arc::new(hash) });
+            let hash = parse_hash(password_hash.reveal()).map_err(|fault| AccountError::Hash {
+                realm,
+                name,
+                fault,
+            })?;
+            entries.push(Entry {
+                account: Account { version, ..account },
+                hash: Arc::new(hash),
+            });
         }
         let by_login = index(&entries);
         let hashes: Vec<&PasswordHash> = entries.iter().map(|entry| entry.hash.as_ref()).collect();
         Ok(Self {
             rounds: Rounds::over(&entries, &by_login),
-            decoy: Arc::new(decoy(&hashes).map_err(|_| AccountFault::Hashing)?),
+            decoy: Arc::new(decoy(&hashes).map_err(|_| AccountError::Hashing)?),
             by_login,
             entries,
             slots: HashingSlots::new(&limits),
@@ -148,16 +168,27 @@ impl PasswordAccounts {
 
     /// The version of each account, in no order.
     pub fn versions(&self) -> impl Iterator<Item = AccountVersion> {
-        self.entries.iter().filter_map(|entry| entry.account.version)
+        self.entries
+            .iter()
+            .filter_map(|entry| entry.account.version)
     }
 
     /// The accounts that answer to `login`, best first.
-    fn candidates<'a>(&'a self, realm: Option<&'a str>, login: &str) -> impl Iterator<Item = &'a Entry> + use<'a> {
-        let indexes = self.by_login.get(&login.to_ascii_lowercase()).map_or(&[][..], Vec::as_slice);
+    fn candidates<'a>(
+        &'a self,
+        realm: Option<&'a str>,
+        login: &str,
+    ) -> impl Iterator<Item = &'a Entry> + use<'a> {
+        let indexes = self
+            .by_login
+            .get(&login.to_ascii_lowercase())
+            .map_or(&[][..], Vec::as_slice);
         indexes
             .iter()
             .map(|at| &self.entries[*at])
-            .filter(move |entry| realm.is_none_or(|realm| entry.account.realm.eq_ignore_ascii_case(realm)))
+            .filter(move |entry| {
+                realm.is_none_or(|realm| entry.account.realm.eq_ignore_ascii_case(realm))
+            })
     }
 }
 
@@ -170,7 +201,11 @@ impl Accounts for PasswordAccounts {
         let (mut candidates, mut hashes) = (Vec::new(), Vec::new());
         for name in [Some(attempt.name), attempt.or_name].into_iter().flatten() {
             let known: Vec<_> = self.candidates(attempt.realm, name).collect();
-            let rounds = if attempt.realm.is_some() { self.rounds.in_realm } else { self.rounds.anywhere };
+            let rounds = if attempt.realm.is_some() {
+                self.rounds.in_realm
+            } else {
+                self.rounds.anywhere
+            };
             hashes.extend(known.iter().map(|entry| Arc::clone(&entry.hash)));
             hashes.extend((known.len()..rounds).map(|_| Arc::clone(&self.decoy)));
             candidates.extend(known.iter().copied().map(Some));
@@ -180,19 +215,24 @@ impl Accounts for PasswordAccounts {
         // The slot goes along: a caller that goes away does not stop the work, and must not free
         // it.
         let work = tokio::task::spawn_blocking(move || {
-            let matches: Result<Vec<bool>, _> = hashes.iter().map(|hash| verify(&password, hash)).collect();
+            let matches: Result<Vec<bool>, _> =
+                hashes.iter().map(|hash| verify(&password, hash)).collect();
             (matches, slot)
         });
         let (matches, _slot) = match work.await {
             Ok((Ok(matches), slot)) => (matches, slot),
             failed => {
-                let fault = failed.map_or_else(|fault| fault.to_string(), |_| HashingFailed.to_string());
+                let fault =
+                    failed.map_or_else(|fault| fault.to_string(), |_| HashingFailed.to_string());
                 log::error!("a login could not be verified: {fault}");
                 self.guesses.give_back(guess).await;
                 return Err(LoginError::Unavailable);
             }
         };
-        let right = candidates.into_iter().zip(matches).find_map(|(entry, matches)| entry.filter(|_| matches));
+        let right = candidates
+            .into_iter()
+            .zip(matches)
+            .find_map(|(entry, matches)| entry.filter(|_| matches));
         if right.is_some() {
             self.guesses.give_back(guess).await;
         }
@@ -204,13 +244,17 @@ impl Accounts for PasswordAccounts {
     }
 
     fn find(&self, realm: &str, name: &str) -> Option<Account> {
-        self.candidates(Some(realm), name).find(|entry| entry.account.name.eq_ignore_ascii_case(name)).map(|entry| entry.account.clone())
+        self.candidates(Some(realm), name)
+            .find(|entry| entry.account.name.eq_ignore_ascii_case(name))
+            .map(|entry| entry.account.clone())
     }
 }
 
 impl fmt::Debug for PasswordAccounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PasswordAccounts").field("accounts", &self.entries.len()).finish_non_exhaustive()
+        f.debug_struct("PasswordAccounts")
+            .field("accounts", &self.entries.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -219,7 +263,9 @@ impl Rounds {
         let per_realm = |indexes: &Vec<usize>| {
             let mut counts: HashMap<String, usize> = HashMap::new();
             for at in indexes {
-                *counts.entry(entries[*at].account.realm.to_ascii_lowercase()).or_default() += 1;
+                *counts
+                    .entry(entries[*at].account.realm.to_ascii_lowercase())
+                    .or_default() += 1;
             }
             counts.into_values().max().unwrap_or(0)
         };
@@ -233,8 +279,14 @@ impl Rounds {
 
 fn index(entries: &[Entry]) -> HashMap<String, Vec<usize>> {
     let mut by_login: HashMap<String, Vec<usize>> = HashMap::new();
-    let names = entries.iter().enumerate().map(|(at, entry)| (at, &entry.account.name));
-    let addresses = entries.iter().enumerate().filter_map(|(at, entry)| Some((at, entry.account.email.as_ref()?)));
+    let names = entries
+        .iter()
+        .enumerate()
+        .map(|(at, entry)| (at, &entry.account.name));
+    let addresses = entries
+        .iter()
+        .enumerate()
+        .filter_map(|(at, entry)| Some((at, entry.account.email.as_ref()?)));
     for (at, login) in names.chain(addresses) {
         let indexes = by_login.entry(login.to_ascii_lowercase()).or_default();
         if !indexes.contains(&at) {

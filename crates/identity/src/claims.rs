@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use aws_lc_rs::rsa::PublicEncryptingKey;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
@@ -59,7 +61,9 @@ impl ClaimAlgorithm {
 
     /// The algorithm of this name, in its one spelling; `None` for anything else, `none` included.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == name)
     }
 
     const fn of_jwt(self) -> Algorithm {
@@ -75,7 +79,7 @@ impl ClaimAlgorithm {
 /// Why a key cannot verify a platform's tokens. Shows nothing of the key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ClaimKeyFault {
+pub enum ClaimKeyError {
     /// There is no key in it.
     #[error("the secret is empty")]
     Empty,
@@ -127,21 +131,36 @@ impl PersonByClaim {
     ///
     /// # Errors
     /// The key is none, or none for this algorithm.
-    pub fn new(algorithm: ClaimAlgorithm, key: &[u8], claim: impl Into<String>) -> Result<Self, ClaimKeyFault> {
+    pub fn new(
+        algorithm: ClaimAlgorithm,
+        key: &[u8],
+        claim: impl Into<String>,
+    ) -> Result<Self, ClaimKeyError> {
         // As in `JwtTokens::load`: jsonwebtoken chooses by itself only where its features name
         // exactly one backend.
         let _ = crypto::aws_lc::DEFAULT_PROVIDER.install_default();
         let key = match algorithm {
             ClaimAlgorithm::Hs256 => secret(key)?,
-            ClaimAlgorithm::EdDsa => DecodingKey::from_ed_der(&public_key(key, |der| ParsedPublicKey::new(&ED25519, der).is_ok())?),
-            ClaimAlgorithm::Es256 => {
-                DecodingKey::from_ec_der(&public_key(key, |der| ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, der).is_ok())?)
-            }
-            ClaimAlgorithm::Rs256 => {
-                DecodingKey::from_rsa_der(&public_key(key, |der| ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).is_ok())?)
-            }
+            ClaimAlgorithm::EdDsa => DecodingKey::from_ed_der(&public_key(key, |der| {
+                ParsedPublicKey::new(&ED25519, der).is_ok()
+            })?),
+            ClaimAlgorithm::Es256 => DecodingKey::from_ec_der(&public_key(key, |der| {
+                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, der).is_ok()
+            })?),
+            ClaimAlgorithm::Rs256 => DecodingKey::from_rsa_der(&public_key(key, |der| {
+                ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).is_ok()
+            })?),
         };
-        Ok(Self { algorithm, key, claim: claim.into(), cookie: None, issuer: None, audience: None, typ: None, lowercase: false })
+        Ok(Self {
+            algorithm,
+            key,
+            claim: claim.into(),
+            cookie: None,
+            issuer: None,
+            audience: None,
+            typ: None,
+            lowercase: false,
+        })
     }
 
     /// Reads the token in this cookie of the session in place of the bearer token.
@@ -182,12 +201,20 @@ impl PersonByClaim {
     /// RFC 7515, section 4.1.9: `typ` may be absent, and may leave out `application/`; its case
     /// does not count.
     fn takes_type(&self, typ: Option<&str>) -> bool {
-        let Some(typ) = typ else { return self.typ.is_none() };
+        let Some(typ) = typ else {
+            return self.typ.is_none();
+        };
         let is = |known: &str| {
-            let bare = |text: &str| text.to_ascii_lowercase().trim_start_matches("application/").to_owned();
+            let bare = |text: &str| {
+                text.to_ascii_lowercase()
+                    .trim_start_matches("application/")
+                    .to_owned()
+            };
             bare(typ) == bare(known)
         };
-        self.typ.as_deref().map_or_else(|| LOGIN_TYPES.iter().any(|known| is(known)), is)
+        self.typ
+            .as_deref()
+            .map_or_else(|| LOGIN_TYPES.iter().any(|known| is(known)), is)
     }
 
     /// The claims of a token that is valid at `now`.
@@ -195,22 +222,45 @@ impl PersonByClaim {
         let (message, signature) = token.rsplit_once('.')?;
         let (header, payload) = message.split_once('.')?;
         let header: Head = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
-        if header.alg != self.algorithm.as_str() || header.crit.is_some() || !self.takes_type(header.typ.as_deref()) {
+        if header.alg != self.algorithm.as_str()
+            || header.crit.is_some()
+            || !self.takes_type(header.typ.as_deref())
+        {
             return None;
         }
-        if !crypto::verify(signature, message.as_bytes(), &self.key, self.algorithm.of_jwt()).unwrap_or(false) {
+        if !crypto::verify(
+            signature,
+            message.as_bytes(),
+            &self.key,
+            self.algorithm.of_jwt(),
+        )
+        .unwrap_or(false)
+        {
             return None;
         }
-        let claims: Map<String, Value> = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+        let claims: Map<String, Value> =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
         let valid = is_in_time(&claims, now)
-            && self.issuer.as_ref().is_none_or(|issuer| claims.get("iss").and_then(Value::as_str) == Some(issuer))
-            && self.audience.as_ref().is_none_or(|audience| claims.get("aud").is_some_and(|given| names(given, audience)));
+            && self
+                .issuer
+                .as_ref()
+                .is_none_or(|issuer| claims.get("iss").and_then(Value::as_str) == Some(issuer))
+            && self.audience.as_ref().is_none_or(|audience| {
+                claims
+                    .get("aud")
+                    .is_some_and(|given| names(given, audience))
+            });
         valid.then_some(claims)
     }
 }
 
 impl Persons for PersonByClaim {
-    fn person(&self, _subject: &Subject, session: &UpstreamSession, now: Timestamp) -> Option<Person> {
+    fn person(
+        &self,
+        _subject: &Subject,
+        session: &UpstreamSession,
+        now: Timestamp,
+    ) -> Option<Person> {
         let token = match &self.cookie {
             Some(name) => session.cookie(name)?,
             None => session.bearer.as_ref()?,
@@ -220,7 +270,11 @@ impl Persons for PersonByClaim {
         if name.is_empty() || name.len() > LONGEST_NAME {
             return None;
         }
-        Some(if self.lowercase { Person::new(name.to_lowercase()) } else { Person::new(name) })
+        Some(if self.lowercase {
+            Person::new(name.to_lowercase())
+        } else {
+            Person::new(name)
+        })
     }
 }
 
@@ -246,27 +300,33 @@ struct Head {
     crit: Option<IgnoredAny>,
 }
 
-fn secret(key: &[u8]) -> Result<DecodingKey, ClaimKeyFault> {
-    let key = key.strip_suffix(b"\n").map_or(key, |line| line.strip_suffix(b"\r").unwrap_or(line));
+fn secret(key: &[u8]) -> Result<DecodingKey, ClaimKeyError> {
+    let key = key
+        .strip_suffix(b"\n")
+        .map_or(key, |line| line.strip_suffix(b"\r").unwrap_or(line));
     if key.is_empty() {
-        return Err(ClaimKeyFault::Empty);
+        return Err(ClaimKeyError::Empty);
     }
     if key.trim_ascii_start().starts_with(b"-----BEGIN") {
-        return Err(ClaimKeyFault::NoSecret);
+        return Err(ClaimKeyError::NoSecret);
     }
     if key.len() < LEAST_SECRET_BYTES {
-        return Err(ClaimKeyFault::TooShort(key.len()));
+        return Err(ClaimKeyError::TooShort(key.len()));
     }
     Ok(DecodingKey::from_secret(key))
 }
 
-fn public_key(pem: &[u8], fits: impl FnOnce(&[u8]) -> bool) -> Result<SubjectPublicKeyInfoDer<'static>, ClaimKeyFault> {
-    let key = SubjectPublicKeyInfoDer::from_pem_slice(pem).map_err(|_| ClaimKeyFault::NoPublicKey)?;
+fn public_key(
+    pem: &[u8],
+    fits: impl FnOnce(&[u8]) -> bool,
+) -> Result<SubjectPublicKeyInfoDer<'static>, ClaimKeyError> {
+    let key =
+        SubjectPublicKeyInfoDer::from_pem_slice(pem).map_err(|_| ClaimKeyError::NoPublicKey)?;
     match fits(&key) {
         // A key that is too short to verify anything is read all the same.
-        _ if is_short_rsa(&key) => Err(ClaimKeyFault::ShortRsa),
+        _ if is_short_rsa(&key) => Err(ClaimKeyError::ShortRsa),
         true => Ok(key),
-        false => Err(ClaimKeyFault::OtherKind),
+        false => Err(ClaimKeyError::OtherKind),
     }
 }
 
@@ -279,8 +339,14 @@ fn is_short_rsa(key: &[u8]) -> bool {
 /// Seconds may have fractions (RFC 7519, section 2, "NumericDate").
 fn is_in_time(claims: &Map<String, Value>, now: Timestamp) -> bool {
     let secs = |at: Timestamp| Duration::from_millis(at.as_millis()).as_secs_f64();
-    let over = claims.get("exp").and_then(Value::as_f64).is_none_or(|exp| exp <= secs(now));
-    let early = claims.get("nbf").is_some_and(|nbf| nbf.as_f64().is_none_or(|nbf| nbf > secs(now.plus(CLOCK_SKEW))));
+    let over = claims
+        .get("exp")
+        .and_then(Value::as_f64)
+        .is_none_or(|exp| exp <= secs(now));
+    let early = claims.get("nbf").is_some_and(|nbf| {
+        nbf.as_f64()
+            .is_none_or(|nbf| nbf > secs(now.plus(CLOCK_SKEW)))
+    });
     !over && !early
 }
 

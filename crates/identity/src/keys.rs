@@ -39,13 +39,21 @@ pub(crate) struct SigningKey {
 
 impl SigningKeys {
     /// The keys that count at `now`, agreed upon with everybody who shares `store`.
-    pub(crate) async fn agree(store: &dyn SessionStore, now: Timestamp) -> Result<Self, StoreUnavailable> {
+    pub(crate) async fn get_or_insert(
+        store: &dyn SessionStore,
+        now: Timestamp,
+    ) -> Result<Self, StoreUnavailable> {
         let period = period_at(now);
         let mut keys = Vec::new();
         // The next period's key too: a hub whose clock is ahead begins to sign with it first.
-        for each in (period.saturating_sub(2)..=period + 1).rev().filter(|each| accepted_until(*each) > now) {
+        for each in (period.saturating_sub(2)..=period + 1)
+            .rev()
+            .filter(|each| accepted_until(*each) > now)
+        {
             let candidate = random_bytes::<KEY_BYTES>().to_vec();
-            let bytes = store.agree(&format!("signing-key/{each}"), candidate).await?;
+            let bytes = store
+                .get_or_insert(&format!("signing-key/{each}"), candidate)
+                .await?;
             keys.push(SigningKey::new(each, &bytes)?);
         }
         Ok(Self { period, keys })
@@ -53,7 +61,11 @@ impl SigningKeys {
 
     /// Whether the keys that count at `now` are others than these.
     pub(crate) fn are_stale(&self, now: Timestamp) -> bool {
-        self.period != period_at(now) || self.keys.iter().any(|key| accepted_until(key.period) <= now)
+        self.period != period_at(now)
+            || self
+                .keys
+                .iter()
+                .any(|key| accepted_until(key.period) <= now)
     }
 
     /// The key that signs: the newest whose period has begun.
@@ -63,7 +75,10 @@ impl SigningKeys {
 
     /// The key with this token header, while it is accepted.
     pub(crate) fn verifying(&self, header: &str, now: Timestamp) -> Option<&SigningKey> {
-        self.keys.iter().find(|key| key.header == header).filter(|key| accepted_until(key.period) > now)
+        self.keys
+            .iter()
+            .find(|key| key.header == header)
+            .filter(|key| accepted_until(key.period) > now)
     }
 }
 
@@ -87,7 +102,9 @@ impl SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey").field("period", &self.period).finish_non_exhaustive()
+        f.debug_struct("SigningKey")
+            .field("period", &self.period)
+            .finish_non_exhaustive()
     }
 }
 
@@ -114,7 +131,7 @@ mod tests {
     }
 
     fn periods(now: Timestamp) -> Vec<u64> {
-        let keys = block_on(SigningKeys::agree(&MemoryStore::new(), now)).unwrap();
+        let keys = block_on(SigningKeys::get_or_insert(&MemoryStore::new(), now)).unwrap();
         keys.keys.iter().map(|key| key.period).collect()
     }
 
@@ -128,29 +145,46 @@ mod tests {
 
     #[test]
     fn the_key_of_the_current_period_signs_even_though_the_next_is_known() {
-        let keys = block_on(SigningKeys::agree(&MemoryStore::new(), day(300))).unwrap();
+        let keys = block_on(SigningKeys::get_or_insert(&MemoryStore::new(), day(300))).unwrap();
         assert_eq!(keys.signing().map(|key| key.period), Some(10));
     }
 
     #[test]
     fn keys_are_stale_when_a_period_begins_and_when_a_key_runs_out() {
         let store = MemoryStore::new();
-        let keys = block_on(SigningKeys::agree(&store, day(300))).unwrap();
-        assert!(!keys.are_stale(day(313)) && keys.are_stale(day(314)) && keys.are_stale(day(330)) && keys.are_stale(day(299)));
+        let keys = block_on(SigningKeys::get_or_insert(&store, day(300))).unwrap();
+        assert!(
+            !keys.are_stale(day(313))
+                && keys.are_stale(day(314))
+                && keys.are_stale(day(330))
+                && keys.are_stale(day(299))
+        );
     }
 
     #[test]
     fn a_key_of_another_length_is_refused() {
         let store = MemoryStore::new();
-        block_on(store.agree("signing-key/10", vec![1; 16])).unwrap();
-        assert!(block_on(SigningKeys::agree(&store, day(300))).is_err());
+        block_on(store.get_or_insert("signing-key/10", vec![1; 16])).unwrap();
+        assert!(block_on(SigningKeys::get_or_insert(&store, day(300))).is_err());
     }
 
     #[test]
     fn keys_do_not_print_themselves() {
         let store = MemoryStore::new();
-        block_on(store.agree("signing-key/10", b"canarycanarycanarycanarycanary!!".to_vec())).unwrap();
-        let printed = format!("{:?}", block_on(SigningKeys::agree(&store, day(300))).unwrap());
-        assert!(!printed.contains("canary") && !printed.contains("99, 97, 110") && !printed.contains("Y2FuYXJ5"), "{printed}");
+        block_on(store.get_or_insert(
+            "signing-key/10",
+            b"canarycanarycanarycanarycanary!!".to_vec(),
+        ))
+        .unwrap();
+        let printed = format!(
+            "{:?}",
+            block_on(SigningKeys::get_or_insert(&store, day(300))).unwrap()
+        );
+        assert!(
+            !printed.contains("canary")
+                && !printed.contains("99, 97, 110")
+                && !printed.contains("Y2FuYXJ5"),
+            "{printed}"
+        );
     }
 }

@@ -20,15 +20,15 @@ mod seal;
 mod secret_file;
 mod tokens;
 
-pub use accounts::{AccountFault, PasswordAccount, PasswordAccounts};
-pub use claims::{ClaimAlgorithm, ClaimKeyFault, PersonByClaim};
+pub use accounts::{AccountError, PasswordAccount, PasswordAccounts};
+pub use claims::{ClaimAlgorithm, ClaimKeyError, PersonByClaim};
 pub use clock::SystemClock;
 pub use keys::{KEY_PERIOD, LONGEST_TOKEN_LIFE};
 pub use login::LoginLimits;
-pub use password::{HashFault, HashingFailed, hash_password, parse_hash};
+pub use password::{HashError, HashingFailed, hash_password, parse_hash};
 pub use receipt_pages::{ReceiptLandings, ReceiptSecrets};
 pub use receipt_tokens::{LONGEST_RECEIPT_RETENTION, RECEIPT_KEY_PERIOD, ReceiptSigner};
-pub use seal::{SealKeyFault, SealKeys, SealKeysUnusable};
+pub use seal::{SealKeyError, SealKeys, SealKeysUnusable};
 pub use secret_file::{SecretFileError, read_secret_file};
 pub use tokens::JwtTokens;
 

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::cipher::{AES_256, DecryptingKey, DecryptionContext, EncryptingKey, UnboundCipherKey};
+use aws_lc_rs::cipher::{
+    AES_256, DecryptingKey, DecryptionContext, EncryptingKey, UnboundCipherKey,
+};
 use aws_lc_rs::error::Unspecified;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use logout_core::credential::random_bytes;
 use logout_core::ports::ReceiptPages;
 use logout_core::receipt::ReceiptId;
-use logout_core::redirect::{ApprovedUrl, RedirectFault};
+use logout_core::redirect::{ApprovedUrl, RedirectError};
 use logout_core::store::{SessionStore, StoreUnavailable};
 use zeroize::Zeroizing;
 
@@ -47,7 +49,11 @@ impl ReceiptSecrets {
     /// # Errors
     /// The store does not answer, or what it keeps is not a key.
     pub async fn load(store: &dyn SessionStore) -> Result<Self, StoreUnavailable> {
-        let bytes = Zeroizing::new(store.agree(KEY_NAME, random_bytes::<KEY_BYTES>().to_vec()).await?);
+        let bytes = Zeroizing::new(
+            store
+                .get_or_insert(KEY_NAME, random_bytes::<KEY_BYTES>().to_vec())
+                .await?,
+        );
         Self::of(&bytes).map_err(|Unspecified| {
             log::error!("the store's {KEY_NAME} is not a key");
             StoreUnavailable
@@ -56,14 +62,22 @@ impl ReceiptSecrets {
 
     fn of(bytes: &[u8]) -> Result<Self, Unspecified> {
         let key = || UnboundCipherKey::new(&AES_256, bytes);
-        Ok(Self { encrypts: Arc::new(EncryptingKey::ecb(key()?)?), decrypts: Arc::new(DecryptingKey::ecb(key()?)?) })
+        Ok(Self {
+            encrypts: Arc::new(EncryptingKey::ecb(key()?)?),
+            decrypts: Arc::new(DecryptingKey::ecb(key()?)?),
+        })
     }
 
     /// The secret of this receipt: 22 characters of base64url. Always the same one.
-    #[expect(clippy::expect_used, reason = "AES refuses no block of sixteen bytes, and an id that is not encrypted must not go out")]
+    #[expect(
+        clippy::expect_used,
+        reason = "AES refuses no block of sixteen bytes, and an id that is not encrypted must not go out"
+    )]
     pub fn secret(&self, receipt: ReceiptId) -> String {
         let mut block = *receipt.as_bytes();
-        self.encrypts.encrypt(&mut block).expect("encrypting one block failed");
+        self.encrypts
+            .encrypt(&mut block)
+            .expect("encrypting one block failed");
         URL_SAFE_NO_PAD.encode(block)
     }
 
@@ -73,7 +87,9 @@ impl ReceiptSecrets {
         // The engine takes neither padding nor stray bits at the end, so no second spelling leads
         // to the same page.
         let mut block: [u8; ID_BYTES] = URL_SAFE_NO_PAD.decode(secret).ok()?.try_into().ok()?;
-        self.decrypts.decrypt(&mut block, DecryptionContext::None).ok()?;
+        self.decrypts
+            .decrypt(&mut block, DecryptionContext::None)
+            .ok()?;
         is_version_7(&block).then(|| ReceiptId::from_bytes(block))
     }
 }
@@ -103,10 +119,10 @@ impl ReceiptLandings {
     ///
     /// # Errors
     /// No browser may be sent there.
-    pub fn new(secrets: ReceiptSecrets, base: impl AsRef<str>) -> Result<Self, RedirectFault> {
+    pub fn new(secrets: ReceiptSecrets, base: impl AsRef<str>) -> Result<Self, RedirectError> {
         let base = base.as_ref().trim_end_matches('/').to_owned();
         if base.contains(['?', '#']) {
-            return Err(RedirectFault::Unparsable);
+            return Err(RedirectError::Unparsable);
         }
         ApprovedUrl::from_operator(&format!("{base}/receipts/"))?;
         Ok(Self { secrets, base })
@@ -120,7 +136,12 @@ impl ReceiptLandings {
 
 impl ReceiptPages for ReceiptLandings {
     fn landing(&self, receipt: ReceiptId) -> Option<ApprovedUrl> {
-        ApprovedUrl::from_operator(&format!("{}/receipts/{}", self.base, self.secrets.secret(receipt))).ok()
+        ApprovedUrl::from_operator(&format!(
+            "{}/receipts/{}",
+            self.base,
+            self.secrets.secret(receipt)
+        ))
+        .ok()
     }
 }
 
@@ -149,7 +170,11 @@ mod tests {
         for _ in 0..1000 {
             let receipt = receipt();
             let secret = secrets.secret(receipt);
-            assert!(secret.len() == 22 && secrets.receipt(&secret) == Some(receipt) && secrets.secret(receipt) == secret);
+            assert!(
+                secret.len() == 22
+                    && secrets.receipt(&secret) == Some(receipt)
+                    && secrets.secret(receipt) == secret
+            );
             assert!(seen.insert(secret));
         }
     }
@@ -160,15 +185,26 @@ mod tests {
         let key: Vec<u8> = (0..32).collect();
         let plain: [u8; 16] = std::array::from_fn(|at| (at * 0x11) as u8);
         let cipher = 0x8ea2_b7ca_5167_45bf_eafc_4990_4b49_6089_u128.to_be_bytes();
-        assert_eq!(ReceiptSecrets::of(&key).unwrap().secret(ReceiptId::from_bytes(plain)), URL_SAFE_NO_PAD.encode(cipher));
+        assert_eq!(
+            ReceiptSecrets::of(&key)
+                .unwrap()
+                .secret(ReceiptId::from_bytes(plain)),
+            URL_SAFE_NO_PAD.encode(cipher)
+        );
     }
 
     #[test]
     fn a_receipt_s_id_is_not_its_secret() {
         let (secrets, receipt) = (secrets(), receipt());
-        assert_ne!(secrets.secret(receipt), URL_SAFE_NO_PAD.encode(receipt.as_bytes()));
+        assert_ne!(
+            secrets.secret(receipt),
+            URL_SAFE_NO_PAD.encode(receipt.as_bytes())
+        );
         assert_eq!(secrets.receipt(&receipt.to_string()), None);
-        assert_ne!(secrets.receipt(&URL_SAFE_NO_PAD.encode(receipt.as_bytes())), Some(receipt));
+        assert_ne!(
+            secrets.receipt(&URL_SAFE_NO_PAD.encode(receipt.as_bytes())),
+            Some(receipt)
+        );
     }
 
     #[test]
@@ -199,19 +235,40 @@ mod tests {
     fn what_decrypts_to_no_id_of_version_7_is_nobody_s() {
         let secrets = secrets();
         let id = *receipt().as_bytes();
-        for (at, byte) in [(6, 0x40 | id[6] & 0x0f), (6, 0x60 | id[6] & 0x0f), (8, id[8] & 0x3f), (8, id[8] | 0xc0)] {
+        for (at, byte) in [
+            (6, 0x40 | id[6] & 0x0f),
+            (6, 0x60 | id[6] & 0x0f),
+            (8, id[8] & 0x3f),
+            (8, id[8] | 0xc0),
+        ] {
             let mut other = id;
             other[at] = byte;
-            assert_eq!(secrets.receipt(&secrets.secret(ReceiptId::from_bytes(other))), None, "{at} {byte}");
+            assert_eq!(
+                secrets.receipt(&secrets.secret(ReceiptId::from_bytes(other))),
+                None,
+                "{at} {byte}"
+            );
         }
-        let made_up = (0..6400).filter(|_| secrets.receipt(&URL_SAFE_NO_PAD.encode(random_bytes::<16>())).is_some()).count();
-        assert!(made_up < 200, "about one in 64 may look like an id, not {made_up} of 6400");
+        let made_up = (0..6400)
+            .filter(|_| {
+                secrets
+                    .receipt(&URL_SAFE_NO_PAD.encode(random_bytes::<16>()))
+                    .is_some()
+            })
+            .count();
+        assert!(
+            made_up < 200,
+            "about one in 64 may look like an id, not {made_up} of 6400"
+        );
     }
 
     #[test]
     fn hubs_on_one_store_share_the_secrets_and_others_do_not() {
         let store = MemoryStore::new();
-        let (one, two) = (block_on(ReceiptSecrets::load(&store)).unwrap(), block_on(ReceiptSecrets::load(&store)).unwrap());
+        let (one, two) = (
+            block_on(ReceiptSecrets::load(&store)).unwrap(),
+            block_on(ReceiptSecrets::load(&store)).unwrap(),
+        );
         let receipt = receipt();
         assert_eq!(one.secret(receipt), two.secret(receipt));
         assert_ne!(one.secret(receipt), secrets().secret(receipt));
@@ -220,7 +277,7 @@ mod tests {
     #[test]
     fn what_the_store_keeps_must_be_a_key() {
         let store = MemoryStore::new();
-        block_on(store.agree(KEY_NAME, vec![1; 16])).unwrap();
+        block_on(store.get_or_insert(KEY_NAME, vec![1; 16])).unwrap();
         assert!(block_on(ReceiptSecrets::load(&store)).is_err());
     }
 
@@ -229,18 +286,34 @@ mod tests {
         let receipt = receipt();
         for (base, front) in [
             ("https://hub.example", "https://hub.example/receipts/"),
-            ("https://hub.example/out/", "https://hub.example/out/receipts/"),
+            (
+                "https://hub.example/out/",
+                "https://hub.example/out/receipts/",
+            ),
             ("", "/receipts/"),
         ] {
             let landings = ReceiptLandings::new(secrets(), base).unwrap();
             let landing = landings.landing(receipt).unwrap();
-            assert_eq!(landings.secrets().receipt(landing.as_str().strip_prefix(front).unwrap()), Some(receipt));
+            assert_eq!(
+                landings
+                    .secrets()
+                    .receipt(landing.as_str().strip_prefix(front).unwrap()),
+                Some(receipt)
+            );
         }
     }
 
     #[test]
     fn a_base_where_no_browser_may_go_is_refused_at_the_start() {
-        for base in ["javascript:x", "hub.example", "//evil.test", "https://a@b", "https://a/?b", "https://a/#b", "https://a\nb"] {
+        for base in [
+            "javascript:x",
+            "hub.example",
+            "//evil.test",
+            "https://a@b",
+            "https://a/?b",
+            "https://a/#b",
+            "https://a\nb",
+        ] {
             assert!(ReceiptLandings::new(secrets(), base).is_err(), "{base}");
         }
     }
@@ -248,9 +321,14 @@ mod tests {
     #[test]
     fn neither_key_nor_secret_prints_itself() {
         let store = MemoryStore::new();
-        block_on(store.agree(KEY_NAME, b"canarycanarycanarycanarycanary!!".to_vec())).unwrap();
-        let landings = ReceiptLandings::new(block_on(ReceiptSecrets::load(&store)).unwrap(), "").unwrap();
+        block_on(store.get_or_insert(KEY_NAME, b"canarycanarycanarycanarycanary!!".to_vec()))
+            .unwrap();
+        let landings =
+            ReceiptLandings::new(block_on(ReceiptSecrets::load(&store)).unwrap(), "").unwrap();
         let printed = format!("{landings:?}");
-        assert!(!printed.contains("canary") && !printed.contains("99, 97"), "{printed}");
+        assert!(
+            !printed.contains("canary") && !printed.contains("99, 97"),
+            "{printed}"
+        );
     }
 }

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine as _, alphabet};
 use logout_core::credential::{Sealed, random_bytes};
-use logout_core::ports::{Seal, SealFault};
+use logout_core::ports::{Seal, SealError};
 use logout_core::session::SessionId;
 use zeroize::Zeroizing;
 
@@ -30,14 +30,17 @@ const HEAD_BYTES: usize = 1 + ID_BYTES + NONCE_LEN;
 /// Why a file of seal keys is not accepted. Names the file and the line, never what stands there.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {fault}", path.display())]
-pub struct SealKeyFault {
+pub struct SealKeyError {
     path: PathBuf,
     fault: SealKeysUnusable,
 }
 
-impl SealKeyFault {
+impl SealKeyError {
     fn new(path: &Path, fault: SealKeysUnusable) -> Self {
-        Self { path: path.to_owned(), fault }
+        Self {
+            path: path.to_owned(),
+            fault,
+        }
     }
 
     fn of_file(path: &Path, error: impl Into<SecretFileError>) -> Self {
@@ -82,7 +85,7 @@ pub enum SealKeysUnusable {
 ///   about a random key. A key can be dropped once nothing that was sealed with it is kept any
 ///   more.
 /// - It opens for the session only that it was sealed for. Whatever is cut, changed, moved to
-///   another session or sealed with an unknown key is a [`SealFault`], always the same one.
+///   another session or sealed with an unknown key is a [`SealError`], always the same one.
 /// - Keys are wiped from memory when this is dropped, and never printed.
 pub struct SealKeys {
     /// The first seals. Never empty.
@@ -101,9 +104,9 @@ impl SealKeys {
     /// # Errors
     /// The file cannot be read, every user of the machine can read it, it holds no key, or it has a
     /// line that is none.
-    pub fn load(path: &Path) -> Result<Self, SealKeyFault> {
-        let text = read_secret_file(path).map_err(|error| SealKeyFault::of_file(path, error))?;
-        Self::read(&text).map_err(|fault| SealKeyFault::new(path, fault))
+    pub fn load(path: &Path) -> Result<Self, SealKeyError> {
+        let text = read_secret_file(path).map_err(|error| SealKeyError::of_file(path, error))?;
+        Self::read(&text).map_err(|fault| SealKeyError::new(path, fault))
     }
 
     /// The keys of the file at `path`, which is made with one fresh key and for the hub's own user
@@ -115,15 +118,21 @@ impl SealKeys {
     ///
     /// # Errors
     /// Those of [`SealKeys::load`], and that the file cannot be made.
-    pub fn load_or_generate(path: &Path) -> Result<Self, SealKeyFault> {
+    pub fn load_or_generate(path: &Path) -> Result<Self, SealKeyError> {
         match Self::load(path) {
-            Err(SealKeyFault { fault: SealKeysUnusable::File(error), .. }) if error.is_not_found() => {}
+            Err(SealKeyError {
+                fault: SealKeysUnusable::File(error),
+                ..
+            }) if error.is_not_found() => {}
             loaded => return loaded,
         }
         match generate(path) {
-            Ok(()) => log::info!("{}: a new seal key was made; without this file nothing that is sealed can be opened", path.display()),
+            Ok(()) => log::info!(
+                "{}: a new seal key was made; without this file nothing that is sealed can be opened",
+                path.display()
+            ),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(SealKeyFault::of_file(path, SecretFileError::NotMade(error))),
+            Err(error) => return Err(SealKeyError::of_file(path, SecretFileError::NotMade(error))),
         }
         Self::load(path)
     }
@@ -133,7 +142,9 @@ impl SealKeys {
     /// # Panics
     /// When the operating system has no randomness to give.
     pub fn random() -> Self {
-        Self { keys: vec![SealKey::new(&Zeroizing::new(random_bytes()))] }
+        Self {
+            keys: vec![SealKey::new(&Zeroizing::new(random_bytes()))],
+        }
     }
 
     fn read(text: &[u8]) -> Result<Self, SealKeysUnusable> {
@@ -141,15 +152,24 @@ impl SealKeys {
         for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
             let line = line.trim_ascii();
             if !line.is_empty() && !line.starts_with(b"#") {
-                keys.push(SealKey::new(&decode(line).ok_or(SealKeysUnusable::Line { line: at + 1 })?));
+                keys.push(SealKey::new(
+                    &decode(line).ok_or(SealKeysUnusable::Line { line: at + 1 })?,
+                ));
             }
         }
-        if keys.is_empty() { Err(SealKeysUnusable::Empty) } else { Ok(Self { keys }) }
+        if keys.is_empty() {
+            Err(SealKeysUnusable::Empty)
+        } else {
+            Ok(Self { keys })
+        }
     }
 }
 
 impl Seal for SealKeys {
-    #[expect(clippy::expect_used, reason = "AES-GCM refuses nothing shorter than 64 GiB, and what is not sealed must not be kept")]
+    #[expect(
+        clippy::expect_used,
+        reason = "AES-GCM refuses nothing shorter than 64 GiB, and what is not sealed must not be kept"
+    )]
     fn seal(&self, session: SessionId, plain: &[u8]) -> Sealed {
         let SealKey { id, key } = &self.keys[0];
         let nonce: [u8; NONCE_LEN] = random_bytes();
@@ -161,17 +181,27 @@ impl Seal for SealKeys {
         // and no copy stays behind.
         sealed.extend_from_slice(plain);
         let tag = key
-            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), associated(session), &mut sealed[HEAD_BYTES..])
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(nonce),
+                associated(session),
+                &mut sealed[HEAD_BYTES..],
+            )
             .expect("sealing failed");
         sealed.extend_from_slice(tag.as_ref());
         Sealed::new(sealed)
     }
 
-    fn open(&self, session: SessionId, sealed: &Sealed) -> Result<Vec<u8>, SealFault> {
-        let (head, body) = sealed.as_bytes().split_at_checked(HEAD_BYTES).ok_or(SealFault)?;
-        let (id, nonce) = head.strip_prefix(&[VERSION]).and_then(|rest| rest.split_at_checked(ID_BYTES)).ok_or(SealFault)?;
+    fn open(&self, session: SessionId, sealed: &Sealed) -> Result<Vec<u8>, SealError> {
+        let (head, body) = sealed
+            .as_bytes()
+            .split_at_checked(HEAD_BYTES)
+            .ok_or(SealError)?;
+        let (id, nonce) = head
+            .strip_prefix(&[VERSION])
+            .and_then(|rest| rest.split_at_checked(ID_BYTES))
+            .ok_or(SealError)?;
         for SealKey { key, .. } in self.keys.iter().filter(|key| key.id == id) {
-            let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealFault)?;
+            let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError)?;
             let mut plain = body.to_vec();
             if let Ok(opened) = key.open_in_place(nonce, associated(session), &mut plain) {
                 let length = opened.len();
@@ -179,24 +209,32 @@ impl Seal for SealKeys {
                 return Ok(plain);
             }
         }
-        Err(SealFault)
+        Err(SealError)
     }
 }
 
 impl fmt::Debug for SealKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SealKeys").field("keys", &self.keys).finish()
+        f.debug_struct("SealKeys")
+            .field("keys", &self.keys)
+            .finish()
     }
 }
 
 impl SealKey {
-    #[expect(clippy::expect_used, reason = "32 bytes are an AES-256 key, whichever they are")]
+    #[expect(
+        clippy::expect_used,
+        reason = "32 bytes are an AES-256 key, whichever they are"
+    )]
     fn new(bytes: &Zeroizing<[u8; KEY_BYTES]>) -> Self {
         let mut id = [0; ID_BYTES];
         id.copy_from_slice(&digest(&SHA256, &**bytes).as_ref()[..ID_BYTES]);
         let key = UnboundKey::new(&AES_256_GCM, &**bytes).expect("the key has the right length");
         // The library wipes its own copy: what it allocates is cleared when it is freed.
-        Self { id, key: LessSafeKey::new(key) }
+        Self {
+            id,
+            key: LessSafeKey::new(key),
+        }
     }
 }
 
@@ -216,8 +254,13 @@ fn associated(session: SessionId) -> Aad<[u8; PURPOSE.len() + 16]> {
 
 fn decode(line: &[u8]) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
     let url_safe = line.iter().any(|byte| matches!(byte, b'-' | b'_'));
-    let alphabet = if url_safe { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
-    let either_padding = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let alphabet = if url_safe {
+        &alphabet::URL_SAFE
+    } else {
+        &alphabet::STANDARD
+    };
+    let either_padding =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let engine = GeneralPurpose::new(alphabet, either_padding);
     // Longer than a key, so that a line that is too long is noticed; a longer one still does not
     // fit and is refused as well.
@@ -234,10 +277,15 @@ fn decode(line: &[u8]) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
 /// Makes the file with one fresh key. It is written and synced under another name first and gets
 /// its own name only where nobody has it, so that nobody ever reads half a file.
 fn generate(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let key = Zeroizing::new(random_bytes::<KEY_BYTES>());
     let mut line = Zeroizing::new([0; 48]);
-    let length = STANDARD.encode_slice(*key, &mut *line).map_err(io::Error::other)?;
+    let length = STANDARD
+        .encode_slice(*key, &mut *line)
+        .map_err(io::Error::other)?;
 
     // Made for the owner only: that is what tempfile does where the system knows owners.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -248,7 +296,11 @@ fn generate(path: &Path) -> io::Result<()> {
     file.persist_noclobber(path).map_err(|fault| fault.error)?;
     // The name has to be on the disk too, before anything is sealed with the key. Only Unix can
     // sync a folder.
-    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        fs::File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

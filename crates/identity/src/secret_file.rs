@@ -62,13 +62,24 @@ pub fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileErr
     // outgrown.
     let mut text = Zeroizing::new(Vec::with_capacity(LONGEST as usize + 1));
     file.take(LONGEST + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > LONGEST { Err(SecretFileError::TooLong) } else { Ok(text) }
+    if text.len() as u64 > LONGEST {
+        Err(SecretFileError::TooLong)
+    } else {
+        Ok(text)
+    }
 }
 
 #[cfg(unix)]
 fn refuse_public(path: &Path, metadata: &Metadata) -> Result<(), SecretFileError> {
     let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777;
-    if mode & 0o006 == 0 { Ok(()) } else { Err(SecretFileError::Public { path: path.to_owned(), mode }) }
+    if mode & 0o006 == 0 {
+        Ok(())
+    } else {
+        Err(SecretFileError::Public {
+            path: path.to_owned(),
+            mode,
+        })
+    }
 }
 
 #[cfg(not(unix))]
@@ -96,16 +107,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.key");
         fs::write(&path, "canary").unwrap();
-        for (mode, access) in [(0o644, "read"), (0o604, "read"), (0o602, "change"), (0o666, "read and change"), (0o1646, "read and change")]
-        {
+        for (mode, access) in [
+            (0o644, "read"),
+            (0o604, "read"),
+            (0o602, "change"),
+            (0o666, "read and change"),
+            (0o1646, "read and change"),
+        ] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let said = read_secret_file(&path).unwrap_err().to_string();
             let file = path.display();
-            assert_eq!(said, format!("mode {mode:04o} lets every user of this machine {access} it; run `chmod 600 {file}`"));
+            assert_eq!(
+                said,
+                format!(
+                    "mode {mode:04o} lets every user of this machine {access} it; run `chmod 600 {file}`"
+                )
+            );
         }
         for mode in [0o600, 0o400, 0o440, 0o660] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(read_secret_file(&path).unwrap().as_slice(), b"canary", "{mode:o}");
+            assert_eq!(
+                read_secret_file(&path).unwrap().as_slice(),
+                b"canary",
+                "{mode:o}"
+            );
         }
     }
 
@@ -116,7 +141,13 @@ mod tests {
         assert!(read_secret_file(&path).unwrap_err().is_not_found());
         fs::write(&path, vec![b'x'; LONGEST as usize + 1]).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(matches!(read_secret_file(&path), Err(SecretFileError::TooLong)));
-        assert!(matches!(read_secret_file(folder.path()), Err(SecretFileError::Io(_) | SecretFileError::Public { .. })));
+        assert!(matches!(
+            read_secret_file(&path),
+            Err(SecretFileError::TooLong)
+        ));
+        assert!(matches!(
+            read_secret_file(folder.path()),
+            Err(SecretFileError::Io(_) | SecretFileError::Public { .. })
+        ));
     }
 }

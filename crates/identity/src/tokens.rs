@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jsonwebtoken::{Algorithm, crypto};
 use logout_core::credential::Secret;
-use logout_core::ports::{Clock, TokenClaims, TokenFault, Tokens};
+use logout_core::ports::{Clock, TokenClaims, TokenError, Tokens};
 use logout_core::store::{SessionStore, StoreUnavailable};
 use logout_core::time::Timestamp;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
@@ -18,18 +18,22 @@ use crate::keys::SigningKeys;
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
 
-/// Claims with a meaning of their own, which a vendor's claim may not take the place of (RFC 7519, section 4.1).
+/// Claims with a meaning of their own, which a vendor's claim may not take the place of (RFC 7519,
+/// section 4.1).
 const REGISTERED: [&str; 7] = ["iss", "aud", "sub", "jti", "iat", "exp", "nbf"];
 
 /// Signs with HS256 and a key that all hubs on one store share.
 ///
-/// A token is accepted when its header is the very header that one of the accepted keys signs with (so `alg` is never the
-/// caller's choice, and an unknown `kid` is nobody's), its signature fits, issuer and audience are the expected ones, and
-/// it has not expired at the instant that the *caller* names. The system's clock is not asked. A token with `nbf` is
-/// refused: none is minted. Of its signature the bytes count, not how they are spelled.
+/// A token is accepted when its header is the very header that one of the accepted keys signs with
+/// (so `alg` is never the caller's choice, and an unknown `kid` is nobody's), its signature fits,
+/// issuer and audience are the expected ones, and it has not expired at the instant that the
+/// *caller* names. The system's clock is not asked. A token with `nbf` is refused: none is minted.
+/// Of its signature the bytes count, not how they are spelled.
 pub struct JwtTokens {
     keys: RwLock<Arc<SigningKeys>>,
 }
@@ -39,24 +43,35 @@ impl JwtTokens {
     ///
     /// # Errors
     /// The store does not answer, or what it keeps is not a key.
-    pub async fn load(store: &dyn SessionStore, clock: &dyn Clock) -> Result<Self, StoreUnavailable> {
-        // jsonwebtoken chooses a backend by itself only where its features name exactly one; another crate of a build may
-        // switch the other one on. Where somebody has installed one already, that one stays.
+    pub async fn load(
+        store: &dyn SessionStore,
+        clock: &dyn Clock,
+    ) -> Result<Self, StoreUnavailable> {
+        // jsonwebtoken chooses a backend by itself only where its features name exactly one;
+        // another crate of a build may switch the other one on. Where somebody has installed one
+        // already, that one stays.
         let _ = crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-        let keys = SigningKeys::agree(store, clock.now()).await?;
-        Ok(Self { keys: RwLock::new(Arc::new(keys)) })
+        let keys = SigningKeys::get_or_insert(store, clock.now()).await?;
+        Ok(Self {
+            keys: RwLock::new(Arc::new(keys)),
+        })
     }
 
-    /// Takes up a new key where its time has come and drops those that nothing is accepted from any more. Cheap when there
-    /// is nothing to do; to be called by housekeeping, at least daily. When the store does not answer, the old keys stay.
+    /// Takes up a new key where its time has come and drops those that nothing is accepted from any
+    /// more. Cheap when there is nothing to do; to be called by housekeeping, at least daily. When
+    /// the store does not answer, the old keys stay.
     ///
     /// # Errors
     /// The store does not answer, or what it keeps is not a key.
-    pub async fn rotate(&self, store: &dyn SessionStore, now: Timestamp) -> Result<(), StoreUnavailable> {
+    pub async fn rotate(
+        &self,
+        store: &dyn SessionStore,
+        now: Timestamp,
+    ) -> Result<(), StoreUnavailable> {
         if !self.current().are_stale(now) {
             return Ok(());
         }
-        let fresh = Arc::new(SigningKeys::agree(store, now).await?);
+        let fresh = Arc::new(SigningKeys::get_or_insert(store, now).await?);
         // Poisoned or not, the guarded value is one pointer and always whole.
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         log::info!("signing keys rotated");
@@ -69,51 +84,77 @@ impl JwtTokens {
 }
 
 impl Tokens for JwtTokens {
-    fn mint(&self, claims: &TokenClaims) -> Result<Secret, TokenFault> {
-        if REGISTERED.iter().any(|name| claims.vendor.contains_key(*name)) {
-            return Err(TokenFault::Invalid);
+    fn mint(&self, claims: &TokenClaims) -> Result<Secret, TokenError> {
+        if REGISTERED
+            .iter()
+            .any(|name| claims.vendor.contains_key(*name))
+        {
+            return Err(TokenError::Invalid);
         }
         let keys = self.current();
-        let key = keys.signing().ok_or(TokenFault::Invalid)?;
-        let payload = serde_json::to_vec(claims).map_err(|_| TokenFault::Invalid)?;
+        let key = keys.signing().ok_or(TokenError::Invalid)?;
+        let payload = serde_json::to_vec(claims).map_err(|_| TokenError::Invalid)?;
         let mut token = String::with_capacity(key.header.len() + payload.len() * 4 / 3 + 64);
         token.push_str(&key.header);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(payload, &mut token);
-        let signature = crypto::sign(token.as_bytes(), &key.signs, Algorithm::HS256).map_err(|_| TokenFault::Invalid)?;
+        let signature = crypto::sign(token.as_bytes(), &key.signs, Algorithm::HS256)
+            .map_err(|_| TokenError::Invalid)?;
         token.push('.');
         token.push_str(&signature);
         Ok(Secret::new(token))
     }
 
-    fn verify(&self, token: &str, issuer: &str, audience: &str, now: Timestamp) -> Result<TokenClaims, TokenFault> {
-        let (message, signature) = token.rsplit_once('.').ok_or(TokenFault::Invalid)?;
-        let (header, payload) = message.split_once('.').ok_or(TokenFault::Invalid)?;
+    fn verify(
+        &self,
+        token: &str,
+        issuer: &str,
+        audience: &str,
+        now: Timestamp,
+    ) -> Result<TokenClaims, TokenError> {
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Invalid)?;
+        let (header, payload) = message.split_once('.').ok_or(TokenError::Invalid)?;
         let keys = self.current();
-        let key = keys.verifying(header, now).ok_or(TokenFault::Invalid)?;
-        // A signature counts by its bytes: products take it padded, and with the unused bits of its last character set.
-        let signature = LENIENT.decode(signature).map_err(|_| TokenFault::Invalid)?;
+        let key = keys.verifying(header, now).ok_or(TokenError::Invalid)?;
+        // A signature counts by its bytes: products take it padded, and with the unused bits of its
+        // last character set.
+        let signature = LENIENT.decode(signature).map_err(|_| TokenError::Invalid)?;
         let signature = URL_SAFE_NO_PAD.encode(signature);
-        if !crypto::verify(&signature, message.as_bytes(), &key.verifies, Algorithm::HS256).unwrap_or(false) {
-            return Err(TokenFault::Invalid);
+        if !crypto::verify(
+            &signature,
+            message.as_bytes(),
+            &key.verifies,
+            Algorithm::HS256,
+        )
+        .unwrap_or(false)
+        {
+            return Err(TokenError::Invalid);
         }
-        let json = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenFault::Invalid)?;
-        let Claims(claims) = serde_json::from_slice(&json).map_err(|_| TokenFault::Invalid)?;
+        let json = URL_SAFE_NO_PAD
+            .decode(payload)
+            .map_err(|_| TokenError::Invalid)?;
+        let Claims(claims) = serde_json::from_slice(&json).map_err(|_| TokenError::Invalid)?;
         if claims.iss != issuer || claims.aud != audience {
-            return Err(TokenFault::Invalid);
+            return Err(TokenError::Invalid);
         }
-        if claims.exp <= now.as_secs() { Err(TokenFault::Expired) } else { Ok(claims) }
+        if claims.exp <= now.as_secs() {
+            Err(TokenError::Expired)
+        } else {
+            Ok(claims)
+        }
     }
 }
 
 impl fmt::Debug for JwtTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JwtTokens").field("keys", &self.current()).finish()
+        f.debug_struct("JwtTokens")
+            .field("keys", &self.current())
+            .finish()
     }
 }
 
-/// [`TokenClaims`], read straight from the map: the derived reader buffers every claim because of its flattened field,
-/// and would take a claim that is given twice.
+/// [`TokenClaims`], read straight from the map: the derived reader buffers every claim because of
+/// its flattened field, and would take a claim that is given twice.
 struct Claims(TokenClaims);
 
 #[derive(serde::Deserialize)]
@@ -140,7 +181,8 @@ impl<'de> Deserialize<'de> for Claims {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
-                let (mut iss, mut aud, mut sub, mut jti, mut iat, mut exp) = (None, None, None, None, None, None);
+                let (mut iss, mut aud, mut sub, mut jti, mut iat, mut exp) =
+                    (None, None, None, None, None, None);
                 let mut vendor = std::collections::BTreeMap::new();
                 while let Some(claim) = map.next_key()? {
                     let repeated = match claim {
@@ -150,7 +192,9 @@ impl<'de> Deserialize<'de> for Claims {
                         Claim::Jti => jti.replace(map.next_value()?).is_some(),
                         Claim::Iat => iat.replace(map.next_value()?).is_some(),
                         Claim::Exp => exp.replace(map.next_value()?).is_some(),
-                        Claim::Vendor(name) if name == "nbf" => return Err(A::Error::custom("nbf")),
+                        Claim::Vendor(name) if name == "nbf" => {
+                            return Err(A::Error::custom("nbf"));
+                        }
                         Claim::Vendor(name) => vendor.insert(name, map.next_value()?).is_some(),
                     };
                     if repeated {

@@ -12,13 +12,19 @@ pub(crate) struct Allowance {
 
 impl Allowance {
     pub(crate) fn new(per_second: u32, now: Instant) -> Self {
-        Self { per_second: f64::from(per_second), left: f64::from(per_second), filled: now }
+        Self {
+            per_second: f64::from(per_second),
+            left: f64::from(per_second),
+            filled: now,
+        }
     }
 
     /// Takes one, where there is one left at `now`.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
         let since = now.saturating_duration_since(self.filled).as_secs_f64();
-        self.left = since.mul_add(self.per_second, self.left).min(self.per_second);
+        self.left = since
+            .mul_add(self.per_second, self.left)
+            .min(self.per_second);
         self.filled = self.filled.max(now);
         let taken = self.left >= 1.0;
         if taken {
@@ -38,12 +44,24 @@ mod tests {
     fn no_more_pass_than_the_rate_allows() {
         let start = Instant::now();
         let mut allowance = Allowance::new(5, start);
-        let passed = |allowance: &mut Allowance, at: u64| (0..100).filter(|_| allowance.take(start + Duration::from_millis(at))).count();
+        let passed = |allowance: &mut Allowance, at: u64| {
+            (0..100)
+                .filter(|_| allowance.take(start + Duration::from_millis(at)))
+                .count()
+        };
         assert_eq!(passed(&mut allowance, 0), 5);
         assert_eq!(passed(&mut allowance, 100), 0);
         assert_eq!(passed(&mut allowance, 500), 2);
-        assert_eq!(passed(&mut allowance, 60_000), 5, "what was not used is not saved up");
-        assert_eq!(passed(&mut allowance, 59_000), 0, "an earlier instant fills nothing");
+        assert_eq!(
+            passed(&mut allowance, 60_000),
+            5,
+            "what was not used is not saved up"
+        );
+        assert_eq!(
+            passed(&mut allowance, 59_000),
+            0,
+            "an earlier instant fills nothing"
+        );
     }
 
     #[test]

@@ -42,10 +42,11 @@ pub enum Admission {
     One,
 }
 
-/// Opens after consecutive faults, lets one delivery through after a pause, and closes when that is answered.
+/// Opens after consecutive faults, lets one delivery through after a pause, and closes when that is
+/// answered.
 ///
-/// Guarantees: while it is open, nothing is admitted; half open, one at a time; pauses grow from one failed trial to the next
-/// and are capped.
+/// Guarantees: while it is open, nothing is admitted; half open, one at a time; pauses grow from
+/// one failed trial to the next and are capped.
 #[derive(Debug)]
 pub struct Breaker {
     opens_after: u32,
@@ -63,7 +64,11 @@ enum State {
 impl Breaker {
     /// A closed one that opens after `opens_after` faults in a row, at least one.
     pub fn new(opens_after: u32, pauses: Backoff) -> Self {
-        Self { opens_after: opens_after.max(1), pauses, state: State::Closed { faults: 0 } }
+        Self {
+            opens_after: opens_after.max(1),
+            pauses,
+            state: State::Closed { faults: 0 },
+        }
     }
 
     /// What may be sent at `now`.
@@ -86,7 +91,10 @@ impl Breaker {
     /// The trial came to nothing before anything was sent: there may be another one at once.
     pub fn trial_is_off(&mut self, now: Instant) {
         if let State::Trial { failed_trials } = self.state {
-            self.state = State::Open { until: now, failed_trials };
+            self.state = State::Open {
+                until: now,
+                failed_trials,
+            };
         }
     }
 
@@ -97,8 +105,8 @@ impl Breaker {
         closes
     }
 
-    /// It did not answer, or as a server that is out of order; with `random` in `0.0..1.0`. Says whether this opened a breaker that
-    /// was closed, and for how long.
+    /// It did not answer, or as a server that is out of order; with `random` in `0.0..1.0`. Says
+    /// whether this opened a breaker that was closed, and for how long.
     pub fn failed(&mut self, now: Instant, random: f64) -> Option<Duration> {
         match &mut self.state {
             State::Closed { faults } => {
@@ -107,14 +115,20 @@ impl Breaker {
                     return None;
                 }
                 let pause = self.pauses.pause(0, random);
-                self.state = State::Open { until: now + pause, failed_trials: 0 };
+                self.state = State::Open {
+                    until: now + pause,
+                    failed_trials: 0,
+                };
                 Some(pause)
             }
             // What was under way when it opened says nothing new.
             State::Open { .. } => None,
             State::Trial { failed_trials } => {
                 let failed_trials = failed_trials.saturating_add(1);
-                self.state = State::Open { until: now + self.pauses.pause(failed_trials, random), failed_trials };
+                self.state = State::Open {
+                    until: now + self.pauses.pause(failed_trials, random),
+                    failed_trials,
+                };
                 None
             }
         }
@@ -137,7 +151,13 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn breaker() -> Breaker {
-        Breaker::new(3, Backoff { first: 2 * SECOND, cap: 5 * SECOND })
+        Breaker::new(
+            3,
+            Backoff {
+                first: 2 * SECOND,
+                cap: 5 * SECOND,
+            },
+        )
     }
 
     fn opened(now: Instant) -> Breaker {
@@ -153,13 +173,24 @@ mod tests {
         let now = Instant::now();
         let mut breaker = breaker();
         for _ in 0..5 {
-            assert_eq!((breaker.failed(now, 1.0), breaker.failed(now, 1.0)), (None, None));
+            assert_eq!(
+                (breaker.failed(now, 1.0), breaker.failed(now, 1.0)),
+                (None, None)
+            );
             breaker.answered();
         }
-        assert_eq!((breaker.failed(now, 1.0), breaker.failed(now, 1.0)), (None, None));
+        assert_eq!(
+            (breaker.failed(now, 1.0), breaker.failed(now, 1.0)),
+            (None, None)
+        );
         assert_eq!(breaker.admits(now), Admission::All);
         assert_eq!(breaker.failed(now, 1.0), Some(2 * SECOND));
-        assert_eq!(breaker.admits(now), Admission::Nothing { until: Some(now + 2 * SECOND) });
+        assert_eq!(
+            breaker.admits(now),
+            Admission::Nothing {
+                until: Some(now + 2 * SECOND)
+            }
+        );
         assert_eq!(breaker.state(now), BreakerState::Open);
     }
 
@@ -168,7 +199,12 @@ mod tests {
         let now = Instant::now();
         let mut breaker = opened(now);
         assert_eq!(breaker.failed(now + SECOND, 1.0), None);
-        assert_eq!(breaker.admits(now + SECOND), Admission::Nothing { until: Some(now + 2 * SECOND) });
+        assert_eq!(
+            breaker.admits(now + SECOND),
+            Admission::Nothing {
+                until: Some(now + 2 * SECOND)
+            }
+        );
     }
 
     #[test]
@@ -176,11 +212,20 @@ mod tests {
         let now = Instant::now();
         let mut breaker = opened(now);
         let later = now + 2 * SECOND;
-        assert_eq!((breaker.admits(later), breaker.state(later)), (Admission::One, BreakerState::HalfOpen));
+        assert_eq!(
+            (breaker.admits(later), breaker.state(later)),
+            (Admission::One, BreakerState::HalfOpen)
+        );
         breaker.trial_begins();
-        assert_eq!((breaker.admits(later), breaker.state(later)), (Admission::Nothing { until: None }, BreakerState::HalfOpen));
+        assert_eq!(
+            (breaker.admits(later), breaker.state(later)),
+            (Admission::Nothing { until: None }, BreakerState::HalfOpen)
+        );
         assert!(breaker.answered() && !breaker.answered());
-        assert_eq!((breaker.admits(later), breaker.state(later)), (Admission::All, BreakerState::Closed));
+        assert_eq!(
+            (breaker.admits(later), breaker.state(later)),
+            (Admission::All, BreakerState::Closed)
+        );
     }
 
     #[test]
@@ -201,7 +246,12 @@ mod tests {
         let mut now = Instant::now();
         let mut breaker = opened(now);
         for pause in [2, 4, 5, 5] {
-            assert_eq!(breaker.admits(now), Admission::Nothing { until: Some(now + pause * SECOND) });
+            assert_eq!(
+                breaker.admits(now),
+                Admission::Nothing {
+                    until: Some(now + pause * SECOND)
+                }
+            );
             now += pause * SECOND;
             breaker.trial_begins();
             breaker.failed(now, 1.0);

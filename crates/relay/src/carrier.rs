@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use logout_core::Method;
-use logout_core::upstream::{Carrier, CarrierFault, UpstreamAnswer, UpstreamRequest};
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use logout_core::upstream::{UpstreamAnswer, UpstreamClient, UpstreamError, UpstreamRequest};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue,
+};
 use reqwest::{Certificate, Client, redirect};
 use url::Url;
 
-/// Less than the five seconds after which common servers close an idle connection, so that it is us who close it and no sign-out
-/// is written into a connection that is just going away.
+/// Less than the five seconds after which common servers close an idle connection, so that it is us
+/// who close it and no sign-out is written into a connection that is just going away.
 const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 
 /// Headers that speak of one connection or of how the body is cut up: the carrier's own business.
@@ -44,23 +46,32 @@ pub struct CarrierSettings {
     pub timeout: Duration,
     /// How much of a body is read, decoded or not. Default: 256 KiB.
     pub body_limit: usize,
-    /// A PEM file with certificate authorities that are trusted besides the system's. Default: none.
+    /// A PEM file with certificate authorities that are trusted besides the system's. Default:
+    /// none.
     pub ca_file: Option<PathBuf>,
 }
 
 impl CarrierSettings {
     /// An upstream at `base`, with the documented defaults.
     pub fn new(base: Url) -> Self {
-        Self { base, connect_timeout: Duration::from_secs(3), timeout: Duration::from_secs(10), body_limit: 256 * 1024, ca_file: None }
+        Self {
+            base,
+            connect_timeout: Duration::from_secs(3),
+            timeout: Duration::from_secs(10),
+            body_limit: 256 * 1024,
+            ca_file: None,
+        }
     }
 }
 
 /// A carrier cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum CarrierSetUpFault {
+pub enum HttpClientError {
     /// The base address is not `http` or `https`, or has a user, a query or a fragment.
-    #[error("the upstream's address must be an http or https address without user, query and fragment")]
+    #[error(
+        "the upstream's address must be an http or https address without user, query and fragment"
+    )]
     Base,
     /// The file with certificate authorities cannot be read.
     #[error("{} cannot be read", .0.display())]
@@ -75,12 +86,13 @@ pub enum CarrierSetUpFault {
 
 /// Carries requests to one upstream by HTTP/1.1.
 ///
-/// Guarantees: no request leaves for another origin than the configured one; no redirect is followed, no cookie is kept and no
-/// proxy of the environment is used; `Host` is the upstream's own; a body is read up to the limit and no further; the whole takes no longer than the
-/// timeout. An answer that comes compressed with gzip, though none was asked for, is decoded; any other encoding is left as it
-/// came, header and all.
+/// Guarantees: no request leaves for another origin than the configured one; no redirect is
+/// followed, no cookie is kept and no proxy of the environment is used; `Host` is the upstream's
+/// own; a body is read up to the limit and no further; the whole takes no longer than the timeout.
+/// An answer that comes compressed with gzip, though none was asked for, is decoded; any other
+/// encoding is left as it came, header and all.
 #[derive(Clone)]
-pub struct HttpCarrier {
+pub struct HttpClient {
     client: Client,
     /// Without a slash at its end.
     base: String,
@@ -89,16 +101,19 @@ pub struct HttpCarrier {
     body_limit: usize,
 }
 
-impl HttpCarrier {
+impl HttpClient {
     /// A carrier to one upstream. Opens no connection. Reads the file with certificate authorities.
     ///
     /// # Errors
-    /// [`CarrierSetUpFault`].
-    pub fn new(settings: CarrierSettings) -> Result<Self, CarrierSetUpFault> {
+    /// [`HttpClientError`].
+    pub fn new(settings: CarrierSettings) -> Result<Self, HttpClientError> {
         let base = &settings.base;
-        let plain = base.username().is_empty() && base.password().is_none() && base.query().is_none() && base.fragment().is_none();
+        let plain = base.username().is_empty()
+            && base.password().is_none()
+            && base.query().is_none()
+            && base.fragment().is_none();
         if !matches!(base.scheme(), "http" | "https") || !plain {
-            return Err(CarrierSetUpFault::Base);
+            return Err(HttpClientError::Base);
         }
         let builder = Client::builder()
             .redirect(redirect::Policy::none())
@@ -111,10 +126,11 @@ impl HttpCarrier {
             .pool_idle_timeout(IDLE_CONNECTION);
         let builder = match &settings.ca_file {
             Some(file) => {
-                let pem = std::fs::read(file).map_err(|fault| CarrierSetUpFault::CaUnreadable(file.clone(), fault))?;
+                let pem = std::fs::read(file)
+                    .map_err(|fault| HttpClientError::CaUnreadable(file.clone(), fault))?;
                 let authorities = Certificate::from_pem_bundle(&pem).unwrap_or_default();
                 if authorities.is_empty() {
-                    return Err(CarrierSetUpFault::NoCertificate(file.clone()));
+                    return Err(HttpClientError::NoCertificate(file.clone()));
                 }
                 builder.tls_certs_merge(authorities)
             }
@@ -123,7 +139,7 @@ impl HttpCarrier {
             None => builder,
         };
         Ok(Self {
-            client: builder.build().map_err(CarrierSetUpFault::Client)?,
+            client: builder.build().map_err(HttpClientError::Client)?,
             base: base.as_str().trim_end_matches('/').to_owned(),
             origin: base.origin(),
             timeout: settings.timeout,
@@ -131,16 +147,23 @@ impl HttpCarrier {
         })
     }
 
-    async fn exchange(&self, request: UpstreamRequest) -> Result<UpstreamAnswer, CarrierFault> {
-        let outgoing = self.outgoing(request).ok_or(CarrierFault::Broken)?;
-        let mut answer = self.client.execute(outgoing).await.map_err(|error| fault(&error))?;
-        if answer.content_length().is_some_and(|length| length > self.body_limit as u64) {
-            return Err(CarrierFault::TooLarge);
+    async fn exchange(&self, request: UpstreamRequest) -> Result<UpstreamAnswer, UpstreamError> {
+        let outgoing = self.outgoing(request).ok_or(UpstreamError::Broken)?;
+        let mut answer = self
+            .client
+            .execute(outgoing)
+            .await
+            .map_err(|error| fault(&error))?;
+        if answer
+            .content_length()
+            .is_some_and(|length| length > self.body_limit as u64)
+        {
+            return Err(UpstreamError::TooLarge);
         }
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| fault(&error))? {
             if body.len() + chunk.len() > self.body_limit {
-                return Err(CarrierFault::TooLarge);
+                return Err(UpstreamError::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }
@@ -150,19 +173,32 @@ impl HttpCarrier {
             headers.remove(CONTENT_ENCODING);
             headers.remove(CONTENT_LENGTH);
         }
-        let headers = headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
-        Ok(UpstreamAnswer { status: answer.status().as_u16(), headers, body })
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+            .collect();
+        Ok(UpstreamAnswer {
+            status: answer.status().as_u16(),
+            headers,
+            body,
+        })
     }
 
-    /// `None`: it cannot be sent as it is. Leaving out what does not fit might leave out the credential, and "nobody is signed in"
-    /// would then be taken for a confirmation.
+    /// `None`: it cannot be sent as it is. Leaving out what does not fit might leave out the
+    /// credential, and "nobody is signed in" would then be taken for a confirmation.
     fn outgoing(&self, request: UpstreamRequest) -> Option<reqwest::Request> {
         if !request.target.starts_with('/') || request.method == Method::Other {
             return None;
         }
-        let url = Url::parse(&format!("{}{}", self.base, request.target)).ok().filter(|url| url.origin() == self.origin)?;
+        let url = Url::parse(&format!("{}{}", self.base, request.target))
+            .ok()
+            .filter(|url| url.origin() == self.origin)?;
         let mut headers = HeaderMap::with_capacity(request.headers.len() + 1);
-        for (name, value) in request.headers.iter().filter(|(name, _)| !OWN.contains(&name.as_str())) {
+        for (name, value) in request
+            .headers
+            .iter()
+            .filter(|(name, _)| !OWN.contains(&name.as_str()))
+        {
             let mut bytes = HeaderValue::from_bytes(value.reveal().as_bytes()).ok()?;
             bytes.set_sensitive(true);
             headers.append(HeaderName::from_bytes(name.as_bytes()).ok()?, bytes);
@@ -174,60 +210,86 @@ impl HttpCarrier {
         if !request.body.is_empty() {
             *outgoing.body_mut() = Some(request.body.into());
         } else if matches!(request.method, Method::Post | Method::Put | Method::Patch) {
-            // Some servers refuse a POST that does not say how long it is (411), and the client leaves that out where it is empty.
-            outgoing.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            // Some servers refuse a POST that does not say how long it is (411), and the client
+            // leaves that out where it is empty.
+            outgoing
+                .headers_mut()
+                .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         Some(outgoing)
     }
 
-    fn unzipped(&self, body: &[u8]) -> Result<Vec<u8>, CarrierFault> {
+    fn unzipped(&self, body: &[u8]) -> Result<Vec<u8>, UpstreamError> {
         let mut plain = Vec::new();
         let limit = self.body_limit as u64 + 1;
-        flate2::read::MultiGzDecoder::new(body).take(limit).read_to_end(&mut plain).map_err(|_| CarrierFault::Broken)?;
-        if plain.len() > self.body_limit { Err(CarrierFault::TooLarge) } else { Ok(plain) }
+        flate2::read::MultiGzDecoder::new(body)
+            .take(limit)
+            .read_to_end(&mut plain)
+            .map_err(|_| UpstreamError::Broken)?;
+        if plain.len() > self.body_limit {
+            Err(UpstreamError::TooLarge)
+        } else {
+            Ok(plain)
+        }
     }
 }
 
-impl fmt::Debug for HttpCarrier {
+impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpCarrier").field("base", &self.base).finish_non_exhaustive()
+        f.debug_struct("HttpCarrier")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl Carrier for HttpCarrier {
-    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer, CarrierFault> {
-        tokio::time::timeout(self.timeout, self.exchange(request)).await.unwrap_or(Err(CarrierFault::Timeout))
+impl UpstreamClient for HttpClient {
+    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer, UpstreamError> {
+        tokio::time::timeout(self.timeout, self.exchange(request))
+            .await
+            .unwrap_or(Err(UpstreamError::Timeout))
     }
 }
 
 fn is_gzip(headers: &HeaderMap) -> bool {
     let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
-    let gzip =
-        |value: &HeaderValue| ["gzip", "x-gzip"].iter().any(|name| value.as_bytes().trim_ascii().eq_ignore_ascii_case(name.as_bytes()));
+    let gzip = |value: &HeaderValue| {
+        ["gzip", "x-gzip"].iter().any(|name| {
+            value
+                .as_bytes()
+                .trim_ascii()
+                .eq_ignore_ascii_case(name.as_bytes())
+        })
+    };
     encodings.next().is_some_and(gzip) && encodings.next().is_none()
 }
 
-fn fault(error: &reqwest::Error) -> CarrierFault {
+fn fault(error: &reqwest::Error) -> UpstreamError {
     if error.is_timeout() {
-        return CarrierFault::Timeout;
+        return UpstreamError::Timeout;
     }
     match tls_fault(error) {
-        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => CarrierFault::Certificate,
-        Some(_) => CarrierFault::Broken,
-        None if error.is_connect() => CarrierFault::NoConnection,
-        None => CarrierFault::Broken,
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
+            UpstreamError::Certificate
+        }
+        Some(_) => UpstreamError::Broken,
+        None if error.is_connect() => UpstreamError::NoConnection,
+        None => UpstreamError::Broken,
     }
 }
 
-/// The TLS library's word on it. An [`std::io::Error`] names not what it wraps as its source, but that one's source.
+/// The TLS library's word on it. An [`std::io::Error`] names not what it wraps as its source, but
+/// that one's source.
 fn tls_fault(error: &reqwest::Error) -> Option<&rustls::Error> {
     let mut cause: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(current) = cause {
         if let Some(tls) = current.downcast_ref::<rustls::Error>() {
             return Some(tls);
         }
-        cause = match current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        cause = match current
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+        {
             Some(inner) => Some(inner),
             None => current.source(),
         };
@@ -239,14 +301,20 @@ fn tls_fault(error: &reqwest::Error) -> Option<&rustls::Error> {
 mod tests {
     use super::*;
 
-    fn carrier(base: &str) -> Result<HttpCarrier, CarrierSetUpFault> {
-        HttpCarrier::new(CarrierSettings::new(Url::parse(base).unwrap()))
+    fn carrier(base: &str) -> Result<HttpClient, HttpClientError> {
+        HttpClient::new(CarrierSettings::new(Url::parse(base).unwrap()))
     }
 
     #[test]
     fn a_base_address_is_an_origin_and_a_path() {
-        for bad in ["ftp://a.example", "http://u@a.example", "http://u:p@a.example", "http://a.example/?q", "http://a.example/#f"] {
-            assert!(matches!(carrier(bad), Err(CarrierSetUpFault::Base)), "{bad}");
+        for bad in [
+            "ftp://a.example",
+            "http://u@a.example",
+            "http://u:p@a.example",
+            "http://a.example/?q",
+            "http://a.example/#f",
+        ] {
+            assert!(matches!(carrier(bad), Err(HttpClientError::Base)), "{bad}");
         }
         assert!(carrier("http://a.example/base/").is_ok());
     }
@@ -254,16 +322,30 @@ mod tests {
     #[test]
     fn a_request_goes_to_the_base_address_and_nowhere_else() {
         let carrier = carrier("http://a.example:8080/base/").unwrap();
-        let url = |target: &str| Some(carrier.outgoing(UpstreamRequest::new(Method::Get, target))?.url().to_string());
-        assert_eq!(url("/x?a=b%20c").as_deref(), Some("http://a.example:8080/base/x?a=b%20c"));
-        assert_eq!(url("//evil.example/x").as_deref(), Some("http://a.example:8080/base//evil.example/x"));
+        let url = |target: &str| {
+            Some(
+                carrier
+                    .outgoing(UpstreamRequest::new(Method::Get, target))?
+                    .url()
+                    .to_string(),
+            )
+        };
+        assert_eq!(
+            url("/x?a=b%20c").as_deref(),
+            Some("http://a.example:8080/base/x?a=b%20c")
+        );
+        assert_eq!(
+            url("//evil.example/x").as_deref(),
+            Some("http://a.example:8080/base//evil.example/x")
+        );
         for bad in ["@evil.example/", ".evil.example", "", "x", ":1/"] {
             assert_eq!(url(bad), None, "{bad:?}");
         }
     }
 
     #[test]
-    fn a_header_that_cannot_be_sent_stops_the_request_and_those_of_the_connection_are_the_carrier_s() {
+    fn a_header_that_cannot_be_sent_stops_the_request_and_those_of_the_connection_are_the_carrier_s()
+     {
         let carrier = carrier("http://a.example").unwrap();
         let mut request = UpstreamRequest::new(Method::Post, "/")
             .with_header("host", "evil.example")
@@ -271,11 +353,17 @@ mod tests {
             .with_header("content-length", "7")
             .with_header("cookie", "a=ü");
         let sent = carrier.outgoing(request.clone()).unwrap();
-        assert_eq!((sent.headers().len(), &sent.headers()["content-length"]), (3, &HeaderValue::from_static("0")));
+        assert_eq!(
+            (sent.headers().len(), &sent.headers()["content-length"]),
+            (3, &HeaderValue::from_static("0"))
+        );
         assert_eq!(sent.headers()["accept-encoding"], "identity");
         assert_eq!(sent.headers()["cookie"].as_bytes(), "a=ü".as_bytes());
         assert!(sent.headers()["cookie"].is_sensitive());
-        request.headers.push(("cookie".to_owned(), logout_core::credential::Secret::new("a\nb")));
+        request.headers.push((
+            "cookie".to_owned(),
+            logout_core::credential::Secret::new("a\nb"),
+        ));
         assert!(carrier.outgoing(request).is_none());
     }
 
@@ -283,9 +371,18 @@ mod tests {
     fn a_file_that_holds_no_certificate_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ca.pem");
-        let settings = CarrierSettings { ca_file: Some(file.clone()), ..CarrierSettings::new(Url::parse("https://a.example").unwrap()) };
-        assert!(matches!(HttpCarrier::new(settings.clone()), Err(CarrierSetUpFault::CaUnreadable(..))));
+        let settings = CarrierSettings {
+            ca_file: Some(file.clone()),
+            ..CarrierSettings::new(Url::parse("https://a.example").unwrap())
+        };
+        assert!(matches!(
+            HttpClient::new(settings.clone()),
+            Err(HttpClientError::CaUnreadable(..))
+        ));
         std::fs::write(&file, "no certificate").unwrap();
-        assert!(matches!(HttpCarrier::new(settings), Err(CarrierSetUpFault::NoCertificate(_))));
+        assert!(matches!(
+            HttpClient::new(settings),
+            Err(HttpClientError::NoCertificate(_))
+        ));
     }
 }

@@ -48,7 +48,11 @@ pub(crate) struct Gate {
 }
 
 impl Lane {
-    pub(crate) fn new(platform: PlatformName, upstream: Upstream, settings: &RelaySettings) -> Self {
+    pub(crate) fn new(
+        platform: PlatformName,
+        upstream: Upstream,
+        settings: &RelaySettings,
+    ) -> Self {
         let breaker = Breaker::new(settings.breaker_opens_after, settings.breaker_pause);
         Self {
             platform,
@@ -56,7 +60,10 @@ impl Lane {
             wake: Notify::new(),
             strangers: Strangers::new(settings.first_sight_rate, settings.first_sight_kept),
             in_flight: AtomicUsize::new(0),
-            gate: Mutex::new(Gate { breaker, paused: None }),
+            gate: Mutex::new(Gate {
+                breaker,
+                paused: None,
+            }),
             store_is_silent: AtomicBool::new(false),
         }
     }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use logout_core::outbox::Outbox;
 use logout_core::platform::PlatformName;
-use logout_core::ports::{Clock, Deliveries, Expectation, FirstSight, Seal, Told};
+use logout_core::ports::{Clock, Deliveries, DeliveryResult, PassThrough, PendingResult, Seal};
 use logout_core::provider::Upstream;
 use logout_core::receipt::{EndedSession, ReceiptId};
 use logout_core::relayed_cookie::removals_of_sign_out;
@@ -21,14 +21,14 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::attempt;
 use crate::breaker::BreakerState;
-use crate::figures;
 use crate::lane::{Lane, Shared};
+use crate::metrics;
 use crate::settings::RelaySettings;
 use crate::strangers::is_stranger;
 use crate::waiting::{Listener, News, Waiting};
 
-/// How long a stranger's sign-out is waited for where sign-outs do not wait for confirmations: without the upstream's answer there
-/// is nothing to answer from.
+/// How long a stranger's sign-out is waited for where sign-outs do not wait for confirmations:
+/// without the upstream's answer there is nothing to answer from.
 const FIRST_SIGHT_AT_LEAST: Duration = Duration::from_secs(1);
 
 /// Carries deliveries to upstreams. Cheap to clone: all clones are the same relay.
@@ -57,8 +57,8 @@ pub struct UpstreamStatus {
 }
 
 impl Relay {
-    /// Begins to carry what is in `outbox` to `upstreams`, one task for each of them. Goes on until [`Relay::stop`], also when
-    /// every clone is dropped.
+    /// Begins to carry what is in `outbox` to `upstreams`, one task for each of them. Goes on until
+    /// [`Relay::stop`], also when every clone is dropped.
     ///
     /// # Panics
     /// Outside a tokio runtime whose timers are enabled; the tasks run on that one.
@@ -71,30 +71,63 @@ impl Relay {
     ) -> Self {
         let lanes: BTreeMap<_, _> = upstreams
             .into_iter()
-            .map(|(platform, upstream)| (platform.clone(), Arc::new(Lane::new(platform, upstream, &settings))))
+            .map(|(platform, upstream)| {
+                (
+                    platform.clone(),
+                    Arc::new(Lane::new(platform, upstream, &settings)),
+                )
+            })
             .collect();
         let (changes, stop) = (watch::Sender::new(0), watch::Sender::new(false));
-        let shared = Arc::new(Shared { settings, outbox, clock, seal, waiting: Waiting::default(), changes, stop });
-        let tasks = lanes.values().map(|lane| tokio::spawn(lane.clone().run(shared.clone()))).collect();
-        Self { inner: Arc::new(Inner { shared, lanes, tasks: Mutex::new(tasks) }) }
+        let shared = Arc::new(Shared {
+            settings,
+            outbox,
+            clock,
+            seal,
+            waiting: Waiting::default(),
+            changes,
+            stop,
+        });
+        let tasks = lanes
+            .values()
+            .map(|lane| tokio::spawn(lane.clone().run(shared.clone())))
+            .collect();
+        Self {
+            inner: Arc::new(Inner {
+                shared,
+                lanes,
+                tasks: Mutex::new(tasks),
+            }),
+        }
     }
 
-    /// Leases nothing more, lets what is under way finish within [`RelaySettings::stop_within`], and answers every sign-out that
-    /// waits. What did not finish is given back, and carried by whoever is there; where the store does not take it within another
-    /// second, its lease runs out first.
+    /// Leases nothing more, lets what is under way finish within [`RelaySettings::stop_within`],
+    /// and answers every sign-out that waits. What did not finish is given back, and carried by
+    /// whoever is there; where the store does not take it within another second, its lease runs out
+    /// first.
     pub async fn stop(&self) {
         self.inner.shared.stop.send_replace(true);
-        let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let tasks = std::mem::take(
+            &mut *self
+                .inner
+                .tasks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         join_all(tasks).await;
     }
 
-    /// Has the outbox looked at for every upstream: somebody made deliveries due again ([`Outbox::retry`]).
+    /// Has the outbox looked at for every upstream: somebody made deliveries due again
+    /// ([`Outbox::retry`]).
     pub fn look_again(&self) {
-        self.inner.lanes.values().for_each(|lane| lane.wake.notify_one());
+        self.inner
+            .lanes
+            .values()
+            .for_each(|lane| lane.wake.notify_one());
     }
 
-    /// A number that grows with every settlement of this relay: for who waits until a receipt is settled. Other hubs on the same
-    /// store have their own.
+    /// A number that grows with every settlement of this relay: for who waits until a receipt is
+    /// settled. Other hubs on the same store have their own.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.shared.changes.subscribe()
     }
@@ -104,8 +137,15 @@ impl Relay {
         let (now, at) = (Instant::now(), self.inner.shared.clock.now());
         let status = |lane: &Arc<Lane>| {
             let breaker = lane.gate().breaker.state(now);
-            let paused_until = lane.shut_until(now).map(|until| at.plus(until.saturating_duration_since(now)));
-            UpstreamStatus { platform: lane.platform.clone(), breaker, in_flight: lane.in_flight(), paused_until }
+            let paused_until = lane
+                .shut_until(now)
+                .map(|until| at.plus(until.saturating_duration_since(now)));
+            UpstreamStatus {
+                platform: lane.platform.clone(),
+                breaker,
+                in_flight: lane.in_flight(),
+                paused_until,
+            }
         };
         self.inner.lanes.values().map(status).collect()
     }
@@ -115,51 +155,84 @@ impl Relay {
         self.inner.shared.waiting.count()
     }
 
-    async fn ask(&self, lane: &Lane, session: &UpstreamSession) -> FirstSight {
+    async fn ask(&self, lane: &Lane, session: &UpstreamSession) -> PassThrough {
         let shared = &self.inner.shared;
         if !lane.strangers.admit() {
-            return FirstSight::Busy;
+            return PassThrough::Busy;
         }
-        let limit = if shared.settings.wait.is_zero() { FIRST_SIGHT_AT_LEAST } else { shared.settings.wait };
-        // An upstream that asked to be left alone is. What strangers bring about opens no breaker and begins no pause, or they
-        // could hold up the sign-outs of everybody else.
-        let paused = lane.gate().paused.is_some_and(|until| until > Instant::now());
+        let limit = if shared.settings.wait.is_zero() {
+            FIRST_SIGHT_AT_LEAST
+        } else {
+            shared.settings.wait
+        };
+        // An upstream that asked to be left alone is. What strangers bring about opens no breaker
+        // and begins no pause, or they could hold up the sign-outs of everybody else.
+        let paused = lane
+            .gate()
+            .paused
+            .is_some_and(|until| until > Instant::now());
         let provider = &*lane.upstream.provider;
-        let to = Addressee { subject: None, session: session.clone() };
-        let answer = if paused { None } else { attempt::call(lane, provider.sign_out(&to), limit).await.ok() };
-        match answer.as_ref().map(|answer| (provider.confirm(answer), answer)) {
-            Some((Confirmation::Confirmed { landing }, answer)) => {
-                FirstSight::Confirmed { landing, removals: removals_of_sign_out(provider, answer, shared.clock.now()) }
+        let to = Addressee {
+            subject: None,
+            session: session.clone(),
+        };
+        let answer = if paused {
+            None
+        } else {
+            attempt::call(lane, provider.sign_out(&to), limit)
+                .await
+                .ok()
+        };
+        match answer
+            .as_ref()
+            .map(|answer| (provider.confirm(answer), answer))
+        {
+            Some((Confirmation::Confirmed { landing }, answer)) => PassThrough::Confirmed {
+                landing,
+                removals: removals_of_sign_out(provider, answer, shared.clock.now()),
+            },
+            Some((Confirmation::NotSignedIn, _)) => PassThrough::NotSignedIn,
+            Some((Confirmation::Refused, _)) => PassThrough::Refused,
+            None if lane
+                .strangers
+                .reserve(&*shared.outbox, &lane.platform)
+                .await =>
+            {
+                PassThrough::Unreachable
             }
-            Some((Confirmation::NotSignedIn, _)) => FirstSight::NotSignedIn,
-            Some((Confirmation::Refused, _)) => FirstSight::Refused,
-            None if lane.strangers.reserve(&*shared.outbox, &lane.platform).await => FirstSight::Unreachable,
-            None => FirstSight::Busy,
+            None => PassThrough::Busy,
         }
     }
 }
 
 impl fmt::Debug for Relay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Relay").field("platforms", &self.inner.lanes.keys()).finish_non_exhaustive()
+        f.debug_struct("Relay")
+            .field("platforms", &self.inner.lanes.keys())
+            .finish_non_exhaustive()
     }
 }
 
 #[async_trait]
 impl Deliveries for Relay {
-    fn expect(&self, receipt: ReceiptId) -> Option<Box<dyn Expectation>> {
+    fn expect(&self, receipt: ReceiptId) -> Option<Box<dyn PendingResult>> {
         let wait = self.inner.shared.settings.wait;
         if wait.is_zero() {
             return None;
         }
         let listener = self.inner.shared.waiting.listen(receipt);
-        Some(Box::new(Awaited { inner: self.inner.clone(), listener }))
+        Some(Box::new(Awaited {
+            inner: self.inner.clone(),
+            listener,
+        }))
     }
 
     fn wake(&self, ended: &[EndedSession]) {
         let mut woken = HashSet::new();
         for session in ended.iter().filter(|session| session.upstream) {
-            let Some(lane) = self.inner.lanes.get(&session.platform) else { continue };
+            let Some(lane) = self.inner.lanes.get(&session.platform) else {
+                continue;
+            };
             if is_stranger(&session.subject) {
                 lane.strangers.arrived();
             }
@@ -169,17 +242,23 @@ impl Deliveries for Relay {
         }
     }
 
-    async fn first_sight(&self, platform: &PlatformName, session: &UpstreamSession) -> FirstSight {
-        let Some(lane) = self.inner.lanes.get(platform) else { return FirstSight::Refused };
+    async fn pass_through(
+        &self,
+        platform: &PlatformName,
+        session: &UpstreamSession,
+    ) -> PassThrough {
+        let Some(lane) = self.inner.lanes.get(platform) else {
+            return PassThrough::Refused;
+        };
         let seen = self.ask(lane, session).await;
         let result = match &seen {
-            FirstSight::Busy => "busy",
-            FirstSight::Confirmed { .. } => "confirmed",
-            FirstSight::NotSignedIn => "not-signed-in",
-            FirstSight::Refused => "refused",
-            FirstSight::Unreachable => "unreachable",
+            PassThrough::Busy => "busy",
+            PassThrough::Confirmed { .. } => "confirmed",
+            PassThrough::NotSignedIn => "not-signed-in",
+            PassThrough::Refused => "refused",
+            PassThrough::Unreachable => "unreachable",
         };
-        figures::first_sight(platform, result);
+        metrics::pass_through(platform, result);
         seen
     }
 }
@@ -191,17 +270,21 @@ struct Awaited {
 }
 
 #[async_trait]
-impl Expectation for Awaited {
-    async fn told(mut self: Box<Self>, ended: &[EndedSession]) -> Vec<Told> {
+impl PendingResult for Awaited {
+    async fn told(mut self: Box<Self>, ended: &[EndedSession]) -> Vec<DeliveryResult> {
         let now = Instant::now();
         let deadline = now + self.inner.shared.settings.wait;
-        // What cannot come in time is not waited for: an upstream that is left alone for longer costs nobody anything.
+        // What cannot come in time is not waited for: an upstream that is left alone for longer
+        // costs nobody anything.
         let in_time = |platform: &PlatformName| {
             let lane = self.inner.lanes.get(platform);
             lane.is_some_and(|lane| lane.shut_until(now).is_none_or(|until| until < deadline))
         };
         let upstreams = || ended.iter().filter(|session| session.upstream);
-        let mut open: HashSet<_> = upstreams().filter(|session| in_time(&session.platform)).map(|session| session.id).collect();
+        let mut open: HashSet<_> = upstreams()
+            .filter(|session| in_time(&session.platform))
+            .map(|session| session.id)
+            .collect();
         let mut known = HashMap::new();
         let mut stop = self.inner.shared.stop.subscribe();
         while !open.is_empty() && !*stop.borrow() {
@@ -222,7 +305,11 @@ impl Expectation for Awaited {
                 Ok(None) | Err(_) => break,
             }
         }
-        let told = |session: &EndedSession| known.remove(&session.id).unwrap_or_else(|| Told::nothing(session.id));
+        let told = |session: &EndedSession| {
+            known
+                .remove(&session.id)
+                .unwrap_or_else(|| DeliveryResult::nothing(session.id))
+        };
         upstreams().map(told).collect()
     }
 }

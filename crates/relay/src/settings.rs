@@ -56,16 +56,25 @@ impl Default for RelaySettings {
             lease: Duration::from_secs(60),
             max_in_flight: 16,
             verify: true,
-            retry: Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(5 * 60) },
+            retry: Backoff {
+                first: Duration::from_secs(1),
+                cap: Duration::from_secs(5 * 60),
+            },
             retry_after_cap: Duration::from_secs(10 * 60),
             give_up_after: Duration::from_secs(24 * 60 * 60),
             breaker_opens_after: 5,
-            breaker_pause: Backoff { first: Duration::from_secs(2), cap: Duration::from_secs(60) },
+            breaker_pause: Backoff {
+                first: Duration::from_secs(2),
+                cap: Duration::from_secs(60),
+            },
             first_sight_rate: 10,
             first_sight_kept: 1_000,
             first_sight_give_up_after: Duration::from_secs(10 * 60),
             look_every: Duration::from_secs(1),
-            store_retry: Backoff { first: Duration::from_millis(100), cap: Duration::from_secs(5) },
+            store_retry: Backoff {
+                first: Duration::from_millis(100),
+                cap: Duration::from_secs(5),
+            },
             stop_within: Duration::from_secs(5),
         }
     }
@@ -80,7 +89,11 @@ impl RelaySettings {
 
     /// How long a delivery is tried; `stranger`: the hub never saw its login.
     pub fn gives_up_after(&self, stranger: bool) -> Duration {
-        if stranger { self.first_sight_give_up_after } else { self.give_up_after }
+        if stranger {
+            self.first_sight_give_up_after
+        } else {
+            self.give_up_after
+        }
     }
 }
 
@@ -90,9 +103,16 @@ mod tests {
 
     #[test]
     fn a_lease_always_outlasts_a_try() {
-        let settings = RelaySettings { lease: Duration::from_millis(1), call_timeout: Duration::from_secs(30), ..RelaySettings::default() };
+        let settings = RelaySettings {
+            lease: Duration::from_millis(1),
+            call_timeout: Duration::from_secs(30),
+            ..RelaySettings::default()
+        };
         assert!(settings.effective_lease() > 2 * settings.call_timeout);
-        let roomy = RelaySettings { lease: Duration::from_secs(600), ..settings };
+        let roomy = RelaySettings {
+            lease: Duration::from_secs(600),
+            ..settings
+        };
         assert_eq!(roomy.effective_lease(), Duration::from_secs(600));
     }
 }

@@ -18,7 +18,8 @@ const PAGE: usize = 1_000;
 /// How long a place is held for a delivery that is still to be written.
 const RESERVED_FOR: Duration = Duration::from_secs(30);
 
-/// How often the count is taken anew at most while there seems to be no room: other hubs write and settle as well.
+/// How often the count is taken anew at most while there seems to be no room: other hubs write and
+/// settle as well.
 const RECOUNT_EVERY: Duration = Duration::from_secs(30);
 
 /// Whether the hub never saw the login of this subject.
@@ -46,7 +47,15 @@ struct State {
 impl Strangers {
     pub(crate) fn new(per_second: u32, kept: usize) -> Self {
         let allowance = Allowance::new(per_second, Instant::now());
-        Self { kept, state: Mutex::new(State { allowance, pending: None, reserved: Vec::new(), counted: None }) }
+        Self {
+            kept,
+            state: Mutex::new(State {
+                allowance,
+                pending: None,
+                reserved: Vec::new(),
+                counted: None,
+            }),
+        }
     }
 
     /// Whether one more may be carried just now.
@@ -59,7 +68,10 @@ impl Strangers {
         if self.try_reserve() {
             return true;
         }
-        let stale = self.lock().counted.is_none_or(|counted| counted.elapsed() >= RECOUNT_EVERY);
+        let stale = self
+            .lock()
+            .counted
+            .is_none_or(|counted| counted.elapsed() >= RECOUNT_EVERY);
         stale && self.count(outbox, platform).await.is_ok() && self.try_reserve()
     }
 
@@ -67,7 +79,9 @@ impl Strangers {
         let now = Instant::now();
         let mut state = self.lock();
         state.reserved.retain(|until| *until > now);
-        let room = state.pending.is_some_and(|pending| pending + state.reserved.len() < self.kept);
+        let room = state
+            .pending
+            .is_some_and(|pending| pending + state.reserved.len() < self.kept);
         if room {
             state.reserved.push(now + RESERVED_FOR);
         }
@@ -75,12 +89,23 @@ impl Strangers {
     }
 
     /// Counts those that wait in the outbox.
-    pub(crate) async fn count(&self, outbox: &dyn Outbox, platform: &PlatformName) -> Result<(), StoreUnavailable> {
-        let filter = DeliveryFilter { platform: Some(platform.clone()), state: Some(DeliveryState::Pending) };
+    pub(crate) async fn count(
+        &self,
+        outbox: &dyn Outbox,
+        platform: &PlatformName,
+    ) -> Result<(), StoreUnavailable> {
+        let filter = DeliveryFilter {
+            platform: Some(platform.clone()),
+            state: Some(DeliveryState::Pending),
+        };
         let (mut pending, mut after) = (0, None);
         loop {
             let page = outbox.deliveries(&filter, after, PAGE).await?;
-            pending += page.items.iter().filter(|delivery: &&Delivery| is_stranger(&delivery.subject)).count();
+            pending += page
+                .items
+                .iter()
+                .filter(|delivery: &&Delivery| is_stranger(&delivery.subject))
+                .count();
             after = page.next;
             // Of more than are kept it does not matter how many.
             if after.is_none() || pending > self.kept {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use logout_core::ports::Told;
+use logout_core::ports::DeliveryResult;
 use logout_core::receipt::ReceiptId;
 use logout_core::session::SessionId;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -13,12 +13,13 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) enum News {
     /// It is confirmed or given up.
-    Settled(Told),
+    Settled(DeliveryResult),
     /// It is tried again, but not before this instant.
     Postponed(SessionId, Instant),
 }
 
-/// Who waits for which receipt. What is heard is bounded by what a sign-out has ended and by how often that is tried while it waits.
+/// Who waits for which receipt. What is heard is bounded by what a sign-out has ended and by how
+/// often that is tried while it waits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waiting {
     waiters: Arc<Mutex<Waiters>>,
@@ -37,8 +38,17 @@ impl Waiting {
         let mut waiters = self.lock();
         let id = waiters.next;
         waiters.next += 1;
-        waiters.by_receipt.entry(receipt).or_default().push((id, sender));
-        Listener { waiting: self.clone(), receipt, id, news }
+        waiters
+            .by_receipt
+            .entry(receipt)
+            .or_default()
+            .push((id, sender));
+        Listener {
+            waiting: self.clone(),
+            receipt,
+            id,
+            news,
+        }
     }
 
     /// Tells who waits for `receipt`.
@@ -86,18 +96,28 @@ mod tests {
     use super::*;
 
     fn settled() -> News {
-        News::Settled(Told { confirmed: true, ..Told::nothing(SessionId::from_bytes([7; 16])) })
+        News::Settled(DeliveryResult {
+            confirmed: true,
+            ..DeliveryResult::nothing(SessionId::from_bytes([7; 16]))
+        })
     }
 
     #[test]
     fn only_those_who_wait_for_a_receipt_hear_of_it() {
         let waiting = Waiting::default();
-        let (one, other) = (ReceiptId::from_bytes([1; 16]), ReceiptId::from_bytes([2; 16]));
+        let (one, other) = (
+            ReceiptId::from_bytes([1; 16]),
+            ReceiptId::from_bytes([2; 16]),
+        );
         let mut first = waiting.listen(one);
         let mut second = waiting.listen(one);
         let mut third = waiting.listen(other);
         waiting.tell(one, settled);
-        assert!(first.news.try_recv().is_ok() && second.news.try_recv().is_ok() && third.news.try_recv().is_err());
+        assert!(
+            first.news.try_recv().is_ok()
+                && second.news.try_recv().is_ok()
+                && third.news.try_recv().is_err()
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use logout_core::cookie::CookieSpec;
 use logout_core::credential::{Secret, SecretDigest};
-use logout_core::platform::{Platform, PlatformName, SetUpFault};
+use logout_core::platform::{Platform, PlatformName, SetUpError};
 use logout_core::receipt::Reach;
 use logout_core::redirect::{ApprovedUrl, RedirectPolicy};
 use logout_core::session::Subject;
@@ -101,7 +101,11 @@ impl Default for SitefinityConfig {
 
 impl Default for CookieNames {
     fn default() -> Self {
-        Self { session: ".AspNet.Cookies".to_owned(), token_service: "idsrv".to_owned(), extra: vec!["SF-TokenId".to_owned()] }
+        Self {
+            session: ".AspNet.Cookies".to_owned(),
+            token_service: "idsrv".to_owned(),
+            extra: vec!["SF-TokenId".to_owned()],
+        }
     }
 }
 
@@ -128,12 +132,15 @@ pub(crate) struct Dialect {
 }
 
 impl Dialect {
-    pub(crate) fn new(config: SitefinityConfig, platform: &Platform) -> Result<Self, SetUpFault> {
+    pub(crate) fn new(config: SitefinityConfig, platform: &Platform) -> Result<Self, SetUpError> {
         check(&config)?;
         let cookie = |name: &str| platform.cookie("cookie_names", name, &platform.prefix, true);
         let owner = |key: &AccessKey| {
             let provider = key.provider.as_deref().unwrap_or(&config.default_provider);
-            (SecretDigest::of(key.key.reveal()), Subject::new(provider, &key.username))
+            (
+                SecretDigest::of(key.key.reveal()),
+                Subject::new(provider, &key.username),
+            )
         };
         Ok(Self {
             platform: platform.name.clone(),
@@ -143,11 +150,17 @@ impl Dialect {
             redirects: Arc::new(platform.redirect_policy()?),
             root: platform.root_landing()?,
             sign_in: ApprovedUrl::from_operator(&format!("{}{SIGN_IN_PATH}", platform.prefix))
-                .map_err(|fault| SetUpFault::new("prefix", fault))?,
+                .map_err(|fault| SetUpError::new("prefix", fault))?,
             session_cookie: cookie(&config.cookie_names.session)?,
             token_service_cookie: cookie(&config.cookie_names.token_service)?,
-            extra_cookies: config.cookie_names.extra.iter().map(|name| cookie(name)).collect::<Result<_, _>>()?,
-            token_lifetime: Duration::from_secs(config.access_token_lifetime.into()).min(platform.absolute_timeout),
+            extra_cookies: config
+                .cookie_names
+                .extra
+                .iter()
+                .map(|name| cookie(name))
+                .collect::<Result<_, _>>()?,
+            token_lifetime: Duration::from_secs(config.access_token_lifetime.into())
+                .min(platform.absolute_timeout),
             access_keys: config.access_keys.iter().map(owner).collect(),
             config,
         })
@@ -157,7 +170,9 @@ impl Dialect {
     /// (our choice, from the habits of ASP.NET), so subjects are kept in lower case: in ASCII only,
     /// as accounts compare them, since a wider folding could make one subject of two accounts.
     pub(crate) fn subject(&self, provider: Option<&str>, name: &str) -> Subject {
-        let provider = provider.filter(|text| !text.is_empty()).unwrap_or(&self.config.default_provider);
+        let provider = provider
+            .filter(|text| !text.is_empty())
+            .unwrap_or(&self.config.default_provider);
         Subject::new(provider.to_ascii_lowercase(), name.to_ascii_lowercase())
     }
 
@@ -169,44 +184,83 @@ impl Dialect {
     /// Whose access key this is.
     pub(crate) fn owner_of_access_key(&self, key: &str) -> Option<&Subject> {
         let digest = SecretDigest::of(key);
-        self.access_keys.iter().find(|(known, _)| known.matches(&digest)).map(|(_, owner)| owner)
+        self.access_keys
+            .iter()
+            .find(|(known, _)| known.matches(&digest))
+            .map(|(_, owner)| owner)
     }
 }
 
-fn check(config: &SitefinityConfig) -> Result<(), SetUpFault> {
+fn check(config: &SitefinityConfig) -> Result<(), SetUpError> {
     let names = &config.cookie_names;
     let mut seen: Vec<&str> = Vec::new();
-    for name in [&names.session, &names.token_service].into_iter().chain(&names.extra) {
+    for name in [&names.session, &names.token_service]
+        .into_iter()
+        .chain(&names.extra)
+    {
         if name.is_empty() || !name.bytes().all(is_token) {
-            return Err(SetUpFault::new("cookie_names", format!("{name:?} cannot be the name of a cookie")));
+            return Err(SetUpError::new(
+                "cookie_names",
+                format!("{name:?} cannot be the name of a cookie"),
+            ));
         }
         if seen.contains(&name.as_str()) {
-            return Err(SetUpFault::new("cookie_names", format!("{name:?} is given twice")));
+            return Err(SetUpError::new(
+                "cookie_names",
+                format!("{name:?} is given twice"),
+            ));
         }
         seen.push(name);
     }
     if config.default_provider.is_empty() {
-        return Err(SetUpFault::new("default_provider", "must not be empty"));
+        return Err(SetUpError::new("default_provider", "must not be empty"));
     }
     if !config.service_path.split('/').all(is_plain_segment) {
-        return Err(SetUpFault::new("service_path", "must be a path such as default, without a slash at its ends"));
+        return Err(SetUpError::new(
+            "service_path",
+            "must be a path such as default, without a slash at its ends",
+        ));
     }
     if config.access_token_lifetime == 0 {
-        return Err(SetUpFault::new("access_token_lifetime", "must be at least one second"));
+        return Err(SetUpError::new(
+            "access_token_lifetime",
+            "must be at least one second",
+        ));
     }
     // An empty key would make everybody who sends an empty header its owner.
-    if config.access_keys.iter().any(|key| key.key.reveal().trim().is_empty()) {
-        return Err(SetUpFault::new("access_key", "the key must not be empty"));
+    if config
+        .access_keys
+        .iter()
+        .any(|key| key.key.reveal().trim().is_empty())
+    {
+        return Err(SetUpError::new("access_key", "the key must not be empty"));
     }
     if let Some(administrator) = &config.upstream_administrator {
-        let (UpstreamAdministrator { bearer_token: Some(secret), cookie_token: None }
-        | UpstreamAdministrator { bearer_token: None, cookie_token: Some(secret) }) = administrator
+        let (UpstreamAdministrator {
+            bearer_token: Some(secret),
+            cookie_token: None,
+        }
+        | UpstreamAdministrator {
+            bearer_token: None,
+            cookie_token: Some(secret),
+        }) = administrator
         else {
-            return Err(SetUpFault::new("upstream_administrator", "needs either bearer_token or cookie_token"));
+            return Err(SetUpError::new(
+                "upstream_administrator",
+                "needs either bearer_token or cookie_token",
+            ));
         };
         // What could not stand in a header would be left out, and the sign-out be an anonymous one.
-        if secret.reveal().is_empty() || !secret.reveal().bytes().all(|byte| byte.is_ascii_graphic() && byte != b';') {
-            return Err(SetUpFault::new("upstream_administrator", "the token must be visible ASCII, without semicolons"));
+        if secret.reveal().is_empty()
+            || !secret
+                .reveal()
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b';')
+        {
+            return Err(SetUpError::new(
+                "upstream_administrator",
+                "the token must be visible ASCII, without semicolons",
+            ));
         }
     }
     Ok(())
@@ -218,79 +272,204 @@ fn is_token(byte: u8) -> bool {
 }
 
 fn is_plain_segment(segment: &str) -> bool {
-    !matches!(segment, "" | "." | "..") && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    !matches!(segment, "" | "." | "..")
+        && segment
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn set_up(config: SitefinityConfig) -> Result<Dialect, SetUpFault> {
-        Dialect::new(config, &Platform::new("cms", "https://cms.example/".parse().unwrap()))
+    fn set_up(config: SitefinityConfig) -> Result<Dialect, SetUpError> {
+        Dialect::new(
+            config,
+            &Platform::new("cms", "https://cms.example/".parse().unwrap()),
+        )
     }
 
     fn with_names(names: CookieNames) -> SitefinityConfig {
-        SitefinityConfig { cookie_names: names, ..SitefinityConfig::default() }
+        SitefinityConfig {
+            cookie_names: names,
+            ..SitefinityConfig::default()
+        }
     }
 
-    fn with_administrator(bearer_token: Option<&str>, cookie_token: Option<&str>) -> SitefinityConfig {
-        let administrator =
-            UpstreamAdministrator { bearer_token: bearer_token.map(Secret::new), cookie_token: cookie_token.map(Secret::new) };
-        SitefinityConfig { upstream_administrator: Some(administrator), ..Default::default() }
+    fn with_administrator(
+        bearer_token: Option<&str>,
+        cookie_token: Option<&str>,
+    ) -> SitefinityConfig {
+        let administrator = UpstreamAdministrator {
+            bearer_token: bearer_token.map(Secret::new),
+            cookie_token: cookie_token.map(Secret::new),
+        };
+        SitefinityConfig {
+            upstream_administrator: Some(administrator),
+            ..Default::default()
+        }
     }
 
     fn key(text: &str) -> AccessKey {
-        AccessKey { key: Secret::new(text), username: "alice".into(), provider: None }
+        AccessKey {
+            key: Secret::new(text),
+            username: "alice".into(),
+            provider: None,
+        }
     }
 
     #[test]
     fn what_cannot_be_used_is_named_by_its_key() {
         let names = CookieNames::default;
         for (config, at) in [
-            (with_names(CookieNames { session: "".into(), ..names() }), "cookie_names"),
-            (with_names(CookieNames { token_service: "a;b".into(), ..names() }), "cookie_names"),
-            (with_names(CookieNames { session: "idsrv".into(), ..names() }), "cookie_names"),
-            (with_names(CookieNames { extra: vec!["x".into(), "x".into()], ..names() }), "cookie_names"),
-            (SitefinityConfig { default_provider: "".into(), ..Default::default() }, "default_provider"),
-            (SitefinityConfig { service_path: "".into(), ..Default::default() }, "service_path"),
-            (SitefinityConfig { service_path: "/default".into(), ..Default::default() }, "service_path"),
-            (SitefinityConfig { service_path: "a/{b}".into(), ..Default::default() }, "service_path"),
-            (SitefinityConfig { access_token_lifetime: 0, ..Default::default() }, "access_token_lifetime"),
-            (SitefinityConfig { access_keys: vec![key("k"), key("")], ..Default::default() }, "access_key"),
+            (
+                with_names(CookieNames {
+                    session: "".into(),
+                    ..names()
+                }),
+                "cookie_names",
+            ),
+            (
+                with_names(CookieNames {
+                    token_service: "a;b".into(),
+                    ..names()
+                }),
+                "cookie_names",
+            ),
+            (
+                with_names(CookieNames {
+                    session: "idsrv".into(),
+                    ..names()
+                }),
+                "cookie_names",
+            ),
+            (
+                with_names(CookieNames {
+                    extra: vec!["x".into(), "x".into()],
+                    ..names()
+                }),
+                "cookie_names",
+            ),
+            (
+                SitefinityConfig {
+                    default_provider: "".into(),
+                    ..Default::default()
+                },
+                "default_provider",
+            ),
+            (
+                SitefinityConfig {
+                    service_path: "".into(),
+                    ..Default::default()
+                },
+                "service_path",
+            ),
+            (
+                SitefinityConfig {
+                    service_path: "/default".into(),
+                    ..Default::default()
+                },
+                "service_path",
+            ),
+            (
+                SitefinityConfig {
+                    service_path: "a/{b}".into(),
+                    ..Default::default()
+                },
+                "service_path",
+            ),
+            (
+                SitefinityConfig {
+                    access_token_lifetime: 0,
+                    ..Default::default()
+                },
+                "access_token_lifetime",
+            ),
+            (
+                SitefinityConfig {
+                    access_keys: vec![key("k"), key("")],
+                    ..Default::default()
+                },
+                "access_key",
+            ),
             (with_administrator(None, None), "upstream_administrator"),
-            (with_administrator(Some("a"), Some("b")), "upstream_administrator"),
+            (
+                with_administrator(Some("a"), Some("b")),
+                "upstream_administrator",
+            ),
             (with_administrator(Some(""), None), "upstream_administrator"),
-            (with_administrator(None, Some("a; b=c")), "upstream_administrator"),
-            (with_administrator(Some("a\r\nb"), None), "upstream_administrator"),
+            (
+                with_administrator(None, Some("a; b=c")),
+                "upstream_administrator",
+            ),
+            (
+                with_administrator(Some("a\r\nb"), None),
+                "upstream_administrator",
+            ),
         ] {
-            assert_eq!(set_up(config.clone()).map_err(|fault| fault.key()).err(), Some(at), "{config:?}");
+            assert_eq!(
+                set_up(config.clone()).map_err(|fault| fault.key()).err(),
+                Some(at),
+                "{config:?}"
+            );
         }
-        assert!(set_up(SitefinityConfig { service_path: "sf/system-2".into(), ..Default::default() }).is_ok());
-        assert!(set_up(with_names(CookieNames { session: "57134.AspNet.Cookies".into(), ..names() })).is_ok());
+        assert!(
+            set_up(SitefinityConfig {
+                service_path: "sf/system-2".into(),
+                ..Default::default()
+            })
+            .is_ok()
+        );
+        assert!(
+            set_up(with_names(CookieNames {
+                session: "57134.AspNet.Cookies".into(),
+                ..names()
+            }))
+            .is_ok()
+        );
     }
 
     #[test]
     fn prefixed_cookie_names_are_refused_where_the_platform_voids_them() {
-        let names = |name: &str| CookieNames { extra: vec![name.into()], ..CookieNames::default() };
+        let names = |name: &str| CookieNames {
+            extra: vec![name.into()],
+            ..CookieNames::default()
+        };
         for (url, name, refused) in [
             ("https://cms.example/", "__Host-sf", false),
             ("https://cms.example/cms", "__Secure-sf", false),
             ("https://cms.example/cms", "__Host-sf", true),
             ("http://cms.example/", "__Secure-sf", true),
         ] {
-            let fault = Dialect::new(with_names(names(name)), &Platform::new("cms", url.parse().unwrap())).err();
-            assert_eq!(fault.map(|fault| fault.key()), refused.then_some("cookie_names"), "{url} {name}");
+            let fault = Dialect::new(
+                with_names(names(name)),
+                &Platform::new("cms", url.parse().unwrap()),
+            )
+            .err();
+            assert_eq!(
+                fault.map(|fault| fault.key()),
+                refused.then_some("cookie_names"),
+                "{url} {name}"
+            );
         }
     }
 
     #[test]
     fn an_access_key_neither_prints_nor_serialises_itself() {
-        let config: SitefinityConfig = serde_json::from_str(r#"{"access_key":[{"key":"canary","username":"alice"}]}"#).unwrap();
+        let config: SitefinityConfig =
+            serde_json::from_str(r#"{"access_key":[{"key":"canary","username":"alice"}]}"#)
+                .unwrap();
         assert!(!serde_json::to_string(&config).unwrap().contains("canary"));
         let dialect = set_up(config).unwrap();
         assert!(!format!("{dialect:?}").contains("canary"));
-        assert_eq!(dialect.owner_of_access_key("canary"), Some(&Subject::new("Default", "alice")));
-        assert!(dialect.owner_of_access_key("Canary").is_none() && dialect.owner_of_access_key("").is_none());
+        assert_eq!(
+            dialect.owner_of_access_key("canary"),
+            Some(&Subject::new("Default", "alice"))
+        );
+        assert!(
+            dialect.owner_of_access_key("Canary").is_none()
+                && dialect.owner_of_access_key("").is_none()
+        );
     }
 
     #[test]
@@ -301,21 +480,38 @@ mod tests {
             assert!(!serde_json::to_string(&config).unwrap().contains("canary"));
             assert!(!format!("{:?}", set_up(config).unwrap()).contains("canary"));
         }
-        assert!(!serde_json::to_string(&SitefinityConfig::default()).unwrap().contains("administrator"));
-        assert!(serde_json::from_str::<SitefinityConfig>(r#"{"upstream_administrator":{"bearer":"x"}}"#).is_err());
+        assert!(
+            !serde_json::to_string(&SitefinityConfig::default())
+                .unwrap()
+                .contains("administrator")
+        );
+        assert!(
+            serde_json::from_str::<SitefinityConfig>(
+                r#"{"upstream_administrator":{"bearer":"x"}}"#
+            )
+            .is_err()
+        );
     }
 
     #[test]
     fn a_token_lives_no_longer_than_a_session_may() {
         let mut platform = Platform::new("cms", "https://cms.example/".parse().unwrap());
         platform.absolute_timeout = Duration::from_secs(60);
-        assert_eq!(Dialect::new(SitefinityConfig::default(), &platform).unwrap().token_lifetime, Duration::from_secs(60));
+        assert_eq!(
+            Dialect::new(SitefinityConfig::default(), &platform)
+                .unwrap()
+                .token_lifetime,
+            Duration::from_secs(60)
+        );
     }
 
     #[test]
     fn two_names_that_accounts_tell_apart_are_two_subjects() {
         let dialect = set_up(SitefinityConfig::default()).unwrap();
-        assert_eq!(dialect.subject(None, "Alice"), dialect.subject(Some("DEFAULT"), "aLICE"));
+        assert_eq!(
+            dialect.subject(None, "Alice"),
+            dialect.subject(Some("DEFAULT"), "aLICE")
+        );
         assert_ne!(dialect.subject(None, "Ö"), dialect.subject(None, "ö"));
     }
 }

@@ -6,7 +6,7 @@ use logout_core::SessionAuthority;
 use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::message::{Method, Request, Response};
 use logout_core::path::loose_segments;
-use logout_core::platform::{Platform, SetUpFault};
+use logout_core::platform::{Platform, SetUpError};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider};
 use logout_core::sign_out::Refusal;
 use logout_core::upstream::UpstreamSession;
@@ -30,11 +30,15 @@ impl SitefinityProvider {
     ///
     /// # Errors
     /// Names the configuration key that cannot be used.
-    pub fn new(config: SitefinityConfig, platform: &Platform) -> Result<Self, SetUpFault> {
+    pub fn new(config: SitefinityConfig, platform: &Platform) -> Result<Self, SetUpError> {
         let dialect = Dialect::new(config, platform)?;
         let both = [Method::Get, Method::Post];
         // Observed: clients write the path in any case, and with a slash at its end.
-        let mut endpoints = vec![Endpoint::new(SIGN_OUT, &both, "/Sitefinity/SignOut", &[]).ignoring_case().with_optional_slash()];
+        let mut endpoints = vec![
+            Endpoint::new(SIGN_OUT, &both, "/Sitefinity/SignOut", &[])
+                .ignoring_case()
+                .with_optional_slash(),
+        ];
         if dialect.config.widget_sign_out {
             let widget = Endpoint::new(WIDGET_SIGN_OUT, &both, "/{page}/**/SignOut", &["page"]);
             endpoints.push(widget.ignoring_case().with_optional_slash());
@@ -43,7 +47,11 @@ impl SitefinityProvider {
             endpoints,
             login_endpoints: stand_in::endpoints(&dialect),
             relayed_endpoints: upstream::relayed_endpoints(),
-            namespaces: ["/Sitefinity".to_owned(), format!("/api/{}", dialect.config.service_path), "/sf/system".to_owned()],
+            namespaces: [
+                "/Sitefinity".to_owned(),
+                format!("/api/{}", dialect.config.service_path),
+                "/sf/system".to_owned(),
+            ],
             dialect,
         })
     }
@@ -64,8 +72,15 @@ impl SitefinityProvider {
     /// there.
     fn is_no_page(&self, path: &str) -> bool {
         let segments = loose_segments(path);
-        let goes_through = |namespace: &Vec<String>| segments.windows(namespace.len()).any(|part| part == namespace);
-        self.namespaces.iter().map(|namespace| loose_segments(namespace)).any(|namespace| goes_through(&namespace))
+        let goes_through = |namespace: &Vec<String>| {
+            segments
+                .windows(namespace.len())
+                .any(|part| part == namespace)
+        };
+        self.namespaces
+            .iter()
+            .map(|namespace| loose_segments(namespace))
+            .any(|namespace| goes_through(&namespace))
     }
 }
 
@@ -97,8 +112,16 @@ impl LogoutProvider for SitefinityProvider {
     fn refused(&self, request: &Request, refusal: &Refusal) -> Reply {
         // Observed: the web services word their errors in JSON, where the rest of the site shows
         // text.
-        let is_service = || self.namespaces[1..].iter().any(|own| loose_segments(request.path()).starts_with(&loose_segments(own)));
-        if *refusal == Refusal::NotFound && is_service() { reply::no_such_service() } else { reply::refused(refusal) }
+        let is_service = || {
+            self.namespaces[1..]
+                .iter()
+                .any(|own| loose_segments(request.path()).starts_with(&loose_segments(own)))
+        };
+        if *refusal == Refusal::NotFound && is_service() {
+            reply::no_such_service()
+        } else {
+            reply::refused(refusal)
+        }
     }
 }
 
@@ -109,6 +132,8 @@ impl LoginProvider for SitefinityProvider {
     }
 
     async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response {
-        stand_in::serve(request, sessions, &self.dialect).await.unwrap_or_else(|refusal| reply::refused(&refusal).into())
+        stand_in::serve(request, sessions, &self.dialect)
+            .await
+            .unwrap_or_else(|refusal| reply::refused(&refusal).into())
     }
 }

@@ -17,7 +17,11 @@ pub(crate) fn forms(presented: &str) -> Vec<CanonicalForm> {
     let spaced = text.contains('+').then(|| text.replace('+', " "));
     let spaced_decoded = spaced.as_deref().and_then(percent_decoded);
     let others = [percent_decoded(text), spaced, spaced_decoded];
-    for form in others.iter().flatten().flat_map(|other| base64_forms(other, &[URL_ALPHABET])) {
+    for form in others
+        .iter()
+        .flatten()
+        .flat_map(|other| base64_forms(other, &[URL_ALPHABET]))
+    {
         if !forms.contains(&form) {
             forms.push(form);
         }
@@ -39,7 +43,10 @@ mod tests {
             format!("{front}++++{back}"),
             format!("+{front}+{back}+++"),
             format!("{front}+%20+{back}"),
-            written.replace('-', "%2B").replace('_', "%2F").replace("Zyxw", "Z+y+xw"),
+            written
+                .replace('-', "%2B")
+                .replace('_', "%2F")
+                .replace("Zyxw", "Z+y+xw"),
             written.replace('-', "+"),
         ] {
             assert!(forms(&spelling).contains(&kept), "{spelling}");

@@ -2,7 +2,10 @@
 
 use logout_core::message::Request;
 use logout_core::receipt::Reach;
-use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, SignOut, Target, Wanted};
+use logout_core::sign_out::{
+    CredentialPolicy, CsrfProof, NoSessionPolicy, PostLogoutRedirect, PostLogoutRedirectPolicy,
+    PresentedCredential, RequestedRedirect, SignOut, Target,
+};
 
 use crate::config::Dialect;
 use crate::cookies;
@@ -38,32 +41,43 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
     }
     let query = request.query();
     let with_token_service = flag(query.first_ignoring_case("sts_signout")) == Some(true);
-    let username = query.first_ignoring_case("username").map(str::trim).filter(|name| !name.is_empty());
+    let username = query
+        .first_ignoring_case("username")
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
     let (target, reach) = match username {
-        Some(name) => (Target::Subject(dialect.subject(query.first_ignoring_case("provider"), name)), Reach::Subject),
+        Some(name) => (
+            Target::Subject(dialect.subject(query.first_ignoring_case("provider"), name)),
+            Reach::Subject,
+        ),
         // A real site is always asked to sign out of its token service too, so the answer has to
         // clear that cookie, and what is behind it counts.
         None if with_token_service || dialect.has_upstream => (Target::Caller, Reach::SignOn),
         None => (Target::Caller, Reach::Session),
     };
-    let wanted = match Wanted::from_values(query.all_ignoring_case("redirect_uri")) {
+    let requested = match RequestedRedirect::from_values(query.all_ignoring_case("redirect_uri")) {
         // Observed in ASP.NET sites: `~/` means the application's root, which relative addresses
         // resolve against anyway.
-        Wanted::Address(address) => Wanted::Address(match address.trim_matches(' ').strip_prefix('~') {
-            Some("") => dialect.root.as_str().to_owned(),
-            Some(path) if path.starts_with('/') => format!("{}{path}", dialect.prefix),
-            _ => address,
-        }),
+        RequestedRedirect::Address(address) => {
+            RequestedRedirect::Address(match address.trim_matches(' ').strip_prefix('~') {
+                Some("") => dialect.root.as_str().to_owned(),
+                Some(path) if path.starts_with('/') => format!("{}{path}", dialect.prefix),
+                _ => address,
+            })
+        }
         other => other,
     };
-    let landing = Landing {
-        wanted,
-        policy: LandingPolicy::Platform(dialect.redirects.clone()),
+    let landing = PostLogoutRedirect {
+        requested,
+        policy: PostLogoutRedirectPolicy::Platform(dialect.redirects.clone()),
         default: Some(dialect.root.clone()),
-        refuse_bad: false,
+        reject_invalid: false,
     };
     let stays = flag(query.first_ignoring_case("redirect")) == Some(false);
-    Asked { sign_out: sign_out(request, target, reach, landing, dialect), stays }
+    Asked {
+        sign_out: sign_out(request, target, reach, landing, dialect),
+        stays,
+    }
 }
 
 /// Observed in the widget's source: it reads no parameter, takes GET and POST alike, signs out of
@@ -73,22 +87,34 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
 fn read_widget(request: &Request, dialect: &Dialect) -> Asked {
     let path = request.path().trim_end_matches('/');
     let page = path.rsplit_once('/').map_or("", |(page, _)| page);
-    let page = dialect.redirects.approve(&format!("{}{page}", dialect.prefix)).unwrap_or_else(|_| dialect.root.clone());
-    let landing = Landing {
-        wanted: Wanted::Nothing,
-        policy: LandingPolicy::Platform(dialect.redirects.clone()),
+    let page = dialect
+        .redirects
+        .approve(&format!("{}{page}", dialect.prefix))
+        .unwrap_or_else(|_| dialect.root.clone());
+    let landing = PostLogoutRedirect {
+        requested: RequestedRedirect::Nothing,
+        policy: PostLogoutRedirectPolicy::Platform(dialect.redirects.clone()),
         default: Some(page),
-        refuse_bad: false,
+        reject_invalid: false,
     };
-    Asked { sign_out: sign_out(request, Target::Caller, Reach::SignOn, landing, dialect), stays: false }
+    Asked {
+        sign_out: sign_out(request, Target::Caller, Reach::SignOn, landing, dialect),
+        stays: false,
+    }
 }
 
-fn sign_out(request: &Request, target: Target, reach: Reach, landing: Landing, dialect: &Dialect) -> SignOut {
+fn sign_out(
+    request: &Request,
+    target: Target,
+    reach: Reach,
+    landing: PostLogoutRedirect,
+    dialect: &Dialect,
+) -> SignOut {
     SignOut {
         // The answer clears every cookie it was shown, so the session behind each of them has to
         // end.
         credentials: credentials(request, dialect, reach.max(dialect.reach) >= Reach::SignOn),
-        choice: Choice::All,
+        credential_policy: CredentialPolicy::All,
         csrf: CsrfProof::NotNeeded,
         client: None,
         target,
@@ -96,23 +122,36 @@ fn sign_out(request: &Request, target: Target, reach: Reach, landing: Landing, d
         // Observed: clients sign out to get rid of a cookie that the server already rejects, so an
         // unknown session is answered like a known one (docs/vendors/sitefinity.md, "Stale
         // cookie").
-        absent: Absent::Accept,
+        no_session: NoSessionPolicy::Succeed,
         landing,
     }
 }
 
-fn credentials(request: &Request, dialect: &Dialect, with_token_service: bool) -> Vec<Presented> {
+fn credentials(
+    request: &Request,
+    dialect: &Dialect,
+    with_token_service: bool,
+) -> Vec<PresentedCredential> {
     let sent: Vec<(&str, &str)> = request.all_cookies().collect();
-    let by_token = bearer(request).map(|token| Presented::in_header(ACCESS, token));
-    let site = cookies::values(&sent, dialect.session_cookie.name()).map(|value| Presented::in_cookie(SITE, value));
+    let by_token = bearer(request).map(|token| PresentedCredential::in_header(ACCESS, token));
+    let site = cookies::values(&sent, dialect.session_cookie.name())
+        .map(|value| PresentedCredential::in_cookie(SITE, value));
     let token_service = dialect.token_service_cookie.name();
-    let token_service = cookies::values(&sent, token_service).map(|value| Presented::in_cookie(TOKEN_SERVICE, value));
-    Presented::each_once(by_token.into_iter().chain(site).chain(token_service.filter(|_| with_token_service)))
+    let token_service = cookies::values(&sent, token_service)
+        .map(|value| PresentedCredential::in_cookie(TOKEN_SERVICE, value));
+    PresentedCredential::each_once(
+        by_token
+            .into_iter()
+            .chain(site)
+            .chain(token_service.filter(|_| with_token_service)),
+    )
 }
 
 /// The access token that a request presents.
 pub(crate) fn bearer(request: &Request) -> Option<&str> {
-    request.authorization("Bearer").filter(|token| !token.is_empty())
+    request
+        .authorization("Bearer")
+        .filter(|token| !token.is_empty())
 }
 
 fn flag(value: Option<&str>) -> Option<bool> {
@@ -127,18 +166,25 @@ fn flag(value: Option<&str>) -> Option<bool> {
 mod tests {
     use logout_core::Method;
     use logout_core::platform::Platform;
-    use logout_core::redirect::{ApprovedUrl, RedirectFault};
+    use logout_core::redirect::{ApprovedUrl, RedirectError};
     use logout_core::session::Subject;
 
     use super::*;
     use crate::SitefinityConfig;
 
     fn dialect(base: &str) -> Dialect {
-        Dialect::new(SitefinityConfig::default(), &Platform::new("cms", base.parse().unwrap())).unwrap()
+        Dialect::new(
+            SitefinityConfig::default(),
+            &Platform::new("cms", base.parse().unwrap()),
+        )
+        .unwrap()
     }
 
     fn asked(query: &str) -> Asked {
-        read(&Request::new(Method::Get, "/Sitefinity/SignOut").with_query(query), &dialect("http://cms.example/"))
+        read(
+            &Request::new(Method::Get, "/Sitefinity/SignOut").with_query(query),
+            &dialect("http://cms.example/"),
+        )
     }
 
     #[test]
@@ -158,10 +204,22 @@ mod tests {
     #[test]
     fn a_user_is_named_by_provider_and_name_without_case() {
         for (query, target) in [
-            ("provider=Default&username=MyUserName", Target::Subject(Subject::new("default", "myusername"))),
-            ("username=MyUserName", Target::Subject(Subject::new("default", "myusername"))),
-            ("Provider=LDAP&UserName=x", Target::Subject(Subject::new("ldap", "x"))),
-            ("provider=&username=x", Target::Subject(Subject::new("default", "x"))),
+            (
+                "provider=Default&username=MyUserName",
+                Target::Subject(Subject::new("default", "myusername")),
+            ),
+            (
+                "username=MyUserName",
+                Target::Subject(Subject::new("default", "myusername")),
+            ),
+            (
+                "Provider=LDAP&UserName=x",
+                Target::Subject(Subject::new("ldap", "x")),
+            ),
+            (
+                "provider=&username=x",
+                Target::Subject(Subject::new("default", "x")),
+            ),
             ("provider=Default", Target::Caller),
             ("username=", Target::Caller),
         ] {
@@ -184,14 +242,31 @@ mod tests {
 
     #[test]
     fn a_tilde_means_the_root_of_the_application() {
-        for (wanted, meant) in
-            [("~/home", "/cms/home"), ("~", "/cms/"), ("~/", "/cms/"), ("~//evil.test", "/cms//evil.test"), ("~home", "~home")]
-        {
-            let request = Request::new(Method::Get, "/Sitefinity/SignOut").with_query(format!("redirect_uri={wanted}"));
-            let landing = read(&request, &dialect("http://x.example/cms")).sign_out.landing;
-            assert!(matches!(&landing.wanted, Wanted::Address(to) if to == meant), "{wanted}: {:?}", landing.wanted);
+        for (requested, meant) in [
+            ("~/home", "/cms/home"),
+            ("~", "/cms/"),
+            ("~/", "/cms/"),
+            ("~//evil.test", "/cms//evil.test"),
+            ("~home", "~home"),
+        ] {
+            let request = Request::new(Method::Get, "/Sitefinity/SignOut")
+                .with_query(format!("redirect_uri={requested}"));
+            let landing = read(&request, &dialect("http://x.example/cms"))
+                .sign_out
+                .landing;
+            assert!(
+                matches!(&landing.requested, RequestedRedirect::Address(to) if to == meant),
+                "{requested}: {:?}",
+                landing.requested
+            );
         }
-        assert!(matches!(asked("redirect_uri=a&redirect_uri=b").sign_out.landing.wanted, Wanted::Bad(RedirectFault::Duplicated)));
+        assert!(matches!(
+            asked("redirect_uri=a&redirect_uri=b")
+                .sign_out
+                .landing
+                .requested,
+            RequestedRedirect::Bad(RedirectError::Duplicated)
+        ));
     }
 
     #[test]
@@ -207,9 +282,26 @@ mod tests {
                 .with_query("redirect_uri=/elsewhere&redirect=false&sts_signout=false&username=bob")
                 .with_endpoint(WIDGET_SIGN_OUT, vec![]);
             let asked = read(&request, &dialect(base));
-            assert_eq!(asked.sign_out.landing.default.as_ref().map(ApprovedUrl::as_str), Some(landing), "{path}");
-            assert!(matches!(asked.sign_out.landing.wanted, Wanted::Nothing) && !asked.stays, "{path}");
-            assert_eq!((asked.sign_out.target, asked.sign_out.reach), (Target::Caller, Reach::SignOn), "{path}");
+            assert_eq!(
+                asked
+                    .sign_out
+                    .landing
+                    .default
+                    .as_ref()
+                    .map(ApprovedUrl::as_str),
+                Some(landing),
+                "{path}"
+            );
+            assert!(
+                matches!(asked.sign_out.landing.requested, RequestedRedirect::Nothing)
+                    && !asked.stays,
+                "{path}"
+            );
+            assert_eq!(
+                (asked.sign_out.target, asked.sign_out.reach),
+                (Target::Caller, Reach::SignOn),
+                "{path}"
+            );
         }
     }
 
@@ -220,7 +312,12 @@ mod tests {
             .with_header("authorization", "Bearer t");
         let by_cookie = |query: &str| -> Vec<bool> {
             let request = request.clone().with_query(query);
-            read(&request, &dialect("http://x.example")).sign_out.credentials.iter().map(|presented| presented.by_cookie).collect()
+            read(&request, &dialect("http://x.example"))
+                .sign_out
+                .credentials
+                .iter()
+                .map(|presented| presented.by_cookie)
+                .collect()
         };
         assert_eq!(by_cookie(""), [false, true, true]);
         for query in ["sts_signout=true", "username=x"] {
@@ -237,10 +334,15 @@ mod tests {
         let mut platform = Platform::new("cms", "http://x.example".parse().unwrap());
         platform.has_upstream = true;
         let dialect = Dialect::new(SitefinityConfig::default(), &platform).unwrap();
-        let request = Request::new(Method::Get, "/Sitefinity/SignOut").with_header("cookie", ".AspNet.Cookies=a; idsrv=b");
+        let request = Request::new(Method::Get, "/Sitefinity/SignOut")
+            .with_header("cookie", ".AspNet.Cookies=a; idsrv=b");
         for query in ["", "sts_signout=false", "sts_signout=true"] {
             let asked = read(&request.clone().with_query(query), &dialect).sign_out;
-            assert_eq!((asked.reach, asked.credentials.len()), (Reach::SignOn, 2), "{query}");
+            assert_eq!(
+                (asked.reach, asked.credentials.len()),
+                (Reach::SignOn, 2),
+                "{query}"
+            );
         }
     }
 }

@@ -30,7 +30,8 @@ pub(crate) fn endpoints(dialect: &Dialect) -> Vec<Endpoint> {
     endpoints
 }
 
-/// The logins, and what a login needs first. `asking` are the methods by which a client may ask for authorization.
+/// The logins, and what a login needs first. `asking` are the methods by which a client may ask for
+/// authorization.
 pub(crate) fn logins(asking: &[Method]) -> Vec<Endpoint> {
     vec![
         lenient("anti-forgery", &[Method::Get], "/sitefinity/anticsrf"),
@@ -47,10 +48,16 @@ pub(crate) fn current_user_path(dialect: &Dialect) -> String {
 }
 
 fn lenient(name: &'static str, methods: &[Method], path: &str) -> Endpoint {
-    Endpoint::new(name, methods, path, &[]).ignoring_case().with_optional_slash()
+    Endpoint::new(name, methods, path, &[])
+        .ignoring_case()
+        .with_optional_slash()
 }
 
-pub(crate) async fn serve(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Refusal> {
+pub(crate) async fn serve(
+    request: &Request,
+    sessions: &SessionAuthority,
+    dialect: &Dialect,
+) -> Result<Response, Refusal> {
     match request.endpoint() {
         "anti-forgery" => login::anti_forgery(request, sessions),
         LOGIN_FORM => login::login_form(request, sessions, dialect).await,
@@ -60,6 +67,9 @@ pub(crate) async fn serve(request: &Request, sessions: &SessionAuthority, dialec
         "current-user" => probe::current_user(request, sessions, dialect).await,
         "home" => probe::home(request, sessions, dialect).await,
         // Observed: a client detects the OAuth2 server by this answer.
-        _ => Ok(login::oauth_fault("invalid_request", "This stand-in offers the password grant only.")),
+        _ => Ok(login::oauth_fault(
+            "invalid_request",
+            "This stand-in offers the password grant only.",
+        )),
     }
 }

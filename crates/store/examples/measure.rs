@@ -13,7 +13,7 @@ use logout_core::credential::{Credential, CredentialDigest, random_bytes};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{Reach, Reason, ReceiptId};
 use logout_core::session::{Device, Person, Session, SessionId, Subject};
-use logout_core::store::{EndOrder, EndTarget, Found, Opened, SessionStore as _};
+use logout_core::store::{EndOrder, EndTarget, Join, Lookup, OpenOutcome, SessionStore as _};
 use logout_core::time::Timestamp;
 use logout_store::FjallStore;
 
@@ -22,37 +22,65 @@ const NOW: Timestamp = Timestamp::from_millis(1_760_000_000_000);
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let parent = arguments.next().map_or_else(std::env::temp_dir, Into::into);
-    let count: usize = arguments.next().map_or(200_000, |count| count.parse().unwrap());
+    let count: usize = arguments
+        .next()
+        .map_or(200_000, |count| count.parse().unwrap());
     let directory = tempfile::tempdir_in(parent).unwrap();
     let memory_before = resident();
     let store = FjallStore::open(directory.path()).unwrap();
 
-    let mut known: Vec<(SessionId, CredentialDigest)> =
-        vec![(SessionId::from_bytes([1; 16]), CredentialDigest::from_bytes([1; 32])); count];
+    let mut known: Vec<(SessionId, CredentialDigest)> = vec![
+        (
+            SessionId::from_bytes([1; 16]),
+            CredentialDigest::from_bytes([1; 32])
+        );
+        count
+    ];
     let memory_of_our_own = resident() - memory_before;
     let started = Instant::now();
     let opening = stream::iter(known.iter_mut().enumerate()).map(|(index, known)| {
-        let session = session(&format!("user{}", index / 2), NOW.plus(Duration::from_millis(index as u64)));
+        let session = session(
+            &format!("user{}", index / 2),
+            NOW.plus(Duration::from_millis(index as u64)),
+        );
         *known = (session.id, session.credentials[0].digest);
-        store.open(session, false, NOW)
+        store.open(session, Join::Always, NOW)
     });
-    block_on(opening.buffer_unordered(64).for_each(async |opened| assert_eq!(opened.unwrap(), Opened::Opened)));
+    block_on(
+        opening
+            .buffer_unordered(64)
+            .for_each(async |opened| assert_eq!(opened.unwrap(), OpenOutcome::Opened)),
+    );
     report("open, 64 at a time", count, started.elapsed());
     let memory = (resident() - memory_before).saturating_sub(memory_of_our_own);
-    println!("resident memory: {} bytes a session, {} MiB in all", memory / count, memory >> 20);
-    println!("disk: {} bytes a session, {} MiB in all", on_disk(directory.path()) / count, on_disk(directory.path()) >> 20);
+    println!(
+        "resident memory: {} bytes a session, {} MiB in all",
+        memory / count,
+        memory >> 20
+    );
+    println!(
+        "disk: {} bytes a session, {} MiB in all",
+        on_disk(directory.path()) / count,
+        on_disk(directory.path()) >> 20
+    );
 
     let finds = count.min(100_000);
     let started = Instant::now();
     for at in 0..finds {
         let (_, digest) = known[at * 7_919 % count];
-        assert!(matches!(block_on(store.find(&digest, NOW)).unwrap(), Found::Live(..)));
+        assert!(matches!(
+            block_on(store.find(&digest, NOW)).unwrap(),
+            Lookup::Live(..)
+        ));
     }
     report("find of a live session", finds, started.elapsed());
     let started = Instant::now();
     for _ in 0..finds {
         let stranger = CredentialDigest::from_bytes(random_bytes());
-        assert_eq!(block_on(store.find(&stranger, NOW)).unwrap(), Found::Unknown);
+        assert_eq!(
+            block_on(store.find(&stranger, NOW)).unwrap(),
+            Lookup::Unknown
+        );
     }
     report("find of an unknown credential", finds, started.elapsed());
 
@@ -61,7 +89,11 @@ fn main() {
     let started = Instant::now();
     for batch in known[..third].chunks(64) {
         let start = Instant::now();
-        let ended = block_on(join_all(batch.iter().map(|(id, _)| store.end(order(EndTarget::Session(*id))))));
+        let ended = block_on(join_all(
+            batch
+                .iter()
+                .map(|(id, _)| store.end(order(EndTarget::Session(*id)))),
+        ));
         longest = longest.max(start.elapsed());
         assert!(ended.iter().all(|ended| ended.as_ref().unwrap().len() == 1));
     }
@@ -78,22 +110,44 @@ fn main() {
     let single = (count - 2 * third).min(10_000);
     let started = Instant::now();
     for (id, _) in &known[2 * third..2 * third + single] {
-        assert_eq!(block_on(store.end(order(EndTarget::Session(*id)))).unwrap().len(), 1);
+        assert_eq!(
+            block_on(store.end(order(EndTarget::Session(*id))))
+                .unwrap()
+                .len(),
+            1
+        );
     }
     report("end, one by one", single, started.elapsed());
 
     block_on(
-        stream::iter((0..10_000).map(|_| session("many", NOW))).map(|session| store.open(session, false, NOW)).buffer_unordered(64).count(),
+        stream::iter((0..10_000).map(|_| session("many", NOW)))
+            .map(|session| store.open(session, Join::Always, NOW))
+            .buffer_unordered(64)
+            .count(),
     );
     let started = Instant::now();
-    let ended = block_on(store.end(order(EndTarget::Person(Person::new("many@example.com"))))).unwrap();
-    println!("end of a person with {} sessions: {:?}", ended.len(), started.elapsed());
+    let ended =
+        block_on(store.end(order(EndTarget::Person(Person::new("many@example.com"))))).unwrap();
+    println!(
+        "end of a person with {} sessions: {:?}",
+        ended.len(),
+        started.elapsed()
+    );
     let started = Instant::now();
     for _ in 0..1_000 {
-        block_on(store.open(session("many", NOW), false, NOW)).unwrap();
-        assert_eq!(block_on(store.end(order(EndTarget::Person(Person::new("many@example.com"))))).unwrap().len(), 1);
+        block_on(store.open(session("many", NOW), Join::Always, NOW)).unwrap();
+        assert_eq!(
+            block_on(store.end(order(EndTarget::Person(Person::new("many@example.com")))))
+                .unwrap()
+                .len(),
+            1
+        );
     }
-    report("the same person signs in and out everywhere", 1_000, started.elapsed());
+    report(
+        "the same person signs in and out everywhere",
+        1_000,
+        started.elapsed(),
+    );
 
     let started = Instant::now();
     drop(store);
@@ -145,14 +199,24 @@ fn order(target: EndTarget) -> EndOrder {
 
 fn report(what: &str, count: usize, took: Duration) {
     let each = took / u32::try_from(count).unwrap();
-    println!("{what}: {:.0}/s, {each:?} each", count as f64 / took.as_secs_f64());
+    println!(
+        "{what}: {:.0}/s, {each:?} each",
+        count as f64 / took.as_secs_f64()
+    );
 }
 
 /// Bytes of this process that are in memory, as Linux says it.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse::<usize>()
+        .unwrap()
+        << 10
 }
 
 /// Bytes that files take up on the disk, holes left out.

@@ -12,7 +12,7 @@ use logout_core::outbox::Outbox as _;
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{Reach, Reason, ReceiptId};
 use logout_core::session::{Device, Person, Session, SessionId, Subject};
-use logout_core::store::{EndOrder, EndTarget, Opened, SessionStore as _};
+use logout_core::store::{EndOrder, EndTarget, Join, OpenOutcome, SessionStore as _};
 use logout_core::time::Timestamp;
 use logout_store::RedisStore;
 
@@ -21,23 +21,43 @@ const TURNS: usize = 15;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let url = arguments.next().unwrap_or_else(|| "redis://127.0.0.1/".to_owned());
-    let count: usize = arguments.next().map_or(1_000, |count| count.parse().unwrap());
+    let url = arguments
+        .next()
+        .unwrap_or_else(|| "redis://127.0.0.1/".to_owned());
+    let count: usize = arguments
+        .next()
+        .map_or(1_000, |count| count.parse().unwrap());
     let store = RedisStore::connect(&url).unwrap();
     let person = Person::new(format!("{}@example.com", SessionId::at(NOW)));
     for _ in 0..count {
-        assert_eq!(block_on(store.open(session(&person), false, NOW)), Ok(Opened::Opened));
+        assert_eq!(
+            block_on(store.open(session(&person), Join::Always, NOW)),
+            Ok(OpenOutcome::Opened)
+        );
     }
     let receipt = ReceiptId::at(NOW);
     let (reason, reach, targets) = (Reason::User, Reach::Person, vec![EndTarget::Person(person)]);
-    block_on(store.end(EndOrder { receipt, at: NOW, reason, platform: None, reach, targets })).unwrap();
+    block_on(store.end(EndOrder {
+        receipt,
+        at: NOW,
+        reason,
+        platform: None,
+        reach,
+        targets,
+    }))
+    .unwrap();
     median("a query for each session", || {
         let receipt = block_on(store.receipt(receipt)).unwrap().unwrap();
-        receipt.sessions.iter().filter_map(|session| block_on(store.delivery(session.id)).unwrap()).count()
+        receipt
+            .sessions
+            .iter()
+            .filter_map(|session| block_on(store.delivery(session.id)).unwrap())
+            .count()
     });
     median("one query for all", || {
         let receipt = block_on(store.receipt(receipt)).unwrap().unwrap();
-        let deliveries = block_on(store.deliveries_of(&receipt.sessions.iter().collect::<Vec<_>>())).unwrap();
+        let deliveries =
+            block_on(store.deliveries_of(&receipt.sessions.iter().collect::<Vec<_>>())).unwrap();
         deliveries.into_iter().flatten().count()
     });
 }
@@ -53,7 +73,11 @@ fn session(person: &Person) -> Session {
         account: None,
         client: None,
         administrator: false,
-        credentials: vec![Credential { digest: CredentialDigest::from_bytes(random_bytes()), expires, csrf_due: false }],
+        credentials: vec![Credential {
+            digest: CredentialDigest::from_bytes(random_bytes()),
+            expires,
+            csrf_due: false,
+        }],
         csrf: None,
         opened: NOW,
         seen: NOW,
@@ -74,5 +98,9 @@ fn median(what: &str, read: impl Fn() -> usize) {
         took.push(begun.elapsed());
     }
     took.sort_unstable();
-    println!("{what}: {found} deliveries, half within {:.1?}, all within {:.1?}", took[TURNS / 2], took[TURNS - 1]);
+    println!(
+        "{what}: {found} deliveries, half within {:.1?}, all within {:.1?}",
+        took[TURNS / 2],
+        took[TURNS - 1]
+    );
 }

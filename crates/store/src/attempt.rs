@@ -2,10 +2,11 @@
 
 use logout_core::delivery::{Attempt, AttemptAnswer};
 use logout_core::time::Timestamp;
-use logout_core::upstream::CarrierFault;
+use logout_core::upstream::UpstreamError;
 use serde::{Deserialize, Serialize};
 
-/// Faults are words, so that new ones cannot renumber old ones. With neither a status nor a fault, nothing could be sent.
+/// Faults are words, so that new ones cannot renumber old ones. With neither a status nor a fault,
+/// nothing could be sent.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct AttemptRecord<'a> {
     pub(crate) at: u64,
@@ -16,21 +17,28 @@ pub(crate) struct AttemptRecord<'a> {
 impl AttemptRecord<'_> {
     pub(crate) fn of(attempt: &Attempt) -> Self {
         let (status, fault) = match attempt.answer {
-            AttemptAnswer::Fault(fault) => (None, Some(fault.as_str())),
+            AttemptAnswer::Error(fault) => (None, Some(fault.as_str())),
             AttemptAnswer::Status(status) => (Some(status), None),
             AttemptAnswer::Unsealable => (None, None),
         };
-        Self { at: attempt.at.as_millis(), status, fault }
+        Self {
+            at: attempt.at.as_millis(),
+            status,
+            fault,
+        }
     }
 
     /// `None` for what no program of ours has written.
     pub(crate) fn to_attempt(&self) -> Option<Attempt> {
         let answer = match (self.status, self.fault) {
-            (None, Some(word)) => AttemptAnswer::Fault(CarrierFault::parse(word)?),
+            (None, Some(word)) => AttemptAnswer::Error(UpstreamError::parse(word)?),
             (Some(status), None) => AttemptAnswer::Status(status),
             (None, None) => AttemptAnswer::Unsealable,
             (Some(_), Some(_)) => return None,
         };
-        Some(Attempt { at: Timestamp::from_millis(self.at), answer })
+        Some(Attempt {
+            at: Timestamp::from_millis(self.at),
+            answer,
+        })
     }
 }

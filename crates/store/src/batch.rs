@@ -8,7 +8,8 @@ use tokio::runtime::Handle;
 
 use crate::wakeup::{self, Caller, PASS_ON, Wakeup};
 
-/// More than this is refused rather than queued: the last of them would wait longer than anybody has patience.
+/// More than this is refused rather than queued: the last of them would wait longer than anybody
+/// has patience.
 const CAPACITY: usize = 16_384;
 
 /// Carries out what came together.
@@ -17,7 +18,8 @@ pub(crate) trait Carry<J>: Send + Sync + 'static {
     fn carry(&self, jobs: Vec<J>) -> impl Future<Output = Result<(), StoreUnavailable>> + Send;
 }
 
-/// Between callers and some lanes, each of which carries one batch at a time: everything that waits when it is free.
+/// Between callers and some lanes, each of which carries one batch at a time: everything that waits
+/// when it is free.
 pub(crate) struct Batches<J, C> {
     state: Mutex<State<J>>,
     carrier: Arc<C>,
@@ -33,10 +35,19 @@ struct State<J> {
 
 impl<J: Send + 'static, C: Carry<J>> Batches<J, C> {
     pub(crate) fn new(carrier: Arc<C>, lanes: usize, size: usize) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State { waiting: Vec::new(), lanes: 0 }), carrier, lanes, size })
+        Arc::new(Self {
+            state: Mutex::new(State {
+                waiting: Vec::new(),
+                lanes: 0,
+            }),
+            carrier,
+            lanes,
+            size,
+        })
     }
 
-    /// Puts `job` into the next batch. Dropped without an answer, it says that the store is not available.
+    /// Puts `job` into the next batch. Dropped without an answer, it says that the store is not
+    /// available.
     pub(crate) fn push(self: &Arc<Self>, job: J, runtime: &Handle) -> Result<(), StoreUnavailable> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.waiting.len() >= CAPACITY {
@@ -45,7 +56,10 @@ impl<J: Send + 'static, C: Carry<J>> Batches<J, C> {
         state.waiting.push(job);
         if state.lanes < self.lanes {
             state.lanes += 1;
-            let lane = Lane { batches: self.clone(), open: true };
+            let lane = Lane {
+                batches: self.clone(),
+                open: true,
+            };
             drop(state);
             runtime.spawn(lane.work());
         }
@@ -76,7 +90,11 @@ impl<J: Send + 'static, C: Carry<J>> Lane<J, C> {
     }
 
     fn next(&mut self) -> Option<Vec<J>> {
-        let mut state = self.batches.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self
+            .batches
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if state.waiting.is_empty() {
             // Under the lock that saw nothing waiting, so that whoever comes next opens a lane.
             state.lanes -= 1;
@@ -91,12 +109,17 @@ impl<J: Send + 'static, C: Carry<J>> Lane<J, C> {
 impl<J: Send + 'static, C: Carry<J>> Drop for Lane<J, C> {
     fn drop(&mut self) {
         if self.open {
-            self.batches.state.lock().unwrap_or_else(PoisonError::into_inner).lanes -= 1;
+            self.batches
+                .state
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .lanes -= 1;
         }
     }
 }
 
-/// Answers orders. Whoever is to be reached through another caller, who never looks, is reached a moment later.
+/// Answers orders. Whoever is to be reached through another caller, who never looks, is reached a
+/// moment later.
 pub(crate) fn answer(ended: Vec<(Caller, Vec<EndedSession>)>) {
     let wakeups = wakeup::answer(ended);
     if !wakeups.is_empty() {

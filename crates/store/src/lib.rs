@@ -24,9 +24,9 @@ mod redis;
 mod wakeup;
 
 #[cfg(feature = "redis")]
-pub use self::redis::{AddressFault, RedisConnectFault, RedisStore};
+pub use self::redis::{AddressError, RedisConnectError, RedisStore};
 #[cfg(feature = "fjall")]
-pub use embedded::{FjallStore, OpenFault};
+pub use embedded::{FjallStore, OpenError};
 pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
-pub use postgres::{ConnectFault, PostgresStore};
+pub use postgres::{ConnectError, PostgresStore};

@@ -18,8 +18,11 @@ use logout_core::delivery::{Delivery, Leased, Settlement};
 use logout_core::outbox::{DeliveryFilter, Outbox};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
-use logout_core::session::{ClientId, Person, Session, SessionId, SignOnId, Subject};
-use logout_core::store::{EndOrder, EndTarget, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
+use logout_core::session::{ClientId, Person, Session, SessionId, SsoSessionId, Subject};
+use logout_core::store::{
+    EndOrder, EndTarget, Join, Lookup, OpenOutcome, Page, SessionFilter, SessionStore,
+    StoreUnavailable, SweepPage,
+};
 use logout_core::time::Timestamp;
 
 /// Keeps everything in memory behind one lock. Durability: none.
@@ -32,7 +35,7 @@ pub struct MemoryStore {
 struct State {
     sessions: BTreeMap<SessionId, Entry>,
     credentials: HashMap<CredentialDigest, Slot, Uniform>,
-    by_sign_on: HashMap<SignOnId, Listed, Uniform>,
+    by_sign_on: HashMap<SsoSessionId, Listed, Uniform>,
     by_subject: HashMap<(PlatformName, Subject), Listed>,
     by_person: HashMap<Person, Listed>,
     receipts: BTreeMap<ReceiptId, Receipt>,
@@ -40,7 +43,7 @@ struct State {
     agreed: HashMap<String, Vec<u8>>,
     deliveries: MemoryOutbox,
     /// See `Transfer::mark`.
-    mark: Option<Vec<u8>>,
+    checkpoint: Option<Vec<u8>>,
     /// What is to be forgotten when, soonest first.
     forget: BinaryHeap<Reverse<(Timestamp, Forget)>>,
 }
@@ -102,7 +105,10 @@ struct Entry {
 
 #[derive(Debug)]
 enum Slot {
-    Ended { session: SessionId, until: Timestamp },
+    Ended {
+        session: SessionId,
+        until: Timestamp,
+    },
     Live(SessionId),
 }
 
@@ -119,7 +125,8 @@ impl MemoryStore {
     }
 
     fn state(&self) -> Result<std::sync::MutexGuard<'_, State>, StoreUnavailable> {
-        // Poisoned: a panic left the indexes half changed, so nothing in here can be promised any more.
+        // Poisoned: a panic left the indexes half changed, so nothing in here can be promised any
+        // more.
         self.state.lock().map_err(|_| StoreUnavailable)
     }
 }
@@ -136,10 +143,20 @@ impl State {
     }
 
     /// The live session that a credential opens, and what the session knows of it.
-    fn opened_by(&self, credential: &CredentialDigest, now: Timestamp) -> Option<(&Entry, &Credential)> {
-        let Some(Slot::Live(id)) = self.credentials.get(credential) else { return None };
+    fn opened_by(
+        &self,
+        credential: &CredentialDigest,
+        now: Timestamp,
+    ) -> Option<(&Entry, &Credential)> {
+        let Some(Slot::Live(id)) = self.credentials.get(credential) else {
+            return None;
+        };
         let entry = self.live(*id, now)?;
-        let known = entry.session.credentials.iter().find(|known| known.digest == *credential)?;
+        let known = entry
+            .session
+            .credentials
+            .iter()
+            .find(|known| known.digest == *credential)?;
         (known.expires > now).then_some((entry, known))
     }
 
@@ -147,21 +164,37 @@ impl State {
         let listed = |listed: Option<&Listed>| listed.into_iter().flat_map(Listed::ids).collect();
         match target {
             EndTarget::Credential(by) => {
-                let Some((Entry { session, .. }, known)) = self.opened_by(&by.digest, at) else { return Vec::new() };
+                let Some((Entry { session, .. }, known)) = self.opened_by(&by.digest, at) else {
+                    return Vec::new();
+                };
                 let client = session.client.as_ref().map(ClientId::as_str);
                 if !by.admits(client, session.csrf.as_ref(), known.csrf_due) {
                     return Vec::new();
                 }
-                EndTarget::of(session, by.reach).iter().flat_map(|target| self.targets(target, at)).collect()
+                EndTarget::of(session, by.reach)
+                    .iter()
+                    .flat_map(|target| self.targets(target, at))
+                    .collect()
             }
-            EndTarget::Expired(id) => self.sessions.get(id).filter(|entry| !entry.is_live(at)).map(|_| *id).into_iter().collect(),
+            EndTarget::Expired(id) => self
+                .sessions
+                .get(id)
+                .filter(|entry| !entry.is_live(at))
+                .map(|_| *id)
+                .into_iter()
+                .collect(),
             EndTarget::Person(person) => listed(self.by_person.get(person)),
-            EndTarget::Platform(platform) => {
-                self.sessions.values().filter(|entry| entry.session.platform == *platform).map(|entry| entry.session.id).collect()
-            }
+            EndTarget::Platform(platform) => self
+                .sessions
+                .values()
+                .filter(|entry| entry.session.platform == *platform)
+                .map(|entry| entry.session.id)
+                .collect(),
             EndTarget::Session(id) => vec![*id],
             EndTarget::SignOn(id) => listed(self.by_sign_on.get(id)),
-            EndTarget::Subject(platform, subject) => listed(self.by_subject.get(&(platform.clone(), subject.clone()))),
+            EndTarget::Subject(platform, subject) => {
+                listed(self.by_subject.get(&(platform.clone(), subject.clone())))
+            }
         }
     }
 
@@ -169,8 +202,17 @@ impl State {
         let session = self.sessions.remove(&id)?.session;
         for credential in &session.credentials {
             if credential.expires > at {
-                self.credentials.insert(credential.digest, Slot::Ended { session: id, until: credential.expires });
-                self.forget.push(Reverse((credential.expires, Forget::Tombstone(credential.digest))));
+                self.credentials.insert(
+                    credential.digest,
+                    Slot::Ended {
+                        session: id,
+                        until: credential.expires,
+                    },
+                );
+                self.forget.push(Reverse((
+                    credential.expires,
+                    Forget::Tombstone(credential.digest),
+                )));
             } else {
                 self.credentials.remove(&credential.digest);
             }
@@ -178,7 +220,11 @@ impl State {
         if let Some(sign_on) = session.sign_on {
             unlist(&mut self.by_sign_on, sign_on, id);
         }
-        unlist(&mut self.by_subject, (session.platform.clone(), session.subject.clone()), id);
+        unlist(
+            &mut self.by_subject,
+            (session.platform.clone(), session.subject.clone()),
+            id,
+        );
         if let Some(person) = session.person.clone() {
             unlist(&mut self.by_person, person, id);
         }
@@ -206,39 +252,61 @@ fn unlist<K: Eq + Hash, S: BuildHasher>(index: &mut HashMap<K, Listed, S>, key: 
 
 #[async_trait]
 impl SessionStore for MemoryStore {
-    async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, StoreUnavailable> {
+    async fn open(
+        &self,
+        session: Session,
+        join: Join,
+        now: Timestamp,
+    ) -> Result<OpenOutcome, StoreUnavailable> {
         let mut state = self.state()?;
-        let ended =
-            |credential: &Credential| matches!(state.credentials.get(&credential.digest), Some(Slot::Ended { until, .. }) if *until > now);
+        let ended = |credential: &Credential| matches!(state.credentials.get(&credential.digest), Some(Slot::Ended { until, .. }) if *until > now);
         if session.sealed.is_some() && session.credentials.iter().any(ended) {
-            return Ok(Opened::CredentialEnded);
+            return Ok(OpenOutcome::CredentialEnded);
         }
         if let Some(sign_on) = session.sign_on {
-            let alive = state.by_sign_on.get(&sign_on).is_some_and(|ids| ids.ids().any(|id| state.live(id, now).is_some()));
-            if joins && !alive {
-                return Ok(Opened::SignOnEnded);
+            let alive = state
+                .by_sign_on
+                .get(&sign_on)
+                .is_some_and(|ids| ids.ids().any(|id| state.live(id, now).is_some()));
+            if join == Join::IfLive && !alive {
+                return Ok(OpenOutcome::SignOnEnded);
             }
             list(&mut state.by_sign_on, sign_on, session.id);
         }
-        list(&mut state.by_subject, (session.platform.clone(), session.subject.clone()), session.id);
+        list(
+            &mut state.by_subject,
+            (session.platform.clone(), session.subject.clone()),
+            session.id,
+        );
         if let Some(person) = session.person.clone() {
             list(&mut state.by_person, person, session.id);
         }
         for credential in &session.credentials {
-            state.credentials.insert(credential.digest, Slot::Live(session.id));
+            state
+                .credentials
+                .insert(credential.digest, Slot::Live(session.id));
         }
-        let entry = Entry { seen: session.seen, session: Arc::new(session) };
+        let entry = Entry {
+            seen: session.seen,
+            session: Arc::new(session),
+        };
         state.sessions.insert(entry.session.id, entry);
-        Ok(Opened::Opened)
+        Ok(OpenOutcome::Opened)
     }
 
-    async fn find(&self, credential: &CredentialDigest, now: Timestamp) -> Result<Found, StoreUnavailable> {
+    async fn find(
+        &self,
+        credential: &CredentialDigest,
+        now: Timestamp,
+    ) -> Result<Lookup, StoreUnavailable> {
         let state = self.state()?;
         Ok(match state.credentials.get(credential) {
-            Some(Slot::Ended { until, .. }) if *until > now => Found::Ended,
-            _ => {
-                state.opened_by(credential, now).map_or(Found::Unknown, |(entry, known)| Found::Live(entry.session.clone(), known.clone()))
-            }
+            Some(Slot::Ended { until, .. }) if *until > now => Lookup::Ended,
+            _ => state
+                .opened_by(credential, now)
+                .map_or(Lookup::Unknown, |(entry, known)| {
+                    Lookup::Live(entry.session.clone(), known.clone())
+                }),
         })
     }
 
@@ -253,14 +321,21 @@ impl SessionStore for MemoryStore {
         if state.live(session, now).is_none() {
             return Ok(false);
         }
-        let State { sessions, credentials, .. } = &mut *state;
-        let Some(entry) = sessions.get_mut(&session) else { return Ok(false) };
+        let State {
+            sessions,
+            credentials,
+            ..
+        } = &mut *state;
+        let Some(entry) = sessions.get_mut(&session) else {
+            return Ok(false);
+        };
         let changed = Arc::make_mut(&mut entry.session);
         if sealed.is_some() {
             changed.sealed = sealed;
         }
         let known = &mut changed.credentials;
-        // What has expired by itself makes room, so that a session that is refreshed for weeks stays small.
+        // What has expired by itself makes room, so that a session that is refreshed for weeks
+        // stays small.
         known.retain(|old| {
             let lives = old.expires > now;
             if !lives {
@@ -274,7 +349,12 @@ impl SessionStore for MemoryStore {
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreUnavailable> {
-        if let Some(entry) = self.state()?.sessions.get_mut(&session).filter(|entry| entry.is_live(now)) {
+        if let Some(entry) = self
+            .state()?
+            .sessions
+            .get_mut(&session)
+            .filter(|entry| entry.is_live(now))
+        {
             entry.seen = entry.seen.max(now);
         }
         Ok(())
@@ -285,7 +365,9 @@ impl SessionStore for MemoryStore {
         let mut ended = Vec::with_capacity(1);
         for target in &order.targets {
             for id in state.targets(target, order.at) {
-                let Some(session) = state.remove(id, order.at) else { continue };
+                let Some(session) = state.remove(id, order.at) else {
+                    continue;
+                };
                 if let Some(delivery) = Delivery::of(&session, order.receipt, order.at) {
                     state.deliveries.insert(delivery);
                 }
@@ -293,12 +375,19 @@ impl SessionStore for MemoryStore {
             }
         }
         if !ended.is_empty() {
-            state.receipts.insert(order.receipt, order.receipt_for(ended.clone()));
+            state
+                .receipts
+                .insert(order.receipt, order.receipt_for(ended.clone()));
         }
         Ok(ended)
     }
 
-    async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {
+    async fn put_once(
+        &self,
+        key: CredentialDigest,
+        value: Vec<u8>,
+        expires: Timestamp,
+    ) -> Result<bool, StoreUnavailable> {
         let mut state = self.state()?;
         if state.once.contains_key(&key) {
             return Ok(false);
@@ -308,8 +397,17 @@ impl SessionStore for MemoryStore {
         Ok(true)
     }
 
-    async fn take_once(&self, key: &CredentialDigest, now: Timestamp) -> Result<Option<Vec<u8>>, StoreUnavailable> {
-        Ok(self.state()?.once.remove(key).filter(|(_, expires)| *expires > now).map(|(value, _)| value))
+    async fn take_once(
+        &self,
+        key: &CredentialDigest,
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        Ok(self
+            .state()?
+            .once
+            .remove(key)
+            .filter(|(_, expires)| *expires > now)
+            .map(|(value, _)| value))
     }
 
     async fn sessions(
@@ -325,7 +423,10 @@ impl SessionStore for MemoryStore {
             .sessions
             .range((from, Bound::Unbounded))
             .filter(|(_, entry)| entry.is_live(now) && filter.matches(&entry.session))
-            .map(|(_, entry)| Session { seen: entry.seen, ..(*entry.session).clone() });
+            .map(|(_, entry)| Session {
+                seen: entry.seen,
+                ..(*entry.session).clone()
+            });
         let items: Vec<_> = matching.by_ref().take(limit).collect();
         let next = matching.next().and(items.last()).map(|session| session.id);
         Ok(Page { items, next })
@@ -335,10 +436,18 @@ impl SessionStore for MemoryStore {
         Ok(self.state()?.receipts.get(&id).cloned())
     }
 
-    async fn receipts(&self, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable> {
+    async fn receipts(
+        &self,
+        before: Option<ReceiptId>,
+        limit: usize,
+    ) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable> {
         let state = self.state()?;
         let until = before.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut older = state.receipts.range((Bound::Unbounded, until)).rev().map(|(_, receipt)| receipt.clone());
+        let mut older = state
+            .receipts
+            .range((Bound::Unbounded, until))
+            .rev()
+            .map(|(_, receipt)| receipt.clone());
         let items: Vec<_> = older.by_ref().take(limit).collect();
         let next = older.next().and(items.last()).map(|receipt| receipt.id);
         Ok(Page { items, next })
@@ -350,7 +459,7 @@ impl SessionStore for MemoryStore {
         limit: usize,
         now: Timestamp,
         receipts_until: Timestamp,
-    ) -> Result<Swept, StoreUnavailable> {
+    ) -> Result<SweepPage, StoreUnavailable> {
         let mut state = self.state()?;
         for _ in 0..limit {
             match state.forget.peek() {
@@ -358,7 +467,12 @@ impl SessionStore for MemoryStore {
                 _ => break,
             }
             match state.forget.pop() {
-                Some(Reverse((due, Forget::Once(key)))) if state.once.get(&key).is_some_and(|(_, expires)| *expires == due) => {
+                Some(Reverse((due, Forget::Once(key))))
+                    if state
+                        .once
+                        .get(&key)
+                        .is_some_and(|(_, expires)| *expires == due) =>
+                {
                     state.once.remove(&key);
                 }
                 Some(Reverse((_, Forget::Tombstone(key)))) if matches!(state.credentials.get(&key), Some(Slot::Ended { until, .. }) if *until <= now) =>
@@ -370,23 +484,46 @@ impl SessionStore for MemoryStore {
         }
         for _ in 0..limit {
             match state.receipts.first_entry() {
-                Some(oldest) if *oldest.key() < ReceiptId::first_at(receipts_until) => oldest.remove(),
+                Some(oldest) if *oldest.key() < ReceiptId::first_at(receipts_until) => {
+                    oldest.remove()
+                }
                 _ => break,
             };
         }
-        let after = from.and_then(|bytes| bytes.try_into().ok()).map(SessionId::from_bytes);
+        let after = from
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(SessionId::from_bytes);
         if after.is_none() {
             state.deliveries.forget(now, receipts_until);
         }
-        let mut ahead = state.sessions.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
+        let mut ahead = state.sessions.range((
+            after.map_or(Bound::Unbounded, Bound::Excluded),
+            Bound::Unbounded,
+        ));
         let step: Vec<_> = ahead.by_ref().take(limit).collect();
-        let next = ahead.next().and(step.last()).map(|(id, _)| id.as_bytes().to_vec());
-        let expired = step.into_iter().filter(|(_, entry)| !entry.is_live(now)).map(|(id, _)| *id).collect();
-        Ok(Swept { expired, next })
+        let next = ahead
+            .next()
+            .and(step.last())
+            .map(|(id, _)| id.as_bytes().to_vec());
+        let expired = step
+            .into_iter()
+            .filter(|(_, entry)| !entry.is_live(now))
+            .map(|(id, _)| *id)
+            .collect();
+        Ok(SweepPage { expired, next })
     }
 
-    async fn agree(&self, name: &str, candidate: Vec<u8>) -> Result<Vec<u8>, StoreUnavailable> {
-        Ok(self.state()?.agreed.entry(name.to_owned()).or_insert(candidate).clone())
+    async fn get_or_insert(
+        &self,
+        name: &str,
+        candidate: Vec<u8>,
+    ) -> Result<Vec<u8>, StoreUnavailable> {
+        Ok(self
+            .state()?
+            .agreed
+            .entry(name.to_owned())
+            .or_insert(candidate)
+            .clone())
     }
 
     async fn health(&self) -> Result<(), StoreUnavailable> {
@@ -406,11 +543,19 @@ impl Outbox for MemoryStore {
         Ok(self.state()?.deliveries.lease(platform, limit, now, until))
     }
 
-    async fn settle(&self, session: SessionId, lease: u64, settlement: Settlement) -> Result<bool, StoreUnavailable> {
+    async fn settle(
+        &self,
+        session: SessionId,
+        lease: u64,
+        settlement: Settlement,
+    ) -> Result<bool, StoreUnavailable> {
         Ok(self.state()?.deliveries.settle(session, lease, &settlement))
     }
 
-    async fn next_due(&self, platform: &PlatformName) -> Result<Option<Timestamp>, StoreUnavailable> {
+    async fn next_due(
+        &self,
+        platform: &PlatformName,
+    ) -> Result<Option<Timestamp>, StoreUnavailable> {
         Ok(self.state()?.deliveries.next_due(platform))
     }
 
@@ -418,9 +563,15 @@ impl Outbox for MemoryStore {
         Ok(self.state()?.deliveries.of(session).cloned())
     }
 
-    async fn deliveries_of(&self, sessions: &[&EndedSession]) -> Result<Vec<Option<Delivery>>, StoreUnavailable> {
+    async fn deliveries_of(
+        &self,
+        sessions: &[&EndedSession],
+    ) -> Result<Vec<Option<Delivery>>, StoreUnavailable> {
         let state = self.state()?;
-        Ok(sessions.iter().map(|session| state.deliveries.of(session.id).cloned()).collect())
+        Ok(sessions
+            .iter()
+            .map(|session| state.deliveries.of(session.id).cloned())
+            .collect())
     }
 
     async fn deliveries(

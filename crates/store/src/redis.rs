@@ -1,8 +1,10 @@
-//! Sessions in a Redis or Valkey server, a master behind sentinels, or a cluster: for more than one hub.
+//! Sessions in a Redis or Valkey server, a master behind sentinels, or a cluster: for more than one
+//! hub.
 //!
-//! Follow one sign-out: [`RedisStore`] hands the order to its own thread, where those that wait go together (`ending`) unless there are
-//! several buckets; `sessions` finds out which buckets it concerns (`places`), a script (`lua/end.lua`) ends everything of one bucket in one atomic step, and the `link` waits for as many
-//! acknowledgements as the URL asks for.
+//! Follow one sign-out: [`RedisStore`] hands the order to its own thread, where those that wait go
+//! together (`ending`) unless there are several buckets; `sessions` finds out which buckets it
+//! concerns (`places`), a script (`lua/end.lua`) ends everything of one bucket in one atomic step,
+//! and the `link` waits for as many acknowledgements as the URL asks for.
 //!
 //! # What lies where
 //!
@@ -17,15 +19,16 @@
 //! | `d:` session's id, `D`, `q:` platform | deliveries; all of them; when each can be leased |
 //! | `v:`, `a:` | one-time values; values that all agree on |
 //!
-//! A single server has the bucket `{0}` and nothing else. A cluster has 64 and, outside of them, the pointers and hints that
-//! `places` speaks of.
+//! A single server has the bucket `{0}` and nothing else. A cluster has 64 and, outside of them,
+//! the pointers and hints that `places` speaks of.
 //!
 //! # What expires when
 //!
-//! The caller's `now` decides what is alive. Keys live longer than that: their own life, counted from the `now` of who
-//! wrote them, and an hour (sessions: a week) more. It is a span, counted by the server's clock, so it does not matter what
-//! the server believes the time to be; and while clocks of hubs differ by less than the margin, no tombstone is gone for one hub
-//! while another still believes in its credential.
+//! The caller's `now` decides what is alive. Keys live longer than that: their own life, counted
+//! from the `now` of who wrote them, and an hour (sessions: a week) more. It is a span, counted by
+//! the server's clock, so it does not matter what the server believes the time to be; and while
+//! clocks of hubs differ by less than the margin, no tombstone is gone for one hub while another
+//! still believes in its credential.
 
 mod address;
 mod bucket;
@@ -40,6 +43,7 @@ mod script;
 mod sessions;
 mod transfer;
 
+use logout_core::store::Join;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -48,39 +52,45 @@ use async_trait::async_trait;
 use logout_core::credential::{Credential, CredentialDigest, Sealed};
 use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
 use logout_core::session::{Session, SessionId};
-use logout_core::store::{EndOrder, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
+use logout_core::store::{
+    EndOrder, Lookup, OpenOutcome, Page, SessionFilter, SessionStore, StoreUnavailable, SweepPage,
+};
 use logout_core::time::Timestamp;
 use tokio::runtime::Runtime;
 
 use crate::batch::Batches;
 use crate::wakeup::End;
 use address::Address;
-pub use address::AddressFault;
+pub use address::AddressError;
 use ending::Endings;
-use link::Fault;
+use link::LinkError;
 use places::Places;
 
-/// How many scripts that end sessions are under way at once, and how many orders one may have: a server does nothing else meanwhile.
+/// How many scripts that end sessions are under way at once, and how many orders one may have: a
+/// server does nothing else meanwhile.
 const ENDING: (usize, usize) = (2, 64);
 
 /// Keeps everything in a Redis (7.0 or later) or Valkey server that any number of hubs share.
 ///
-/// - **Atomicity.** On a single server, or a master behind sentinels, each call is one script: all or nothing, at once; sign-outs that wait at the
-///   same time share one. In a
-///   cluster that holds for everything of one person, and for one subject that no person is known of. An order that
-///   concerns several is carried out bucket by bucket: when it fails halfway, what has ended so far has ended, and the receipt of
-///   that id lists it. A sign-on that several persons share is joined, and ended, bucket by bucket too. Ending a platform takes steps
-///   of 1,000 sessions everywhere.
-/// - **Durability.** As the server is configured: what it has answered but not yet synced or replicated is lost with it. The
-///   URL can make writes wait: `?wait_replicas=1&wait_ms=500`, or `?wait_aof=1` (servers from 7.2). Too few acknowledgements are
-///   [`StoreUnavailable`]; the order may have been carried out.
-/// - **Failure.** A server that is gone, paused, full, read-only or loading is [`StoreUnavailable`] within a few seconds, and used again
-///   as soon as it answers. An order that was refused so may have been carried out; given again with the same receipt's id,
-///   it answers what it ended then. A server that is full still ends sessions.
+/// - **Atomicity.** On a single server, or a master behind sentinels, each call is one script: all
+///   or nothing, at once; sign-outs that wait at the same time share one. In a cluster that holds
+///   for everything of one person, and for one subject that no person is known of. An order that
+///   concerns several is carried out bucket by bucket: when it fails halfway, what has ended so far
+///   has ended, and the receipt of that id lists it. A sign-on that several persons share is
+///   joined, and ended, bucket by bucket too. Ending a platform takes steps of 1,000 sessions
+///   everywhere.
+/// - **Durability.** As the server is configured: what it has answered but not yet synced or
+///   replicated is lost with it. The URL can make writes wait: `?wait_replicas=1&wait_ms=500`, or
+///   `?wait_aof=1` (servers from 7.2). Too few acknowledgements are [`StoreUnavailable`]; the order
+///   may have been carried out.
+/// - **Failure.** A server that is gone, paused, full, read-only or loading is [`StoreUnavailable`]
+///   within a few seconds, and used again as soon as it answers. An order that was refused so may
+///   have been carried out; given again with the same receipt's id, it answers what it ended then.
+///   A server that is full still ends sessions.
 /// - **Leases** are kept by the server, and last until they run out, whichever hub holds them.
 ///
-/// It has a thread of its own for its connection, so no async runtime is needed, and no worker of a web server waits for
-/// another's.
+/// It has a thread of its own for its connection, so no async runtime is needed, and no worker of a
+/// web server waits for another's.
 pub struct RedisStore {
     endings: Arc<Batches<End, Endings>>,
     places: Arc<Places>,
@@ -90,12 +100,14 @@ pub struct RedisStore {
 /// A store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum RedisConnectFault {
+pub enum RedisConnectError {
     /// The URL does not name one.
     #[error(transparent)]
-    Address(#[from] AddressFault),
+    Address(#[from] AddressError),
     /// What is there was written with another number of buckets, so nothing would be found.
-    #[error("the sessions there lie in {found} buckets, and not in {asked}; they cannot be moved by asking for another number")]
+    #[error(
+        "the sessions there lie in {found} buckets, and not in {asked}; they cannot be moved by asking for another number"
+    )]
     Buckets {
         /// As it was first opened.
         found: String,
@@ -115,20 +127,25 @@ pub enum RedisConnectFault {
 
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisStore").field("places", &self.places).finish_non_exhaustive()
+        f.debug_struct("RedisStore")
+            .field("places", &self.places)
+            .finish_non_exhaustive()
     }
 }
 
 impl RedisStore {
-    /// Opens the store that `url` names, and blocks until the server has answered, a few seconds at most.
+    /// Opens the store that `url` names, and blocks until the server has answered, a few seconds at
+    /// most.
     ///
-    /// `redis://[user:password@]host[:port][/database]`, `redis+sentinel://[user:password@]host[:port],…/master[/database]`,
-    /// `redis+cluster://[user:password@]host[:port],…`, each also with `rediss` for TLS. The query may have `prefix` (of all keys; `logout:`),
-    /// `wait_replicas`, `wait_ms`, `wait_aof`, and `buckets` (64 in a cluster, otherwise 1; must not change while there are sessions).
+    /// `redis://[user:password@]host[:port][/database]`,
+    /// `redis+sentinel://[user:password@]host[:port],…/master[/database]`,
+    /// `redis+cluster://[user:password@]host[:port],…`, each also with `rediss` for TLS. The query
+    /// may have `prefix` (of all keys; `logout:`), `wait_replicas`, `wait_ms`, `wait_aof`, and
+    /// `buckets` (64 in a cluster, otherwise 1; must not change while there are sessions).
     ///
     /// # Errors
     /// The URL is not understood, the server does not answer, or it is not fit for this.
-    pub fn connect(url: &str) -> Result<Self, RedisConnectFault> {
+    pub fn connect(url: &str) -> Result<Self, RedisConnectError> {
         let address = Address::parse(url)?;
         // For rediss://; somebody may have chosen one before.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -137,26 +154,42 @@ impl RedisStore {
             .thread_name("store-redis")
             .enable_all()
             .build()
-            .map_err(RedisConnectFault::Thread)?;
+            .map_err(RedisConnectError::Thread)?;
         let places = Arc::new(Places::new(&address));
-        let endings = Batches::new(Arc::new(Endings { places: places.clone() }), ENDING.0, ENDING.1);
-        let store = Self { endings, places: places.clone(), runtime: Some(runtime) };
+        let endings = Batches::new(
+            Arc::new(Endings {
+                places: places.clone(),
+            }),
+            ENDING.0,
+            ENDING.1,
+        );
+        let store = Self {
+            endings,
+            places: places.clone(),
+            runtime: Some(runtime),
+        };
         let (answer, answered) = std::sync::mpsc::channel();
         let asked = address.options.buckets;
         store.spawn(async move { drop(answer.send(fitness(&places, asked).await)) });
-        answered.recv().unwrap_or_else(|_| Err(RedisConnectFault::Server(Fault::Silence.to_string())))?;
+        answered
+            .recv()
+            .unwrap_or_else(|_| Err(RedisConnectError::Server(LinkError::Silence.to_string())))?;
         Ok(store)
     }
 
-    fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> Option<tokio::task::JoinHandle<T>> {
+    fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Option<tokio::task::JoinHandle<T>> {
         self.runtime.as_ref().map(|runtime| runtime.spawn(task))
     }
 
-    /// Does something on the store's own thread. It goes on when the caller stops waiting: an order is not dropped halfway.
+    /// Does something on the store's own thread. It goes on when the caller stops waiting: an order
+    /// is not dropped halfway.
     async fn run<T, F>(&self, task: impl FnOnce(Arc<Places>) -> F) -> Result<T, StoreUnavailable>
     where
         T: Send + 'static,
-        F: Future<Output = Result<T, Fault>> + Send + 'static,
+        F: Future<Output = Result<T, LinkError>> + Send + 'static,
     {
         let (places, task) = (self.places.clone(), task(self.places.clone()));
         let handle = self.spawn(async move {
@@ -181,42 +214,64 @@ impl Drop for RedisStore {
 }
 
 /// Whether the server can keep what this store promises.
-async fn fitness(places: &Places, asked: u16) -> Result<(), RedisConnectFault> {
-    let told = |fault: Fault| RedisConnectFault::Server(fault.to_string());
+async fn fitness(places: &Places, asked: u16) -> Result<(), RedisConnectError> {
+    let told = |fault: LinkError| RedisConnectError::Server(fault.to_string());
     let mut info = redis::cmd("INFO");
     info.arg("memory");
     let base = places.bucket(0).base;
     match places.link.send(info, &base, false).await {
         Ok(text) => {
             let text = redis::from_redis_value::<String>(text).unwrap_or_default();
-            let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            let field = |name: &str| {
+                text.lines()
+                    .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+            };
             if let (Some(limit), Some(policy)) = (field("maxmemory"), field("maxmemory_policy"))
                 && limit != "0"
                 && policy != "noeviction"
             {
-                return Err(RedisConnectFault::Evicts(policy.to_owned()));
+                return Err(RedisConnectError::Evicts(policy.to_owned()));
             }
         }
         // Not everybody is allowed to ask; the operator answers for it then.
-        Err(Fault::Redis(error)) if error.code() == Some("NOPERM") => log::warn!("whether the server evicts keys cannot be asked"),
+        Err(LinkError::Redis(error)) if error.code() == Some("NOPERM") => {
+            log::warn!("whether the server evicts keys cannot be asked")
+        }
         Err(fault) => return Err(told(fault)),
     }
-    let found = places.agree("buckets", asked.to_string().into_bytes()).await.map_err(told)?;
+    let found = places
+        .get_or_insert("buckets", asked.to_string().into_bytes())
+        .await
+        .map_err(told)?;
     if found != asked.to_string().as_bytes() {
-        return Err(RedisConnectFault::Buckets { found: String::from_utf8_lossy(&found).into_owned(), asked });
+        return Err(RedisConnectError::Buckets {
+            found: String::from_utf8_lossy(&found).into_owned(),
+            asked,
+        });
     }
     Ok(())
 }
 
 #[async_trait]
 impl SessionStore for RedisStore {
-    async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, StoreUnavailable> {
-        self.run(async move |places| places.open(session, joins, now).await).await
+    async fn open(
+        &self,
+        session: Session,
+        join: Join,
+        now: Timestamp,
+    ) -> Result<OpenOutcome, StoreUnavailable> {
+        self.run(async move |places| places.open(session, join, now).await)
+            .await
     }
 
-    async fn find(&self, credential: &CredentialDigest, now: Timestamp) -> Result<Found, StoreUnavailable> {
+    async fn find(
+        &self,
+        credential: &CredentialDigest,
+        now: Timestamp,
+    ) -> Result<Lookup, StoreUnavailable> {
         let credential = *credential;
-        self.run(async move |places| places.find(&credential, now).await).await
+        self.run(async move |places| places.find(&credential, now).await)
+            .await
     }
 
     async fn attach(
@@ -226,11 +281,13 @@ impl SessionStore for RedisStore {
         sealed: Option<Sealed>,
         now: Timestamp,
     ) -> Result<bool, StoreUnavailable> {
-        self.run(async move |places| places.attach(session, credential, sealed, now).await).await
+        self.run(async move |places| places.attach(session, credential, sealed, now).await)
+            .await
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreUnavailable> {
-        self.run(async move |places| places.touch(session, now).await).await
+        self.run(async move |places| places.touch(session, now).await)
+            .await
     }
 
     async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
@@ -242,13 +299,24 @@ impl SessionStore for RedisStore {
         answer.ended().await
     }
 
-    async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {
-        self.run(async move |places| places.put_once(key, value, expires).await).await
+    async fn put_once(
+        &self,
+        key: CredentialDigest,
+        value: Vec<u8>,
+        expires: Timestamp,
+    ) -> Result<bool, StoreUnavailable> {
+        self.run(async move |places| places.put_once(key, value, expires).await)
+            .await
     }
 
-    async fn take_once(&self, key: &CredentialDigest, now: Timestamp) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+    async fn take_once(
+        &self,
+        key: &CredentialDigest,
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, StoreUnavailable> {
         let key = *key;
-        self.run(async move |places| places.take_once(&key, now).await).await
+        self.run(async move |places| places.take_once(&key, now).await)
+            .await
     }
 
     async fn sessions(
@@ -259,15 +327,21 @@ impl SessionStore for RedisStore {
         now: Timestamp,
     ) -> Result<Page<Session, SessionId>, StoreUnavailable> {
         let filter = filter.clone();
-        self.run(async move |places| places.sessions(&filter, after, limit, now).await).await
+        self.run(async move |places| places.sessions(&filter, after, limit, now).await)
+            .await
     }
 
     async fn receipt(&self, id: ReceiptId) -> Result<Option<Receipt>, StoreUnavailable> {
         self.run(async move |places| places.receipt(id).await).await
     }
 
-    async fn receipts(&self, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable> {
-        self.run(async move |places| places.receipts(before, limit).await).await
+    async fn receipts(
+        &self,
+        before: Option<ReceiptId>,
+        limit: usize,
+    ) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable> {
+        self.run(async move |places| places.receipts(before, limit).await)
+            .await
     }
 
     async fn sweep(
@@ -276,13 +350,19 @@ impl SessionStore for RedisStore {
         limit: usize,
         now: Timestamp,
         receipts_until: Timestamp,
-    ) -> Result<Swept, StoreUnavailable> {
-        self.run(async move |places| places.sweep(from, limit, now, receipts_until).await).await
+    ) -> Result<SweepPage, StoreUnavailable> {
+        self.run(async move |places| places.sweep(from, limit, now, receipts_until).await)
+            .await
     }
 
-    async fn agree(&self, name: &str, candidate: Vec<u8>) -> Result<Vec<u8>, StoreUnavailable> {
+    async fn get_or_insert(
+        &self,
+        name: &str,
+        candidate: Vec<u8>,
+    ) -> Result<Vec<u8>, StoreUnavailable> {
         let name = format!("{}{name}", sessions::OF_HUBS);
-        self.run(async move |places| places.agree(&name, candidate).await).await
+        self.run(async move |places| places.get_or_insert(&name, candidate).await)
+            .await
     }
 
     async fn health(&self) -> Result<(), StoreUnavailable> {

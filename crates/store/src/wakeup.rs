@@ -1,7 +1,9 @@
-//! Orders that wait for others to be carried out with, and how the answers get back to their callers.
+//! Orders that wait for others to be carried out with, and how the answers get back to their
+//! callers.
 //!
-//! To wake a task of another thread costs a system call, and a group answers dozens of callers who sit on two threads. So whoever carries
-//! it out wakes one of each thread, and whoever that is wakes the others from where they are.
+//! To wake a task of another thread costs a system call, and a group answers dozens of callers who
+//! sit on two threads. So whoever carries it out wakes one of each thread, and whoever that is
+//! wakes the others from where they are.
 
 use std::mem::take;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +14,8 @@ use logout_core::receipt::EndedSession;
 use logout_core::store::{EndOrder, StoreUnavailable};
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 
-/// A caller that was woken to pass answers on to others gets this long before somebody else does it.
+/// A caller that was woken to pass answers on to others gets this long before somebody else does
+/// it.
 pub(crate) const PASS_ON: Duration = Duration::from_millis(1);
 
 /// An order to end sessions.
@@ -25,7 +28,16 @@ impl End {
     /// An order of the caller's thread, and where the answer comes.
     pub(crate) fn new(order: EndOrder) -> (Self, Answer) {
         let (reply, answer) = channel();
-        (Self { order, caller: Caller { reply, thread: std::thread::current().id() } }, Answer(answer))
+        (
+            Self {
+                order,
+                caller: Caller {
+                    reply,
+                    thread: std::thread::current().id(),
+                },
+            },
+            Answer(answer),
+        )
     }
 }
 
@@ -35,7 +47,10 @@ pub(crate) struct Answer(Receiver<Reply>);
 impl Answer {
     /// What the order ended. Dropped without an answer, it says that the store is not available.
     pub(crate) async fn ended(self) -> Result<Vec<EndedSession>, StoreUnavailable> {
-        self.0.await.map(Reply::into_ended).map_err(|_| StoreUnavailable)
+        self.0
+            .await
+            .map(Reply::into_ended)
+            .map_err(|_| StoreUnavailable)
     }
 }
 
@@ -45,8 +60,8 @@ pub(crate) struct Caller {
     pub(crate) thread: ThreadId,
 }
 
-/// An answer, and the way to those of the same thread that go with it. They are sent when this one has been received, or is
-/// dropped for whatever reason.
+/// An answer, and the way to those of the same thread that go with it. They are sent when this one
+/// has been received, or is dropped for whatever reason.
 pub(crate) struct Reply {
     ended: Vec<EndedSession>,
     others: Option<Wakeup>,
@@ -79,12 +94,16 @@ impl Wakeup {
         let waiting = take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for (reply, ended) in waiting {
             // A caller who has gone away is no fault: what was asked is done.
-            drop(reply.send(Reply { ended, others: None }));
+            drop(reply.send(Reply {
+                ended,
+                others: None,
+            }));
         }
     }
 }
 
-/// Answers all; what comes back is to be sent a little later, in case the one who was woken never looks.
+/// Answers all; what comes back is to be sent a little later, in case the one who was woken never
+/// looks.
 pub(crate) fn answer(ended: Vec<(Caller, Vec<EndedSession>)>) -> Vec<Wakeup> {
     let mut threads: Vec<(ThreadId, Vec<Unsent>)> = Vec::with_capacity(2);
     for (Caller { reply, thread }, ended) in ended {
@@ -95,7 +114,9 @@ pub(crate) fn answer(ended: Vec<(Caller, Vec<EndedSession>)>) -> Vec<Wakeup> {
     }
     let mut wakeups = Vec::with_capacity(threads.len());
     for (_, mut callers) in threads {
-        let Some((first, ended)) = callers.pop() else { continue };
+        let Some((first, ended)) = callers.pop() else {
+            continue;
+        };
         let others = (!callers.is_empty()).then(|| Wakeup(Arc::new(Mutex::new(callers))));
         wakeups.extend(others.clone());
         drop(first.send(Reply { ended, others }));
@@ -114,11 +135,17 @@ mod tests {
     fn callers(count: usize) -> (Asked, Vec<Receiver<Reply>>) {
         let thread = std::thread::current().id();
         let caller = |(reply, answer)| ((Caller { reply, thread }, Vec::new()), answer);
-        std::iter::repeat_with(channel).take(count).map(caller).unzip()
+        std::iter::repeat_with(channel)
+            .take(count)
+            .map(caller)
+            .unzip()
     }
 
     fn answered(answers: &mut [Receiver<Reply>]) -> Vec<bool> {
-        answers.iter_mut().map(|answer| answer.try_recv().is_ok()).collect()
+        answers
+            .iter_mut()
+            .map(|answer| answer.try_recv().is_ok())
+            .collect()
     }
 
     #[test]
@@ -159,7 +186,9 @@ mod tests {
     #[test]
     fn callers_of_different_threads_do_not_wait_for_each_other() {
         let (mut asked, mut answers) = callers(2);
-        asked[1].0.thread = std::thread::spawn(|| std::thread::current().id()).join().unwrap();
+        asked[1].0.thread = std::thread::spawn(|| std::thread::current().id())
+            .join()
+            .unwrap();
         assert!(answer(asked).is_empty());
         assert_eq!(answered(&mut answers), [true, true]);
     }

@@ -14,7 +14,7 @@ use logout_core::credential::Sealed;
 use logout_core::delivery::{Outcome, Settlement};
 use logout_core::outbox::Outbox as _;
 use logout_core::session::Session;
-use logout_core::store::{EndTarget, Opened, SessionStore as _, StoreUnavailable};
+use logout_core::store::{EndTarget, Join, OpenOutcome, SessionStore as _, StoreUnavailable};
 use logout_store::FjallStore;
 use sessions::{NOW, is_alive, order, session};
 
@@ -33,7 +33,9 @@ impl SmallDisk {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
-        mounted.is_ok_and(|status| status.success()).then_some(Self { place })
+        mounted
+            .is_ok_and(|status| status.success())
+            .then_some(Self { place })
     }
 
     fn path(&self) -> &Path {
@@ -53,7 +55,10 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.place.path()).status();
+        let _ = Command::new("umount")
+            .arg("-l")
+            .arg(self.place.path())
+            .status();
     }
 }
 
@@ -77,14 +82,20 @@ fn a_full_disk_refuses_and_recovers_by_itself_and_nothing_acknowledged_is_lost()
     };
     let store = FjallStore::open(&disk.path().join("data")).unwrap();
     for number in 0..COUNT {
-        assert_eq!(block_on(store.open(session(number), false, NOW)), Ok(Opened::Opened));
+        assert_eq!(
+            block_on(store.open(session(number), Join::Always, NOW)),
+            Ok(OpenOutcome::Opened)
+        );
     }
     let mut asked = 0;
     for round in 0..3 {
         let first_of_round = asked;
         let filler = disk.fill();
         let refused = loop {
-            assert!(asked < COUNT - 100, "the disk is full, and all went on as before");
+            assert!(
+                asked < COUNT - 100,
+                "the disk is full, and all went on as before"
+            );
             let ended = block_on(store.end(order(asked, EndTarget::Session(session(asked).id))));
             match ended {
                 Ok(ended) => assert_eq!(ended.len(), 1),
@@ -94,22 +105,41 @@ fn a_full_disk_refuses_and_recovers_by_itself_and_nothing_acknowledged_is_lost()
         };
         // Neither a success nor an answer that might be wrong, whatever is asked.
         let another = session(COUNT - 1);
-        assert_eq!(block_on(store.find(&another.credentials[0].digest, NOW)), Err(StoreUnavailable));
-        assert_eq!(block_on(store.end(order(refused, EndTarget::Session(session(refused).id)))), Err(StoreUnavailable));
-        assert_eq!(block_on(store.open(session(COUNT), false, NOW)), Err(StoreUnavailable));
+        assert_eq!(
+            block_on(store.find(&another.credentials[0].digest, NOW)),
+            Err(StoreUnavailable)
+        );
+        assert_eq!(
+            block_on(store.end(order(refused, EndTarget::Session(session(refused).id)))),
+            Err(StoreUnavailable)
+        );
+        assert_eq!(
+            block_on(store.open(session(COUNT), Join::Always, NOW)),
+            Err(StoreUnavailable)
+        );
         assert_eq!(block_on(store.health()), Err(StoreUnavailable));
 
         std::fs::remove_file(filler).unwrap();
-        assert!(healthy_within(&store, Duration::from_secs(30)), "round {round}: there is room again, and the store does not notice");
+        assert!(
+            healthy_within(&store, Duration::from_secs(30)),
+            "round {round}: there is room again, and the store does not notice"
+        );
         for number in first_of_round..refused {
-            assert!(!is_alive(&store, &session(number)), "round {round}: session {number} is back");
+            assert!(
+                !is_alive(&store, &session(number)),
+                "round {round}: session {number} is back"
+            );
         }
         for number in refused + 1..COUNT {
-            assert!(is_alive(&store, &session(number)), "round {round}: session {number} is lost");
+            assert!(
+                is_alive(&store, &session(number)),
+                "round {round}: session {number} is lost"
+            );
         }
         // Carried out or not: either is allowed for an order that was refused, but only whole.
         let was_alive = is_alive(&store, &session(refused));
-        let again = block_on(store.end(order(refused, EndTarget::Session(session(refused).id)))).unwrap();
+        let again =
+            block_on(store.end(order(refused, EndTarget::Session(session(refused).id)))).unwrap();
         assert_eq!(again.len(), usize::from(was_alive));
         assert!(!is_alive(&store, &session(refused)));
         asked = refused + 1;
@@ -117,26 +147,45 @@ fn a_full_disk_refuses_and_recovers_by_itself_and_nothing_acknowledged_is_lost()
     drop(store);
     let store = FjallStore::open(&disk.path().join("data")).unwrap();
     for number in 0..COUNT {
-        assert_eq!(is_alive(&store, &session(number)), number >= asked, "session {number} after a restart");
+        assert_eq!(
+            is_alive(&store, &session(number)),
+            number >= asked,
+            "session {number} after a restart"
+        );
     }
 }
 
 #[test]
-fn when_the_disk_has_room_again_all_that_is_pending_is_leased_anew_and_no_lease_from_before_settles() {
+fn when_the_disk_has_room_again_all_that_is_pending_is_leased_anew_and_no_lease_from_before_settles()
+ {
     const COUNT: u32 = 50;
     let Some(disk) = SmallDisk::new() else {
         println!("SKIPPED: this process may not mount a small disk");
         return;
     };
     let (platform, minute) = (session(0).platform, Duration::from_secs(60));
-    let settlement = |outcome| Settlement { attempt: None, outcome };
+    let settlement = |outcome| Settlement {
+        attempt: None,
+        outcome,
+    };
     let store = FjallStore::open(&disk.path().join("data")).unwrap();
     let lease = || block_on(store.lease(&platform, COUNT as usize, NOW, NOW.plus(minute)));
     for number in 0..COUNT {
-        let session = Session { sealed: Some(Sealed::new(*b"sealed")), ..session(number) };
+        let session = Session {
+            sealed: Some(Sealed::new(*b"sealed")),
+            ..session(number)
+        };
         let id = session.id;
-        assert_eq!(block_on(store.open(session, false, NOW)), Ok(Opened::Opened));
-        assert_eq!(block_on(store.end(order(number, EndTarget::Session(id)))).unwrap().len(), 1);
+        assert_eq!(
+            block_on(store.open(session, Join::Always, NOW)),
+            Ok(OpenOutcome::Opened)
+        );
+        assert_eq!(
+            block_on(store.end(order(number, EndTarget::Session(id))))
+                .unwrap()
+                .len(),
+            1
+        );
     }
     let before = lease().unwrap();
     assert_eq!(before.len(), COUNT as usize);
@@ -144,7 +193,10 @@ fn when_the_disk_has_room_again_all_that_is_pending_is_leased_anew_and_no_lease_
     let mut settled = 0;
     // Each is written anew until one no longer fits.
     let refused = loop {
-        assert!(settled < before.len(), "the disk is full, and all went on as before");
+        assert!(
+            settled < before.len(),
+            "the disk is full, and all went on as before"
+        );
         let held = &before[settled];
         let confirmed = Outcome::Confirmed { verified: None };
         match block_on(store.settle(held.delivery.session, held.lease, settlement(confirmed))) {
@@ -154,22 +206,48 @@ fn when_the_disk_has_room_again_all_that_is_pending_is_leased_anew_and_no_lease_
         settled += 1;
     };
     assert_eq!(lease(), Err(StoreUnavailable));
-    assert_eq!(block_on(store.delivery(before[0].delivery.session)), Err(StoreUnavailable));
+    assert_eq!(
+        block_on(store.delivery(before[0].delivery.session)),
+        Err(StoreUnavailable)
+    );
     std::fs::remove_file(filler).unwrap();
-    assert!(healthy_within(&store, Duration::from_secs(30)), "there is room again, and the store does not notice");
+    assert!(
+        healthy_within(&store, Duration::from_secs(30)),
+        "there is room again, and the store does not notice"
+    );
 
     for held in &before {
-        assert_eq!(block_on(store.settle(held.delivery.session, held.lease, settlement(Outcome::GivenUp))), Ok(false));
+        assert_eq!(
+            block_on(store.settle(
+                held.delivery.session,
+                held.lease,
+                settlement(Outcome::GivenUp)
+            )),
+            Ok(false)
+        );
     }
     let after = lease().unwrap();
     for (number, held) in before.iter().enumerate() {
-        let again = after.iter().find(|leased| leased.delivery.session == held.delivery.session);
+        let again = after
+            .iter()
+            .find(|leased| leased.delivery.session == held.delivery.session);
         // Settled or not: either is allowed for the one whose settlement was refused.
         if number != refused {
-            assert_eq!(again.map(|leased| &leased.delivery), (number > refused).then_some(&held.delivery), "delivery {number}");
+            assert_eq!(
+                again.map(|leased| &leased.delivery),
+                (number > refused).then_some(&held.delivery),
+                "delivery {number}"
+            );
         }
     }
     for held in after {
-        assert_eq!(block_on(store.settle(held.delivery.session, held.lease, settlement(Outcome::GivenUp))), Ok(true));
+        assert_eq!(
+            block_on(store.settle(
+                held.delivery.session,
+                held.lease,
+                settlement(Outcome::GivenUp)
+            )),
+            Ok(true)
+        );
     }
 }

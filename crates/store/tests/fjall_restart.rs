@@ -9,8 +9,8 @@ use std::path::Path;
 use futures_executor::block_on;
 use logout_core::credential::CredentialDigest;
 use logout_core::session::SessionId;
-use logout_core::store::{EndTarget, Opened, SessionStore as _};
-use logout_store::{FjallStore, OpenFault};
+use logout_core::store::{EndTarget, Join, OpenOutcome, SessionStore as _};
+use logout_store::{FjallStore, OpenError};
 use sessions::{NOW, is_alive, order, session, session_of};
 
 fn open(directory: &Path) -> FjallStore {
@@ -26,15 +26,40 @@ fn everything_that_was_answered_survives_a_restart() {
     let store = open(directory.path());
     block_on(async {
         for number in 0..20 {
-            assert_eq!(store.open(session_of(number, number / 4), false, NOW).await, Ok(Opened::Opened));
+            assert_eq!(
+                store
+                    .open(session_of(number, number / 4), Join::Always, NOW)
+                    .await,
+                Ok(OpenOutcome::Opened)
+            );
         }
-        assert_eq!(store.end(order(0, EndTarget::Session(session(0).id))).await.unwrap().len(), 1);
-        assert_eq!(store.end(order(1, EndTarget::Person(session(1).person.unwrap()))).await.unwrap().len(), 4);
-        assert_eq!(store.agree("key", b"value".to_vec()).await, Ok(b"value".to_vec()));
+        assert_eq!(
+            store
+                .end(order(0, EndTarget::Session(session(0).id)))
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
+        assert_eq!(
+            store
+                .end(order(1, EndTarget::Person(session(1).person.unwrap())))
+                .await
+                .unwrap()
+                .len(),
+            4
+        );
+        assert_eq!(
+            store.get_or_insert("key", b"value".to_vec()).await,
+            Ok(b"value".to_vec())
+        );
         for key in [code, taken] {
             assert_eq!(store.put_once(key, b"code".to_vec(), later).await, Ok(true));
         }
-        assert_eq!(store.take_once(&taken, NOW).await, Ok(Some(b"code".to_vec())));
+        assert_eq!(
+            store.take_once(&taken, NOW).await,
+            Ok(Some(b"code".to_vec()))
+        );
     });
     let receipts = block_on(store.receipts(None, 10)).unwrap();
     assert_eq!(receipts.items.len(), 2);
@@ -45,15 +70,28 @@ fn everything_that_was_answered_survives_a_restart() {
         let again = store.insert(open(directory.path()));
         for number in 0..20 {
             let ended = number == 0 || number / 4 == 1;
-            assert_eq!(is_alive(again, &session_of(number, number / 4)), !ended, "session {number}");
+            assert_eq!(
+                is_alive(again, &session_of(number, number / 4)),
+                !ended,
+                "session {number}"
+            );
         }
         assert_eq!(block_on(again.receipts(None, 10)).as_ref(), Ok(&receipts));
-        assert_eq!(block_on(again.agree("key", b"other".to_vec())), Ok(b"value".to_vec()));
+        assert_eq!(
+            block_on(again.get_or_insert("key", b"other".to_vec())),
+            Ok(b"value".to_vec())
+        );
         assert_eq!(block_on(again.put_once(code, Vec::new(), later)), Ok(false));
         assert_eq!(block_on(again.take_once(&taken, NOW)), Ok(None));
-        assert_eq!(block_on(again.end(order(9, EndTarget::Session(session(0).id)))), Ok(Vec::new()));
+        assert_eq!(
+            block_on(again.end(order(9, EndTarget::Session(session(0).id)))),
+            Ok(Vec::new())
+        );
     }
-    assert_eq!(block_on(store.unwrap().take_once(&code, NOW)), Ok(Some(b"code".to_vec())));
+    assert_eq!(
+        block_on(store.unwrap().take_once(&code, NOW)),
+        Ok(Some(b"code".to_vec()))
+    );
 }
 
 #[test]
@@ -61,8 +99,14 @@ fn a_directory_in_use_is_refused_with_a_clear_word_and_free_again_after_the_drop
     let directory = tempfile::tempdir().unwrap();
     let first = open(directory.path());
     let fault = FjallStore::open(directory.path()).unwrap_err();
-    assert!(matches!(&fault, OpenFault::Locked { path } if path == directory.path()), "{fault:?}");
-    assert!(fault.to_string().ends_with("is in use by another process"), "{fault}");
+    assert!(
+        matches!(&fault, OpenError::Locked { path } if path == directory.path()),
+        "{fault:?}"
+    );
+    assert!(
+        fault.to_string().ends_with("is in use by another process"),
+        "{fault}"
+    );
     drop(first);
     open(directory.path());
 }
@@ -74,8 +118,14 @@ fn a_place_that_cannot_be_written_to_is_refused_with_its_name_and_the_cause() {
     std::fs::write(&file, b"").unwrap();
     for place in [file.clone(), file.join("below")] {
         let fault = FjallStore::open(&place).unwrap_err();
-        assert!(matches!(&fault, OpenFault::NotWritable { path, .. } if *path == place), "{fault:?}");
-        assert_eq!(fault.to_string(), format!("cannot write in {}", place.display()));
+        assert!(
+            matches!(&fault, OpenError::NotWritable { path, .. } if *path == place),
+            "{fault:?}"
+        );
+        assert_eq!(
+            fault.to_string(),
+            format!("cannot write in {}", place.display())
+        );
         assert!(fault.source().is_some());
     }
 }
@@ -86,7 +136,9 @@ fn a_format_of_the_future_is_refused_and_left_alone() {
     drop(open(directory.path()));
     let format = |value: &[u8]| {
         let database = fjall::Database::builder(directory.path()).open().unwrap();
-        let records = database.keyspace("records", fjall::KeyspaceCreateOptions::default).unwrap();
+        let records = database
+            .keyspace("records", fjall::KeyspaceCreateOptions::default)
+            .unwrap();
         let found = records.get([0]).unwrap();
         records.insert([0], value).unwrap();
         database.persist(fjall::PersistMode::SyncAll).unwrap();
@@ -94,7 +146,10 @@ fn a_format_of_the_future_is_refused_and_left_alone() {
     };
     let ours = format(b"format\x63");
     let fault = FjallStore::open(directory.path()).unwrap_err();
-    assert!(matches!(fault, OpenFault::UnknownFormat { found: 99, .. }), "{fault:?}");
+    assert!(
+        matches!(fault, OpenError::UnknownFormat { found: 99, .. }),
+        "{fault:?}"
+    );
     assert_eq!(format(&ours), b"format\x63");
     open(directory.path());
 }
@@ -104,22 +159,33 @@ fn a_directory_of_the_first_format_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let keyspaces = || {
         let database = fjall::Database::builder(directory.path()).open().unwrap();
-        let mut names: Vec<String> = database.list_keyspace_names().iter().map(ToString::to_string).collect();
+        let mut names: Vec<String> = database
+            .list_keyspace_names()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         names.sort_unstable();
         names
     };
     {
         let database = fjall::Database::builder(directory.path()).open().unwrap();
         for name in ["agreed", "sessions"] {
-            database.keyspace(name, fjall::KeyspaceCreateOptions::default).unwrap();
+            database
+                .keyspace(name, fjall::KeyspaceCreateOptions::default)
+                .unwrap();
         }
-        let agreed = database.keyspace("agreed", fjall::KeyspaceCreateOptions::default).unwrap();
+        let agreed = database
+            .keyspace("agreed", fjall::KeyspaceCreateOptions::default)
+            .unwrap();
         agreed.insert([0], b"format\x01").unwrap();
         database.persist(fjall::PersistMode::SyncAll).unwrap();
     }
     for _ in 0..2 {
         let fault = FjallStore::open(directory.path()).unwrap_err();
-        assert!(matches!(fault, OpenFault::UnknownFormat { found: 1, .. }), "{fault:?}");
+        assert!(
+            matches!(fault, OpenError::UnknownFormat { found: 1, .. }),
+            "{fault:?}"
+        );
     }
     assert_eq!(keyspaces(), ["agreed", "sessions"]);
 }
@@ -129,12 +195,17 @@ fn a_record_of_the_future_makes_the_store_unavailable_for_its_session_only() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path());
     for number in 0..2 {
-        assert_eq!(block_on(store.open(session_of(number, 0), false, NOW)), Ok(Opened::Opened));
+        assert_eq!(
+            block_on(store.open(session_of(number, 0), Join::Always, NOW)),
+            Ok(OpenOutcome::Opened)
+        );
     }
     drop(store);
     {
         let database = fjall::Database::builder(directory.path()).open().unwrap();
-        let records = database.keyspace("records", fjall::KeyspaceCreateOptions::default).unwrap();
+        let records = database
+            .keyspace("records", fjall::KeyspaceCreateOptions::default)
+            .unwrap();
         let key = [&[7], session(0).id.as_bytes().as_slice()].concat();
         let mut record = records.get(&key).unwrap().unwrap().to_vec();
         record[0] = 77;
@@ -144,8 +215,17 @@ fn a_record_of_the_future_makes_the_store_unavailable_for_its_session_only() {
     let store = open(directory.path());
     assert!(block_on(store.find(&session(0).credentials[0].digest, NOW)).is_err());
     assert!(block_on(store.end(order(0, EndTarget::Person(session(0).person.unwrap())))).is_err());
-    assert_eq!(block_on(store.receipt(order(0, EndTarget::Session(SessionId::at(NOW))).receipt)), Ok(None));
-    assert_eq!(block_on(store.end(order(1, EndTarget::Session(session(1).id)))).unwrap().len(), 1, "the refused order left it alone");
+    assert_eq!(
+        block_on(store.receipt(order(0, EndTarget::Session(SessionId::at(NOW))).receipt)),
+        Ok(None)
+    );
+    assert_eq!(
+        block_on(store.end(order(1, EndTarget::Session(session(1).id))))
+            .unwrap()
+            .len(),
+        1,
+        "the refused order left it alone"
+    );
     assert_eq!(block_on(store.health()), Ok(()));
 }
 
@@ -157,5 +237,8 @@ fn a_new_directory_can_be_read_by_its_owner_only() {
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("data");
     open(&directory);
-    assert_eq!(std::fs::metadata(directory).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(
+        std::fs::metadata(directory).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
 }

@@ -1,4 +1,5 @@
-//! Ports for tests: a clock that is set, accounts from a list, tokens without cryptography. Never for production.
+//! Ports for tests: a clock that is set, accounts from a list, tokens without cryptography. Never
+//! for production.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use logout_core::authority::{Ports, SessionAuthority};
+use logout_core::authority::{Services, SessionAuthority};
 use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::credential::{Credential, CredentialDigest, Sealed, Secret, SecretDigest};
 use logout_core::delivery::{Delivery, Leased, Settlement};
@@ -14,12 +15,15 @@ use logout_core::login::{LoginAttempt, LoginError};
 use logout_core::message::{Request, Response};
 use logout_core::outbox::{DeliveryFilter, Outbox};
 use logout_core::platform::{Platform, PlatformName};
-use logout_core::ports::{Account, Accounts, Clock, TokenClaims, TokenFault, Tokens};
+use logout_core::ports::{Account, Accounts, Clock, TokenClaims, TokenError, Tokens};
 use logout_core::provider::LoginProvider;
 use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
 use logout_core::session::{Person, Session, SessionId};
 use logout_core::sign_out::Refusal;
-use logout_core::store::{EndOrder, Found, Opened, Page, SessionFilter, SessionStore, StoreUnavailable, Swept};
+use logout_core::store::Join;
+use logout_core::store::{
+    EndOrder, Lookup, OpenOutcome, Page, SessionFilter, SessionStore, StoreUnavailable, SweepPage,
+};
 use logout_core::time::Timestamp;
 use logout_core::upstream::UpstreamSession;
 use logout_store::MemoryStore;
@@ -59,7 +63,8 @@ impl Clock for ManualClock {
 pub struct ListedAccounts(Vec<Account>);
 
 impl Default for ListedAccounts {
-    /// `alice` and `bob` in realm `Default`, another `alice` in `LDAP`, and `admin`, who is administrator.
+    /// `alice` and `bob` in realm `Default`, another `alice` in `LDAP`, and `admin`, who is
+    /// administrator.
     fn default() -> Self {
         let account = |realm: &str, name: &str| Account {
             realm: realm.to_owned(),
@@ -71,7 +76,12 @@ impl Default for ListedAccounts {
             administrator: name == "admin",
             version: None,
         };
-        Self(vec![account("Default", "alice"), account("Default", "bob"), account("LDAP", "alice"), account("Default", "admin")])
+        Self(vec![
+            account("Default", "alice"),
+            account("Default", "bob"),
+            account("LDAP", "alice"),
+            account("Default", "admin"),
+        ])
     }
 }
 
@@ -79,11 +89,17 @@ impl Default for ListedAccounts {
 impl Accounts for ListedAccounts {
     async fn verify(&self, attempt: LoginAttempt<'_>) -> Result<Option<Account>, LoginError> {
         let of = |name: &str| {
-            let mut known = self.0.iter().filter(|account| attempt.realm.is_none_or(|realm| account.realm.eq_ignore_ascii_case(realm)));
+            let mut known = self.0.iter().filter(|account| {
+                attempt
+                    .realm
+                    .is_none_or(|realm| account.realm.eq_ignore_ascii_case(realm))
+            });
             known.find(|account| answers_to(account, name))
         };
         let account = of(attempt.name).or_else(|| attempt.or_name.and_then(of));
-        Ok(account.filter(|account| attempt.password.reveal() == format!("{}-password", account.name)).cloned())
+        Ok(account
+            .filter(|account| attempt.password.reveal() == format!("{}-password", account.name))
+            .cloned())
     }
 
     fn is_known(&self, name: &str) -> bool {
@@ -91,35 +107,55 @@ impl Accounts for ListedAccounts {
     }
 
     fn find(&self, realm: &str, name: &str) -> Option<Account> {
-        let same = |account: &&Account| account.realm.eq_ignore_ascii_case(realm) && account.name.eq_ignore_ascii_case(name);
+        let same = |account: &&Account| {
+            account.realm.eq_ignore_ascii_case(realm) && account.name.eq_ignore_ascii_case(name)
+        };
         self.0.iter().find(same).cloned()
     }
 }
 
 fn answers_to(account: &Account, name: &str) -> bool {
-    account.name.eq_ignore_ascii_case(name) || account.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(name))
+    account.name.eq_ignore_ascii_case(name)
+        || account
+            .email
+            .as_deref()
+            .is_some_and(|email| email.eq_ignore_ascii_case(name))
 }
 
-/// Tokens of three parts that only this value knows: nothing is signed, it remembers what it minted.
+/// Tokens of three parts that only this value knows: nothing is signed, it remembers what it
+/// minted.
 #[derive(Debug, Default)]
 pub struct RememberedTokens(Mutex<Vec<(SecretDigest, TokenClaims)>>);
 
 impl Tokens for RememberedTokens {
-    fn mint(&self, claims: &TokenClaims) -> Result<Secret, TokenFault> {
+    fn mint(&self, claims: &TokenClaims) -> Result<Secret, TokenError> {
         let token = Secret::new(format!("e30.{}.{}", claims.jti, Secret::random().reveal()));
-        let mut known = self.0.lock().map_err(|_| TokenFault::Invalid)?;
+        let mut known = self.0.lock().map_err(|_| TokenError::Invalid)?;
         known.push((SecretDigest::of(token.reveal()), claims.clone()));
         Ok(token)
     }
 
-    fn verify(&self, token: &str, issuer: &str, audience: &str, now: Timestamp) -> Result<TokenClaims, TokenFault> {
+    fn verify(
+        &self,
+        token: &str,
+        issuer: &str,
+        audience: &str,
+        now: Timestamp,
+    ) -> Result<TokenClaims, TokenError> {
         let digest = SecretDigest::of(token);
-        let known = self.0.lock().map_err(|_| TokenFault::Invalid)?;
-        let (_, claims) = known.iter().find(|(known, _)| *known == digest).ok_or(TokenFault::Invalid)?;
+        let known = self.0.lock().map_err(|_| TokenError::Invalid)?;
+        let (_, claims) = known
+            .iter()
+            .find(|(known, _)| *known == digest)
+            .ok_or(TokenError::Invalid)?;
         if claims.iss != issuer || claims.aud != audience {
-            return Err(TokenFault::Invalid);
+            return Err(TokenError::Invalid);
         }
-        if claims.exp <= now.as_secs() { Err(TokenFault::Expired) } else { Ok(claims.clone()) }
+        if claims.exp <= now.as_secs() {
+            Err(TokenError::Expired)
+        } else {
+            Ok(claims.clone())
+        }
     }
 }
 
@@ -145,24 +181,39 @@ impl BreakableStore {
     }
 
     fn left(&self) -> MutexGuard<'_, Option<usize>> {
-        self.answers_left.lock().unwrap_or_else(PoisonError::into_inner)
+        self.answers_left
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn store(&self) -> Result<&MemoryStore, StoreUnavailable> {
         if let Some(left) = &mut *self.left() {
             *left = left.checked_sub(1).ok_or(StoreUnavailable)?;
         }
-        if self.broken.load(Ordering::SeqCst) { Err(StoreUnavailable) } else { Ok(&self.store) }
+        if self.broken.load(Ordering::SeqCst) {
+            Err(StoreUnavailable)
+        } else {
+            Ok(&self.store)
+        }
     }
 }
 
 #[async_trait]
 impl SessionStore for BreakableStore {
-    async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, StoreUnavailable> {
-        self.store()?.open(session, joins, now).await
+    async fn open(
+        &self,
+        session: Session,
+        join: Join,
+        now: Timestamp,
+    ) -> Result<OpenOutcome, StoreUnavailable> {
+        self.store()?.open(session, join, now).await
     }
 
-    async fn find(&self, credential: &CredentialDigest, now: Timestamp) -> Result<Found, StoreUnavailable> {
+    async fn find(
+        &self,
+        credential: &CredentialDigest,
+        now: Timestamp,
+    ) -> Result<Lookup, StoreUnavailable> {
         self.store()?.find(credential, now).await
     }
 
@@ -184,11 +235,20 @@ impl SessionStore for BreakableStore {
         self.store()?.end(order).await
     }
 
-    async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, StoreUnavailable> {
+    async fn put_once(
+        &self,
+        key: CredentialDigest,
+        value: Vec<u8>,
+        expires: Timestamp,
+    ) -> Result<bool, StoreUnavailable> {
         self.store()?.put_once(key, value, expires).await
     }
 
-    async fn take_once(&self, key: &CredentialDigest, now: Timestamp) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+    async fn take_once(
+        &self,
+        key: &CredentialDigest,
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, StoreUnavailable> {
         self.store()?.take_once(key, now).await
     }
 
@@ -206,7 +266,11 @@ impl SessionStore for BreakableStore {
         self.store()?.receipt(id).await
     }
 
-    async fn receipts(&self, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable> {
+    async fn receipts(
+        &self,
+        before: Option<ReceiptId>,
+        limit: usize,
+    ) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable> {
         self.store()?.receipts(before, limit).await
     }
 
@@ -216,12 +280,16 @@ impl SessionStore for BreakableStore {
         limit: usize,
         now: Timestamp,
         receipts_until: Timestamp,
-    ) -> Result<Swept, StoreUnavailable> {
+    ) -> Result<SweepPage, StoreUnavailable> {
         self.store()?.sweep(from, limit, now, receipts_until).await
     }
 
-    async fn agree(&self, name: &str, candidate: Vec<u8>) -> Result<Vec<u8>, StoreUnavailable> {
-        self.store()?.agree(name, candidate).await
+    async fn get_or_insert(
+        &self,
+        name: &str,
+        candidate: Vec<u8>,
+    ) -> Result<Vec<u8>, StoreUnavailable> {
+        self.store()?.get_or_insert(name, candidate).await
     }
 
     async fn health(&self) -> Result<(), StoreUnavailable> {
@@ -241,11 +309,19 @@ impl Outbox for BreakableStore {
         self.store()?.lease(platform, limit, now, until).await
     }
 
-    async fn settle(&self, session: SessionId, lease: u64, settlement: Settlement) -> Result<bool, StoreUnavailable> {
+    async fn settle(
+        &self,
+        session: SessionId,
+        lease: u64,
+        settlement: Settlement,
+    ) -> Result<bool, StoreUnavailable> {
         self.store()?.settle(session, lease, settlement).await
     }
 
-    async fn next_due(&self, platform: &PlatformName) -> Result<Option<Timestamp>, StoreUnavailable> {
+    async fn next_due(
+        &self,
+        platform: &PlatformName,
+    ) -> Result<Option<Timestamp>, StoreUnavailable> {
         self.store()?.next_due(platform).await
     }
 
@@ -253,7 +329,10 @@ impl Outbox for BreakableStore {
         self.store()?.delivery(session).await
     }
 
-    async fn deliveries_of(&self, sessions: &[&EndedSession]) -> Result<Vec<Option<Delivery>>, StoreUnavailable> {
+    async fn deliveries_of(
+        &self,
+        sessions: &[&EndedSession],
+    ) -> Result<Vec<Option<Delivery>>, StoreUnavailable> {
         self.store()?.deliveries_of(sessions).await
     }
 
@@ -285,7 +364,8 @@ impl CredentialReader for AsText {
     }
 }
 
-/// A provider with a store in memory and a clock that is set: what an adapter's tests send requests to.
+/// A provider with a store in memory and a clock that is set: what an adapter's tests send requests
+/// to.
 #[derive(Debug)]
 pub struct StandIn<P> {
     provider: Arc<P>,
@@ -301,9 +381,19 @@ impl<P: LoginProvider> StandIn<P> {
         let store = Arc::new(BreakableStore::default());
         let provider = Arc::new(provider(&platform));
         let accounts = Arc::new(ListedAccounts::default());
-        let ports = Ports::of_stand_ins(accounts, clock.clone(), store.clone(), Arc::new(RememberedTokens::default()));
-        let sessions = SessionAuthority::new(Arc::new(platform), provider.clone(), ports);
-        Self { provider, sessions, clock, store }
+        let services = Services::of_stand_ins(
+            accounts,
+            clock.clone(),
+            store.clone(),
+            Arc::new(RememberedTokens::default()),
+        );
+        let sessions = SessionAuthority::new(Arc::new(platform), provider.clone(), services);
+        Self {
+            provider,
+            sessions,
+            clock,
+            store,
+        }
     }
 
     /// Its clock.
@@ -321,16 +411,29 @@ impl<P: LoginProvider> StandIn<P> {
         &self.sessions
     }
 
-    /// Answers as a server would that mounts the provider at its paths; a path that is nobody's gets 404.
+    /// Answers as a server would that mounts the provider at its paths; a path that is nobody's
+    /// gets 404.
     pub fn send(&self, request: Request) -> Response {
         futures_executor::block_on(self.answer(request))
     }
 
     async fn answer(&self, request: Request) -> Response {
-        let endpoints = self.provider.endpoints().iter().map(|endpoint| (endpoint, true));
-        let all = endpoints.chain(self.provider.login_endpoints().iter().map(|endpoint| (endpoint, false)));
-        let mut matching =
-            all.filter_map(|(endpoint, signs_out)| Some((endpoint, signs_out, endpoint.matches(request.path())?))).peekable();
+        let endpoints = self
+            .provider
+            .endpoints()
+            .iter()
+            .map(|endpoint| (endpoint, true));
+        let all = endpoints.chain(
+            self.provider
+                .login_endpoints()
+                .iter()
+                .map(|endpoint| (endpoint, false)),
+        );
+        let mut matching = all
+            .filter_map(|(endpoint, signs_out)| {
+                Some((endpoint, signs_out, endpoint.matches(request.path())?))
+            })
+            .peekable();
         if matching.peek().is_none() {
             return Response::new(404);
         }
@@ -338,7 +441,11 @@ impl<P: LoginProvider> StandIn<P> {
         for (endpoint, signs_out, parameters) in matching {
             if endpoint.methods().contains(&request.method()) {
                 let request = request.with_endpoint(endpoint.name(), parameters);
-                let admitted = if signs_out { self.sessions.admit_sign_out(&request) } else { self.sessions.admit(&request) };
+                let admitted = if signs_out {
+                    self.sessions.admit_sign_out(&request)
+                } else {
+                    self.sessions.admit(&request)
+                };
                 if let Err(refusal) = admitted {
                     return self.provider.refused(&request, &refusal).into();
                 }
@@ -350,6 +457,8 @@ impl<P: LoginProvider> StandIn<P> {
             }
             allow.extend_from_slice(endpoint.methods());
         }
-        self.provider.refused(&request, &Refusal::MethodNotAllowed { allow }).into()
+        self.provider
+            .refused(&request, &Refusal::MethodNotAllowed { allow })
+            .into()
     }
 }

@@ -16,15 +16,28 @@ pub(crate) enum Authorization<'a> {
     Token(&'a str),
 }
 
-/// Reads the header. Observed: the token stands bare or behind `Bearer`, and helpers put `,` and an API key behind it.
+/// Reads the header. Observed: the token stands bare or behind `Bearer`, and helpers put `,` and an
+/// API key behind it.
 pub(crate) fn authorization(request: &Request) -> Authorization<'_> {
-    let value = request.authorization("Bearer").or_else(|| request.header("authorization").map(str::trim)).unwrap_or_default();
-    let (token, key) = value.split_once(',').map_or((value, ""), |(token, key)| (token.trim(), key.trim()));
+    let value = request
+        .authorization("Bearer")
+        .or_else(|| request.header("authorization").map(str::trim))
+        .unwrap_or_default();
+    let (token, key) = value
+        .split_once(',')
+        .map_or((value, ""), |(token, key)| (token.trim(), key.trim()));
     if token.is_empty() {
-        return if key.is_empty() { Authorization::Absent } else { Authorization::ApiKey };
+        return if key.is_empty() {
+            Authorization::Absent
+        } else {
+            Authorization::ApiKey
+        };
     }
-    // Observed: API keys begin with `IST.`, and go with the header that names their site or account.
-    let with_site = ["wix-site-id", "wix-account-id"].iter().any(|name| request.header(name).is_some());
+    // Observed: API keys begin with `IST.`, and go with the header that names their site or
+    // account.
+    let with_site = ["wix-site-id", "wix-account-id"]
+        .iter()
+        .any(|name| request.header(name).is_some());
     if token.starts_with("IST.") || (with_site && !token.starts_with(TOKEN_PREFIX)) {
         Authorization::ApiKey
     } else {
@@ -51,19 +64,40 @@ mod tests {
             (Some("Bearer"), Authorization::Absent),
             (Some(","), Authorization::Absent),
             (Some("OauthNG.JWS.a"), Authorization::Token("OauthNG.JWS.a")),
-            (Some("Bearer OauthNG.JWS.a"), Authorization::Token("OauthNG.JWS.a")),
-            (Some("bEARER  OauthNG.JWS.a"), Authorization::Token("OauthNG.JWS.a")),
-            (Some("OauthNG.JWS.a,IST.key"), Authorization::Token("OauthNG.JWS.a")),
-            (Some("Bearer OauthNG.JWS.a , IST.key"), Authorization::Token("OauthNG.JWS.a")),
+            (
+                Some("Bearer OauthNG.JWS.a"),
+                Authorization::Token("OauthNG.JWS.a"),
+            ),
+            (
+                Some("bEARER  OauthNG.JWS.a"),
+                Authorization::Token("OauthNG.JWS.a"),
+            ),
+            (
+                Some("OauthNG.JWS.a,IST.key"),
+                Authorization::Token("OauthNG.JWS.a"),
+            ),
+            (
+                Some("Bearer OauthNG.JWS.a , IST.key"),
+                Authorization::Token("OauthNG.JWS.a"),
+            ),
             (Some("AT4"), Authorization::Token("AT4")),
             (Some("IST.eyJ"), Authorization::ApiKey),
             (Some(",IST.eyJ"), Authorization::ApiKey),
         ] {
-            let request = value.iter().fold(get(), |request, value| request.with_header("authorization", *value));
+            let request = value.iter().fold(get(), |request, value| {
+                request.with_header("authorization", *value)
+            });
             assert_eq!(authorization(&request), read, "{value:?}");
         }
-        let with_site = |value: &str| get().with_header("authorization", value).with_header("wix-site-id", "x");
+        let with_site = |value: &str| {
+            get()
+                .with_header("authorization", value)
+                .with_header("wix-site-id", "x")
+        };
         assert_eq!(authorization(&with_site("key")), Authorization::ApiKey);
-        assert_eq!(authorization(&with_site("OauthNG.JWS.a")), Authorization::Token("OauthNG.JWS.a"));
+        assert_eq!(
+            authorization(&with_site("OauthNG.JWS.a")),
+            Authorization::Token("OauthNG.JWS.a")
+        );
     }
 }

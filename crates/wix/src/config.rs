@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logout_core::cookie::CookieSpec;
-use logout_core::platform::{Platform, PlatformName, SetUpFault};
+use logout_core::platform::{Platform, PlatformName, SetUpError};
 use logout_core::public_suffix::is_public_suffix;
-use logout_core::redirect::{ApprovedUrl, RedirectFault, RedirectPolicy};
+use logout_core::redirect::{ApprovedUrl, RedirectError, RedirectPolicy};
 use logout_core::session::ClientId;
 use logout_core::sign_out::{ClientClaim, Refusal};
 use serde::{Deserialize, Serialize};
@@ -110,8 +110,18 @@ impl Default for WixConfig {
 
 impl Default for CookieNames {
     fn default() -> Self {
-        let extra = ["svSession", "hs", "XSRF-TOKEN", "bSession", "server-session-bind", "client-session-bind"];
-        Self { member: "smSession".to_owned(), extra: extra.map(str::to_owned).to_vec() }
+        let extra = [
+            "svSession",
+            "hs",
+            "XSRF-TOKEN",
+            "bSession",
+            "server-session-bind",
+            "client-session-bind",
+        ];
+        Self {
+            member: "smSession".to_owned(),
+            extra: extra.map(str::to_owned).to_vec(),
+        }
     }
 }
 
@@ -133,32 +143,56 @@ pub(crate) struct Dialect {
 }
 
 impl Dialect {
-    pub(crate) fn new(config: WixConfig, platform: &Platform) -> Result<Self, SetUpFault> {
-        let nowhere = RedirectPolicy::new(&platform.public_url).map_err(|fault| SetUpFault::new("public_url", fault))?.without_own_origin();
+    pub(crate) fn new(config: WixConfig, platform: &Platform) -> Result<Self, SetUpError> {
+        let nowhere = RedirectPolicy::new(&platform.public_url)
+            .map_err(|fault| SetUpError::new("public_url", fault))?
+            .without_own_origin();
         if config.access_token_lifetime == 0 {
-            return Err(SetUpFault::new("access_token_lifetime", "must be at least one second"));
+            return Err(SetUpError::new(
+                "access_token_lifetime",
+                "must be at least one second",
+            ));
         }
         if config.refresh_token_lifetime == 0 {
-            return Err(SetUpFault::new("refresh_token_lifetime", "must be at least one second"));
+            return Err(SetUpError::new(
+                "refresh_token_lifetime",
+                "must be at least one second",
+            ));
         }
         let (mut policies, mut login_urls) = (BTreeMap::new(), BTreeMap::new());
         for app in &config.apps {
             if !is_guid(&app.client_id) {
-                return Err(SetUpFault::new("client_id", format!("{:?} is not a GUID", app.client_id)));
+                return Err(SetUpError::new(
+                    "client_id",
+                    format!("{:?} is not a GUID", app.client_id),
+                ));
             }
             let id = client_id(&app.client_id);
             if let Some(address) = &app.login_url {
-                let fault = |fault| SetUpFault::new("login_url", format!("{address:?}: {fault}"));
-                login_urls.insert(id.clone(), ApprovedUrl::from_operator(address).map_err(fault)?);
+                let fault = |fault| SetUpError::new("login_url", format!("{address:?}: {fault}"));
+                login_urls.insert(
+                    id.clone(),
+                    ApprovedUrl::from_operator(address).map_err(fault)?,
+                );
             }
             if policies.insert(id, policy(app, &nowhere)?).is_some() {
-                return Err(SetUpFault::new("client_id", format!("{} is given twice", app.client_id)));
+                return Err(SetUpError::new(
+                    "client_id",
+                    format!("{} is given twice", app.client_id),
+                ));
             }
         }
-        let cookie = |name: &str, http_only| platform.cookie("cookie_names", name, &platform.prefix, http_only);
+        let cookie = |name: &str, http_only| {
+            platform.cookie("cookie_names", name, &platform.prefix, http_only)
+        };
         // Observed: pages read this one cookie to repeat it in a header.
         let extra_cookie = |name: &String| cookie(name, !name.eq_ignore_ascii_case("XSRF-TOKEN"));
-        let extra_cookies = config.cookie_names.extra.iter().map(extra_cookie).collect::<Result<_, _>>()?;
+        let extra_cookies = config
+            .cookie_names
+            .extra
+            .iter()
+            .map(extra_cookie)
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             platform: platform.name.clone(),
             prefix: platform.prefix.clone(),
@@ -179,10 +213,16 @@ impl Dialect {
     /// It is no GUID.
     pub(crate) fn claim(&self, text: &str) -> Result<ClientClaim, Refusal> {
         if !is_guid(text) {
-            return Err(Refusal::Malformed { field: "clientId", rule: "INVALID_GUID" });
+            return Err(Refusal::Malformed {
+                field: "clientId",
+                rule: "INVALID_GUID",
+            });
         }
         let id = client_id(text);
-        Ok(ClientClaim { known: self.policies.contains_key(&id), id })
+        Ok(ClientClaim {
+            known: self.policies.contains_key(&id),
+            id,
+        })
     }
 
     /// The app that `text` names.
@@ -191,14 +231,18 @@ impl Dialect {
     /// It is no GUID, or nobody's.
     pub(crate) fn client(&self, text: &str) -> Result<ClientId, Refusal> {
         let claim = self.claim(text)?;
-        if claim.known { Ok(claim.id) } else { Err(Refusal::ClientUnknown) }
+        if claim.known {
+            Ok(claim.id)
+        } else {
+            Err(Refusal::ClientUnknown)
+        }
     }
 
     /// Whether `address` could be allowed to some app.
     ///
     /// # Errors
     /// What is wrong with it whoever asks.
-    pub(crate) fn check_form(&self, address: &str) -> Result<(), RedirectFault> {
+    pub(crate) fn check_form(&self, address: &str) -> Result<(), RedirectError> {
         match self.nowhere.approve_absolute(address) {
             Err(fault) if is_malformed(fault) => Err(fault),
             _ => Ok(()),
@@ -209,8 +253,15 @@ impl Dialect {
     ///
     /// # Errors
     /// Why not.
-    pub(crate) fn approve(&self, client: &ClientId, address: &str) -> Result<ApprovedUrl, RedirectFault> {
-        self.policies.get(client).ok_or(RedirectFault::ForeignOrigin)?.approve_absolute(address)
+    pub(crate) fn approve(
+        &self,
+        client: &ClientId,
+        address: &str,
+    ) -> Result<ApprovedUrl, RedirectError> {
+        self.policies
+            .get(client)
+            .ok_or(RedirectError::ForeignOrigin)?
+            .approve_absolute(address)
     }
 
     /// The app's own login page.
@@ -220,8 +271,14 @@ impl Dialect {
 
     /// The name to show for an app.
     pub(crate) fn app_name(&self, client: &ClientId) -> &str {
-        let app = self.config.apps.iter().find(|app| app.client_id.eq_ignore_ascii_case(client.as_str()));
-        app.map(|app| app.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(self.platform.as_str())
+        let app = self
+            .config
+            .apps
+            .iter()
+            .find(|app| app.client_id.eq_ignore_ascii_case(client.as_str()));
+        app.map(|app| app.name.as_str())
+            .filter(|name| !name.is_empty())
+            .unwrap_or(self.platform.as_str())
     }
 
     pub(crate) fn access_token_lifetime(&self) -> Duration {
@@ -234,8 +291,11 @@ impl Dialect {
 }
 
 /// Whether an address is refused for its form, and not for where it leads.
-pub(crate) fn is_malformed(fault: RedirectFault) -> bool {
-    !matches!(fault, RedirectFault::EncodedSlash | RedirectFault::ForeignOrigin | RedirectFault::UserInfo)
+pub(crate) fn is_malformed(fault: RedirectError) -> bool {
+    !matches!(
+        fault,
+        RedirectError::EncodedSlash | RedirectError::ForeignOrigin | RedirectError::UserInfo
+    )
 }
 
 /// GUIDs have no case.
@@ -243,20 +303,31 @@ fn client_id(guid: &str) -> ClientId {
     ClientId::new(guid.to_ascii_lowercase())
 }
 
-fn policy(app: &App, nowhere: &RedirectPolicy) -> Result<RedirectPolicy, SetUpFault> {
+fn policy(app: &App, nowhere: &RedirectPolicy) -> Result<RedirectPolicy, SetUpError> {
     let mut policy = nowhere.clone();
     for entry in &app.redirect_uris {
-        policy = policy.allow_exactly(entry).map_err(|fault| SetUpFault::new("redirect_uris", format!("{entry:?}: {fault}")))?;
+        policy = policy
+            .allow_exactly(entry)
+            .map_err(|fault| SetUpError::new("redirect_uris", format!("{entry:?}: {fault}")))?;
     }
     for entry in &app.redirect_domains {
         let host = entry.strip_prefix('.').unwrap_or(entry);
         let parsed = Url::parse(&format!("https://{host}/")).ok();
-        let is_host = parsed.as_ref().and_then(Url::domain).is_some_and(|domain| domain.eq_ignore_ascii_case(host) && !host.contains('*'));
+        let is_host = parsed
+            .as_ref()
+            .and_then(Url::domain)
+            .is_some_and(|domain| domain.eq_ignore_ascii_case(host) && !host.contains('*'));
         if !is_host {
-            return Err(SetUpFault::new("redirect_domains", format!("{entry:?} is not a host name")));
+            return Err(SetUpError::new(
+                "redirect_domains",
+                format!("{entry:?} is not a host name"),
+            ));
         }
         if entry.starts_with('.') && is_public_suffix(host) {
-            return Err(SetUpFault::new("redirect_domains", format!("{entry:?}: anybody can register a name there")));
+            return Err(SetUpError::new(
+                "redirect_domains",
+                format!("{entry:?}: anybody can register a name there"),
+            ));
         }
         policy = policy.allow_domain(entry);
     }
@@ -267,62 +338,187 @@ fn policy(app: &App, nowhere: &RedirectPolicy) -> Result<RedirectPolicy, SetUpFa
 mod tests {
     use super::*;
 
-    fn set_up(app: App) -> Result<Dialect, SetUpFault> {
-        let config = WixConfig { apps: vec![app], ..WixConfig::default() };
-        Dialect::new(config, &Platform::new("shop", "https://shop.example/".parse().unwrap()))
+    fn set_up(app: App) -> Result<Dialect, SetUpError> {
+        let config = WixConfig {
+            apps: vec![app],
+            ..WixConfig::default()
+        };
+        Dialect::new(
+            config,
+            &Platform::new("shop", "https://shop.example/".parse().unwrap()),
+        )
     }
 
     fn app() -> App {
-        App { client_id: "12345678-1234-1234-1234-12345678901A".into(), ..App::default() }
+        App {
+            client_id: "12345678-1234-1234-1234-12345678901A".into(),
+            ..App::default()
+        }
     }
 
     #[test]
     fn a_broken_app_is_named_by_its_key() {
         for (broken, key) in [
-            (App { client_id: "shop".into(), ..app() }, "client_id"),
-            (App { redirect_uris: vec!["/home".into()], ..app() }, "redirect_uris"),
-            (App { redirect_uris: vec!["javascript:x".into()], ..app() }, "redirect_uris"),
-            (App { redirect_domains: vec!["https://mysite.com".into()], ..app() }, "redirect_domains"),
-            (App { redirect_domains: vec!["mysite.com/x".into()], ..app() }, "redirect_domains"),
-            (App { redirect_domains: vec!["*.mysite.com".into()], ..app() }, "redirect_domains"),
-            (App { redirect_domains: vec!["".into()], ..app() }, "redirect_domains"),
-            (App { redirect_domains: vec![".com".into()], ..app() }, "redirect_domains"),
-            (App { redirect_domains: vec![".wixsite.com".into()], ..app() }, "redirect_domains"),
-            (App { redirect_domains: vec!["mysite.com:444".into()], ..app() }, "redirect_domains"),
-            (App { login_url: Some("login".into()), ..app() }, "login_url"),
+            (
+                App {
+                    client_id: "shop".into(),
+                    ..app()
+                },
+                "client_id",
+            ),
+            (
+                App {
+                    redirect_uris: vec!["/home".into()],
+                    ..app()
+                },
+                "redirect_uris",
+            ),
+            (
+                App {
+                    redirect_uris: vec!["javascript:x".into()],
+                    ..app()
+                },
+                "redirect_uris",
+            ),
+            (
+                App {
+                    redirect_domains: vec!["https://mysite.com".into()],
+                    ..app()
+                },
+                "redirect_domains",
+            ),
+            (
+                App {
+                    redirect_domains: vec!["mysite.com/x".into()],
+                    ..app()
+                },
+                "redirect_domains",
+            ),
+            (
+                App {
+                    redirect_domains: vec!["*.mysite.com".into()],
+                    ..app()
+                },
+                "redirect_domains",
+            ),
+            (
+                App {
+                    redirect_domains: vec!["".into()],
+                    ..app()
+                },
+                "redirect_domains",
+            ),
+            (
+                App {
+                    redirect_domains: vec![".com".into()],
+                    ..app()
+                },
+                "redirect_domains",
+            ),
+            (
+                App {
+                    redirect_domains: vec![".wixsite.com".into()],
+                    ..app()
+                },
+                "redirect_domains",
+            ),
+            (
+                App {
+                    redirect_domains: vec!["mysite.com:444".into()],
+                    ..app()
+                },
+                "redirect_domains",
+            ),
+            (
+                App {
+                    login_url: Some("login".into()),
+                    ..app()
+                },
+                "login_url",
+            ),
         ] {
-            assert_eq!(set_up(broken.clone()).map_err(|fault| fault.key()).err(), Some(key), "{broken:?}");
+            assert_eq!(
+                set_up(broken.clone()).map_err(|fault| fault.key()).err(),
+                Some(key),
+                "{broken:?}"
+            );
         }
-        let twice = WixConfig { apps: vec![app(), app()], ..WixConfig::default() };
-        assert!(Dialect::new(twice, &Platform::new("shop", "https://shop.example/".parse().unwrap())).is_err());
+        let twice = WixConfig {
+            apps: vec![app(), app()],
+            ..WixConfig::default()
+        };
+        assert!(
+            Dialect::new(
+                twice,
+                &Platform::new("shop", "https://shop.example/".parse().unwrap())
+            )
+            .is_err()
+        );
     }
 
     #[test]
     fn a_prefixed_cookie_name_is_refused_where_the_platform_voids_it() {
         let named = |member: &str, url: &str| {
-            let cookie_names = CookieNames { member: member.into(), ..CookieNames::default() };
-            let config = WixConfig { cookie_names, ..WixConfig::default() };
-            Dialect::new(config, &Platform::new("shop", url.parse().unwrap())).map_err(|fault| fault.key()).err()
+            let cookie_names = CookieNames {
+                member: member.into(),
+                ..CookieNames::default()
+            };
+            let config = WixConfig {
+                cookie_names,
+                ..WixConfig::default()
+            };
+            Dialect::new(config, &Platform::new("shop", url.parse().unwrap()))
+                .map_err(|fault| fault.key())
+                .err()
         };
         assert_eq!(named("__Host-member", "https://shop.example/"), None);
-        assert_eq!(named("__Host-member", "https://shop.example/shop"), Some("cookie_names"));
-        assert_eq!(named("__Secure-member", "http://shop.example/"), Some("cookie_names"));
+        assert_eq!(
+            named("__Host-member", "https://shop.example/shop"),
+            Some("cookie_names")
+        );
+        assert_eq!(
+            named("__Secure-member", "http://shop.example/"),
+            Some("cookie_names")
+        );
     }
 
     #[test]
     fn a_client_is_known_in_either_case_and_only_by_a_guid() {
         let dialect = set_up(app()).unwrap();
-        assert!(dialect.client("12345678-1234-1234-1234-12345678901a").is_ok());
-        assert_eq!(dialect.client("22345678-1234-1234-1234-123456789012"), Err(Refusal::ClientUnknown));
-        assert_eq!(dialect.client("shop"), Err(Refusal::Malformed { field: "clientId", rule: "INVALID_GUID" }));
+        assert!(
+            dialect
+                .client("12345678-1234-1234-1234-12345678901a")
+                .is_ok()
+        );
+        assert_eq!(
+            dialect.client("22345678-1234-1234-1234-123456789012"),
+            Err(Refusal::ClientUnknown)
+        );
+        assert_eq!(
+            dialect.client("shop"),
+            Err(Refusal::Malformed {
+                field: "clientId",
+                rule: "INVALID_GUID"
+            })
+        );
     }
 
     #[test]
     fn the_platforms_own_origin_is_not_a_landing_of_an_app() {
-        let dialect = set_up(App { redirect_domains: vec!["Mysite.com".into(), ".example.org".into()], ..app() }).unwrap();
+        let dialect = set_up(App {
+            redirect_domains: vec!["Mysite.com".into(), ".example.org".into()],
+            ..app()
+        })
+        .unwrap();
         let client = dialect.client(&app().client_id).unwrap();
-        assert!(dialect.approve(&client, "https://mysite.com/a").is_ok() && dialect.approve(&client, "https://a.example.org").is_ok());
-        assert_eq!(dialect.approve(&client, "https://shop.example/"), Err(RedirectFault::ForeignOrigin));
+        assert!(
+            dialect.approve(&client, "https://mysite.com/a").is_ok()
+                && dialect.approve(&client, "https://a.example.org").is_ok()
+        );
+        assert_eq!(
+            dialect.approve(&client, "https://shop.example/"),
+            Err(RedirectError::ForeignOrigin)
+        );
     }
 
     #[test]
@@ -331,7 +527,16 @@ mod tests {
         for fine in ["https://evil.test/", "https://a@evil.test/", "http://x"] {
             assert_eq!(dialect.check_form(fine), Ok(()), "{fine}");
         }
-        for malformed in ["/home", "//evil.test", "javascript:alert(1)", "ftp://x/", "https://", "https://a\r\nb", "home", r"https:\\x"] {
+        for malformed in [
+            "/home",
+            "//evil.test",
+            "javascript:alert(1)",
+            "ftp://x/",
+            "https://",
+            "https://a\r\nb",
+            "home",
+            r"https:\\x",
+        ] {
             assert!(dialect.check_form(malformed).is_err(), "{malformed}");
         }
     }

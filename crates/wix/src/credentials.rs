@@ -13,13 +13,13 @@ use logout_core::credential::{Credential, CredentialDigest, Secret};
 use logout_core::message::Request;
 use logout_core::ports::{Account, TokenClaims};
 use logout_core::session::{ClientId, Session, Subject};
-use logout_core::sign_out::{Presented, Refusal};
+use logout_core::sign_out::{PresentedCredential, Refusal};
 use logout_core::time::Timestamp;
 
 use crate::authorization::{Authorization, TOKEN_PREFIX, authorization};
 use crate::config::Dialect;
 use crate::guid;
-use crate::reply::{Fault, application_error};
+use crate::reply::{ErrorResponse, application_error};
 
 /// An access token.
 pub(crate) const ACCESS: &str = "access";
@@ -45,14 +45,31 @@ const MOST_CREDENTIALS: usize = 256;
 /// What a well-signed, unexpired access token says, whether or not its session is alive.
 pub(crate) fn verified(token: &str, sessions: &SessionAuthority) -> Option<TokenClaims> {
     let jwt = token.strip_prefix(TOKEN_PREFIX)?;
-    sessions.tokens().verify(jwt, sessions.platform().name.as_str(), ACCESS, sessions.now()).ok()
+    sessions
+        .tokens()
+        .verify(
+            jwt,
+            sessions.platform().name.as_str(),
+            ACCESS,
+            sessions.now(),
+        )
+        .ok()
 }
 
 /// A fresh access token for `session`, with its expiry. It opens nothing until it is attached.
-pub(crate) fn mint_access(session: &Session, sessions: &SessionAuthority, dialect: &Dialect) -> Result<(Secret, Timestamp), Refusal> {
+pub(crate) fn mint_access(
+    session: &Session,
+    sessions: &SessionAuthority,
+    dialect: &Dialect,
+) -> Result<(Secret, Timestamp), Refusal> {
     let now = sessions.now();
-    let expires = now.plus(dialect.access_token_lifetime()).min(session.expires);
-    let client = session.client.as_ref().map(|client| (CLIENT_CLAIM.to_owned(), client.as_str().to_owned()));
+    let expires = now
+        .plus(dialect.access_token_lifetime())
+        .min(session.expires);
+    let client = session
+        .client
+        .as_ref()
+        .map(|client| (CLIENT_CLAIM.to_owned(), client.as_str().to_owned()));
     let claims = TokenClaims {
         iss: dialect.platform.as_str().to_owned(),
         aud: ACCESS.to_owned(),
@@ -62,8 +79,14 @@ pub(crate) fn mint_access(session: &Session, sessions: &SessionAuthority, dialec
         exp: expires.as_secs(),
         vendor: client.into_iter().collect(),
     };
-    let jwt = sessions.tokens().mint(&claims).map_err(|_| Refusal::Unavailable)?;
-    Ok((Secret::new(format!("{TOKEN_PREFIX}{}", jwt.reveal())), expires))
+    let jwt = sessions
+        .tokens()
+        .mint(&claims)
+        .map_err(|_| Refusal::Unavailable)?;
+    Ok((
+        Secret::new(format!("{TOKEN_PREFIX}{}", jwt.reveal())),
+        expires,
+    ))
 }
 
 /// A session of a visitor's or a member's for `client`, without credentials yet. It lives as long
@@ -84,7 +107,12 @@ pub(crate) fn new_session(
     session
 }
 
-pub(crate) fn credential(purpose: &str, secret: &Secret, expires: Timestamp, sessions: &SessionAuthority) -> Credential {
+pub(crate) fn credential(
+    purpose: &str,
+    secret: &Secret,
+    expires: Timestamp,
+    sessions: &SessionAuthority,
+) -> Credential {
     sessions.credential(purpose, secret, expires, false)
 }
 
@@ -95,18 +123,40 @@ pub(crate) async fn attach_secret(
     purpose: &str,
     lifetime: Option<Duration>,
     sessions: &SessionAuthority,
-) -> Result<Option<Secret>, Fault> {
+) -> Result<Option<Secret>, ErrorResponse> {
     let secret = Secret::random();
-    let expires = lifetime.map_or(session.expires, |span| sessions.now().plus(span).min(session.expires));
-    let live = attach(session, credential(purpose, &secret, expires, sessions), sessions).await?;
+    let expires = lifetime.map_or(session.expires, |span| {
+        sessions.now().plus(span).min(session.expires)
+    });
+    let live = attach(
+        session,
+        credential(purpose, &secret, expires, sessions),
+        sessions,
+    )
+    .await?;
     Ok(live.then_some(secret))
 }
 
 /// Gives `session` this credential; `false` when the session has ended in the meantime.
-pub(crate) async fn attach(session: &Session, credential: Credential, sessions: &SessionAuthority) -> Result<bool, Fault> {
+pub(crate) async fn attach(
+    session: &Session,
+    credential: Credential,
+    sessions: &SessionAuthority,
+) -> Result<bool, ErrorResponse> {
     let now = sessions.now();
-    if session.credentials.iter().filter(|known| known.expires > now).count() >= MOST_CREDENTIALS {
-        return Err(application_error(429, "RESOURCE_EXHAUSTED", "This session has too many tokens. Wait until some have expired.").into());
+    if session
+        .credentials
+        .iter()
+        .filter(|known| known.expires > now)
+        .count()
+        >= MOST_CREDENTIALS
+    {
+        return Err(application_error(
+            429,
+            "RESOURCE_EXHAUSTED",
+            "This session has too many tokens. Wait until some have expired.",
+        )
+        .into());
     }
     Ok(sessions.attach(session.id, credential).await?)
 }
@@ -121,12 +171,22 @@ pub(crate) enum Caller {
     Nobody,
 }
 
-pub(crate) async fn caller(request: &Request, sessions: &SessionAuthority) -> Result<Caller, Fault> {
-    let Authorization::Token(token) = authorization(request) else { return Ok(Caller::Nobody) };
-    Ok(live_by_token(token, sessions).await?.map_or(Caller::Dead, Caller::Live))
+pub(crate) async fn caller(
+    request: &Request,
+    sessions: &SessionAuthority,
+) -> Result<Caller, ErrorResponse> {
+    let Authorization::Token(token) = authorization(request) else {
+        return Ok(Caller::Nobody);
+    };
+    Ok(live_by_token(token, sessions)
+        .await?
+        .map_or(Caller::Dead, Caller::Live))
 }
 
-pub(crate) async fn live_by_token(token: &str, sessions: &SessionAuthority) -> Result<Option<Arc<Session>>, Fault> {
+pub(crate) async fn live_by_token(
+    token: &str,
+    sessions: &SessionAuthority,
+) -> Result<Option<Arc<Session>>, ErrorResponse> {
     if verified(token, sessions).is_none() {
         return Ok(None);
     }
@@ -137,20 +197,36 @@ pub(crate) async fn live_by_cookie(
     request: &Request,
     sessions: &SessionAuthority,
     dialect: &Dialect,
-) -> Result<Option<Arc<Session>>, Fault> {
-    let presented = request.cookies(dialect.member_cookie.name()).map(|value| Presented::in_cookie(MEMBER_COOKIE, value));
-    let live = sessions.first_session(&Presented::each_once(presented)).await?;
+) -> Result<Option<Arc<Session>>, ErrorResponse> {
+    let presented = request
+        .cookies(dialect.member_cookie.name())
+        .map(|value| PresentedCredential::in_cookie(MEMBER_COOKIE, value));
+    let live = sessions
+        .first_session(&PresentedCredential::each_once(presented))
+        .await?;
     Ok(live.map(|(session, _)| session))
 }
 
 /// What is kept once about a credential, under the credential that was found: its text may be
 /// spelled in several ways.
-pub(crate) fn once_key(purpose: &str, credential: &CredentialDigest, sessions: &SessionAuthority) -> CredentialDigest {
-    CredentialDigest::of(&sessions.platform().name, purpose, &CanonicalForm::of_bytes(*credential.as_bytes()))
+pub(crate) fn once_key(
+    purpose: &str,
+    credential: &CredentialDigest,
+    sessions: &SessionAuthority,
+) -> CredentialDigest {
+    CredentialDigest::of(
+        &sessions.platform().name,
+        purpose,
+        &CanonicalForm::of_bytes(*credential.as_bytes()),
+    )
 }
 
 /// The live session that `secret` opens when it is presented for `purpose`.
-pub(crate) async fn live(purpose: &str, secret: &str, sessions: &SessionAuthority) -> Result<Option<Arc<Session>>, Fault> {
+pub(crate) async fn live(
+    purpose: &str,
+    secret: &str,
+    sessions: &SessionAuthority,
+) -> Result<Option<Arc<Session>>, ErrorResponse> {
     let found = sessions.session(purpose, secret).await?;
     Ok(found.map(|(session, _)| session))
 }

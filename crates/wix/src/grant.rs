@@ -12,8 +12,16 @@ pub(crate) const CODE: &str = "code";
 pub(crate) const GRANT: &str = "code-grant";
 
 /// The parameters of an authorization request that go along from step to step.
-pub(crate) const PARAMETERS: [&str; 8] =
-    ["clientId", "redirectUri", "responseType", "responseMode", "scope", "state", "codeChallenge", "codeChallengeMethod"];
+pub(crate) const PARAMETERS: [&str; 8] = [
+    "clientId",
+    "redirectUri",
+    "responseType",
+    "responseMode",
+    "scope",
+    "state",
+    "codeChallenge",
+    "codeChallengeMethod",
+];
 
 /// What a code is bound to until it is exchanged.
 #[derive(Deserialize, Serialize)]
@@ -25,6 +33,8 @@ pub(crate) struct Grant {
 
 /// An S256 challenge: the base64url of a SHA-256 (RFC 7636).
 pub(crate) fn challenge_digest(challenge: &str) -> Option<SecretDigest> {
-    let bytes = URL_SAFE_NO_PAD.decode(challenge.trim_end_matches('=')).ok()?;
+    let bytes = URL_SAFE_NO_PAD
+        .decode(challenge.trim_end_matches('='))
+        .ok()?;
     bytes.try_into().ok().map(SecretDigest::from_bytes)
 }

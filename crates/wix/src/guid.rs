@@ -9,7 +9,13 @@ use logout_core::session::Subject;
 pub(crate) fn is_guid(text: &str) -> bool {
     let hyphens = [8, 13, 18, 23];
     text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| if hyphens.contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() })
+        && text.bytes().enumerate().all(|(at, byte)| {
+            if hyphens.contains(&at) {
+                byte == b'-'
+            } else {
+                byte.is_ascii_hexdigit()
+            }
+        })
 }
 
 /// A random one.
@@ -19,7 +25,8 @@ pub(crate) fn random() -> String {
     written(bytes)
 }
 
-/// The id that a subject goes by in Wix's answers: the same one whenever and wherever it is asked for (our choice).
+/// The id that a subject goes by in Wix's answers: the same one whenever and wherever it is asked
+/// for (our choice).
 pub(crate) fn of_subject(platform: &PlatformName, subject: &Subject) -> String {
     let name = format!("{}\n{}", subject.realm, subject.name);
     let digest = CredentialDigest::of(platform, "member-id", &CanonicalForm::of_text(&name));
@@ -32,7 +39,14 @@ pub(crate) fn of_subject(platform: &PlatformName, subject: &Subject) -> String {
 fn written(mut bytes: [u8; 16]) -> String {
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex = format!("{:032x}", u128::from_be_bytes(bytes));
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ]
+    .join("-")
 }
 
 #[cfg(test)]
@@ -41,7 +55,10 @@ mod tests {
 
     #[test]
     fn only_the_plain_spelling_is_a_guid() {
-        for good in ["12345678-1234-1234-1234-123456789012", "ABCDEF00-abcd-1234-1234-123456789012"] {
+        for good in [
+            "12345678-1234-1234-1234-123456789012",
+            "ABCDEF00-abcd-1234-1234-123456789012",
+        ] {
             assert!(is_guid(good), "{good}");
         }
         for bad in [

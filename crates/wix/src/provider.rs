@@ -6,7 +6,7 @@ use logout_core::SessionAuthority;
 use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::cors::Preflight;
 use logout_core::message::{Method, Request, Response};
-use logout_core::platform::{Platform, SetUpFault};
+use logout_core::platform::{Platform, SetUpError};
 use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider};
 use logout_core::sign_out::Refusal;
 use logout_core::upstream::UpstreamSession;
@@ -16,12 +16,26 @@ use crate::{credentials, paths, reading, reply, request, stand_in, upstream};
 
 /// Where the Logout method is called: what the vendor's SDK makes of its service path, host by host
 /// (observed), and the two paths that the documentation prints.
-const LOGOUT_PATHS: [&str; 5] =
-    [paths::LOGOUT, "/iam/authentication/v1/logout", "/authentication/v1/logout", "/_api/authentication/v1/logout", "/v1/logout"];
+const LOGOUT_PATHS: [&str; 5] = [
+    paths::LOGOUT,
+    "/iam/authentication/v1/logout",
+    "/authentication/v1/logout",
+    "/_api/authentication/v1/logout",
+    "/v1/logout",
+];
 
 /// Where Wix's addresses begin, as its documentation and its SDK spell them.
-const NAMESPACES: [&str; 9] =
-    ["/_api", "/_iam", "/authentication", "/headless/v1", "/iam", "/members/v1", "/oauth2", "/redirect-session/v1", "/v1"];
+const NAMESPACES: [&str; 9] = [
+    "/_api",
+    "/_iam",
+    "/authentication",
+    "/headless/v1",
+    "/iam",
+    "/members/v1",
+    "/oauth2",
+    "/redirect-session/v1",
+    "/v1",
+];
 
 /// Speaks Wix's sign-out for one site.
 #[derive(Debug)]
@@ -38,10 +52,13 @@ impl WixProvider {
     ///
     /// # Errors
     /// Names the configuration key that cannot be used.
-    pub fn new(config: WixConfig, platform: &Platform) -> Result<Self, SetUpFault> {
+    pub fn new(config: WixConfig, platform: &Platform) -> Result<Self, SetUpError> {
         let dialect = Dialect::new(config, platform)?;
         Ok(Self {
-            endpoints: LOGOUT_PATHS.iter().map(|path| Endpoint::new("logout", &[Method::Get, Method::Post], *path, &[])).collect(),
+            endpoints: LOGOUT_PATHS
+                .iter()
+                .map(|path| Endpoint::new("logout", &[Method::Get, Method::Post], *path, &[]))
+                .collect(),
             login_endpoints: stand_in::endpoints(&dialect),
             relayed_endpoints: upstream::relayed_endpoints(&dialect),
             namespaces: NAMESPACES.map(str::to_owned).to_vec(),
@@ -75,12 +92,20 @@ impl LogoutProvider for WixProvider {
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
-        let asked = match request::read(request, &self.dialect, |token| credentials::verified(token, sessions)) {
+        let asked = match request::read(request, &self.dialect, |token| {
+            credentials::verified(token, sessions)
+        }) {
             Ok(asked) => asked,
             Err(refusal) => return reply::refused(&refusal),
         };
         match sessions.sign_out(request, asked.sign_out).await {
-            Ok(done) => reply::signed_out(&done, asked.by_ticket, asked.wants_landing, request, &self.dialect),
+            Ok(done) => reply::signed_out(
+                &done,
+                asked.by_ticket,
+                asked.wants_landing,
+                request,
+                &self.dialect,
+            ),
             Err(refusal) => reply::refused(&refusal),
         }
     }
@@ -105,6 +130,8 @@ impl LoginProvider for WixProvider {
     }
 
     async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response {
-        stand_in::serve(request, sessions, &self.dialect).await.unwrap_or_else(|reply::Fault(words)| words)
+        stand_in::serve(request, sessions, &self.dialect)
+            .await
+            .unwrap_or_else(|reply::ErrorResponse(words)| words)
     }
 }

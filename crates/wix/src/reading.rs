@@ -1,15 +1,21 @@
-//! What a credential means, whatever its spelling. On whose word: docs/vendors/wix.md, "Spellings of a credential".
+//! What a credential means, whatever its spelling. On whose word: docs/vendors/wix.md, "Spellings
+//! of a credential".
 
 use logout_core::canonical::{CanonicalForm, percent_decoded, unquoted};
 
 use crate::authorization::TOKEN_PREFIX;
 
-/// The forms of a token, a ticket or a cookie. An access token is a signed JWT behind its prefix and means what it signs.
-/// Cookies also come in double quotes and percent-encoded, which the vendor's clients and servers on Node take.
+/// The forms of a token, a ticket or a cookie. An access token is a signed JWT behind its prefix
+/// and means what it signs. Cookies also come in double quotes and percent-encoded, which the
+/// vendor's clients and servers on Node take.
 pub(crate) fn forms(presented: &str) -> Vec<CanonicalForm> {
     let text = presented.trim();
     let inner = unquoted(text).unwrap_or(text);
-    let readings = [Some(text.to_owned()), Some(inner.to_owned()), percent_decoded(inner)];
+    let readings = [
+        Some(text.to_owned()),
+        Some(inner.to_owned()),
+        percent_decoded(inner),
+    ];
     let mut forms = Vec::with_capacity(1);
     for form in readings.into_iter().flatten().map(|text| form(&text)) {
         if !forms.contains(&form) {
@@ -33,7 +39,11 @@ mod tests {
         let jwt = "eyJhbGciOiJIUzI1NiJ9.e30";
         let kept = forms(&format!("{TOKEN_PREFIX}{jwt}.abc"));
         assert_eq!(kept.len(), 1);
-        for spelling in [format!("{TOKEN_PREFIX}{jwt}.abd="), format!("{jwt}.abc"), format!(" {jwt}.x ")] {
+        for spelling in [
+            format!("{TOKEN_PREFIX}{jwt}.abd="),
+            format!("{jwt}.abc"),
+            format!(" {jwt}.x "),
+        ] {
             assert_eq!(forms(&spelling), kept, "{spelling}");
         }
     }
@@ -43,7 +53,10 @@ mod tests {
         let kept = CanonicalForm::of_text("a+b/c");
         assert_eq!(forms("a+b/c"), std::slice::from_ref(&kept));
         for spelling in ["\"a+b/c\"", "a%2Bb%2Fc", "\"a%2Bb%2Fc\""] {
-            assert!(forms(spelling).contains(&kept) && forms(spelling)[0] != kept, "{spelling}");
+            assert!(
+                forms(spelling).contains(&kept) && forms(spelling)[0] != kept,
+                "{spelling}"
+            );
         }
     }
 }

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use logout_core::Reply;
 use logout_core::SignedOut;
 use logout_core::message::{Request, Response};
-use logout_core::page::Page;
-use logout_core::redirect::{ApprovedUrl, RedirectFault};
+use logout_core::page::HtmlPage;
+use logout_core::redirect::{ApprovedUrl, RedirectError};
 use logout_core::sign_out::Refusal;
 use logout_core::store::StoreUnavailable;
 use serde_json::{Value, json};
@@ -18,31 +18,61 @@ use crate::guid;
 /// The parameter that tells a site that nobody is signed in any more. Documented.
 const MEMBER_FLAG: &str = "wixMemberLoggedIn";
 
-/// A sign-out that was done: 302 to the landing, or 200 with a page, and cookies removed; or all of that in an envelope.
+/// A sign-out that was done: 302 to the landing, or 200 with a page, and cookies removed; or all of
+/// that in an envelope.
 ///
-/// A landing that was not asked for is the flow's, the receipt's page say: browsers are sent there, as it is. The caller of the
-/// method gets 200, as documented for a call without a landing.
-pub(crate) fn signed_out(done: &SignedOut, by_ticket: bool, wants_landing: bool, request: &Request, dialect: &Dialect) -> Reply {
+/// A landing that was not asked for is the flow's, the receipt's page say: browsers are sent there,
+/// as it is. The caller of the method gets 200, as documented for a call without a landing.
+pub(crate) fn signed_out(
+    done: &SignedOut,
+    by_ticket: bool,
+    wants_landing: bool,
+    request: &Request,
+    dialect: &Dialect,
+) -> Reply {
     let enveloped = is_enveloped(request, dialect.config.response);
     let answer = match done.landing().filter(|_| wants_landing || !enveloped) {
-        Some(landing) if by_ticket && wants_landing && dialect.config.member_flag => Response::redirect(&flagged(landing)),
+        Some(landing) if by_ticket && wants_landing && dialect.config.member_flag => {
+            Response::redirect(&flagged(landing))
+        }
         Some(landing) => Response::redirect(landing),
-        None => Page { title: "Signed out".to_owned(), lines: vec!["You are signed out.".to_owned()], form: None }.response(200),
+        None => HtmlPage {
+            title: "Signed out".to_owned(),
+            lines: vec!["You are signed out.".to_owned()],
+            form: None,
+        }
+        .response(200),
     };
     let cookies = std::iter::once(&dialect.member_cookie).chain(&dialect.extra_cookies);
-    let answer = cookies.fold(answer, |answer, cookie| answer.cookies(cookie.clear(request.is_secure())));
-    let answer = if enveloped { envelope(&answer, request) } else { answer };
-    Reply::signed_out(done, answer.header("vary", "Accept, x-wix-bi-gateway").header("x-wix-request-id", guid::random()))
+    let answer = cookies.fold(answer, |answer, cookie| {
+        answer.cookies(cookie.clear(request.is_secure()))
+    });
+    let answer = if enveloped {
+        envelope(&answer, request)
+    } else {
+        answer
+    };
+    Reply::signed_out(
+        done,
+        answer
+            .header("vary", "Accept, x-wix-bi-gateway")
+            .header("x-wix-request-id", guid::random()),
+    )
 }
 
 /// The landing with the flag, unless it says something about it already.
 fn flagged(landing: &ApprovedUrl) -> ApprovedUrl {
-    let says_so = Url::parse(landing.as_str()).is_ok_and(|url| url.query_pairs().any(|(name, _)| name == MEMBER_FLAG));
-    if says_so { landing.clone() } else { landing.with_parameter(MEMBER_FLAG, "false") }
+    let says_so = Url::parse(landing.as_str())
+        .is_ok_and(|url| url.query_pairs().any(|(name, _)| name == MEMBER_FLAG));
+    if says_so {
+        landing.clone()
+    } else {
+        landing.with_parameter(MEMBER_FLAG, "false")
+    }
 }
 
-/// Which form the request wants. Observed: the vendor's SDK accepts nothing but 200 with JSON, and says in a header which
-/// method it calls; browsers need the redirect itself.
+/// Which form the request wants. Observed: the vendor's SDK accepts nothing but 200 with JSON, and
+/// says in a header which method it calls; browsers need the redirect itself.
 fn is_enveloped(request: &Request, form: ResponseForm) -> bool {
     match form {
         ResponseForm::Envelope => true,
@@ -51,22 +81,31 @@ fn is_enveloped(request: &Request, form: ResponseForm) -> bool {
     }
 }
 
-/// Whether the vendor's SDK says that it calls this method. Observed: it does at every call, in a header, with the full name.
-pub(crate) fn calls(request: &Request, wanted: &str) -> bool {
-    let entries = request.headers_named("x-wix-bi-gateway").flat_map(|header| header.split(','));
-    entries.filter_map(|entry| entry.split_once('=')).any(|(name, method)| name.trim() == "method-fqn" && method.trim().ends_with(wanted))
+/// Whether the vendor's SDK says that it calls this method. Observed: it does at every call, in a
+/// header, with the full name.
+pub(crate) fn calls(request: &Request, requested: &str) -> bool {
+    let entries = request
+        .headers_named("x-wix-bi-gateway")
+        .flat_map(|header| header.split(','));
+    entries
+        .filter_map(|entry| entry.split_once('='))
+        .any(|(name, method)| name.trim() == "method-fqn" && method.trim().ends_with(requested))
 }
 
 fn wants_json(request: &Request) -> bool {
-    let names = |wanted: &str| {
-        let types = request.headers_named("accept").flat_map(|header| header.split(','));
-        types.filter_map(|entry| entry.split(';').next()).any(|media_type| media_type.trim().eq_ignore_ascii_case(wanted))
+    let names = |requested: &str| {
+        let types = request
+            .headers_named("accept")
+            .flat_map(|header| header.split(','));
+        types
+            .filter_map(|entry| entry.split(';').next())
+            .any(|media_type| media_type.trim().eq_ignore_ascii_case(requested))
     };
     names("application/json") && !names("text/html")
 }
 
-/// The documented `RawHttpResponse` around `answer`. Cookies go on the outside too where the client has any: a browser that
-/// asks by script would keep them otherwise (our choice).
+/// The documented `RawHttpResponse` around `answer`. Cookies go on the outside too where the client
+/// has any: a browser that asks by script would keep them otherwise (our choice).
 pub(crate) fn envelope(answer: &Response, request: &Request) -> Response {
     let headers: Vec<Value> = answer
         .headers()
@@ -86,29 +125,64 @@ pub(crate) fn envelope(answer: &Response, request: &Request) -> Response {
     if request.header("cookie").is_none() {
         return outer;
     }
-    outer.cookies(answer.headers().iter().filter(|(name, _)| *name == "set-cookie").map(|(_, value)| value))
+    outer.cookies(
+        answer
+            .headers()
+            .iter()
+            .filter(|(name, _)| *name == "set-cookie")
+            .map(|(_, value)| value),
+    )
 }
 
-/// A request that did not become a sign-out. The shapes are documented; which refusal gets which status and code is our choice.
+/// A request that did not become a sign-out. The shapes are documented; which refusal gets which
+/// status and code is our choice.
 pub(crate) fn refused(refusal: &Refusal) -> Reply {
     Reply::refused(refusal, words_for(refusal))
 }
 
 fn words_for(refusal: &Refusal) -> Response {
     let (status, code, text) = match refusal {
-        Refusal::ClientMismatch => (403, "PERMISSION_DENIED", "The session belongs to another client."),
+        Refusal::ClientMismatch => (
+            403,
+            "PERMISSION_DENIED",
+            "The session belongs to another client.",
+        ),
         Refusal::ClientUnknown => (404, "NOT_FOUND", "There is no client with this id."),
-        Refusal::CrossSite => (403, "PERMISSION_DENIED", "Sign-out from another site is not allowed here."),
-        Refusal::CsrfMissing | Refusal::CsrfWrong => (403, "PERMISSION_DENIED", "A sign-out by cookie needs a redirect session."),
-        Refusal::Forbidden => (403, "PERMISSION_DENIED", "A member or visitor token is needed."),
+        Refusal::CrossSite => (
+            403,
+            "PERMISSION_DENIED",
+            "Sign-out from another site is not allowed here.",
+        ),
+        Refusal::CsrfMissing | Refusal::CsrfWrong => (
+            403,
+            "PERMISSION_DENIED",
+            "A sign-out by cookie needs a redirect session.",
+        ),
+        Refusal::Forbidden => (
+            403,
+            "PERMISSION_DENIED",
+            "A member or visitor token is needed.",
+        ),
         Refusal::LandingRefused(fault) => return landing_refused("postLogoutRedirectUri", *fault),
         Refusal::Malformed { field, rule } => return violation(field, rule),
         Refusal::MethodNotAllowed { .. } => (405, "METHOD_NOT_ALLOWED", "Method not allowed."),
         Refusal::NotFound => (404, "NOT_FOUND", "There is no such method."),
         Refusal::NotSignedIn => (401, "UNAUTHENTICATED", "A valid access token is needed."),
-        Refusal::Prefetch => (503, "UNAVAILABLE", "A sign-out is not fetched ahead of a click."),
-        Refusal::TooManyCredentials => (431, "REQUEST_HEADER_FIELDS_TOO_LARGE", "The request brings too many cookies."),
-        Refusal::TooManyLogins { .. } => (429, "RESOURCE_EXHAUSTED", "Too many logins; try again later."),
+        Refusal::Prefetch => (
+            503,
+            "UNAVAILABLE",
+            "A sign-out is not fetched ahead of a click.",
+        ),
+        Refusal::TooManyCredentials => (
+            431,
+            "REQUEST_HEADER_FIELDS_TOO_LARGE",
+            "The request brings too many cookies.",
+        ),
+        Refusal::TooManyLogins { .. } => (
+            429,
+            "RESOURCE_EXHAUSTED",
+            "Too many logins; try again later.",
+        ),
         Refusal::TooSlow => (408, "REQUEST_TIMEOUT", "The request took too long."),
         Refusal::BodyTooLarge => (413, "PAYLOAD_TOO_LARGE", "The request is too large."),
         Refusal::Unavailable => return fault(503, &json!({ "message": "", "details": {} })),
@@ -119,50 +193,74 @@ fn words_for(refusal: &Refusal) -> Response {
 
 /// Why the stand-in does not do what it is asked to, in the vendor's words.
 #[derive(Debug)]
-pub(crate) struct Fault(pub(crate) Response);
+pub(crate) struct ErrorResponse(pub(crate) Response);
 
-impl From<Refusal> for Fault {
+impl From<Refusal> for ErrorResponse {
     fn from(refusal: Refusal) -> Self {
         Self(refused(&refusal).into())
     }
 }
 
-impl From<Response> for Fault {
+impl From<Response> for ErrorResponse {
     fn from(words: Response) -> Self {
         Self(words)
     }
 }
 
-impl From<StoreUnavailable> for Fault {
+impl From<StoreUnavailable> for ErrorResponse {
     fn from(_: StoreUnavailable) -> Self {
         Refusal::Unavailable.into()
     }
 }
 
 /// The address in `field` is refused: 400 for its form, 403 for where it leads.
-pub(crate) fn landing_refused(field: &str, fault: RedirectFault) -> Response {
+pub(crate) fn landing_refused(field: &str, fault: RedirectError) -> Response {
     if !is_malformed(fault) {
-        return application_error(403, "REDIRECT_URI_NOT_ALLOWED", "The app does not allow this redirect address.");
+        return application_error(
+            403,
+            "REDIRECT_URI_NOT_ALLOWED",
+            "The app does not allow this redirect address.",
+        );
     }
-    violation(field, if fault == RedirectFault::Duplicated { "DUPLICATED" } else { "INVALID_URL" })
+    violation(
+        field,
+        if fault == RedirectError::Duplicated {
+            "DUPLICATED"
+        } else {
+            "INVALID_URL"
+        },
+    )
 }
 
 /// A documented `applicationError`.
 pub(crate) fn application_error(status: u16, code: &str, text: &str) -> Response {
-    fault(status, &json!({ "message": text, "details": { "applicationError": { "code": code, "description": text, "data": {} } } }))
+    fault(
+        status,
+        &json!({ "message": text, "details": { "applicationError": { "code": code, "description": text, "data": {} } } }),
+    )
 }
 
 /// A documented `validationError` about one field.
 fn violation(field: &str, rule: &str) -> Response {
-    let violated = if rule == "REQUIRED" { "REQUIRED_FIELD" } else { "FORMAT" };
+    let violated = if rule == "REQUIRED" {
+        "REQUIRED_FIELD"
+    } else {
+        "FORMAT"
+    };
     let text = format!("{field} is not valid");
     let violation = json!({ "field": field, "description": text, "violatedRule": violated, "ruleName": rule, "data": {} });
-    fault(400, &json!({ "message": text, "details": { "validationError": { "fieldViolations": [violation] } } }))
+    fault(
+        400,
+        &json!({ "message": text, "details": { "validationError": { "fieldViolations": [violation] } } }),
+    )
 }
 
 /// An error of the token endpoint, as RFC 6749 words it. Observed: the vendor's clients read it so.
 pub(crate) fn oauth_error(code: &str, description: &str) -> Response {
-    fault(400, &json!({ "error": code, "error_description": description }))
+    fault(
+        400,
+        &json!({ "error": code, "error_description": description }),
+    )
 }
 
 fn fault(status: u16, body: &Value) -> Response {
@@ -180,7 +278,10 @@ mod tests {
     use super::*;
 
     fn get(headers: &[(&'static str, &str)]) -> Request {
-        headers.iter().fold(Request::new(Method::Get, "/v1/logout"), |request, (name, value)| request.with_header(*name, *value))
+        headers.iter().fold(
+            Request::new(Method::Get, "/v1/logout"),
+            |request, (name, value)| request.with_header(*name, *value),
+        )
     }
 
     #[test]
@@ -190,68 +291,160 @@ mod tests {
         for (headers, enveloped) in [
             (vec![], false),
             (vec![("accept", "*/*")], false),
-            (vec![("accept", "text/html,application/xhtml+xml,*/*;q=0.8")], false),
+            (
+                vec![("accept", "text/html,application/xhtml+xml,*/*;q=0.8")],
+                false,
+            ),
             (vec![("accept", "application/json")], true),
             (vec![("accept", "application/json;q=0.9, */*")], true),
-            (vec![("accept", "text/html"), ("accept", "application/json")], false),
+            (
+                vec![("accept", "text/html"), ("accept", "application/json")],
+                false,
+            ),
             (vec![("x-wix-bi-gateway", gateway), ("accept", "*/*")], true),
-            (vec![("x-wix-bi-gateway", gateway), ("accept", "text/html")], true),
+            (
+                vec![("x-wix-bi-gateway", gateway), ("accept", "text/html")],
+                true,
+            ),
             (vec![("x-wix-bi-gateway", other)], false),
-            (vec![("x-wix-bi-gateway", "AuthenticationService.Logout")], false),
+            (
+                vec![("x-wix-bi-gateway", "AuthenticationService.Logout")],
+                false,
+            ),
         ] {
-            assert_eq!(is_enveloped(&get(&headers), ResponseForm::Auto), enveloped, "{headers:?}");
-            assert!(is_enveloped(&get(&headers), ResponseForm::Envelope) && !is_enveloped(&get(&headers), ResponseForm::Raw));
+            assert_eq!(
+                is_enveloped(&get(&headers), ResponseForm::Auto),
+                enveloped,
+                "{headers:?}"
+            );
+            assert!(
+                is_enveloped(&get(&headers), ResponseForm::Envelope)
+                    && !is_enveloped(&get(&headers), ResponseForm::Raw)
+            );
         }
     }
 
     #[test]
     fn an_envelope_is_200_and_its_body_is_text_in_standard_base64() {
-        let answer = Response::html(418, "?>?>~~~").header("set-cookie", "a=1").header("set-cookie", "b=2").header("x-own", "no");
+        let answer = Response::html(418, "?>?>~~~")
+            .header("set-cookie", "a=1")
+            .header("set-cookie", "b=2")
+            .header("x-own", "no");
         let outer = envelope(&answer, &get(&[]));
         let told: Value = serde_json::from_slice(outer.body()).unwrap();
-        assert_eq!((outer.status(), &told["statusCode"], &told["body"]), (200, &json!(418), &json!("Pz4/Pn5+fg==")));
-        let keys: Vec<_> = told["headers"].as_array().into_iter().flatten().map(|header| header["key"].as_str().unwrap_or("")).collect();
+        assert_eq!(
+            (outer.status(), &told["statusCode"], &told["body"]),
+            (200, &json!(418), &json!("Pz4/Pn5+fg=="))
+        );
+        let keys: Vec<_> = told["headers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|header| header["key"].as_str().unwrap_or(""))
+            .collect();
         assert_eq!(keys, ["Content-Type", "Set-Cookie", "Set-Cookie"]);
-        assert!(outer.headers().iter().all(|(name, _)| ["content-type", "cache-control"].contains(name)));
-        assert_eq!(envelope(&answer, &get(&[("cookie", "x=y")])).headers().iter().filter(|(name, _)| *name == "set-cookie").count(), 2);
-        let empty: Value = serde_json::from_slice(envelope(&Response::new(302), &get(&[])).body()).unwrap();
+        assert!(
+            outer
+                .headers()
+                .iter()
+                .all(|(name, _)| ["content-type", "cache-control"].contains(name))
+        );
+        assert_eq!(
+            envelope(&answer, &get(&[("cookie", "x=y")]))
+                .headers()
+                .iter()
+                .filter(|(name, _)| *name == "set-cookie")
+                .count(),
+            2
+        );
+        let empty: Value =
+            serde_json::from_slice(envelope(&Response::new(302), &get(&[])).body()).unwrap();
         assert_eq!(empty["body"], json!(""));
     }
 
     #[test]
     fn the_flag_is_added_once() {
         for (from, to) in [
-            ("https://a.test/x?y=z#f", "https://a.test/x?y=z&wixMemberLoggedIn=false#f"),
+            (
+                "https://a.test/x?y=z#f",
+                "https://a.test/x?y=z&wixMemberLoggedIn=false#f",
+            ),
             ("https://a.test/", "https://a.test/?wixMemberLoggedIn=false"),
-            ("https://a.test/?wixMemberLoggedIn=false", "https://a.test/?wixMemberLoggedIn=false"),
+            (
+                "https://a.test/?wixMemberLoggedIn=false",
+                "https://a.test/?wixMemberLoggedIn=false",
+            ),
         ] {
-            assert_eq!(flagged(&ApprovedUrl::from_operator(from).unwrap()).as_str(), to);
+            assert_eq!(
+                flagged(&ApprovedUrl::from_operator(from).unwrap()).as_str(),
+                to
+            );
         }
     }
 
     #[test]
     fn every_refusal_has_its_status_and_its_words() {
         for (refusal, status, words) in [
-            (Refusal::ClientMismatch, 403, "\"code\":\"PERMISSION_DENIED\""),
+            (
+                Refusal::ClientMismatch,
+                403,
+                "\"code\":\"PERMISSION_DENIED\"",
+            ),
             (Refusal::ClientUnknown, 404, "\"code\":\"NOT_FOUND\""),
             (Refusal::CsrfMissing, 403, "\"code\":\"PERMISSION_DENIED\""),
-            (Refusal::LandingRefused(RedirectFault::ForeignOrigin), 403, "\"code\":\"REDIRECT_URI_NOT_ALLOWED\""),
-            (Refusal::LandingRefused(RedirectFault::UserInfo), 403, "\"code\":\"REDIRECT_URI_NOT_ALLOWED\""),
-            (Refusal::LandingRefused(RedirectFault::Scheme), 400, "\"field\":\"postLogoutRedirectUri\""),
-            (Refusal::LandingRefused(RedirectFault::Duplicated), 400, "\"ruleName\":\"DUPLICATED\""),
-            (Refusal::Malformed { field: "clientId", rule: "INVALID_GUID" }, 400, "\"violatedRule\":\"FORMAT\""),
-            (Refusal::MethodNotAllowed { allow: vec![] }, 405, "\"code\":\"METHOD_NOT_ALLOWED\""),
+            (
+                Refusal::LandingRefused(RedirectError::ForeignOrigin),
+                403,
+                "\"code\":\"REDIRECT_URI_NOT_ALLOWED\"",
+            ),
+            (
+                Refusal::LandingRefused(RedirectError::UserInfo),
+                403,
+                "\"code\":\"REDIRECT_URI_NOT_ALLOWED\"",
+            ),
+            (
+                Refusal::LandingRefused(RedirectError::Scheme),
+                400,
+                "\"field\":\"postLogoutRedirectUri\"",
+            ),
+            (
+                Refusal::LandingRefused(RedirectError::Duplicated),
+                400,
+                "\"ruleName\":\"DUPLICATED\"",
+            ),
+            (
+                Refusal::Malformed {
+                    field: "clientId",
+                    rule: "INVALID_GUID",
+                },
+                400,
+                "\"violatedRule\":\"FORMAT\"",
+            ),
+            (
+                Refusal::MethodNotAllowed { allow: vec![] },
+                405,
+                "\"code\":\"METHOD_NOT_ALLOWED\"",
+            ),
             (Refusal::NotFound, 404, "\"code\":\"NOT_FOUND\""),
             (Refusal::NotSignedIn, 401, "\"code\":\"UNAUTHENTICATED\""),
             (Refusal::TooSlow, 408, "\"code\":"),
             (Refusal::BodyTooLarge, 413, "\"code\":"),
-            (Refusal::Unavailable, 503, "{\"details\":{},\"message\":\"\"}"),
+            (
+                Refusal::Unavailable,
+                503,
+                "{\"details\":{},\"message\":\"\"}",
+            ),
         ] {
             let response = Response::from(refused(&refusal));
             let body = String::from_utf8_lossy(response.body()).into_owned();
             assert_eq!(response.status(), status, "{refusal}");
             assert!(body.contains(words), "{refusal}: {body}");
-            assert!(response.headers().iter().any(|(name, _)| *name == "x-wix-request-id"));
+            assert!(
+                response
+                    .headers()
+                    .iter()
+                    .any(|(name, _)| *name == "x-wix-request-id")
+            );
         }
     }
 }

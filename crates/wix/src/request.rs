@@ -3,7 +3,10 @@
 use logout_core::message::{Method, Request};
 use logout_core::ports::TokenClaims;
 use logout_core::receipt::Reach;
-use logout_core::sign_out::{Absent, Choice, ClientClaim, CsrfProof, Landing, LandingPolicy, Presented, Refusal, SignOut, Target, Wanted};
+use logout_core::sign_out::{
+    ClientClaim, CredentialPolicy, CsrfProof, NoSessionPolicy, PostLogoutRedirect,
+    PostLogoutRedirectPolicy, PresentedCredential, Refusal, RequestedRedirect, SignOut, Target,
+};
 
 use crate::authorization::{Authorization, authorization};
 use crate::body::Fields;
@@ -30,20 +33,40 @@ pub(crate) struct Asked {
 /// # Errors
 /// A parameter or the body is malformed, or the configuration demands an authorization and there is
 /// none.
-pub(crate) fn read(request: &Request, dialect: &Dialect, verify: impl Fn(&str) -> Option<TokenClaims>) -> Result<Asked, Refusal> {
-    let body = if request.method() == Method::Post { Fields::read(request)? } else { Fields::default() };
-    let query = request.query();
-    let one = |name| Ok::<_, Refusal>(body.text(name)?.or_else(|| query.first(name).filter(|value| !value.is_empty())));
-    let named = one("clientId")?.map(|text| dialect.claim(text)).transpose()?;
-    let wanted = match Wanted::from_values(body.texts("postLogoutRedirectUri")?.into_iter()) {
-        Wanted::Nothing => Wanted::from_values(query.all("postLogoutRedirectUri")),
-        by_body => by_body,
+pub(crate) fn read(
+    request: &Request,
+    dialect: &Dialect,
+    verify: impl Fn(&str) -> Option<TokenClaims>,
+) -> Result<Asked, Refusal> {
+    let body = if request.method() == Method::Post {
+        Fields::read(request)?
+    } else {
+        Fields::default()
     };
+    let query = request.query();
+    let one = |name| {
+        Ok::<_, Refusal>(
+            body.text(name)?
+                .or_else(|| query.first(name).filter(|value| !value.is_empty())),
+        )
+    };
+    let named = one("clientId")?
+        .map(|text| dialect.claim(text))
+        .transpose()?;
+    let requested =
+        match RequestedRedirect::from_values(body.texts("postLogoutRedirectUri")?.into_iter()) {
+            RequestedRedirect::Nothing => {
+                RequestedRedirect::from_values(query.all("postLogoutRedirectUri"))
+            }
+            by_body => by_body,
+        };
     // An address that is malformed whoever asks is refused before the question who asks.
-    match &wanted {
-        Wanted::Address(address) => dialect.check_form(address).map_err(Refusal::LandingRefused)?,
-        Wanted::Bad(fault) => return Err(Refusal::LandingRefused(*fault)),
-        Wanted::Nothing => {}
+    match &requested {
+        RequestedRedirect::Address(address) => dialect
+            .check_form(address)
+            .map_err(Refusal::LandingRefused)?,
+        RequestedRedirect::Bad(fault) => return Err(Refusal::LandingRefused(*fault)),
+        RequestedRedirect::Nothing => {}
     }
     let ticket = one("ticket")?;
     let authorization = authorization(request);
@@ -52,17 +75,21 @@ pub(crate) fn read(request: &Request, dialect: &Dialect, verify: impl Fn(&str) -
         _ => None,
     };
     let credentials = credentials(request, dialect, authorization, claims.is_some(), ticket);
-    let wants_landing = matches!(wanted, Wanted::Address(_));
+    let wants_landing = matches!(requested, RequestedRedirect::Address(_));
     if credentials.is_empty() && dialect.config.require_authorization {
-        return Err(if authorization == Authorization::ApiKey { Refusal::Forbidden } else { Refusal::NotSignedIn });
+        return Err(if authorization == Authorization::ApiKey {
+            Refusal::Forbidden
+        } else {
+            Refusal::NotSignedIn
+        });
     }
     Ok(Asked {
         sign_out: SignOut {
             credentials,
-            choice: if dialect.config.require_ticket_for_cookie_logout {
-                Choice::FirstAndProvenCookies
+            credential_policy: if dialect.config.require_ticket_for_cookie_logout {
+                CredentialPolicy::FirstAndProvenCookies
             } else {
-                Choice::FirstAndSameSubject
+                CredentialPolicy::FirstAndSameSubject
             },
             csrf: CsrfProof::NotNeeded,
             client: named.or_else(|| claims.and_then(|claims| client_of(&claims, dialect))),
@@ -70,8 +97,17 @@ pub(crate) fn read(request: &Request, dialect: &Dialect, verify: impl Fn(&str) -
             reach: Reach::Session,
             // A browser that follows an old sign-out link has to arrive, so a ticket that is
             // unknown by now is no reason to refuse.
-            absent: if matches!(authorization, Authorization::Token(_)) { Absent::RefuseUnrecognised } else { Absent::Accept },
-            landing: Landing { wanted, policy: LandingPolicy::ByClient(dialect.policies.clone()), default: None, refuse_bad: true },
+            no_session: if matches!(authorization, Authorization::Token(_)) {
+                NoSessionPolicy::RejectUnrecognized
+            } else {
+                NoSessionPolicy::Succeed
+            },
+            landing: PostLogoutRedirect {
+                requested,
+                policy: PostLogoutRedirectPolicy::ByClient(dialect.policies.clone()),
+                default: None,
+                reject_invalid: true,
+            },
         },
         by_ticket: ticket.is_some(),
         wants_landing,
@@ -85,28 +121,39 @@ fn credentials(
     authorization: Authorization<'_>,
     vouched: bool,
     ticket: Option<&str>,
-) -> Vec<Presented> {
+) -> Vec<PresentedCredential> {
     let by_header = match authorization {
-        Authorization::Token(token) if vouched => Some(Presented::in_header(ACCESS, token).vouched()),
-        Authorization::Token(token) if dialect.has_upstream => Some(Presented::in_header(ACCESS, token)),
-        Authorization::Token(token) => Some(Presented::in_header(ACCESS, token).foreign()),
+        Authorization::Token(token) if vouched => {
+            Some(PresentedCredential::in_header(ACCESS, token).vouched())
+        }
+        Authorization::Token(token) if dialect.has_upstream => {
+            Some(PresentedCredential::in_header(ACCESS, token))
+        }
+        Authorization::Token(token) => {
+            Some(PresentedCredential::in_header(ACCESS, token).foreign())
+        }
         Authorization::Absent | Authorization::ApiKey => None,
     };
-    let by_ticket = ticket.map(|ticket| Presented::in_header(TICKET, ticket));
-    let by_cookie = request.cookies(dialect.member_cookie.name()).map(|value| Presented::in_cookie(MEMBER_COOKIE, value));
-    Presented::each_once(by_header.into_iter().chain(by_ticket).chain(by_cookie))
+    let by_ticket = ticket.map(|ticket| PresentedCredential::in_header(TICKET, ticket));
+    let by_cookie = request
+        .cookies(dialect.member_cookie.name())
+        .map(|value| PresentedCredential::in_cookie(MEMBER_COOKIE, value));
+    PresentedCredential::each_once(by_header.into_iter().chain(by_ticket).chain(by_cookie))
 }
 
 /// The app that a token was given to, which decides on the landing even when the token's session is
 /// gone.
 fn client_of(claims: &TokenClaims, dialect: &Dialect) -> Option<ClientClaim> {
-    dialect.claim(claims.vendor.get(CLIENT_CLAIM)?).ok().filter(|claim| claim.known)
+    dialect
+        .claim(claims.vendor.get(CLIENT_CLAIM)?)
+        .ok()
+        .filter(|claim| claim.known)
 }
 
 #[cfg(test)]
 mod tests {
     use logout_core::platform::Platform;
-    use logout_core::redirect::RedirectFault;
+    use logout_core::redirect::RedirectError;
 
     use super::*;
     use crate::{App, WixConfig};
@@ -114,9 +161,19 @@ mod tests {
     const APP: &str = "12345678-1234-1234-1234-123456789012";
 
     fn dialect(change: impl FnOnce(&mut WixConfig)) -> Dialect {
-        let mut config = WixConfig { apps: vec![App { client_id: APP.into(), ..App::default() }], ..WixConfig::default() };
+        let mut config = WixConfig {
+            apps: vec![App {
+                client_id: APP.into(),
+                ..App::default()
+            }],
+            ..WixConfig::default()
+        };
         change(&mut config);
-        Dialect::new(config, &Platform::new("shop", "http://shop.example/".parse().unwrap())).unwrap()
+        Dialect::new(
+            config,
+            &Platform::new("shop", "http://shop.example/".parse().unwrap()),
+        )
+        .unwrap()
     }
 
     fn get(query: &str) -> Request {
@@ -124,13 +181,24 @@ mod tests {
     }
 
     fn post(query: &str, media_type: &'static str, body: &str) -> Request {
-        Request::new(Method::Post, "/v1/logout").with_query(query).with_header("content-type", media_type).with_body(body)
+        Request::new(Method::Post, "/v1/logout")
+            .with_query(query)
+            .with_header("content-type", media_type)
+            .with_body(body)
     }
 
     fn claims(token: &str) -> Option<TokenClaims> {
         let vendor = [(CLIENT_CLAIM.to_owned(), APP.to_owned())].into();
         let text = String::new;
-        token.ends_with("good").then(|| TokenClaims { iss: text(), aud: text(), sub: text(), jti: text(), iat: 0, exp: 0, vendor })
+        token.ends_with("good").then(|| TokenClaims {
+            iss: text(),
+            aud: text(),
+            sub: text(),
+            jti: text(),
+            iat: 0,
+            exp: 0,
+            vendor,
+        })
     }
 
     fn asked(request: &Request) -> Result<Asked, Refusal> {
@@ -138,8 +206,8 @@ mod tests {
     }
 
     fn landing(request: &Request) -> Result<Option<String>, Refusal> {
-        asked(request).map(|asked| match asked.sign_out.landing.wanted {
-            Wanted::Address(address) => Some(address),
+        asked(request).map(|asked| match asked.sign_out.landing.requested {
+            RequestedRedirect::Address(address) => Some(address),
             _ => None,
         })
     }
@@ -147,73 +215,207 @@ mod tests {
     #[test]
     fn a_landing_comes_from_the_body_before_the_query_and_only_once() {
         let json = "application/json";
-        for (request, wanted) in [
-            (get("postLogoutRedirectUri=https%3A%2F%2Fa.test%2Fx%3Fa%3D1%26b%3D%C3%BC+x%23frag"), Some("https://a.test/x?a=1&b=ü x#frag")),
+        for (request, requested) in [
+            (
+                get("postLogoutRedirectUri=https%3A%2F%2Fa.test%2Fx%3Fa%3D1%26b%3D%C3%BC+x%23frag"),
+                Some("https://a.test/x?a=1&b=ü x#frag"),
+            ),
             (get("postLogoutRedirectUri=&clientId="), None),
             (get(""), None),
-            (post("postLogoutRedirectUri=https://q.test", json, r#"{"postLogoutRedirectUri":"https://b.test"}"#), Some("https://b.test")),
-            (post("postLogoutRedirectUri=https://q.test", json, r#"{"postLogoutRedirectUri":""}"#), Some("https://q.test")),
-            (post("postLogoutRedirectUri=https://q.test", json, ""), Some("https://q.test")),
-            (post("", "application/x-www-form-urlencoded", "postLogoutRedirectUri=https://f.test"), Some("https://f.test")),
-            (post("", "text/plain", r#"{"postLogoutRedirectUri":"https://b.test"}"#), None),
+            (
+                post(
+                    "postLogoutRedirectUri=https://q.test",
+                    json,
+                    r#"{"postLogoutRedirectUri":"https://b.test"}"#,
+                ),
+                Some("https://b.test"),
+            ),
+            (
+                post(
+                    "postLogoutRedirectUri=https://q.test",
+                    json,
+                    r#"{"postLogoutRedirectUri":""}"#,
+                ),
+                Some("https://q.test"),
+            ),
+            (
+                post("postLogoutRedirectUri=https://q.test", json, ""),
+                Some("https://q.test"),
+            ),
+            (
+                post(
+                    "",
+                    "application/x-www-form-urlencoded",
+                    "postLogoutRedirectUri=https://f.test",
+                ),
+                Some("https://f.test"),
+            ),
+            (
+                post(
+                    "",
+                    "text/plain",
+                    r#"{"postLogoutRedirectUri":"https://b.test"}"#,
+                ),
+                None,
+            ),
         ] {
-            assert_eq!(landing(&request), Ok(wanted.map(str::to_owned)), "{request:?}");
+            assert_eq!(
+                landing(&request),
+                Ok(requested.map(str::to_owned)),
+                "{request:?}"
+            );
         }
         for (request, fault) in [
-            (get("postLogoutRedirectUri=https://a.test&postLogoutRedirectUri=https://a.test"), RedirectFault::Duplicated),
             (
-                post("", json, r#"{"postLogoutRedirectUri":"https://a.test","postLogoutRedirectUri":"https://b.test"}"#),
-                RedirectFault::Duplicated,
+                get("postLogoutRedirectUri=https://a.test&postLogoutRedirectUri=https://a.test"),
+                RedirectError::Duplicated,
             ),
-            (get("postLogoutRedirectUri=/home"), RedirectFault::Relative),
-            (get("postLogoutRedirectUri=//evil.test"), RedirectFault::Relative),
-            (get("postLogoutRedirectUri=javascript:alert(1)"), RedirectFault::Scheme),
-            (get("postLogoutRedirectUri=https://a.test/%0d%0aSet-Cookie:x=1"), RedirectFault::ForbiddenCharacter),
+            (
+                post(
+                    "",
+                    json,
+                    r#"{"postLogoutRedirectUri":"https://a.test","postLogoutRedirectUri":"https://b.test"}"#,
+                ),
+                RedirectError::Duplicated,
+            ),
+            (get("postLogoutRedirectUri=/home"), RedirectError::Relative),
+            (
+                get("postLogoutRedirectUri=//evil.test"),
+                RedirectError::Relative,
+            ),
+            (
+                get("postLogoutRedirectUri=javascript:alert(1)"),
+                RedirectError::Scheme,
+            ),
+            (
+                get("postLogoutRedirectUri=https://a.test/%0d%0aSet-Cookie:x=1"),
+                RedirectError::ForbiddenCharacter,
+            ),
         ] {
-            assert_eq!(landing(&request), Err(Refusal::LandingRefused(fault)), "{request:?}");
+            assert_eq!(
+                landing(&request),
+                Err(Refusal::LandingRefused(fault)),
+                "{request:?}"
+            );
         }
     }
 
     #[test]
     fn a_client_is_the_one_named_or_else_the_tokens() {
         let other = "22345678-1234-1234-1234-123456789012";
-        let client =
-            |request: &Request| asked(request).map(|asked| asked.sign_out.client.map(|claim| (claim.id.as_str().to_owned(), claim.known)));
+        let client = |request: &Request| {
+            asked(request).map(|asked| {
+                asked
+                    .sign_out
+                    .client
+                    .map(|claim| (claim.id.as_str().to_owned(), claim.known))
+            })
+        };
         let own = Some((APP.to_owned(), true));
-        assert_eq!(client(&get(&format!("clientId={APP}&clientId=x"))), Ok(own.clone()));
-        assert_eq!(client(&get(&format!("clientId={other}"))), Ok(Some((other.to_owned(), false))));
+        assert_eq!(
+            client(&get(&format!("clientId={APP}&clientId=x"))),
+            Ok(own.clone())
+        );
+        assert_eq!(
+            client(&get(&format!("clientId={other}"))),
+            Ok(Some((other.to_owned(), false)))
+        );
         assert_eq!(client(&get("")), Ok(None));
-        assert_eq!(client(&get("").with_header("authorization", "good")), Ok(own));
-        assert_eq!(client(&get("").with_header("authorization", "bad")), Ok(None));
-        let malformed = Err(Refusal::Malformed { field: "clientId", rule: "INVALID_GUID" });
+        assert_eq!(
+            client(&get("").with_header("authorization", "good")),
+            Ok(own)
+        );
+        assert_eq!(
+            client(&get("").with_header("authorization", "bad")),
+            Ok(None)
+        );
+        let malformed = Err(Refusal::Malformed {
+            field: "clientId",
+            rule: "INVALID_GUID",
+        });
         assert_eq!(client(&get("clientId=shop")), malformed);
-        assert_eq!(client(&post(&format!("clientId={APP}"), "application/json", r#"{"clientId":"x"}"#)), malformed);
-        let no_text = Err(Refusal::Malformed { field: "clientId", rule: "INVALID_TYPE" });
-        assert_eq!(client(&post("", "application/json", r#"{"clientId":1}"#)), no_text);
+        assert_eq!(
+            client(&post(
+                &format!("clientId={APP}"),
+                "application/json",
+                r#"{"clientId":"x"}"#
+            )),
+            malformed
+        );
+        let no_text = Err(Refusal::Malformed {
+            field: "clientId",
+            rule: "INVALID_TYPE",
+        });
+        assert_eq!(
+            client(&post("", "application/json", r#"{"clientId":1}"#)),
+            no_text
+        );
     }
 
     #[test]
     fn the_header_comes_before_the_ticket_and_the_ticket_before_cookies() {
-        let request = get("ticket=t").with_header("cookie", "smSession=a; x=y; smSession=b").with_header("authorization", "good");
-        let presented = asked(&request).map(|asked| asked.sign_out.credentials).unwrap();
-        let kinds: Vec<_> = presented.iter().map(|one| (one.by_cookie, one.vouched, !one.foreign)).collect();
-        assert_eq!(kinds, [(false, true, true), (false, false, true), (true, false, true), (true, false, true)]);
-        let absent = |request: &Request| asked(request).map(|asked| (asked.sign_out.absent, asked.by_ticket));
-        assert_eq!(absent(&request), Ok((Absent::RefuseUnrecognised, true)));
-        assert_eq!(absent(&get("ticket=t")), Ok((Absent::Accept, true)));
-        assert_eq!(absent(&get("").with_header("authorization", "IST.x")), Ok((Absent::Accept, false)));
+        let request = get("ticket=t")
+            .with_header("cookie", "smSession=a; x=y; smSession=b")
+            .with_header("authorization", "good");
+        let presented = asked(&request)
+            .map(|asked| asked.sign_out.credentials)
+            .unwrap();
+        let kinds: Vec<_> = presented
+            .iter()
+            .map(|one| (one.by_cookie, one.vouched, !one.foreign))
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                (false, true, true),
+                (false, false, true),
+                (true, false, true),
+                (true, false, true)
+            ]
+        );
+        let absent = |request: &Request| {
+            asked(request).map(|asked| (asked.sign_out.no_session, asked.by_ticket))
+        };
+        assert_eq!(
+            absent(&request),
+            Ok((NoSessionPolicy::RejectUnrecognized, true))
+        );
+        assert_eq!(
+            absent(&get("ticket=t")),
+            Ok((NoSessionPolicy::Succeed, true))
+        );
+        assert_eq!(
+            absent(&get("").with_header("authorization", "IST.x")),
+            Ok((NoSessionPolicy::Succeed, false))
+        );
     }
 
     #[test]
     fn in_front_of_a_real_site_tokens_are_looked_up_and_neither_verified_nor_vouched_for() {
         let mut platform = Platform::new("shop", "http://shop.example/".parse().unwrap());
         platform.has_upstream = true;
-        let config = WixConfig { apps: vec![App { client_id: APP.into(), ..App::default() }], ..WixConfig::default() };
+        let config = WixConfig {
+            apps: vec![App {
+                client_id: APP.into(),
+                ..App::default()
+            }],
+            ..WixConfig::default()
+        };
         let shop = Dialect::new(config, &platform).unwrap();
         for token in ["good", "theirs"] {
-            let asked = read(&get("").with_header("authorization", token), &shop, |_| panic!("nothing is verified")).unwrap();
+            let asked = read(&get("").with_header("authorization", token), &shop, |_| {
+                panic!("nothing is verified")
+            })
+            .unwrap();
             let presented = &asked.sign_out.credentials[0];
-            assert_eq!((presented.purpose, presented.secret.reveal(), presented.foreign), (ACCESS, token, false));
+            assert_eq!(
+                (
+                    presented.purpose,
+                    presented.secret.reveal(),
+                    presented.foreign
+                ),
+                (ACCESS, token, false)
+            );
             assert!(!presented.vouched && asked.sign_out.client.is_none());
         }
     }
@@ -223,9 +425,19 @@ mod tests {
         let strict = dialect(|config| config.require_authorization = true);
         let outcome = |request: &Request| read(request, &strict, claims).map(|_| ()).err();
         assert_eq!(outcome(&get("")), Some(Refusal::NotSignedIn));
-        assert_eq!(outcome(&get("").with_header("authorization", "")), Some(Refusal::NotSignedIn));
-        assert_eq!(outcome(&get("").with_header("authorization", "IST.x")), Some(Refusal::Forbidden));
-        for some in [get("ticket=t"), get("").with_header("cookie", "smSession=a"), get("").with_header("authorization", "bad")] {
+        assert_eq!(
+            outcome(&get("").with_header("authorization", "")),
+            Some(Refusal::NotSignedIn)
+        );
+        assert_eq!(
+            outcome(&get("").with_header("authorization", "IST.x")),
+            Some(Refusal::Forbidden)
+        );
+        for some in [
+            get("ticket=t"),
+            get("").with_header("cookie", "smSession=a"),
+            get("").with_header("authorization", "bad"),
+        ] {
             assert_eq!(outcome(&some), None, "{some:?}");
         }
     }

@@ -6,7 +6,7 @@ use logout_core::provider::Endpoint;
 
 use crate::config::Dialect;
 use crate::paths::AUTHORIZE;
-use crate::reply::Fault;
+use crate::reply::ErrorResponse;
 use crate::{authorize, login, probe, redirect_session, token};
 
 /// An authorization request.
@@ -39,7 +39,11 @@ pub(crate) fn endpoints(dialect: &Dialect) -> Vec<Endpoint> {
         ]);
     }
     // Observed: which of them is called depends on the host; the last one is documented.
-    for path in ["/_api/redirects-api/v1/redirect-session", "/headless/v1/redirect-session", "/redirect-session/v1/redirect-session"] {
+    for path in [
+        "/_api/redirects-api/v1/redirect-session",
+        "/headless/v1/redirect-session",
+        "/redirect-session/v1/redirect-session",
+    ] {
         endpoints.push(endpoint(REDIRECT_SESSION, Method::Post, path));
     }
     if !dialect.prefix.is_empty() {
@@ -48,7 +52,11 @@ pub(crate) fn endpoints(dialect: &Dialect) -> Vec<Endpoint> {
     endpoints
 }
 
-pub(crate) async fn serve(request: &Request, sessions: &SessionAuthority, dialect: &Dialect) -> Result<Response, Fault> {
+pub(crate) async fn serve(
+    request: &Request,
+    sessions: &SessionAuthority,
+    dialect: &Dialect,
+) -> Result<Response, ErrorResponse> {
     match request.endpoint() {
         AUTHORIZATION => authorize::authorize(request, sessions, dialect).await,
         LOGIN_FORM => authorize::login_form(request, sessions, dialect).await,

@@ -12,7 +12,10 @@ use logout_core::message::{Method, Request};
 use logout_core::provider::{Endpoint, UpstreamLogout};
 use logout_core::session::Subject;
 use logout_core::time::Timestamp;
-use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
+use logout_core::upstream::{
+    Addressee, Confirmation, UpstreamAnswer, UpstreamCredential, UpstreamLogin, UpstreamRequest,
+    UpstreamSession,
+};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -21,7 +24,7 @@ use crate::body::Fields;
 use crate::config::Dialect;
 use crate::credentials::{ACCESS, MEMBER_COOKIE, REFRESH, SESSION_TOKEN, TICKET};
 use crate::grant::CODE;
-pub(crate) use crate::learned::{learn, subject};
+pub(crate) use crate::learned::{parse_login, subject};
 use crate::provider::WixProvider;
 use crate::{paths, stand_in};
 
@@ -40,20 +43,38 @@ impl UpstreamLogout for WixProvider {
 
     /// In the order in which a sign-out reads them. The cookies beside the member's are sent along,
     /// but name no session.
-    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
+    fn credentials(&self, session: &UpstreamSession) -> Vec<UpstreamCredential> {
         let dialect = &self.dialect;
-        let presentable = |purpose, secret: &Secret| Presentable::new(purpose, secret.clone());
+        let presentable =
+            |purpose, secret: &Secret| UpstreamCredential::new(purpose, secret.clone());
         let others = OTHERS.into_iter().flat_map(|purpose| {
-            let called = session.others.iter().filter(move |(name, _)| name == purpose);
+            let called = session
+                .others
+                .iter()
+                .filter(move |(name, _)| name == purpose);
             called.map(move |(_, secret)| presentable(purpose, secret))
         });
-        let members = session.cookies.iter().filter(|(name, _)| name == dialect.member_cookie.name());
-        let all = session.bearer.iter().map(|token| presentable(ACCESS, token)).chain(others);
-        Presentable::each_once(all.chain(members.map(|(_, secret)| presentable(MEMBER_COOKIE, secret))))
+        let members = session
+            .cookies
+            .iter()
+            .filter(|(name, _)| name == dialect.member_cookie.name());
+        let all = session
+            .bearer
+            .iter()
+            .map(|token| presentable(ACCESS, token))
+            .chain(others);
+        UpstreamCredential::each_once(
+            all.chain(members.map(|(_, secret)| presentable(MEMBER_COOKIE, secret))),
+        )
     }
 
-    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: Timestamp) -> Option<Learned> {
-        learn(request, answer, now, &self.dialect)
+    fn parse_login(
+        &self,
+        request: &Request,
+        answer: &UpstreamAnswer,
+        now: Timestamp,
+    ) -> Option<UpstreamLogin> {
+        parse_login(request, answer, now, &self.dialect)
     }
 
     fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
@@ -76,14 +97,28 @@ impl UpstreamLogout for WixProvider {
         let has_more = session.bearer.is_some() || !session.cookies.is_empty();
         let target = match session.other(TICKET).filter(|_| !has_more) {
             Some(ticket) => {
-                format!("{}?{}", paths::LOGOUT, Serializer::new(String::new()).append_pair(TICKET, ticket.reveal()).finish())
+                format!(
+                    "{}?{}",
+                    paths::LOGOUT,
+                    Serializer::new(String::new())
+                        .append_pair(TICKET, ticket.reveal())
+                        .finish()
+                )
             }
             None => paths::LOGOUT.to_owned(),
         };
-        let request =
-            UpstreamRequest::new(Method::Get, target).with_header("accept", "application/json").with_header("x-wix-bi-gateway", GATEWAY);
-        let token = session.bearer.as_ref().or_else(|| session.other(SESSION_TOKEN).filter(|_| !has_more));
-        token.iter().fold(request.with_cookies(session), |request, token| request.with_header("authorization", token.reveal()))
+        let request = UpstreamRequest::new(Method::Get, target)
+            .with_header("accept", "application/json")
+            .with_header("x-wix-bi-gateway", GATEWAY);
+        let token = session
+            .bearer
+            .as_ref()
+            .or_else(|| session.other(SESSION_TOKEN).filter(|_| !has_more));
+        token
+            .iter()
+            .fold(request.with_cookies(session), |request, token| {
+                request.with_header("authorization", token.reveal())
+            })
     }
 
     /// What the answer means, in an envelope or by itself.
@@ -96,14 +131,30 @@ impl UpstreamLogout for WixProvider {
         let vouched = inner.is_some();
         let answer = inner.as_ref().unwrap_or(answer);
         let location = || answer.header("location").filter(|address| is_web(address));
-        let allowed = |address: &str| dialect.policies.values().any(|policy| policy.approve_absolute(address).is_ok());
+        let allowed = |address: &str| {
+            dialect
+                .policies
+                .values()
+                .any(|policy| policy.approve_absolute(address).is_ok())
+        };
         match answer.status {
-            200 if vouched || removes_cookie(answer, dialect) => Confirmation::Confirmed { landing: None },
-            301..=303 if vouched || removes_cookie(answer, dialect) || location().is_some_and(allowed) => {
-                Confirmation::Confirmed { landing: location().map(str::to_owned) }
+            200 if vouched || removes_cookie(answer, dialect) => {
+                Confirmation::Confirmed { landing: None }
+            }
+            301..=303
+                if vouched
+                    || removes_cookie(answer, dialect)
+                    || location().is_some_and(allowed) =>
+            {
+                Confirmation::Confirmed {
+                    landing: location().map(str::to_owned),
+                }
             }
             401 if vouched || error(answer).is_some() => Confirmation::NotSignedIn,
-            400 | 403 | 404 if error(answer).is_some_and(|error| code(&error) == Some("FAILED_TO_EXTRACT_SESSION")) => {
+            400 | 403 | 404
+                if error(answer)
+                    .is_some_and(|error| code(&error) == Some("FAILED_TO_EXTRACT_SESSION")) =>
+            {
                 Confirmation::NotSignedIn
             }
             _ => Confirmation::Refused,
@@ -114,7 +165,8 @@ impl UpstreamLogout for WixProvider {
     /// never turned into tokens, nor for a ticket.
     fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
         let session = &to.session;
-        let request = UpstreamRequest::new(Method::Get, "/members/v1/members/my").with_header("accept", "application/json");
+        let request = UpstreamRequest::new(Method::Get, "/members/v1/members/my")
+            .with_header("accept", "application/json");
         match &session.bearer {
             Some(token) => Some(request.with_header("authorization", token.reveal())),
             None => (!session.cookies.is_empty()).then(|| request.with_cookies(session)),
@@ -125,7 +177,11 @@ impl UpstreamLogout for WixProvider {
     /// not.
     fn alive(&self, answer: &UpstreamAnswer) -> Option<bool> {
         match answer.status {
-            200 => object(answer)?.get("member")?.get("id")?.is_string().then_some(true),
+            200 => object(answer)?
+                .get("member")?
+                .get("id")?
+                .is_string()
+                .then_some(true),
             401 => error(answer).map(|_| false),
             403 => error(answer).map(|_| true),
             _ => None,
@@ -136,23 +192,43 @@ impl UpstreamLogout for WixProvider {
 /// Every step of a login, and the links that browsers sign out by. Probes and pages pass the hub
 /// by.
 pub(crate) fn relayed_endpoints(dialect: &Dialect) -> Vec<Endpoint> {
-    let logins = [stand_in::AUTHORIZATION, stand_in::LOGIN, stand_in::LOGIN_FORM, stand_in::REDIRECT_SESSION, stand_in::TOKEN];
-    stand_in::endpoints(dialect).into_iter().filter(|endpoint| logins.contains(&endpoint.name())).collect()
+    let logins = [
+        stand_in::AUTHORIZATION,
+        stand_in::LOGIN,
+        stand_in::LOGIN_FORM,
+        stand_in::REDIRECT_SESSION,
+        stand_in::TOKEN,
+    ];
+    stand_in::endpoints(dialect)
+        .into_iter()
+        .filter(|endpoint| logins.contains(&endpoint.name()))
+        .collect()
 }
 
 /// What a request presents: the token of its header, the ticket of a sign-out link, the cookies
 /// that a sign-out removes.
 pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession {
-    let body = if request.method() == Method::Post { Fields::read(request).unwrap_or_default() } else { Fields::default() };
+    let body = if request.method() == Method::Post {
+        Fields::read(request).unwrap_or_default()
+    } else {
+        Fields::default()
+    };
     let query = request.query();
-    let ticket = body.text(TICKET).ok().flatten().or_else(|| query.first(TICKET).filter(|value| !value.is_empty()));
+    let ticket = body
+        .text(TICKET)
+        .ok()
+        .flatten()
+        .or_else(|| query.first(TICKET).filter(|value| !value.is_empty()));
     UpstreamSession {
         cookies: cookies(request, dialect),
         bearer: match authorization(request) {
             Authorization::Token(token) => Some(Secret::new(token)),
             Authorization::Absent | Authorization::ApiKey => None,
         },
-        others: ticket.map(|ticket| (TICKET.to_owned(), Secret::new(ticket))).into_iter().collect(),
+        others: ticket
+            .map(|ticket| (TICKET.to_owned(), Secret::new(ticket)))
+            .into_iter()
+            .collect(),
         ..UpstreamSession::default()
     }
 }
@@ -160,23 +236,46 @@ pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession
 /// The cookies of a session that a request brings, each value once.
 pub(crate) fn cookies(request: &Request, dialect: &Dialect) -> Vec<(String, Secret)> {
     let mut seen = HashSet::new();
-    let own = request.all_cookies().filter(|(name, value)| is_cookie(name, dialect) && !value.is_empty());
-    own.filter(|cookie| seen.insert(*cookie)).map(|(name, value)| (name.to_owned(), Secret::new(value))).collect()
+    let own = request
+        .all_cookies()
+        .filter(|(name, value)| is_cookie(name, dialect) && !value.is_empty());
+    own.filter(|cookie| seen.insert(*cookie))
+        .map(|(name, value)| (name.to_owned(), Secret::new(value)))
+        .collect()
 }
 
 /// Whether a sign-out removes the cookie of this name.
 pub(crate) fn is_cookie(name: &str, dialect: &Dialect) -> bool {
-    std::iter::once(&dialect.member_cookie).chain(&dialect.extra_cookies).any(|cookie| cookie.name() == name)
+    std::iter::once(&dialect.member_cookie)
+        .chain(&dialect.extra_cookies)
+        .any(|cookie| cookie.name() == name)
 }
 
 /// What stands in a `RawHttpResponse`; `None` for an answer that is none.
 pub(crate) fn enveloped(answer: &UpstreamAnswer) -> Option<UpstreamAnswer> {
     let envelope = object(answer).filter(|_| answer.status == 200)?;
     let status = u16::try_from(envelope.get("statusCode")?.as_u64()?).ok()?;
-    let pairs = envelope.get("headers").and_then(Value::as_array).into_iter().flatten();
-    let header = |pair: &Value| Some((pair.get("key")?.as_str()?.to_ascii_lowercase(), pair.get("value")?.as_str()?.as_bytes().to_vec()));
-    let body = envelope.get("body").and_then(Value::as_str).and_then(|body| STANDARD.decode(body).ok()).unwrap_or_default();
-    Some(UpstreamAnswer { status, headers: pairs.filter_map(header).collect(), body })
+    let pairs = envelope
+        .get("headers")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let header = |pair: &Value| {
+        Some((
+            pair.get("key")?.as_str()?.to_ascii_lowercase(),
+            pair.get("value")?.as_str()?.as_bytes().to_vec(),
+        ))
+    };
+    let body = envelope
+        .get("body")
+        .and_then(Value::as_str)
+        .and_then(|body| STANDARD.decode(body).ok())
+        .unwrap_or_default();
+    Some(UpstreamAnswer {
+        status,
+        headers: pairs.filter_map(header).collect(),
+        body,
+    })
 }
 
 /// The body as a JSON object.
@@ -187,11 +286,18 @@ pub(crate) fn object(answer: &UpstreamAnswer) -> Option<Map<String, Value>> {
 /// The vendor's error object. What has another shape may come from a proxy, which knows nothing of
 /// the session.
 fn error(answer: &UpstreamAnswer) -> Option<Map<String, Value>> {
-    object(answer).filter(|error| error.get("message").is_some_and(Value::is_string) && error.get("details").is_some_and(Value::is_object))
+    object(answer).filter(|error| {
+        error.get("message").is_some_and(Value::is_string)
+            && error.get("details").is_some_and(Value::is_object)
+    })
 }
 
 fn code(error: &Map<String, Value>) -> Option<&str> {
-    error.get("details")?.get("applicationError")?.get("code")?.as_str()
+    error
+        .get("details")?
+        .get("applicationError")?
+        .get("code")?
+        .as_str()
 }
 
 fn is_web(address: &str) -> bool {
@@ -201,14 +307,21 @@ fn is_web(address: &str) -> bool {
 fn removes_cookie(answer: &UpstreamAnswer, dialect: &Dialect) -> bool {
     answer.headers_named("set-cookie").any(|text| {
         let (pair, attributes) = text.split_once(';').unwrap_or((text, ""));
-        let Some((name, value)) = pair.split_once('=') else { return false };
+        let Some((name, value)) = pair.split_once('=') else {
+            return false;
+        };
         let is_over = |attribute: &str| {
             attribute.split_once('=').is_some_and(|(name, value)| {
-                name.trim().eq_ignore_ascii_case("max-age") && value.trim().parse::<i64>().is_ok_and(|seconds| seconds <= 0)
+                name.trim().eq_ignore_ascii_case("max-age")
+                    && value
+                        .trim()
+                        .parse::<i64>()
+                        .is_ok_and(|seconds| seconds <= 0)
                     || name.trim().eq_ignore_ascii_case("expires") && value.contains("1970")
             })
         };
-        is_cookie(name.trim(), dialect) && (value.trim().is_empty() || attributes.split(';').any(is_over))
+        is_cookie(name.trim(), dialect)
+            && (value.trim().is_empty() || attributes.split(';').any(is_over))
     })
 }
 

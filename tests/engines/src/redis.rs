@@ -19,7 +19,8 @@ pub struct Server {
     settings: Vec<String>,
 }
 
-/// A port that nobody listens on, nor on the one 10,000 above it, where the nodes of a cluster talk to each other.
+/// A port that nobody listens on, nor on the one 10,000 above it, where the nodes of a cluster talk
+/// to each other.
 ///
 /// # Panics
 /// When there is none.
@@ -27,7 +28,10 @@ pub fn free_port() -> u16 {
     for _ in 0..1_000 {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
-        if port.checked_add(10_000).is_some_and(|above| TcpListener::bind(("127.0.0.1", above)).is_ok()) {
+        if port
+            .checked_add(10_000)
+            .is_some_and(|above| TcpListener::bind(("127.0.0.1", above)).is_ok())
+        {
             return port;
         }
     }
@@ -36,12 +40,25 @@ pub fn free_port() -> u16 {
 
 /// Whether a program can be started.
 pub fn is_there(program: &str) -> bool {
-    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+    Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
 }
 
 fn spawn(program: &str, port: u16, directory: &TempDir, settings: &[String]) -> Child {
     Command::new(program)
-        .args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string(), "--dir"])
+        .args([
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--port",
+            &port.to_string(),
+            "--dir",
+        ])
         .arg(directory.path())
         .args(settings)
         .stdout(Stdio::null())
@@ -57,7 +74,10 @@ fn spawn(program: &str, port: u16, directory: &TempDir, settings: &[String]) -> 
 pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !done() {
-        assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{what}: not within {PATIENCE:?}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -81,8 +101,16 @@ impl Server {
     /// When it does not start.
     pub fn start(settings: &[&str]) -> Self {
         let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
-        let (port, directory) = (free_port(), tempfile::tempdir().expect("a temporary folder"));
-        let mut server = Self { child: spawn("redis-server", port, &directory, &settings), port, directory, settings };
+        let (port, directory) = (
+            free_port(),
+            tempfile::tempdir().expect("a temporary folder"),
+        );
+        let mut server = Self {
+            child: spawn("redis-server", port, &directory, &settings),
+            port,
+            directory,
+            settings,
+        };
         server.await_answer();
         server
     }
@@ -128,7 +156,9 @@ impl Server {
     /// # Panics
     /// When it cannot be sent.
     pub fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        let sent = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status();
         assert!(sent.is_ok_and(|status| status.success()));
     }
 }

@@ -37,12 +37,12 @@ pub struct Exchange {
     pub(super) target: String,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: String,
-    pub(super) expected: Vec<(usize, Expectation)>,
+    pub(super) expected: Vec<(usize, PendingResult)>,
 }
 
 /// What is expected, or kept.
 #[derive(Clone, Debug)]
-pub(super) enum Expectation {
+pub(super) enum PendingResult {
     Body(String),
     BodyHas(String),
     BodyLacks(String),
@@ -64,12 +64,12 @@ pub(super) enum Source {
 
 /// A line that is not in the grammar.
 #[derive(Debug)]
-pub struct ParseFault {
+pub struct ParseError {
     line: usize,
     problem: &'static str,
 }
 
-impl fmt::Display for ParseFault {
+impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {}", self.line, self.problem)
     }
@@ -80,16 +80,26 @@ impl Contract {
     ///
     /// # Errors
     /// The first line that is not in the grammar.
-    pub fn parse(text: &str) -> Result<Self, ParseFault> {
-        let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim_end())).peekable();
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let mut lines = text
+            .lines()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line.trim_end()))
+            .peekable();
         let mut header = |start: &str, problem| match lines.next() {
             Some((_, line)) if line.starts_with(start) => Ok(line[start.len()..].trim().to_owned()),
-            other => Err(ParseFault { line: other.map_or(1, |(line, _)| line), problem }),
+            other => Err(ParseError {
+                line: other.map_or(1, |(line, _)| line),
+                problem,
+            }),
         };
         let rule = header("# ", "the first line is the rule, after `# `")?;
         let basis = header("# Basis: ", "the second line is `# Basis: …`")?;
         if !matches!(basis.as_str(), "documented" | "observed" | "our choice") {
-            return Err(ParseFault { line: 2, problem: "the basis is documented, observed or our choice" });
+            return Err(ParseError {
+                line: 2,
+                problem: "the basis is documented, observed or our choice",
+            });
         }
         let (mut hub, mut platform, mut steps) = (Vec::new(), Vec::new(), Vec::new());
         while let Some((number, line)) = lines.next() {
@@ -100,34 +110,64 @@ impl Contract {
             } else if let Some(toml) = line.strip_prefix("@hub ") {
                 hub.push(toml.to_owned());
             } else if let Some(time) = line.strip_prefix("=== clock +") {
-                steps.push(Step::Clock(duration(time).ok_or(ParseFault { line: number, problem: "a time such as +31m" })?));
+                steps.push(Step::Clock(duration(time).ok_or(ParseError {
+                    line: number,
+                    problem: "a time such as +31m",
+                })?));
             } else if line == "=== restart" {
                 steps.push(Step::Restart);
             } else if let Some(title) = line.strip_prefix("### ") {
                 let mut block = Vec::new();
-                while let Some(next) = lines.next_if(|(_, line)| !line.starts_with("### ") && !line.starts_with("=== ")) {
+                while let Some(next) = lines
+                    .next_if(|(_, line)| !line.starts_with("### ") && !line.starts_with("=== "))
+                {
                     block.push(next);
                 }
                 steps.push(Step::Exchange(exchange(number, title, &block)?));
             } else {
-                return Err(ParseFault {
+                return Err(ParseError {
                     line: number,
                     problem: "neither `###`, `===`, `@platform`, `@hub` nor a comment before the first request",
                 });
             }
         }
-        Ok(Self { rule, basis, hub, platform, steps })
+        Ok(Self {
+            rule,
+            basis,
+            hub,
+            platform,
+            steps,
+        })
     }
 }
 
-fn exchange(number: usize, title: &str, block: &[(usize, &str)]) -> Result<Exchange, ParseFault> {
+fn exchange(number: usize, title: &str, block: &[(usize, &str)]) -> Result<Exchange, ParseError> {
     let mut lines = block.iter().copied().peekable();
-    let problem = ParseFault { line: number + 1, problem: "a request begins with METHOD and target" };
-    let (method, target) = lines.next().and_then(|(_, line)| line.split_once(' ')).ok_or(problem)?;
-    let mut exchange = Exchange { title: title.to_owned(), method: method.to_owned(), target: target.to_owned(), ..Exchange::default() };
-    while let Some((line, text)) = lines.next_if(|(_, line)| !line.is_empty() && !line.starts_with("<- ")) {
-        let (name, value) = text.split_once(':').ok_or(ParseFault { line, problem: "a header is `Name: value`" })?;
-        exchange.headers.push((name.to_owned(), value.strip_prefix(' ').unwrap_or(value).to_owned()));
+    let problem = ParseError {
+        line: number + 1,
+        problem: "a request begins with METHOD and target",
+    };
+    let (method, target) = lines
+        .next()
+        .and_then(|(_, line)| line.split_once(' '))
+        .ok_or(problem)?;
+    let mut exchange = Exchange {
+        title: title.to_owned(),
+        method: method.to_owned(),
+        target: target.to_owned(),
+        ..Exchange::default()
+    };
+    while let Some((line, text)) =
+        lines.next_if(|(_, line)| !line.is_empty() && !line.starts_with("<- "))
+    {
+        let (name, value) = text.split_once(':').ok_or(ParseError {
+            line,
+            problem: "a header is `Name: value`",
+        })?;
+        exchange.headers.push((
+            name.to_owned(),
+            value.strip_prefix(' ').unwrap_or(value).to_owned(),
+        ));
     }
     let mut body = Vec::new();
     while let Some((_, text)) = lines.next_if(|(_, line)| !line.starts_with("<- ")) {
@@ -136,23 +176,40 @@ fn exchange(number: usize, title: &str, block: &[(usize, &str)]) -> Result<Excha
     exchange.body = body.join("\n").trim_matches('\n').to_owned();
     for (line, text) in lines {
         match text.strip_prefix("<- ") {
-            Some(text) => exchange.expected.push((line, expectation(text).ok_or(ParseFault { line, problem: "no such expectation" })?)),
+            Some(text) => exchange.expected.push((
+                line,
+                expectation(text).ok_or(ParseError {
+                    line,
+                    problem: "no such expectation",
+                })?,
+            )),
             None if text.is_empty() => {}
-            None => return Err(ParseFault { line, problem: "after the answer only expectations may follow" }),
+            None => {
+                return Err(ParseError {
+                    line,
+                    problem: "after the answer only expectations may follow",
+                });
+            }
         }
     }
-    if !matches!(exchange.expected.first(), Some((_, Expectation::Status(_)))) {
-        return Err(ParseFault { line: number, problem: "the first expectation is the status" });
+    if !matches!(
+        exchange.expected.first(),
+        Some((_, PendingResult::Status(_)))
+    ) {
+        return Err(ParseError {
+            line: number,
+            problem: "the first expectation is the status",
+        });
     }
     Ok(exchange)
 }
 
-fn expectation(text: &str) -> Option<Expectation> {
+fn expectation(text: &str) -> Option<PendingResult> {
     if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().ok().map(Expectation::Status);
+        return text.parse().ok().map(PendingResult::Status);
     }
     if text == "body" {
-        return Some(Expectation::Body(String::new()));
+        return Some(PendingResult::Body(String::new()));
     }
     if let Some(rest) = text.strip_prefix("let ") {
         let (name, source) = rest.split_once(" = ")?;
@@ -165,27 +222,35 @@ fn expectation(text: &str) -> Option<Expectation> {
             "location" => Source::Location(argument),
             _ => return None,
         };
-        return Some(Expectation::Let(name.to_owned(), source));
+        return Some(PendingResult::Let(name.to_owned(), source));
     }
     if let Some(part) = text.strip_prefix("body ~ ") {
-        return Some(Expectation::BodyHas(part.to_owned()));
+        return Some(PendingResult::BodyHas(part.to_owned()));
     }
     if let Some(part) = text.strip_prefix("body !~ ") {
-        return Some(Expectation::BodyLacks(part.to_owned()));
+        return Some(PendingResult::BodyLacks(part.to_owned()));
     }
     if let Some(whole) = text.strip_prefix("body ") {
-        return Some(Expectation::Body(whole.to_owned()));
+        return Some(PendingResult::Body(whole.to_owned()));
     }
     if let Some(rest) = text.strip_prefix("json ") {
         let (pointer, value) = rest.split_once(' ')?;
-        return Some(Expectation::Json(pointer.to_owned(), (value != "absent").then(|| value.to_owned())));
+        return Some(PendingResult::Json(
+            pointer.to_owned(),
+            (value != "absent").then(|| value.to_owned()),
+        ));
     }
     if let Some(text) = text.strip_prefix('!') {
-        let (name, value) = text.split_once(':').map_or((text, None), |(name, value)| (name, Some(value.trim().to_owned())));
-        return Some(Expectation::NoHeader(name.to_owned(), value));
+        let (name, value) = text.split_once(':').map_or((text, None), |(name, value)| {
+            (name, Some(value.trim().to_owned()))
+        });
+        return Some(PendingResult::NoHeader(name.to_owned(), value));
     }
     let (name, value) = text.split_once(':')?;
-    Some(Expectation::Header(name.to_owned(), value.trim().to_owned()))
+    Some(PendingResult::Header(
+        name.to_owned(),
+        value.trim().to_owned(),
+    ))
 }
 
 fn duration(text: &str) -> Option<Duration> {
@@ -197,5 +262,8 @@ fn duration(text: &str) -> Option<Duration> {
         "d" => 86_400,
         _ => return None,
     };
-    number.parse::<u64>().ok().map(|number| Duration::from_secs(number * seconds))
+    number
+        .parse::<u64>()
+        .ok()
+        .map(|number| Duration::from_secs(number * seconds))
 }

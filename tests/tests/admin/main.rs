@@ -1,10 +1,15 @@
-//! The admin listener over sockets: who gets in, what is taken, what is said: `cargo test -p logout-tests --test admin [name]`.
+//! The admin listener over sockets: who gets in, what is taken, what is said: `cargo test -p
+//! logout-tests --test admin [name]`.
 //!
 //! What a machine lacks is listed at the end of the run; see `tests/README.md`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 
-/// Names tests after the functions that they are, behind their room and, for each store but the embedded one, in front of it the engine.
+/// Names tests after the functions that they are, behind their room and, for each store but the
+/// embedded one, in front of it the engine.
 macro_rules! on_every_store {
     ($run:expr, $room:literal; $($case:ident)+) => { $($run.on_every_store(concat!($room, "::", stringify!($case)), &[], $case);)+ };
 }
@@ -53,14 +58,24 @@ fn main() -> ExitCode {
 
 /// A request to the admin API, with its token.
 fn admin(hub: &TestHub, request: Request) -> Answer {
-    request.header("Authorization", &format!("Bearer {}", hub.admin_token())).send(hub.admin_address())
+    request
+        .header("Authorization", &format!("Bearer {}", hub.admin_token()))
+        .send(hub.admin_address())
 }
 
 fn assert_is_problem(answer: &Answer, status: u16) {
-    assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/problem+json")), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (status, Some("application/problem+json")),
+        "{}",
+        answer.text()
+    );
     let document = answer.json();
     assert_eq!(document["status"], status);
-    assert!(document["title"].is_string() && document["type"] == "about:blank", "{document}");
+    assert!(
+        document["title"].is_string() && document["type"] == "about:blank",
+        "{document}"
+    );
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 }
 
@@ -78,10 +93,13 @@ fn nobody() -> String {
 
 /// The table of a platform in front of `upstream`, with further lines.
 fn platform(name: &str, vendor: &str, upstream: &str, more: &str) -> String {
-    format!("[[platform]]\nname = \"{name}\"\nvendor = \"{vendor}\"\nprefix = \"/{name}\"\nupstream = \"{upstream}\"\n{more}\n")
+    format!(
+        "[[platform]]\nname = \"{name}\"\nvendor = \"{vendor}\"\nprefix = \"/{name}\"\nupstream = \"{upstream}\"\n{more}\n"
+    )
 }
 
-/// A portal and a DAM in front of instances that nobody has started, and a stand-in of a site. Sign-outs wait for nobody.
+/// A portal and a DAM in front of instances that nobody has started, and a stand-in of a site.
+/// Sign-outs wait for nobody.
 fn fronts(store: StoreKind) -> TestHub {
     let person = "person = { from = \"subject\", lowercase = true, domain = \"example.com\" }";
     let tables = [
@@ -95,7 +113,8 @@ fn fronts(store: StoreKind) -> TestHub {
 
 /// Registers a session at the portal that has this cookie.
 fn register(hub: &TestHub, subject: &str, cookie: &str) -> Value {
-    let body = json!({ "platform": "portal", "subject": subject, "cookies": { "LtpaToken2": cookie } });
+    let body =
+        json!({ "platform": "portal", "subject": subject, "cookies": { "LtpaToken2": cookie } });
     let answer = admin(hub, Request::post("/api/sessions").json(&body));
     assert_eq!(answer.status, 201, "{}", answer.text());
     answer.json()
@@ -108,14 +127,20 @@ fn listed(hub: &TestHub, query: &str) -> Vec<Value> {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no text"))
+        .to_owned()
 }
 
 /// Waits for something that happens in the background.
 fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !happened() {
-        assert!(begun.elapsed() < PATIENCE, "it never came to pass that {what}");
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "it never came to pass that {what}"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -22,7 +22,8 @@ pub(crate) fn add(run: &mut Run) {
 
 /// Runs `ask` with the addresses of a hub on `store`, whose files lie in `folder`.
 fn with_hub(store: &Arc<BreakableStore>, folder: &Path, ask: impl FnOnce(SocketAddr)) {
-    let listen = "[server]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n[admin]\nlisten = \"127.0.0.1:0\"\n";
+    let listen =
+        "[server]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n[admin]\nlisten = \"127.0.0.1:0\"\n";
     let text = format!("{listen}{}", platform("portal", "hcl-dx", &nobody(), ""));
     let config = Config::parse(&text, &folder.join("hub.toml"), Vec::new(), &COMPILED).unwrap();
     let (started, has_started) = mpsc::channel();
@@ -30,7 +31,12 @@ fn with_hub(store: &Arc<BreakableStore>, folder: &Path, ask: impl FnOnce(SocketA
     let store = store.clone();
     let hub = thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            let options = Options { clock: Arc::<ManualClock>::default(), listener: None, names_people: false, store: Some(store) };
+            let options = Options {
+                clock: Arc::<ManualClock>::default(),
+                listener: None,
+                names_people: false,
+                store: Some(store),
+            };
             let hub = Hub::start(config, options).await.unwrap();
             started.send(hub.admin_address).unwrap();
             let _ = actix_web::rt::task::spawn_blocking(move || stopped.recv()).await;
@@ -43,18 +49,25 @@ fn with_hub(store: &Arc<BreakableStore>, folder: &Path, ask: impl FnOnce(SocketA
 }
 
 fn a_store_that_does_not_answer_is_503_everywhere_and_a_proxy_denies() {
-    let (store, folder) = (Arc::<BreakableStore>::default(), tempfile::tempdir().unwrap());
+    let (store, folder) = (
+        Arc::<BreakableStore>::default(),
+        tempfile::tempdir().unwrap(),
+    );
     with_hub(&store, folder.path(), |address| {
         let token = std::fs::read_to_string(folder.path().join("admin.token")).unwrap();
         let send = |request: Request| {
             let bearer = format!("Bearer {}", token.trim());
-            request.header("Logout-Check-Token", token.trim()).header("Authorization", &bearer).send(address)
+            request
+                .header("Logout-Check-Token", token.trim())
+                .header("Authorization", &bearer)
+                .send(address)
         };
         let check = || Request::get("/check/portal").header("Cookie", "LtpaToken2=one");
         assert_eq!(send(check()).status, 204);
         store.set_broken(true);
         let id = "018f0000-0000-7000-8000-000000000000";
-        let registration = json!({ "platform": "portal", "subject": "alice", "cookies": { "LtpaToken2": "one" } });
+        let registration =
+            json!({ "platform": "portal", "subject": "alice", "cookies": { "LtpaToken2": "one" } });
         for request in [
             check(),
             Request::get("/readyz"),
@@ -71,7 +84,15 @@ fn a_store_that_does_not_answer_is_503_everywhere_and_a_proxy_denies() {
             assert_is_problem(&send(request), 503);
         }
         let figures = Request::get("/metrics").send(address);
-        assert!(figures.status == 200 && figures.text().lines().any(|line| line == "logout_hub_ready 0"), "{}", figures.text());
+        assert!(
+            figures.status == 200
+                && figures
+                    .text()
+                    .lines()
+                    .any(|line| line == "logout_hub_ready 0"),
+            "{}",
+            figures.text()
+        );
         store.set_broken(false);
         assert_eq!(send(check()).status, 204);
     });

@@ -11,7 +11,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn command(from: &str, to: &str) -> Command {
     let mut command = Command::new(binary());
-    command.args(["copy-store", "--from", from, "--to", to]).env_remove("RUST_LOG");
+    command
+        .args(["copy-store", "--from", from, "--to", to])
+        .env_remove("RUST_LOG");
     command
 }
 
@@ -22,14 +24,25 @@ pub(crate) fn copy(from: &str, to: &str) -> Ended {
 /// Under way.
 pub(crate) fn begin(from: &str, to: &str) -> Running {
     let mut command = command(from, to);
-    Running(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    Running(
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    )
 }
 
 /// What it has said on its standard output, where both sides are the same.
 pub(crate) fn completed(ended: &Ended) -> Value {
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
     let line = said(ended);
-    assert_eq!((&line["complete"], &line["source"]), (&true.into(), &line["destination"]), "{line}");
+    assert_eq!(
+        (&line["complete"], &line["source"]),
+        (&true.into(), &line["destination"]),
+        "{line}"
+    );
     line
 }
 

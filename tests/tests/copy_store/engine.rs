@@ -12,7 +12,8 @@ pub(crate) trait Engine {
     fn start() -> Self;
     fn url(&self) -> String;
     fn open(&self) -> Arc<dyn Transfer>;
-    /// Whether a copy into it has come so far that some of it must be there, while another process may hold it.
+    /// Whether a copy into it has come so far that some of it must be there, while another process
+    /// may hold it.
     fn has_begun(&self) -> bool;
 }
 
@@ -42,7 +43,8 @@ impl Engine for Fjall {
     }
 }
 
-/// How many bytes lie on the disk below `folder`: files may be larger than what was written to them.
+/// How many bytes lie on the disk below `folder`: files may be larger than what was written to
+/// them.
 fn written(folder: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt as _;
 
@@ -71,7 +73,9 @@ impl Engine for Postgres {
     }
 
     fn has_begun(&self) -> bool {
-        self.0.sql("postgres", "SELECT count(*) > 2000 FROM logout_sessions").is_ok_and(|answer| answer == "t")
+        self.0
+            .sql("postgres", "SELECT count(*) > 2000 FROM logout_sessions")
+            .is_ok_and(|answer| answer == "t")
     }
 }
 
@@ -79,7 +83,12 @@ pub(crate) struct Redis(redis::Server);
 
 impl Engine for Redis {
     fn start() -> Self {
-        Self(redis::Server::start(&["--appendonly", "yes", "--appendfsync", "everysec"]))
+        Self(redis::Server::start(&[
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "everysec",
+        ]))
     }
 
     fn url(&self) -> String {
@@ -92,6 +101,10 @@ impl Engine for Redis {
 
     fn has_begun(&self) -> bool {
         let answer = self.0.ask("ZCARD logout:{0}S");
-        answer.trim().strip_prefix(':').and_then(|count| count.parse().ok()).is_some_and(|count: u64| count > 2_000)
+        answer
+            .trim()
+            .strip_prefix(':')
+            .and_then(|count| count.parse().ok())
+            .is_some_and(|count: u64| count > 2_000)
     }
 }

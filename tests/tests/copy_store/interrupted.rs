@@ -31,7 +31,11 @@ fn session(number: usize, now: Timestamp) -> Session {
         account: None,
         client: None,
         administrator: false,
-        credentials: vec![Credential { digest: CredentialDigest::from_bytes(random_bytes()), expires, csrf_due: false }],
+        credentials: vec![Credential {
+            digest: CredentialDigest::from_bytes(random_bytes()),
+            expires,
+            csrf_due: false,
+        }],
         csrf: None,
         opened: now,
         seen: now,
@@ -73,16 +77,33 @@ pub(crate) fn a_copy_that_was_killed_is_finished_by_the_same_command<From: Engin
     let refused = TestHub::on_store(&to.url(), table).expect_err("what is there is not all");
     assert!(refused.contains("copy-store"), "{refused}");
     let other = Fjall::start();
-    block_on(other.open().import(vec![Record::Session(session(0, SystemClock.now()))], SystemClock.now())).unwrap();
+    block_on(other.open().import(
+        vec![Record::Session(session(0, SystemClock.now()))],
+        SystemClock.now(),
+    ))
+    .unwrap();
     for (from, to) in [(other.url(), to.url()), (to.url(), other.url())] {
         let refused = copy(&from, &to);
-        assert_eq!((refused.status.code(), refused.stdout.len()), (Some(1), 0), "{}", refused.stderr);
-        assert!(refused.stderr.contains("interrupted copy"), "{}", refused.stderr);
+        assert_eq!(
+            (refused.status.code(), refused.stdout.len()),
+            (Some(1), 0),
+            "{}",
+            refused.stderr
+        );
+        assert!(
+            refused.stderr.contains("interrupted copy"),
+            "{}",
+            refused.stderr
+        );
     }
 
     interrupt(&from.url(), &to);
     let finished = copy(&from.url(), &to.url());
-    assert!(finished.stderr.contains("going on with a copy"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("going on with a copy"),
+        "{}",
+        finished.stderr
+    );
     let line = completed(&finished);
     assert_eq!(line["destination"]["sessions"], MANY, "{line}");
     assert!(TestHub::on_store(&to.url(), table).is_ok());
@@ -96,7 +117,14 @@ pub(crate) fn a_change_is_found() {
     interrupt(&from.url(), &to);
     let source = FjallStore::open(&from.path()).unwrap();
     let (now, targets) = (SystemClock.now(), vec![EndTarget::Session(first)]);
-    let order = EndOrder { receipt: ReceiptId::at(now), at: now, reason: Reason::User, platform: None, reach: Reach::Session, targets };
+    let order = EndOrder {
+        receipt: ReceiptId::at(now),
+        at: now,
+        reason: Reason::User,
+        platform: None,
+        reach: Reach::Session,
+        targets,
+    };
     assert_eq!(block_on(source.end(order)).unwrap().len(), 1);
     drop(source);
     for _ in 0..2 {
@@ -104,8 +132,22 @@ pub(crate) fn a_change_is_found() {
         assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
         let line = said(&ended);
         let count = |side: &str| line[side]["sessions"].as_u64().unwrap();
-        assert_eq!((&line["complete"], count("source") + 1), (&false.into(), count("destination")), "{line}");
-        assert!(ended.stderr.contains("sessions") && ended.stderr.contains("Stop every hub"), "{}", ended.stderr);
+        assert_eq!(
+            (&line["complete"], count("source") + 1),
+            (&false.into(), count("destination")),
+            "{line}"
+        );
+        assert!(
+            ended.stderr.contains("sessions") && ended.stderr.contains("Stop every hub"),
+            "{}",
+            ended.stderr
+        );
     }
-    assert!(TestHub::on_store(&to.url(), "[[platform]]\nname = \"cms\"\nvendor = \"sitefinity\"\n").is_err());
+    assert!(
+        TestHub::on_store(
+            &to.url(),
+            "[[platform]]\nname = \"cms\"\nvendor = \"sitefinity\"\n"
+        )
+        .is_err()
+    );
 }

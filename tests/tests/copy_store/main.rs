@@ -1,8 +1,13 @@
 //! Moving from one store to another: `cargo test -p logout-tests --test copy_store [name]`.
 //!
-//! Each rule runs between several engines. What a machine lacks is listed at the end of the run; see `tests/README.md`.
+//! Each rule runs between several engines. What a machine lacks is listed at the end of the run;
+//! see `tests/README.md`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 
 mod command;
 mod engine;
@@ -43,10 +48,26 @@ fn main() -> ExitCode {
         "fjall_to_redis": Fjall => Redis, [Redis];
         "fjall_to_fjall": Fjall => Fjall, [];
     }
-    run.test("what_has_changed_at_the_source_since_it_was_copied_is_found", &[], interrupted::a_change_is_found);
-    run.test("a_url_that_makes_no_sense_is_status_two_and_is_not_repeated", &[], refused::urls);
-    run.test("a_store_that_cannot_be_opened_is_status_one_and_no_password_is_shown", &[], refused::unreachable);
-    run.test("a_store_that_is_not_empty_is_not_filled", &[], refused::not_empty);
+    run.test(
+        "what_has_changed_at_the_source_since_it_was_copied_is_found",
+        &[],
+        interrupted::a_change_is_found,
+    );
+    run.test(
+        "a_url_that_makes_no_sense_is_status_two_and_is_not_repeated",
+        &[],
+        refused::urls,
+    );
+    run.test(
+        "a_store_that_cannot_be_opened_is_status_one_and_no_password_is_shown",
+        &[],
+        refused::unreachable,
+    );
+    run.test(
+        "a_store_that_is_not_empty_is_not_filled",
+        &[],
+        refused::not_empty,
+    );
     run.test("there_must_be_something_to_copy", &[], refused::nothing);
     run.finish()
 }

@@ -9,21 +9,42 @@ use crate::engine::{Engine as _, Fjall};
 
 fn filled() -> Fjall {
     let engine = Fjall::start();
-    block_on(FjallStore::open(&engine.path()).unwrap().agree("key", b"value".to_vec())).unwrap();
+    block_on(
+        FjallStore::open(&engine.path())
+            .unwrap()
+            .get_or_insert("key", b"value".to_vec()),
+    )
+    .unwrap();
     engine
 }
 
 fn refused(from: &str, to: &str, status: i32) -> String {
     let ended = copy(from, to);
-    assert_eq!((ended.status.code(), ended.stdout.len()), (Some(status), 0), "{from} {to}: {}", ended.stderr);
-    assert!(!ended.stderr.is_empty() && !ended.stderr.contains("canary"), "{}", ended.stderr);
+    assert_eq!(
+        (ended.status.code(), ended.stdout.len()),
+        (Some(status), 0),
+        "{from} {to}: {}",
+        ended.stderr
+    );
+    assert!(
+        !ended.stderr.is_empty() && !ended.stderr.contains("canary"),
+        "{}",
+        ended.stderr
+    );
     ended.stderr
 }
 
 pub(crate) fn urls() {
     let engine = filled();
     let there = engine.url();
-    for strange in ["memory:", "mysql://u:canary@h/d", "canary", "fjall:", "redis:", "postgres:///canary"] {
+    for strange in [
+        "memory:",
+        "mysql://u:canary@h/d",
+        "canary",
+        "fjall:",
+        "redis:",
+        "postgres:///canary",
+    ] {
         assert!(refused(strange, &there, 2).contains("--from"), "{strange}");
         assert!(refused(&there, strange, 2).contains("--to"), "{strange}");
     }
@@ -33,8 +54,15 @@ pub(crate) fn urls() {
 
 pub(crate) fn unreachable() {
     let there = filled();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    for nowhere in [format!("redis://u:canary@127.0.0.1:{port}"), format!("postgres://u:canary@127.0.0.1:{port}/d?password=canary")] {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    for nowhere in [
+        format!("redis://u:canary@127.0.0.1:{port}"),
+        format!("postgres://u:canary@127.0.0.1:{port}/d?password=canary"),
+    ] {
         assert!(refused(&nowhere, &there.url(), 1).contains(&port.to_string()));
         assert!(refused(&there.url(), &nowhere, 1).contains(&port.to_string()));
     }

@@ -1,11 +1,13 @@
-//! The security page and the page of the ASVS: do the tests exist that they name, is every requirement judged?
+//! The security page and the page of the ASVS: do the tests exist that they name, is every
+//! requirement judged?
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use super::{files, quoted, read};
 
-/// What the page of the ASVS has a row for, by section: all of level 1, and level 2 of V6, V7, V9 and V10.
+/// What the page of the ASVS has a row for, by section: all of level 1, and level 2 of V6, V7, V9
+/// and V10.
 const ASVS: &[(&str, &[u8])] = &[
     ("1.2", &[1, 2, 3, 4, 5]),
     ("1.3", &[1, 2]),
@@ -60,14 +62,23 @@ const ASVS: &[(&str, &[u8])] = &[
 
 /// The cells of the rows of a page's tables of so many columns.
 fn rows(page: &str, columns: usize) -> Vec<Vec<&str>> {
-    let rows = page.lines().filter(|line| line.starts_with("| ") && line.matches('|').count() == columns + 1);
-    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.matches('|').count() == columns + 1);
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
+        .collect()
 }
 
 #[test]
 fn the_tests_that_the_security_pages_name_exist() {
-    let sources: String = files("rs").iter().map(|file| fs::read_to_string(file).unwrap()).collect();
-    let contracts: BTreeSet<String> = files("http").iter().map(|file| file.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let sources: String = files("rs")
+        .iter()
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let contracts: BTreeSet<String> = files("http")
+        .iter()
+        .map(|file| file.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
     for (page, columns, at_least) in [("docs/security.md", 3, 20), ("docs/asvs.md", 5, 60)] {
         let text = read(page);
         let cells = rows(&text, columns).into_iter().map(|row| row[columns - 1]);
@@ -87,14 +98,31 @@ fn the_tests_that_the_security_pages_name_exist() {
 #[test]
 fn the_page_of_the_asvs_judges_every_requirement_once() {
     let page = read("docs/asvs.md");
-    let rows: Vec<_> = rows(&page, 5).into_iter().filter(|row| row[0].starts_with('V')).collect();
-    let wanted: Vec<String> =
-        ASVS.iter().flat_map(|(section, numbers)| numbers.iter().map(move |number| format!("V{section}.{number}"))).collect();
+    let rows: Vec<_> = rows(&page, 5)
+        .into_iter()
+        .filter(|row| row[0].starts_with('V'))
+        .collect();
+    let requested: Vec<String> = ASVS
+        .iter()
+        .flat_map(|(section, numbers)| {
+            numbers
+                .iter()
+                .map(move |number| format!("V{section}.{number}"))
+        })
+        .collect();
     let judged: Vec<&str> = rows.iter().map(|row| row[0]).collect();
-    assert_eq!(judged, wanted);
+    assert_eq!(judged, requested);
     for row in rows {
-        let [id, gist, result, why, tests] = row[..] else { unreachable!("rows of five cells") };
-        assert!(["pass", "fail", "not applicable"].contains(&result) && !gist.is_empty(), "{id}: {result}");
-        assert!(!why.is_empty() || (result == "pass" && !tests.is_empty()), "{id} is judged without a reason or a test");
+        let [id, gist, result, why, tests] = row[..] else {
+            unreachable!("rows of five cells")
+        };
+        assert!(
+            ["pass", "fail", "not applicable"].contains(&result) && !gist.is_empty(),
+            "{id}: {result}"
+        );
+        assert!(
+            !why.is_empty() || (result == "pass" && !tests.is_empty()),
+            "{id} is judged without a reason or a test"
+        );
     }
 }

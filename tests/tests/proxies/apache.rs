@@ -9,13 +9,27 @@ use logout_tests::skip::Need;
 
 use crate::scene::Proxy;
 
-pub(crate) const PROXY: Proxy = Proxy { name: "apache", need: Need::Apache, files: &["portal.conf", "check.lua"], command };
+pub(crate) const PROXY: Proxy = Proxy {
+    name: "apache",
+    need: Need::Apache,
+    files: &["portal.conf", "check.lua"],
+    command,
+};
 
-const MODULES: [&str; 6] = ["mpm_event", "authz_core", "headers", "lua", "proxy", "proxy_http"];
+const MODULES: [&str; 6] = [
+    "mpm_event",
+    "authz_core",
+    "headers",
+    "lua",
+    "proxy",
+    "proxy_http",
+];
 
 /// The example is a site; around it stands what lets Apache run in a folder of its own.
 fn command(folder: &Path) -> Command {
-    let modules: String = MODULES.map(|name| format!("LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n")).concat();
+    let modules: String = MODULES
+        .map(|name| format!("LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n"))
+        .concat();
     // Started as root, Apache serves as the user of Debian's package.
     let user = "<IfModule !unixd_module>\nLoadModule unixd_module";
     let whole = format!(
@@ -25,6 +39,9 @@ fn command(folder: &Path) -> Command {
     );
     fs::write(folder.join("apache.conf"), whole).unwrap();
     let mut command = Command::new("apache2");
-    command.arg("-f").arg(folder.join("apache.conf")).arg("-DFOREGROUND");
+    command
+        .arg("-f")
+        .arg(folder.join("apache.conf"))
+        .arg("-DFOREGROUND");
     command
 }

@@ -49,7 +49,8 @@ const FORGED: &[(&str, &str)] = &[
     ("X-Sendfile", "/etc/passwd"),
 ];
 
-/// Addresses that a proxy might take for one of those that it does not ask about, and the product for another.
+/// Addresses that a proxy might take for one of those that it does not ask about, and the product
+/// for another.
 const ADDRESSES: &[&str] = &[
     "/",
     "//",
@@ -88,11 +89,18 @@ const ADDRESSES: &[&str] = &[
     "HTTP://portal.example.com//wps/myportal/page",
 ];
 
-const METHODS: &[&str] = &["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND", "TRACE"];
+const METHODS: &[&str] = &[
+    "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND", "TRACE",
+];
 
 /// Headers by which a client tells a proxy to drop others on the way.
-const DROPPED: &[&str] =
-    &["Cookie", "Logout-Check-Token", "Authorization", "X-Forwarded-Uri", "Cookie, Logout-Check-Token, X-Original-Uri"];
+const DROPPED: &[&str] = &[
+    "Cookie",
+    "Logout-Check-Token",
+    "Authorization",
+    "X-Forwarded-Uri",
+    "Cookie, Logout-Check-Token, X-Original-Uri",
+];
 
 pub(crate) fn add(run: &mut Run, proxy: Proxy) {
     behind! { run, proxy;
@@ -105,7 +113,9 @@ pub(crate) fn add(run: &mut Run, proxy: Proxy) {
 
 fn asking(cookie: Option<&str>) -> Request {
     let request = Request::get(PAGE);
-    cookie.map_or(request.clone(), |cookie| request.header("Cookie", &format!("LtpaToken2={cookie}")))
+    cookie.map_or(request.clone(), |cookie| {
+        request.header("Cookie", &format!("LtpaToken2={cookie}"))
+    })
 }
 
 fn forged_headers_neither_open_nor_close(proxy: &Proxy) {
@@ -116,16 +126,35 @@ fn forged_headers_neither_open_nor_close(proxy: &Proxy) {
     scene.sign_out("ended");
     let alone = FORGED.iter().map(std::slice::from_ref);
     for headers in alone.chain([FORGED]) {
-        let with = |request: Request| headers.iter().fold(request, |request, (name, value)| request.header(name, value));
-        assert_eq!(with(asking(Some("live"))).send(scene.address).status, 200, "{headers:?} closes");
+        let with = |request: Request| {
+            headers.iter().fold(request, |request, (name, value)| {
+                request.header(name, value)
+            })
+        };
+        assert_eq!(
+            with(asking(Some("live"))).send(scene.address).status,
+            200,
+            "{headers:?} closes"
+        );
         let before = product.requests().len();
         for cookie in [Some("ended"), Some("made-up"), None] {
-            assert_eq!(with(asking(cookie)).send(scene.address).status, 401, "{cookie:?} {headers:?}");
+            assert_eq!(
+                with(asking(cookie)).send(scene.address).status,
+                401,
+                "{cookie:?} {headers:?}"
+            );
         }
-        assert_eq!(product.requests().len(), before, "nothing has reached the product");
+        assert_eq!(
+            product.requests().len(),
+            before,
+            "nothing has reached the product"
+        );
     }
     let token = scene.check_token();
-    let told = product.requests().iter().any(|request| request.contains(&token));
+    let told = product
+        .requests()
+        .iter()
+        .any(|request| request.contains(&token));
     assert!(!told, "the product learns the check's token");
 }
 
@@ -139,9 +168,17 @@ fn headers_that_are_dropped_on_the_way_open_nothing(proxy: &Proxy) {
         for connection in [format!("close, {names}"), format!("{names}, close")] {
             let before = product.requests().len();
             for cookie in [Some("ended"), Some("made-up"), None] {
-                assert_denied(&asking(cookie).header("Connection", &connection).send(scene.address));
+                assert_denied(
+                    &asking(cookie)
+                        .header("Connection", &connection)
+                        .send(scene.address),
+                );
             }
-            assert_eq!(product.requests().len(), before, "nothing has reached the product");
+            assert_eq!(
+                product.requests().len(),
+                before,
+                "nothing has reached the product"
+            );
         }
     }
 }
@@ -156,10 +193,17 @@ fn an_ended_credential_beside_a_live_one_does_not_pass(proxy: &Proxy) {
     for (first, second) in [("live", "ended"), ("ended", "live")] {
         let two = asking(Some(first)).header("Cookie", &format!("LtpaToken2={second}"));
         assert_denied(&two.send(scene.address));
-        let one = Request::get(PAGE).header("Cookie", &format!("LtpaToken2={first}; LtpaToken2={second}"));
+        let one = Request::get(PAGE).header(
+            "Cookie",
+            &format!("LtpaToken2={first}; LtpaToken2={second}"),
+        );
         assert_denied(&one.send(scene.address));
     }
-    assert_eq!(product.requests().len(), before, "nothing has reached the product");
+    assert_eq!(
+        product.requests().len(),
+        before,
+        "nothing has reached the product"
+    );
 }
 
 fn an_ended_credential_reaches_the_product_by_no_address_and_no_method(proxy: &Proxy) {
@@ -168,17 +212,32 @@ fn an_ended_credential_reaches_the_product_by_no_address_and_no_method(proxy: &P
     scene.register("live");
     scene.register("ended");
     scene.sign_out("ended");
-    let seen = |what: &str| product.requests().iter().filter(|request| request.contains(what)).count();
+    let seen = |what: &str| {
+        product
+            .requests()
+            .iter()
+            .filter(|request| request.contains(what))
+            .count()
+    };
     // The hub itself has told the product of the sign-out by that very credential.
     let before = seen("LtpaToken2=ended");
     let every_address = ADDRESSES.iter().map(|address| ("GET", *address));
-    let every_method = METHODS.iter().flat_map(|method| [(*method, PAGE), (*method, "/wps/portal/../myportal/page")]);
+    let every_method = METHODS
+        .iter()
+        .flat_map(|method| [(*method, PAGE), (*method, "/wps/portal/../myportal/page")]);
     for (method, address) in every_address.chain(every_method) {
         let request = Request::new(method, address).header("Cookie", "LtpaToken2=ended");
         // Some of these are no HTTP to some proxies, which hang up on them.
-        let _ = request.header("Authorization", "Basic made-up-and-ended").try_send(scene.address);
+        let _ = request
+            .header("Authorization", "Basic made-up-and-ended")
+            .try_send(scene.address);
     }
-    assert_eq!(seen("LtpaToken2=ended"), before, "{:#?}", product.requests());
+    assert_eq!(
+        seen("LtpaToken2=ended"),
+        before,
+        "{:#?}",
+        product.requests()
+    );
     assert_eq!(seen("made-up-and-ended"), 0, "{:#?}", product.requests());
     assert_eq!(scene.get(PAGE, "live").status, 200);
     assert_eq!(seen("LtpaToken2=live"), 1);

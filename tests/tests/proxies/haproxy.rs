@@ -7,7 +7,12 @@ use logout_tests::skip::Need;
 
 use crate::scene::Proxy;
 
-pub(crate) const PROXY: Proxy = Proxy { name: "haproxy", need: Need::Haproxy, files: &["haproxy.cfg", "check.lua"], command };
+pub(crate) const PROXY: Proxy = Proxy {
+    name: "haproxy",
+    need: Need::Haproxy,
+    files: &["haproxy.cfg", "check.lua"],
+    command,
+};
 
 fn command(_: &Path) -> Command {
     let mut command = Command::new("haproxy");

@@ -3,7 +3,10 @@
 //!
 //! What a machine lacks is listed at the end of the run; see `tests/README.md`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 
 /// Names tests after the functions that they are, behind the proxy.
 macro_rules! behind {
@@ -29,7 +32,14 @@ use logout_tests::skip::Run;
 
 fn main() -> ExitCode {
     let mut run = Run::from_environment();
-    for proxy in [apache::PROXY, caddy::PROXY, envoy::PROXY, haproxy::PROXY, nginx::PROXY, traefik::PROXY] {
+    for proxy in [
+        apache::PROXY,
+        caddy::PROXY,
+        envoy::PROXY,
+        haproxy::PROXY,
+        nginx::PROXY,
+        traefik::PROXY,
+    ] {
         flow::add(&mut run, proxy);
         forged::add(&mut run, proxy);
     }

@@ -48,65 +48,113 @@ impl Scene {
         // Servers that start as root go on as another user, who has to read what lies here.
         open_to_all(folder.path());
         let [address, inner] = [free_address(), free_address()];
-        let mut filling = vec![("8000", port(address)), ("8001", port(inner)), ("9080", port(product))];
+        let mut filling = vec![
+            ("8000", port(address)),
+            ("8001", port(inner)),
+            ("9080", port(product)),
+        ];
 
         let hub_folder = folder.path().join("hub");
         fs::create_dir(&hub_folder).unwrap();
         let any_port = [("8080", "0".to_owned()), ("8081", "0".to_owned())];
         let with_any_port: Vec<_> = filling.iter().cloned().chain(any_port).collect();
-        fs::write(hub_folder.join("hub.toml"), filled(&example("hub.toml"), &with_any_port)).unwrap();
+        fs::write(
+            hub_folder.join("hub.toml"),
+            filled(&example("hub.toml"), &with_any_port),
+        )
+        .unwrap();
         let hub = Server::serve(&hub_folder);
 
         filling.push(("8080", port(hub.address())));
         filling.push(("8081", port(hub.admin_address())));
-        filling.push(("CHECK_TOKEN", fs::read_to_string(hub_folder.join("check.token")).unwrap().trim().to_owned()));
+        filling.push((
+            "CHECK_TOKEN",
+            fs::read_to_string(hub_folder.join("check.token"))
+                .unwrap()
+                .trim()
+                .to_owned(),
+        ));
         filling.push(("/etc/logout-hub", folder.path().display().to_string()));
         for file in proxy.files {
-            fs::write(folder.path().join(file), filled(&example(&format!("{}/{file}", proxy.name)), &filling)).unwrap();
+            fs::write(
+                folder.path().join(file),
+                filled(&example(&format!("{}/{file}", proxy.name)), &filling),
+            )
+            .unwrap();
         }
         let log = folder.path().join("proxy.log");
         let output = fs::File::create(&log).unwrap();
         let mut command = (proxy.command)(folder.path());
-        command.current_dir(folder.path()).stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
-        let running = Running(command.spawn().unwrap_or_else(|fault| panic!("{command:?}: {fault}")));
+        command
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output);
+        let running = Running(
+            command
+                .spawn()
+                .unwrap_or_else(|fault| panic!("{command:?}: {fault}")),
+        );
 
-        let scene = Self { address, hub, folder, _proxy: running };
+        let scene = Self {
+            address,
+            hub,
+            folder,
+            _proxy: running,
+        };
         let written = || fs::read_to_string(&log).unwrap_or_default();
-        wait_until(written, || Request::get(PUBLIC).try_send(address).is_ok_and(|answer| answer.status == 200));
+        wait_until(written, || {
+            Request::get(PUBLIC)
+                .try_send(address)
+                .is_ok_and(|answer| answer.status == 200)
+        });
         scene
     }
 
     /// What the proxy knows and no client does.
     pub(crate) fn check_token(&self) -> String {
-        fs::read_to_string(self.folder.path().join("hub/check.token")).unwrap().trim().to_owned()
+        fs::read_to_string(self.folder.path().join("hub/check.token"))
+            .unwrap()
+            .trim()
+            .to_owned()
     }
 
     /// Registers a session whose cookie has this value.
     pub(crate) fn register(&self, cookie: &str) {
         let body = json!({ "platform": "portal", "subject": "alice", "cookies": { "LtpaToken2": cookie } });
         let token = fs::read_to_string(self.folder.path().join("hub/admin.token")).unwrap();
-        let request = Request::post("/api/sessions").json(&body).header("Authorization", &format!("Bearer {}", token.trim()));
+        let request = Request::post("/api/sessions")
+            .json(&body)
+            .header("Authorization", &format!("Bearer {}", token.trim()));
         let answer = request.send(self.hub.admin_address());
         assert_eq!(answer.status, 201, "{}", answer.text());
     }
 
     /// Signs out by the product's own call, through the proxy.
     pub(crate) fn sign_out(&self, cookie: &str) {
-        let out = Request::post("/dx/api/core/v1/auth/logout").header("Cookie", &format!("LtpaToken2={cookie}"));
+        let out = Request::post("/dx/api/core/v1/auth/logout")
+            .header("Cookie", &format!("LtpaToken2={cookie}"));
         let answer = out.send(self.address);
         assert_eq!(answer.status, 200, "{}", answer.text());
-        assert!(answer.header("logout-receipt").is_some(), "the hub answers, not the product");
+        assert!(
+            answer.header("logout-receipt").is_some(),
+            "the hub answers, not the product"
+        );
     }
 
     /// Asks the proxy for `target` with this cookie.
     pub(crate) fn get(&self, target: &str, cookie: &str) -> Answer {
-        Request::get(target).header("Cookie", &format!("LtpaToken2={cookie}")).send(self.address)
+        Request::get(target)
+            .header("Cookie", &format!("LtpaToken2={cookie}"))
+            .send(self.address)
     }
 }
 
 /// A file of `examples`.
 fn example(path: &str) -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(path);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../examples")
+        .join(path);
     fs::read_to_string(&file).unwrap_or_else(|fault| panic!("{}: {fault}", file.display()))
 }
 
@@ -133,8 +181,8 @@ fn port(address: SocketAddr) -> String {
     address.port().to_string()
 }
 
-/// An address that is free, for programs that cannot be told to take any and say which: below the ports that the system gives
-/// to connections, and no two alike in this process.
+/// An address that is free, for programs that cannot be told to take any and say which: below the
+/// ports that the system gives to connections, and no two alike in this process.
 fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 100).unwrap() * 100;
@@ -157,7 +205,11 @@ fn open_to_all(folder: &Path) {
 pub(crate) fn wait_until(log: impl Fn() -> String, mut happened: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !happened() {
-        assert!(begun.elapsed() < PATIENCE, "it never came to pass:\n{}", log());
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "it never came to pass:\n{}",
+            log()
+        );
         std::thread::sleep(LOOK);
     }
 }

@@ -8,7 +8,12 @@ use logout_tests::skip::Need;
 
 use crate::scene::Proxy;
 
-pub(crate) const PROXY: Proxy = Proxy { name: "traefik", need: Need::Traefik, files: &["traefik.yaml", "dynamic.yaml"], command };
+pub(crate) const PROXY: Proxy = Proxy {
+    name: "traefik",
+    need: Need::Traefik,
+    files: &["traefik.yaml", "dynamic.yaml"],
+    command,
+};
 
 fn command(_: &Path) -> Command {
     let mut command = Command::new(proxy::program("traefik").unwrap());

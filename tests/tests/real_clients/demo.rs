@@ -13,8 +13,14 @@ const FOUR: [&str; 4] = ["cms", "dam", "portal", "shop"];
 
 pub(crate) fn add(run: &mut Run) {
     let mut test = |name, body| run.test(name, &[Need::Chromium], body);
-    test("demo::one_click_signs_in_and_each_vendors_link_ends_all_four_and_lands_on_the_receipt", every_link);
-    test("demo::the_receipt_in_the_browser_turns_from_pending_to_confirmed_by_itself", live_receipt);
+    test(
+        "demo::one_click_signs_in_and_each_vendors_link_ends_all_four_and_lands_on_the_receipt",
+        every_link,
+    );
+    test(
+        "demo::the_receipt_in_the_browser_turns_from_pending_to_confirmed_by_itself",
+        live_receipt,
+    );
 }
 
 fn every_link() {
@@ -26,7 +32,12 @@ fn every_link() {
         browser.click(&format!("#{asked} .sign-out"));
         browser.wait_for_url(|url| url.starts_with(&format!("{}/receipts/", demo.server.base())));
         browser.wait_for_text(|text| text.contains("4 of 4 confirmed"));
-        assert_eq!(browser.text().matches("verified dead").count(), 4, "{}", browser.text());
+        assert_eq!(
+            browser.text().matches("verified dead").count(),
+            4,
+            "{}",
+            browser.text()
+        );
         assert_eq!(demo.alive(&old), [""; 0], "{asked}");
         fits_a_phone(&browser);
     }
@@ -59,7 +70,11 @@ fn sign_in(browser: &Browser, demo: &Demo) -> Jar {
     browser.open(&demo.server.base());
     browser.click("#sign-in");
     browser.wait_for_text(|text| text.matches("alive").count() == FOUR.len());
-    let jar = Jar(browser.cookies().into_iter().map(|cookie| (cookie.name, cookie.value)).collect());
+    let jar = Jar(browser
+        .cookies()
+        .into_iter()
+        .map(|cookie| (cookie.name, cookie.value))
+        .collect());
     assert_eq!(demo.alive(&jar), FOUR);
     jar
 }
@@ -67,7 +82,10 @@ fn sign_in(browser: &Browser, demo: &Demo) -> Jar {
 /// Nothing of the page lies outside a phone's screen.
 fn fits_a_phone(browser: &Browser) {
     browser.resize(360, 740);
-    let width = browser.run("return document.documentElement.scrollWidth", &[json!(null)]);
+    let width = browser.run(
+        "return document.documentElement.scrollWidth",
+        &[json!(null)],
+    );
     browser.resize(1000, 860);
     assert!(width.as_u64().is_some_and(|width| width <= 360), "{width}");
 }

@@ -2,7 +2,10 @@
 //!
 //! What a machine lacks is listed at the end of the run; see `tests/README.md`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 
 mod browser;
 mod curl;

@@ -27,12 +27,22 @@ pub(crate) fn promoted() {
     all_unavailable(&sessions, &sign_out_at_once(&sessions, &hub));
     assert_eq!((ready(&hub), ready(&other)), (503, 503));
     pair.promote();
-    wait_until("both are ready again", || ready(&hub) == 200 && ready(&other) == 200);
+    wait_until("both are ready again", || {
+        ready(&hub) == 200 && ready(&other) == 200
+    });
     for session in &ended {
-        assert!(!session.is_alive(&hub) && !session.is_alive(&other), "{}: what was acknowledged stays so", session.vendor);
+        assert!(
+            !session.is_alive(&hub) && !session.is_alive(&other),
+            "{}: what was acknowledged stays so",
+            session.vendor
+        );
     }
     for session in &sessions {
-        assert!(session.is_alive(&hub), "{}: what was opened is there", session.vendor);
+        assert!(
+            session.is_alive(&hub),
+            "{}: what was opened is there",
+            session.vendor
+        );
     }
     all_can_be_ended(&sessions, &[&hub, &other]);
     assert!(alice(&other, "assets").is_alive(&hub));
@@ -46,14 +56,21 @@ pub(crate) fn standby_gone() {
     let began = Instant::now();
     let answers = sign_out_at_once(&sessions, &hub);
     let waited = began.elapsed();
-    let (are_ready, were_alive) = ((ready(&hub), ready(&other)), sessions.iter().all(|session| session.is_alive(&other)));
+    let (are_ready, were_alive) = (
+        (ready(&hub), ready(&other)),
+        sessions.iter().all(|session| session.is_alive(&other)),
+    );
     pair.standby.pause(false);
     all_unavailable(&sessions, &answers);
     assert!(waited < Duration::from_secs(15), "waited {waited:?}");
     assert_eq!(are_ready, (503, 503));
     assert!(were_alive, "what may be gone with the primary is not shown");
-    wait_until("both are ready again", || ready(&hub) == 200 && ready(&other) == 200);
+    wait_until("both are ready again", || {
+        ready(&hub) == 200 && ready(&other) == 200
+    });
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
-    wait_until("what was under way is done", || pair.primary.sql("postgres", waiting).as_deref() == Ok("0"));
+    wait_until("what was under way is done", || {
+        pair.primary.sql("postgres", waiting).as_deref() == Ok("0")
+    });
     all_can_be_ended(&sessions, &[&other, &hub]);
 }

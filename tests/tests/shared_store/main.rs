@@ -3,7 +3,11 @@
 //! Each rule runs on every engine. What a machine lacks is listed at the end of the run; see
 //! `tests/README.md`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 
 mod disks;
 mod failover;
@@ -72,8 +76,12 @@ impl Engine for redis::Server {
 
     fn asked(&self) -> u64 {
         let stats = self.ask("INFO stats");
-        let count = stats.lines().find_map(|line| line.strip_prefix("total_commands_processed:"));
-        count.and_then(|count| count.trim().parse().ok()).expect("a server counts its commands")
+        let count = stats
+            .lines()
+            .find_map(|line| line.strip_prefix("total_commands_processed:"));
+        count
+            .and_then(|count| count.trim().parse().ok())
+            .expect("a server counts its commands")
     }
 }
 
@@ -101,7 +109,8 @@ impl Engine for postgres::Server {
     fn read_only(&self, read_only: bool) {
         let set = format!("ALTER SYSTEM SET default_transaction_read_only = {read_only}");
         self.sql("postgres", &set).expect("an administrator");
-        self.sql("postgres", "SELECT pg_reload_conf()").expect("an administrator");
+        self.sql("postgres", "SELECT pg_reload_conf()")
+            .expect("an administrator");
     }
 
     fn asked(&self) -> u64 {
@@ -134,12 +143,36 @@ fn main() -> ExitCode {
         faults::while_the_engine_hangs_nothing_is_claimed_and_then_all_goes_on
         faults::while_the_engine_takes_no_writes_nothing_is_claimed_and_then_all_goes_on
     }
-    run.test("postgres::tables_are_made_by_the_command_alone_where_that_is_wanted", &[Need::Postgres], hubs::migrated_by_command);
-    run.test("redis::a_full_server_takes_no_logins_and_still_signs_out", &[Need::Redis], disks::redis_full);
+    run.test(
+        "postgres::tables_are_made_by_the_command_alone_where_that_is_wanted",
+        &[Need::Postgres],
+        hubs::migrated_by_command,
+    );
+    run.test(
+        "redis::a_full_server_takes_no_logins_and_still_signs_out",
+        &[Need::Redis],
+        disks::redis_full,
+    );
     let small_disk = [Need::Postgres, Need::SmallDisk];
-    run.test("postgres::a_full_disk_is_told_and_left_behind_when_there_is_room_again", &small_disk, disks::data_full);
-    run.test("postgres::a_full_disk_of_the_log_loses_nothing_that_was_acknowledged", &small_disk, disks::log_full);
-    run.test("postgres::a_hub_finds_the_standby_that_was_promoted", &[Need::Postgres], failover::promoted);
-    run.test("postgres::a_hub_is_not_ready_while_the_standby_is_gone", &[Need::Postgres], failover::standby_gone);
+    run.test(
+        "postgres::a_full_disk_is_told_and_left_behind_when_there_is_room_again",
+        &small_disk,
+        disks::data_full,
+    );
+    run.test(
+        "postgres::a_full_disk_of_the_log_loses_nothing_that_was_acknowledged",
+        &small_disk,
+        disks::log_full,
+    );
+    run.test(
+        "postgres::a_hub_finds_the_standby_that_was_promoted",
+        &[Need::Postgres],
+        failover::promoted,
+    );
+    run.test(
+        "postgres::a_hub_is_not_ready_while_the_standby_is_gone",
+        &[Need::Postgres],
+        failover::standby_gone,
+    );
     run.finish()
 }

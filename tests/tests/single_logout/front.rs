@@ -14,18 +14,24 @@ pub(crate) const VENDORS: [&str; 4] = ["assets", "hcl-dx", "sitefinity", "wix"];
 /// What HCL DX says when it has signed somebody out.
 pub(crate) const SIGNED_OUT: &str = r#"{"redirectUrl":"/wps/portal","statusCode":200}"#;
 
-/// How long something that happens in the background may take. Where several hubs share a store, nobody takes up what a hub had
-/// under way that was killed before its lease of a minute has run out.
+/// How long something that happens in the background may take. Where several hubs share a store,
+/// nobody takes up what a hub had under way that was killed before its lease of a minute has run
+/// out.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// The lines that a platform of this vendor needs besides its name.
 pub(crate) fn more_keys(vendor: &str) -> String {
-    if vendor == "wix" { logins::wix_app() } else { String::new() }
+    if vendor == "wix" {
+        logins::wix_app()
+    } else {
+        String::new()
+    }
 }
 
-/// A hub on a store of some kind, in front of a stand-in of each vendor; everybody's sessions end together.
+/// A hub on a store of some kind, in front of a stand-in of each vendor; everybody's sessions end
+/// together.
 pub(crate) struct Front {
     pub(crate) hub: TestHub,
     pub(crate) stand_ins: BTreeMap<&'static str, TestHub>,
@@ -39,11 +45,26 @@ impl Front {
 
     /// The same, with this reach at every platform.
     pub(crate) fn with(store: StoreKind, single_logout: &str, reach: &str) -> Self {
-        let stand_ins: BTreeMap<_, _> =
-            VENDORS.into_iter().map(|vendor| (vendor, TestHub::start(vendor, &[more_keys(vendor)]).unwrap())).collect();
-        let tables = stand_ins.iter().map(|(vendor, stand_in)| platform(vendor, &stand_in.base(), ""));
-        let tables: Vec<String> = tables.map(|table| table.replace("reach = \"person\"", &format!("reach = \"{reach}\""))).collect();
-        let hub = TestHub::on(store, &format!("[single_logout]\n{single_logout}\n{}", tables.concat())).unwrap();
+        let stand_ins: BTreeMap<_, _> = VENDORS
+            .into_iter()
+            .map(|vendor| {
+                (
+                    vendor,
+                    TestHub::start(vendor, &[more_keys(vendor)]).unwrap(),
+                )
+            })
+            .collect();
+        let tables = stand_ins
+            .iter()
+            .map(|(vendor, stand_in)| platform(vendor, &stand_in.base(), ""));
+        let tables: Vec<String> = tables
+            .map(|table| table.replace("reach = \"person\"", &format!("reach = \"{reach}\"")))
+            .collect();
+        let hub = TestHub::on(
+            store,
+            &format!("[single_logout]\n{single_logout}\n{}", tables.concat()),
+        )
+        .unwrap();
         Self { hub, stand_ins }
     }
 
@@ -78,28 +99,54 @@ pub(crate) struct Login {
 
 /// Logs somebody in at `vendor`, at a hub or at the product itself.
 pub(crate) fn login(at: &TestHub, vendor: &'static str, name: &str, password: &str) -> Login {
-    let with = |header, csrf| Login { vendor, header, csrf };
+    let with = |header, csrf| Login {
+        vendor,
+        header,
+        csrf,
+    };
     match vendor {
         "assets" => {
             let form = [("username", name), ("password", password)];
-            let answer = Request::post("/services/login").form(&form).send(at.address());
-            let cookie = answer.cookie("authToken").unwrap_or_else(|| panic!("{} {}", answer.status, answer.text()));
+            let answer = Request::post("/services/login")
+                .form(&form)
+                .send(at.address());
+            let cookie = answer
+                .cookie("authToken")
+                .unwrap_or_else(|| panic!("{} {}", answer.status, answer.text()));
             let csrf = answer.json()["csrfToken"].as_str().map(str::to_owned);
             with(("Cookie", format!("authToken={cookie}")), csrf)
         }
         "hcl-dx" => {
             let body = serde_json::json!({ "username": name, "password": password });
-            let answer = Request::post("/dx/api/core/v1/auth/login").json(&body).send(at.address());
-            let cookie = answer.cookie("LtpaToken2").unwrap_or_else(|| panic!("{} {}", answer.status, answer.text()));
+            let answer = Request::post("/dx/api/core/v1/auth/login")
+                .json(&body)
+                .send(at.address());
+            let cookie = answer
+                .cookie("LtpaToken2")
+                .unwrap_or_else(|| panic!("{} {}", answer.status, answer.text()));
             with(("Cookie", format!("LtpaToken2={cookie}")), None)
         }
         "sitefinity" => {
-            let form = [("grant_type", "password"), ("username", name), ("password", password), ("client_id", "c"), ("client_secret", "s")];
-            let answer = Request::post("/sitefinity/oauth/token").form(&form).send(at.address());
+            let form = [
+                ("grant_type", "password"),
+                ("username", name),
+                ("password", password),
+                ("client_id", "c"),
+                ("client_secret", "s"),
+            ];
+            let answer = Request::post("/sitefinity/oauth/token")
+                .form(&form)
+                .send(at.address());
             let token = logins::text(&answer.json()["access_token"]);
             with(("Authorization", format!("Bearer {token}")), None)
         }
-        "wix" => with(("Authorization", logins::wix_member_of(at, name, password).access), None),
+        "wix" => with(
+            (
+                "Authorization",
+                logins::wix_member_of(at, name, password).access,
+            ),
+            None,
+        ),
         other => panic!("{other}"),
     }
 }
@@ -128,10 +175,14 @@ impl Login {
             "sitefinity" => Request::get("/api/default/users/current"),
             _ => Request::get("/members/v1/members/my"),
         };
-        let answer = probe.header(self.header.0, &self.header.1).send(at.address());
+        let answer = probe
+            .header(self.header.0, &self.header.1)
+            .send(at.address());
         match self.vendor {
             "assets" => answer.json()["username"].is_string(),
-            "sitefinity" => answer.status == 200 && answer.json()["value"]["IsAuthenticated"] == true,
+            "sitefinity" => {
+                answer.status == 200 && answer.json()["value"]["IsAuthenticated"] == true
+            }
             _ => answer.status == 200,
         }
     }
@@ -139,12 +190,16 @@ impl Login {
 
 /// Asks the admin API of `hub`.
 pub(crate) fn admin(hub: &TestHub, request: Request) -> Answer {
-    request.header("Authorization", &format!("Bearer {}", hub.admin_token())).send(hub.admin_address())
+    request
+        .header("Authorization", &format!("Bearer {}", hub.admin_token()))
+        .send(hub.admin_address())
 }
 
 /// The receipt of this answer.
 pub(crate) fn receipt(hub: &TestHub, answer: &Answer) -> Value {
-    let id = answer.header("logout-receipt").unwrap_or_else(|| panic!("no receipt: {} {}", answer.status, answer.text()));
+    let id = answer
+        .header("logout-receipt")
+        .unwrap_or_else(|| panic!("no receipt: {} {}", answer.status, answer.text()));
     let receipt = admin(hub, Request::get(&format!("/api/receipts/{id}")));
     assert_eq!(receipt.status, 200, "{}", receipt.text());
     receipt.json()
@@ -155,7 +210,9 @@ pub(crate) fn settled(hub: &TestHub, answer: &Answer) -> Value {
     let mut last = Value::Null;
     wait_until("the receipt is settled", || {
         last = receipt(hub, answer);
-        deliveries(&last).iter().all(|delivery| delivery["state"] != "pending")
+        deliveries(&last)
+            .iter()
+            .all(|delivery| delivery["state"] != "pending")
     });
     last
 }
@@ -163,14 +220,21 @@ pub(crate) fn settled(hub: &TestHub, answer: &Answer) -> Value {
 /// The deliveries of a receipt.
 pub(crate) fn deliveries(receipt: &Value) -> Vec<Value> {
     let sessions = receipt["sessions"].as_array().expect("sessions");
-    sessions.iter().map(|session| session["delivery"].clone()).filter(|delivery| !delivery.is_null()).collect()
+    sessions
+        .iter()
+        .map(|session| session["delivery"].clone())
+        .filter(|delivery| !delivery.is_null())
+        .collect()
 }
 
 /// Waits for something that happens in the background.
 pub(crate) fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !happened() {
-        assert!(begun.elapsed() < PATIENCE, "it never came to pass that {what}");
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "it never came to pass that {what}"
+        );
         std::thread::sleep(LOOK);
     }
 }

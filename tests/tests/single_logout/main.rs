@@ -1,8 +1,13 @@
-//! Hubs in front of real instances, which stand-ins or scripted servers play: `cargo test -p logout-tests --test single_logout [name]`.
+//! Hubs in front of real instances, which stand-ins or scripted servers play: `cargo test -p
+//! logout-tests --test single_logout [name]`.
 //!
 //! What a machine lacks is listed at the end of the run; see `tests/README.md`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 #![allow(clippy::print_stdout, reason = "figures for whoever reads the run")]
 
 mod everywhere;

@@ -1,4 +1,5 @@
-//! What the Application Security Verification Standard asks of every connection and every answer; see `docs/asvs.md`.
+//! What the Application Security Verification Standard asks of every connection and every answer;
+//! see `docs/asvs.md`.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -22,19 +23,33 @@ pub(crate) fn add(run: &mut Run) {
         &[],
         tls_is_1_3_where_the_client_can_and_never_older_than_1_2,
     );
-    run.test("asvs::every_body_says_what_it_is", &[], every_body_says_what_it_is);
+    run.test(
+        "asvs::every_body_says_what_it_is",
+        &[],
+        every_body_says_what_it_is,
+    );
 }
 
 fn tls_is_1_3_where_the_client_can_and_never_older_than_1_2() {
     let folder = tempfile::tempdir().unwrap();
     let certificate = Certificate::new();
-    let server = serve(folder.path(), StoreKind::Fjall, &certificate.server_line(), PLATFORMS);
-    let agreed = |versions: &[&'static SupportedProtocolVersion]| agreed_version(server.address(), &certificate, versions);
+    let server = serve(
+        folder.path(),
+        StoreKind::Fjall,
+        &certificate.server_line(),
+        PLATFORMS,
+    );
+    let agreed = |versions: &[&'static SupportedProtocolVersion]| {
+        agreed_version(server.address(), &certificate, versions)
+    };
     assert_eq!(agreed(&[&TLS12, &TLS13]), Some(ProtocolVersion::TLSv1_3));
     assert_eq!(agreed(&[&TLS12]), Some(ProtocolVersion::TLSv1_2));
     for minor in [0, 1, 2] {
         let [level, description] = alert(server.address(), minor);
-        assert!(level == FATAL && REFUSALS.contains(&description), "SSL 3.0, TLS 1.0 or 1.1: 3.{minor}, {level} {description}");
+        assert!(
+            level == FATAL && REFUSALS.contains(&description),
+            "SSL 3.0, TLS 1.0 or 1.1: 3.{minor}, {level} {description}"
+        );
     }
 }
 
@@ -50,11 +65,17 @@ fn agreed_version(
     versions: &[&'static SupportedProtocolVersion],
 ) -> Option<ProtocolVersion> {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(certificate.file()).unwrap()).unwrap();
+    roots
+        .add(CertificateDer::from_pem_file(certificate.file()).unwrap())
+        .unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap();
     let config = config.with_root_certificates(roots).with_no_client_auth();
-    let mut connection = rustls::ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
+    let mut connection =
+        rustls::ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap())
+            .unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     while connection.is_handshaking() {
         connection.complete_io(&mut stream).unwrap();
@@ -62,8 +83,8 @@ fn agreed_version(
     connection.protocol_version()
 }
 
-/// Level and description of the alert that answers a greeting of version 3.`minor`. The library that the hub speaks TLS with
-/// cannot send such a greeting, so it is written out.
+/// Level and description of the alert that answers a greeting of version 3.`minor`. The library
+/// that the hub speaks TLS with cannot send such a greeting, so it is written out.
 fn alert(address: SocketAddr, minor: u8) -> [u8; 2] {
     let mut hello = vec![3, minor];
     hello.extend([7; 32]);
@@ -126,10 +147,24 @@ fn every_body_says_what_it_is() {
         for method in ["GET", "POST", "PUT", "DELETE"] {
             look_at(Request::new(method, target), server.address());
             let cookies = "LtpaToken2=x; authToken=x; smSession=x; .AspNet.Cookies=x";
-            look_at(Request::new(method, target).header("Cookie", cookies).body("{"), server.address());
+            look_at(
+                Request::new(method, target)
+                    .header("Cookie", cookies)
+                    .body("{"),
+                server.address(),
+            );
         }
     }
-    for target in ["/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/.well-known/jwks.json", "/api/sessions", "/check/wix"] {
+    for target in [
+        "/",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
+        "/.well-known/jwks.json",
+        "/api/sessions",
+        "/check/wix",
+    ] {
         look_at(Request::get(target), server.admin_address());
         look_at(Request::post(target), server.admin_address());
     }
@@ -143,14 +178,19 @@ fn assert_says_what_it_is(answer: &Answer, request: &str) {
         return;
     }
     let types: Vec<&str> = answer.headers_named("content-type").collect();
-    let [media_type] = types[..] else { panic!("{types:?} {text} {request}") };
+    let [media_type] = types[..] else {
+        panic!("{types:?} {text} {request}")
+    };
     let media_type = media_type.to_ascii_lowercase();
-    let is = |wanted: &str| media_type.starts_with(wanted);
+    let is = |requested: &str| media_type.starts_with(requested);
     let fits = match text.trim_start().chars().next() {
         Some('{' | '[') => is("application/json") || is("application/problem+json"),
         Some('<') => is("text/html"),
         _ => is("text/plain"),
     };
     assert!(fits, "{media_type}: {text} {request}");
-    assert!(!is("text/") || media_type.contains("charset=utf-8"), "{media_type}: {text} {request}");
+    assert!(
+        !is("text/") || media_type.contains("charset=utf-8"),
+        "{media_type}: {text} {request}"
+    );
 }

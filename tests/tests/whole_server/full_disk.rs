@@ -22,17 +22,49 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// The other ways to sign out, whose usual answers are a redirect, a target or an envelope.
 const OTHER_DOORS: &[(Vendor, &str, &str)] = &[
-    (Vendor::Assets, "/logout?logoutSuccessUrl=https://www.example.com/", "*/*"),
-    (Vendor::HclDx, "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/", "text/html"),
-    (Vendor::HclDx, "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/?autoRedirect=false", "*/*"),
-    (Vendor::Sitefinity, "/Sitefinity/SignOut?redirect=false", "*/*"),
-    (Vendor::Sitefinity, "/Sitefinity/SignOut?redirect_uri=https://www.example.com/", "*/*"),
-    (Vendor::Wix, "/v1/logout?postLogoutRedirectUri=https://www.example.com/goodbye", "text/html"),
-    (Vendor::Wix, "/v1/logout?postLogoutRedirectUri=https://www.example.com/goodbye", "application/json"),
+    (
+        Vendor::Assets,
+        "/logout?logoutSuccessUrl=https://www.example.com/",
+        "*/*",
+    ),
+    (
+        Vendor::HclDx,
+        "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/",
+        "text/html",
+    ),
+    (
+        Vendor::HclDx,
+        "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/?autoRedirect=false",
+        "*/*",
+    ),
+    (
+        Vendor::Sitefinity,
+        "/Sitefinity/SignOut?redirect=false",
+        "*/*",
+    ),
+    (
+        Vendor::Sitefinity,
+        "/Sitefinity/SignOut?redirect_uri=https://www.example.com/",
+        "*/*",
+    ),
+    (
+        Vendor::Wix,
+        "/v1/logout?postLogoutRedirectUri=https://www.example.com/goodbye",
+        "text/html",
+    ),
+    (
+        Vendor::Wix,
+        "/v1/logout?postLogoutRedirectUri=https://www.example.com/goodbye",
+        "application/json",
+    ),
 ];
 
 pub(crate) fn add(run: &mut Run) {
-    run.test("full_disk::sign_outs_are_refused_with_503_and_succeed_again_when_there_is_room", &[Need::SmallDisk], refuses_and_recovers);
+    run.test(
+        "full_disk::sign_outs_are_refused_with_503_and_succeed_again_when_there_is_room",
+        &[Need::SmallDisk],
+        refuses_and_recovers,
+    );
 }
 
 fn refuses_and_recovers() {
@@ -48,7 +80,10 @@ fn refuses_and_recovers() {
         let filler = disk.fill();
         let first = next;
         let refusal = loop {
-            assert!(next < SESSIONS - 100, "the disk is full, and all went on as before");
+            assert!(
+                next < SESSIONS - 100,
+                "the disk is full, and all went on as before"
+            );
             let answer = samples[next].sign_out().send(address);
             if !says_done(samples[next].vendor, &answer) {
                 break answer;
@@ -61,49 +96,103 @@ fn refuses_and_recovers() {
         // signed in.
         for sample in &samples[SESSIONS - VENDORS.len()..] {
             assert_is_refusal(sample.vendor, &sample.sign_out().send(address));
-            for (target, accept) in
-                OTHER_DOORS.iter().filter(|(vendor, ..)| *vendor == sample.vendor).map(|(_, target, accept)| (target, accept))
+            for (target, accept) in OTHER_DOORS
+                .iter()
+                .filter(|(vendor, ..)| *vendor == sample.vendor)
+                .map(|(_, target, accept)| (target, accept))
             {
-                let answer = sample.with(Request::get(target).header("Accept", accept)).send(address);
-                let shown = format!("{target}: {} {:?} {}", answer.status, answer.headers, answer.text());
-                assert_eq!((answer.status, answer.header("location"), answer.header("set-cookie")), (503, None, None), "{shown}");
-                assert!(!answer.text().contains("redirectUrl") && !answer.text().contains("statusCode"), "{shown}");
+                let answer = sample
+                    .with(Request::get(target).header("Accept", accept))
+                    .send(address);
+                let shown = format!(
+                    "{target}: {} {:?} {}",
+                    answer.status,
+                    answer.headers,
+                    answer.text()
+                );
+                assert_eq!(
+                    (
+                        answer.status,
+                        answer.header("location"),
+                        answer.header("set-cookie")
+                    ),
+                    (503, None, None),
+                    "{shown}"
+                );
+                assert!(
+                    !answer.text().contains("redirectUrl") && !answer.text().contains("statusCode"),
+                    "{shown}"
+                );
             }
             let (probe, _) = &sample::probes(sample.vendor)[0];
             assert_is_refusal(sample.vendor, &sample.with(probe.clone()).send(address));
         }
         assert_eq!(readiness(&server), 503);
-        assert_eq!(Request::get("/healthz").send(server.admin_address()).status, 200, "it lives, though it is not ready");
+        assert_eq!(
+            Request::get("/healthz").send(server.admin_address()).status,
+            200,
+            "it lives, though it is not ready"
+        );
         assert_eq!(server.admin("/api/receipts", disk.path()).status, 503);
 
         std::fs::remove_file(filler).unwrap();
         let deadline = Instant::now() + PATIENCE;
         while readiness(&server) != 200 {
-            assert!(Instant::now() < deadline, "round {round}: there is room again, and the server does not notice");
+            assert!(
+                Instant::now() < deadline,
+                "round {round}: there is room again, and the server does not notice"
+            );
             thread::sleep(LOOK);
         }
         for sample in &samples[first..refused] {
-            assert!(!sample.is_alive(address), "round {round}: an acknowledged sign-out of {} is undone", sample.vendor);
+            assert!(
+                !sample.is_alive(address),
+                "round {round}: an acknowledged sign-out of {} is undone",
+                sample.vendor
+            );
         }
         for sample in &samples[SESSIONS - VENDORS.len()..] {
             let lives = sample.is_alive(address);
-            assert!(lives || round > 0, "round {round}: a refused sign-out of {} was carried out by itself", sample.vendor);
+            assert!(
+                lives || round > 0,
+                "round {round}: a refused sign-out of {} was carried out by itself",
+                sample.vendor
+            );
         }
-        for sample in samples[refused + 1..SESSIONS - VENDORS.len()].iter().step_by(23) {
-            assert!(sample.is_alive(address), "round {round}: a session of {} is lost", sample.vendor);
+        for sample in samples[refused + 1..SESSIONS - VENDORS.len()]
+            .iter()
+            .step_by(23)
+        {
+            assert!(
+                sample.is_alive(address),
+                "round {round}: a session of {} is lost",
+                sample.vendor
+            );
         }
         // The caller still has the credential, and tries again; a caller whose session was ended
         // after all is told so.
         if samples[refused].is_alive(address) {
-            assert!(says_done(samples[refused].vendor, &samples[refused].sign_out().send(address)));
+            assert!(says_done(
+                samples[refused].vendor,
+                &samples[refused].sign_out().send(address)
+            ));
         }
         assert!(!samples[refused].is_alive(address));
         next = refused + 1;
     }
     server.kill();
     let server = Server::serve(disk.path());
-    for (number, sample) in samples[..SESSIONS - VENDORS.len()].iter().enumerate().step_by(11) {
-        assert_eq!(sample.is_alive(server.address()), number >= next, "session {number} of {} after a restart", sample.vendor);
+    for (number, sample) in samples[..SESSIONS - VENDORS.len()]
+        .iter()
+        .enumerate()
+        .step_by(11)
+    {
+        assert_eq!(
+            sample.is_alive(server.address()),
+            number >= next,
+            "session {number} of {} after a restart",
+            sample.vendor
+        );
     }
 }
 
@@ -116,11 +205,28 @@ fn readiness(server: &Server) -> u16 {
 fn assert_is_refusal(vendor: Vendor, answer: &Answer) {
     let shown = format!("{vendor}: {} {}", answer.status, answer.text());
     assert_eq!(answer.status, 503, "{shown}");
-    assert_eq!((answer.header("set-cookie"), answer.header("location")), (None, None), "{shown}");
+    assert_eq!(
+        (answer.header("set-cookie"), answer.header("location")),
+        (None, None),
+        "{shown}"
+    );
     match vendor {
         Vendor::Assets => assert_eq!(answer.json()["errorcode"], 503, "{shown}"),
-        Vendor::HclDx => assert_eq!(answer.json()["error"]["code"], "ServiceUnavailable", "{shown}"),
-        Vendor::Sitefinity => assert!(answer.header("content-type").is_some_and(|kind| kind.starts_with("text/plain")), "{shown}"),
-        Vendor::Wix => assert_eq!(answer.json(), serde_json::json!({ "message": "", "details": {} }), "{shown}"),
+        Vendor::HclDx => assert_eq!(
+            answer.json()["error"]["code"],
+            "ServiceUnavailable",
+            "{shown}"
+        ),
+        Vendor::Sitefinity => assert!(
+            answer
+                .header("content-type")
+                .is_some_and(|kind| kind.starts_with("text/plain")),
+            "{shown}"
+        ),
+        Vendor::Wix => assert_eq!(
+            answer.json(),
+            serde_json::json!({ "message": "", "details": {} }),
+            "{shown}"
+        ),
     }
 }

@@ -1,8 +1,13 @@
-//! Whole servers on sockets of their own, with a store on disk: `cargo test -p logout-tests --test whole_server [name]`.
+//! Whole servers on sockets of their own, with a store on disk: `cargo test -p logout-tests --test
+//! whole_server [name]`.
 //!
 //! What a machine lacks is listed at the end of the run; see `tests/README.md`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 #![allow(clippy::print_stdout, reason = "figures for whoever reads the run")]
 
 mod accounts;

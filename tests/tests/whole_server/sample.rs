@@ -15,7 +15,7 @@ use logout_core::credential::{Credential, CredentialDigest, random_bytes};
 use logout_core::platform::{Platform, PlatformName};
 use logout_core::ports::{Clock as _, TokenClaims, Tokens};
 use logout_core::session::{ClientId, Device, Person, Session, SessionId, Subject};
-use logout_core::store::{Opened, SessionStore};
+use logout_core::store::{Join, OpenOutcome, SessionStore};
 use logout_core::time::Timestamp;
 use logout_hcl_dx::{HclDxConfig, HclDxProvider};
 use logout_hub::SystemClock;
@@ -28,7 +28,12 @@ use logout_tests::hub::Accounts;
 use logout_tests::stores::StoreKind;
 use logout_wix::{WixConfig, WixProvider};
 
-pub(crate) const VENDORS: [Vendor; 4] = [Vendor::Assets, Vendor::HclDx, Vendor::Sitefinity, Vendor::Wix];
+pub(crate) const VENDORS: [Vendor; 4] = [
+    Vendor::Assets,
+    Vendor::HclDx,
+    Vendor::Sitefinity,
+    Vendor::Wix,
+];
 
 /// The Wix app of [`PLATFORMS`].
 pub(crate) const CLIENT: &str = "12345678-1234-1234-1234-123456789012";
@@ -73,8 +78,13 @@ pub(crate) fn configure_with(folder: &Path, store: StoreKind, server: &str, plat
     let server = format!("[server]\nlisten = \"127.0.0.1:0\"\n{server}\n");
     let store = store.empty();
     let rest = "[redirects]\nallow = [\"https://www.example.com\", \"https://*.example.org\", \"http://localhost:3000\"]\n";
-    let listeners = format!("{server}[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{store}\"\n");
-    fs::write(folder.join("hub.toml"), format!("{listeners}{rest}{}{platforms}", Accounts::toml())).unwrap();
+    let listeners =
+        format!("{server}[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{store}\"\n");
+    fs::write(
+        folder.join("hub.toml"),
+        format!("{listeners}{rest}{}{platforms}", Accounts::toml()),
+    )
+    .unwrap();
 }
 
 /// Opens `count` sessions, of all vendors in turn, in the store that [`configure`] names; no server
@@ -84,11 +94,14 @@ pub(crate) fn load(folder: &Path, count: usize) -> Vec<Sample> {
         let store = store_of(folder);
         let tokens = JwtTokens::load(&*store, &SystemClock).await.unwrap();
         let now = SystemClock.now();
-        let (sessions, samples): (Vec<_>, Vec<_>) =
-            (0..count).map(|number| Sample::new(VENDORS[number % VENDORS.len()], number, &tokens, now)).unzip();
-        let mut opening = stream::iter(sessions).map(|session| store.open(session, false, now)).buffer_unordered(LOADING);
+        let (sessions, samples): (Vec<_>, Vec<_>) = (0..count)
+            .map(|number| Sample::new(VENDORS[number % VENDORS.len()], number, &tokens, now))
+            .unzip();
+        let mut opening = stream::iter(sessions)
+            .map(|session| store.open(session, Join::Always, now))
+            .buffer_unordered(LOADING);
         while let Some(opened) = opening.next().await {
-            assert_eq!(opened, Ok(Opened::Opened));
+            assert_eq!(opened, Ok(OpenOutcome::Opened));
         }
         samples
     })
@@ -96,7 +109,10 @@ pub(crate) fn load(folder: &Path, count: usize) -> Vec<Sample> {
 
 /// The store that the configuration in `folder` names.
 fn store_of(folder: &Path) -> Box<dyn SessionStore> {
-    let configuration: toml::Table = fs::read_to_string(folder.join("hub.toml")).unwrap().parse().unwrap();
+    let configuration: toml::Table = fs::read_to_string(folder.join("hub.toml"))
+        .unwrap()
+        .parse()
+        .unwrap();
     let url = configuration["store"]["url"].as_str().unwrap();
     match url.split_once(':').unwrap() {
         ("fjall", path) => Box::new(FjallStore::open(&folder.join(path)).unwrap()),
@@ -116,7 +132,12 @@ pub(crate) struct Sample {
 
 impl Sample {
     /// The `number`th session of alice's at the platform called like its vendor.
-    pub(crate) fn new(vendor: Vendor, number: usize, tokens: &dyn Tokens, now: Timestamp) -> (Session, Self) {
+    pub(crate) fn new(
+        vendor: Vendor,
+        number: usize,
+        tokens: &dyn Tokens,
+        now: Timestamp,
+    ) -> (Session, Self) {
         let platform = PlatformName::new(vendor.name());
         let expires = now.plus(LIFETIME);
         let id = SessionId::at(now);
@@ -128,17 +149,35 @@ impl Sample {
                 jti: id.to_string(),
                 iat: now.as_secs(),
                 exp: expires.as_secs(),
-                vendor: vendor.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+                vendor: vendor
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect(),
             };
             tokens.mint(&claims).unwrap().reveal().to_owned()
         };
         let (purpose, secret, realm) = match vendor {
-            Vendor::Assets => ("authToken", token("authToken", &[("reqCsrf", "false")]), "Default"),
-            Vendor::HclDx => ("ltpa", STANDARD.encode([&random_bytes::<64>()[number % 3..], id.as_bytes()].concat()), "Default"),
-            Vendor::Sitefinity => {
-                ("site", URL_SAFE_NO_PAD.encode([&random_bytes::<96>()[number % 3..], id.as_bytes()].concat()), "default")
-            }
-            Vendor::Wix => ("access", format!("OauthNG.JWS.{}", token("access", &[("client_id", CLIENT)])), "Default"),
+            Vendor::Assets => (
+                "authToken",
+                token("authToken", &[("reqCsrf", "false")]),
+                "Default",
+            ),
+            Vendor::HclDx => (
+                "ltpa",
+                STANDARD.encode([&random_bytes::<64>()[number % 3..], id.as_bytes()].concat()),
+                "Default",
+            ),
+            Vendor::Sitefinity => (
+                "site",
+                URL_SAFE_NO_PAD
+                    .encode([&random_bytes::<96>()[number % 3..], id.as_bytes()].concat()),
+                "default",
+            ),
+            Vendor::Wix => (
+                "access",
+                format!("OauthNG.JWS.{}", token("access", &[("client_id", CLIENT)])),
+                "Default",
+            ),
         };
         let session = Session {
             id,
@@ -148,7 +187,11 @@ impl Sample {
             account: None,
             client: (vendor == Vendor::Wix).then(|| ClientId::new(CLIENT)),
             administrator: false,
-            credentials: vec![Credential { digest: digest(vendor, &platform, purpose, &secret), expires, csrf_due: false }],
+            credentials: vec![Credential {
+                digest: digest(vendor, &platform, purpose, &secret),
+                expires,
+                csrf_due: false,
+            }],
             csrf: None,
             opened: now,
             seen: now,
@@ -198,12 +241,18 @@ impl Sample {
 /// Whether these headers open a session, on which all of the vendor's probes have to agree.
 pub(crate) fn opens(vendor: Vendor, headers: &[(&str, String)], address: SocketAddr) -> bool {
     let mut answers = probes(vendor).into_iter().map(|(request, is_alive)| {
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
         let answer = request.clone().send(address);
-        is_alive(&answer).unwrap_or_else(|| panic!("{request:?}: {} {}", answer.status, answer.text()))
+        is_alive(&answer)
+            .unwrap_or_else(|| panic!("{request:?}: {} {}", answer.status, answer.text()))
     });
     let first = answers.next().unwrap();
-    assert!(answers.all(|answer| answer == first), "the probes of {vendor} do not agree");
+    assert!(
+        answers.all(|answer| answer == first),
+        "the probes of {vendor} do not agree"
+    );
     first
 }
 
@@ -221,7 +270,9 @@ pub(crate) fn sign_out(vendor: Vendor) -> (&'static str, &'static str) {
 pub(crate) fn says_done(vendor: Vendor, answer: &Answer) -> bool {
     match vendor {
         Vendor::Assets => answer.status == 200 && answer.text() == r#"{"logoutSuccess":true}"#,
-        Vendor::HclDx => answer.status == 200 && answer.text().contains("You are successfully logged out"),
+        Vendor::HclDx => {
+            answer.status == 200 && answer.text().contains("You are successfully logged out")
+        }
         Vendor::Sitefinity => answer.status == 302,
         Vendor::Wix => answer.status == 200 && answer.text().contains("signed out"),
     }
@@ -238,11 +289,14 @@ pub(crate) fn probes(vendor: Vendor) -> Vec<Probe> {
     };
     match vendor {
         Vendor::Assets => {
-            let by_object: fn(&Answer) -> Option<bool> = |answer| match answer.json().get("errorcode") {
-                None => (answer.status == 200).then_some(true),
-                Some(code) => (code == 401).then_some(false),
-            };
-            ["/services/profile", "/services/ping", "/services/search?q="].map(|target| (Request::get(target), by_object)).into()
+            let by_object: fn(&Answer) -> Option<bool> =
+                |answer| match answer.json().get("errorcode") {
+                    None => (answer.status == 200).then_some(true),
+                    Some(code) => (code == 401).then_some(false),
+                };
+            ["/services/profile", "/services/ping", "/services/search?q="]
+                .map(|target| (Request::get(target), by_object))
+                .into()
         }
         Vendor::HclDx => {
             let by_redirect: fn(&Answer) -> Option<bool> = |answer| match answer.status {
@@ -250,17 +304,25 @@ pub(crate) fn probes(vendor: Vendor) -> Vec<Probe> {
                 302 => Some(false),
                 _ => None,
             };
-            let by_page: fn(&Answer) -> Option<bool> = |answer| Some(!answer.text().contains("Nobody is signed in"));
+            let by_page: fn(&Answer) -> Option<bool> =
+                |answer| Some(!answer.text().contains("Nobody is signed in"));
             vec![
                 (Request::post("/dx/api/core/v1/auth/validate"), by_status),
-                (Request::get(&format!("/dx/api/core/v1/dxmyrest/webcontent/contents/{CONTENT}")), by_status),
+                (
+                    Request::get(&format!(
+                        "/dx/api/core/v1/dxmyrest/webcontent/contents/{CONTENT}"
+                    )),
+                    by_status,
+                ),
                 (Request::get("/wps/myportal"), by_redirect),
                 (Request::get("/wps/portal"), by_page),
             ]
         }
         Vendor::Sitefinity => {
-            let by_flag: fn(&Answer) -> Option<bool> = |answer| answer.json()["IsLoggedIn"].as_bool();
-            let by_value: fn(&Answer) -> Option<bool> = |answer| answer.json()["value"]["IsAuthenticated"].as_bool();
+            let by_flag: fn(&Answer) -> Option<bool> =
+                |answer| answer.json()["IsLoggedIn"].as_bool();
+            let by_value: fn(&Answer) -> Option<bool> =
+                |answer| answer.json()["value"]["IsAuthenticated"].as_bool();
             vec![
                 (Request::get("/rest-api/login-status"), by_flag),
                 (Request::get("/api/default/users/current"), by_value),
@@ -271,19 +333,34 @@ pub(crate) fn probes(vendor: Vendor) -> Vec<Probe> {
             (Request::get("/members/v1/members/my"), by_status),
             (Request::get("/_api/members/v1/members/my"), by_status),
             // A redirect session is only given to somebody who is signed in.
-            (Request::post("/headless/v1/redirect-session").json(&serde_json::json!({ "logout": { "clientId": CLIENT } })), by_status),
+            (
+                Request::post("/headless/v1/redirect-session")
+                    .json(&serde_json::json!({ "logout": { "clientId": CLIENT } })),
+                by_status,
+            ),
         ],
     }
 }
 
 /// The digest that the hub keeps a credential under.
-fn digest(vendor: Vendor, platform: &PlatformName, purpose: &str, secret: &str) -> CredentialDigest {
+fn digest(
+    vendor: Vendor,
+    platform: &PlatformName,
+    purpose: &str,
+    secret: &str,
+) -> CredentialDigest {
     let bare = Platform::new(platform.as_str(), "http://127.0.0.1/".parse().unwrap());
     let reader: Box<dyn CredentialReader> = match vendor {
         Vendor::Assets => Box::new(AssetsProvider::new(AssetsConfig::default(), &bare).unwrap()),
         Vendor::HclDx => Box::new(HclDxProvider::new(HclDxConfig::default(), &bare).unwrap()),
-        Vendor::Sitefinity => Box::new(SitefinityProvider::new(SitefinityConfig::default(), &bare).unwrap()),
+        Vendor::Sitefinity => {
+            Box::new(SitefinityProvider::new(SitefinityConfig::default(), &bare).unwrap())
+        }
         Vendor::Wix => Box::new(WixProvider::new(WixConfig::default(), &bare).unwrap()),
     };
-    CredentialDigest::of(platform, purpose, &reader.canonical_forms(purpose, secret)[0])
+    CredentialDigest::of(
+        platform,
+        purpose,
+        &reader.canonical_forms(purpose, secret)[0],
+    )
 }

@@ -28,7 +28,11 @@ impl Target {
         let folder = tempfile::tempdir().unwrap();
         sample::configure(folder.path(), store);
         let sessions = RefCell::new(sample::load(folder.path(), sessions));
-        Self { server: Server::serve(folder.path()), sessions, _folder: folder }
+        Self {
+            server: Server::serve(folder.path()),
+            sessions,
+            _folder: folder,
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -38,7 +42,10 @@ impl Target {
     /// A session that is alive.
     pub(crate) fn session(&self, vendor: Vendor) -> Sample {
         let mut sessions = self.sessions.borrow_mut();
-        let at = sessions.iter().position(|sample| sample.vendor == vendor).expect("enough sessions were loaded");
+        let at = sessions
+            .iter()
+            .position(|sample| sample.vendor == vendor)
+            .expect("enough sessions were loaded");
         sessions.swap_remove(at)
     }
 
@@ -60,7 +67,9 @@ impl Target {
             match stream.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(read) => received.extend_from_slice(&chunk[..read]),
-                Err(fault) if fault.kind() == std::io::ErrorKind::WouldBlock => panic!("no answer to {}", shown(bytes)),
+                Err(fault) if fault.kind() == std::io::ErrorKind::WouldBlock => {
+                    panic!("no answer to {}", shown(bytes))
+                }
                 Err(_) => break,
             }
         }
@@ -69,18 +78,36 @@ impl Target {
 
     /// Sends a request that presents a live session. Whatever the answer, it is no server error;
     /// and unless it says that the session was ended, the session is alive.
-    pub(crate) fn assert_withstands(&self, vendor: Vendor, request: impl Fn(&str) -> Vec<u8>) -> Option<Answer> {
+    pub(crate) fn assert_withstands(
+        &self,
+        vendor: Vendor,
+        request: impl Fn(&str) -> Vec<u8>,
+    ) -> Option<Answer> {
         let sample = self.session(vendor);
         let (name, value) = sample.header();
         let bytes = request(&format!("{name}: {value}\r\n"));
         let answer = self.send(&bytes);
         if let Some(answer) = &answer {
-            assert!(answer.status < 500, "{} {} to {}", answer.status, answer.text(), shown(&bytes));
+            assert!(
+                answer.status < 500,
+                "{} {} to {}",
+                answer.status,
+                answer.text(),
+                shown(&bytes)
+            );
         }
         if answer.as_ref().is_some_and(ended) {
-            assert!(!sample.is_alive(self.address()), "{vendor} says that it is over, and it is not: {}", shown(&bytes));
+            assert!(
+                !sample.is_alive(self.address()),
+                "{vendor} says that it is over, and it is not: {}",
+                shown(&bytes)
+            );
         } else {
-            assert!(sample.is_alive(self.address()), "{vendor} has ended a session without saying so: {}", shown(&bytes));
+            assert!(
+                sample.is_alive(self.address()),
+                "{vendor} has ended a session without saying so: {}",
+                shown(&bytes)
+            );
             self.give_back(sample);
         }
         answer
@@ -90,11 +117,17 @@ impl Target {
     /// and the server goes on.
     pub(crate) fn assert_sound(&self) {
         let errors = self.server.errors();
-        assert!(!errors.contains("panicked") && !errors.contains("ERROR"), "{errors}");
+        assert!(
+            !errors.contains("panicked") && !errors.contains("ERROR"),
+            "{errors}"
+        );
         for vendor in VENDORS {
             let sample = self.session(vendor);
             assert!(sample.is_alive(self.address()), "{vendor}");
-            assert!(says_done(vendor, &sample.sign_out().send(self.address())), "{vendor}");
+            assert!(
+                says_done(vendor, &sample.sign_out().send(self.address())),
+                "{vendor}"
+            );
             assert!(!sample.is_alive(self.address()), "{vendor}");
         }
     }
@@ -112,6 +145,18 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn request(method: &str, target: &[u8], headers: &[u8], body: &[u8]) -> Vec<u8> {
-    let length = format!("Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-    [method.as_bytes(), b" ", target, b" HTTP/1.1\r\nHost: hub\r\n", headers, length.as_bytes(), body].concat()
+    let length = format!(
+        "Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    [
+        method.as_bytes(),
+        b" ",
+        target,
+        b" HTTP/1.1\r\nHost: hub\r\n",
+        headers,
+        length.as_bytes(),
+        body,
+    ]
+    .concat()
 }

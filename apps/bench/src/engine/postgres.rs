@@ -10,10 +10,11 @@ use tempfile::TempDir;
 use super::console::Console;
 use super::programs::{User, command, folder_of, free_port, ordinary_user, signal};
 use super::until;
-use crate::process::Fault;
+use crate::process::BoxError;
 
-/// What it is set to; everything else is as it comes, `fsync` and `full_page_writes` included.
-/// Ten million sessions take 8 GB, and a page that is changed for the first time after a checkpoint goes into the log as a whole.
+/// What it is set to; everything else is as it comes, `fsync` and `full_page_writes` included. Ten
+/// million sessions take 8 GB, and a page that is changed for the first time after a checkpoint
+/// goes into the log as a whole.
 const SETTINGS: [&str; 6] = [
     "shared_buffers=6GB",
     "wal_compression=lz4",
@@ -34,16 +35,35 @@ pub(super) struct Server {
 
 impl Server {
     /// A running server with an empty database.
-    pub(super) fn start(data: Option<&Path>) -> Result<Self, Fault> {
+    pub(super) fn start(data: Option<&Path>) -> Result<Self, BoxError> {
         let programs = folder_of(&["initdb", "postgres"])?;
-        let (folder, user, port) = (data.map_or_else(TempDir::new, TempDir::new_in)?, ordinary_user()?, free_port()?);
+        let (folder, user, port) = (
+            data.map_or_else(TempDir::new, TempDir::new_in)?,
+            ordinary_user()?,
+            free_port()?,
+        );
         if let Some((user, group)) = user {
             chown(folder.path(), Some(user), Some(group))?;
         }
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o700))?;
-        let mut server = Self { folder, programs, user, port, running: None };
+        let mut server = Self {
+            folder,
+            programs,
+            user,
+            port,
+            running: None,
+        };
         let mut initdb = server.program("initdb");
-        initdb.args(["--auth=trust", "--username=hub", "--encoding=UTF8", "--no-locale", "--no-sync", "--pgdata"]).arg(server.files());
+        initdb
+            .args([
+                "--auth=trust",
+                "--username=hub",
+                "--encoding=UTF8",
+                "--no-locale",
+                "--no-sync",
+                "--pgdata",
+            ])
+            .arg(server.files());
         let made = initdb.output()?;
         if !made.status.success() {
             return Err(String::from_utf8_lossy(&made.stderr).into_owned().into());
@@ -65,11 +85,24 @@ impl Server {
     }
 
     /// Starts it, also after it was stopped, and waits until it answers.
-    pub(super) fn go_on(&mut self) -> Result<(), Fault> {
-        let log = OpenOptions::new().create(true).append(true).open(self.folder.path().join("log"))?;
+    pub(super) fn go_on(&mut self) -> Result<(), BoxError> {
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))?;
         let mut postgres = self.program("postgres");
-        postgres.arg("-D").arg(self.files()).args(["-p", &self.port.to_string(), "-k", "", "-h", "127.0.0.1"]);
-        postgres.args(SETTINGS.iter().flat_map(|setting| ["-c", setting])).stdout(Stdio::null()).stderr(log);
+        postgres.arg("-D").arg(self.files()).args([
+            "-p",
+            &self.port.to_string(),
+            "-k",
+            "",
+            "-h",
+            "127.0.0.1",
+        ]);
+        postgres
+            .args(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
+            .stdout(Stdio::null())
+            .stderr(log);
         let running = self.running.insert(postgres.spawn()?);
         let console = Console::new(&format!("postgres://hub@127.0.0.1:{}/postgres", self.port))?;
         until(|| match running.try_wait()? {
@@ -79,7 +112,7 @@ impl Server {
     }
 
     /// Stops it as an administrator would who does not wait for connections to end.
-    pub(super) fn stop(&mut self) -> Result<(), Fault> {
+    pub(super) fn stop(&mut self) -> Result<(), BoxError> {
         if let Some(mut running) = self.running.take() {
             signal("INT", running.id())?;
             running.wait()?;

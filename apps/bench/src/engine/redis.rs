@@ -8,10 +8,17 @@ use tempfile::TempDir;
 
 use super::programs::{free_port, signal};
 use super::until;
-use crate::process::Fault;
+use crate::process::BoxError;
 
 /// What it is set to; everything else is as it comes.
-const SETTINGS: [&str; 6] = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""];
+const SETTINGS: [&str; 6] = [
+    "--appendonly",
+    "yes",
+    "--appendfsync",
+    "everysec",
+    "--save",
+    "",
+];
 
 /// A server that ends with this value, and its files with it.
 pub(super) struct Server {
@@ -22,9 +29,13 @@ pub(super) struct Server {
 
 impl Server {
     /// A running, empty server.
-    pub(super) fn start(data: Option<&Path>) -> Result<Self, Fault> {
+    pub(super) fn start(data: Option<&Path>) -> Result<Self, BoxError> {
         let folder = data.map_or_else(TempDir::new, TempDir::new_in)?;
-        let mut server = Self { folder, port: free_port()?, running: None };
+        let mut server = Self {
+            folder,
+            port: free_port()?,
+            running: None,
+        };
         server.go_on()?;
         Ok(server)
     }
@@ -38,11 +49,22 @@ impl Server {
     }
 
     /// Starts it, also after it was stopped, and waits until it has read its files and answers.
-    pub(super) fn go_on(&mut self) -> Result<(), Fault> {
+    pub(super) fn go_on(&mut self) -> Result<(), BoxError> {
         let url = self.url();
         let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--dir"]).arg(self.folder.path()).args(SETTINGS);
-        let running = self.running.insert(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?);
+        command
+            .args([
+                "--bind",
+                "127.0.0.1",
+                "--port",
+                &self.port.to_string(),
+                "--dir",
+            ])
+            .arg(self.folder.path())
+            .args(SETTINGS);
+        let running = self
+            .running
+            .insert(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?);
         until(|| match running.try_wait()? {
             Some(status) => Err(format!("redis-server: {status}").into()),
             None => Ok(keys(&url).is_ok()),
@@ -50,7 +72,7 @@ impl Server {
     }
 
     /// Stops it as an administrator would.
-    pub(super) fn stop(&mut self) -> Result<(), Fault> {
+    pub(super) fn stop(&mut self) -> Result<(), BoxError> {
         if let Some(mut running) = self.running.take() {
             signal("TERM", running.id())?;
             running.wait()?;
@@ -69,17 +91,20 @@ impl Drop for Server {
 }
 
 /// How many keys there are.
-pub(super) fn keys(url: &str) -> Result<u64, Fault> {
+pub(super) fn keys(url: &str) -> Result<u64, BoxError> {
     Ok(cmd("DBSIZE").query(&mut Client::open(url)?.get_connection()?)?)
 }
 
 /// Deletes all of them.
-pub(super) fn forget(url: &str) -> Result<(), Fault> {
+pub(super) fn forget(url: &str) -> Result<(), BoxError> {
     Ok(cmd("FLUSHDB").query(&mut Client::open(url)?.get_connection()?)?)
 }
 
 /// A figure that the server gives of itself.
-pub(super) fn info(url: &str, section: &str, figure: &str) -> Result<u64, Fault> {
-    let said: InfoDict = cmd("INFO").arg(section).query(&mut Client::open(url)?.get_connection()?)?;
-    said.get(figure).ok_or_else(|| format!("Redis does not say {figure}").into())
+pub(super) fn info(url: &str, section: &str, figure: &str) -> Result<u64, BoxError> {
+    let said: InfoDict = cmd("INFO")
+        .arg(section)
+        .query(&mut Client::open(url)?.get_connection()?)?;
+    said.get(figure)
+        .ok_or_else(|| format!("Redis does not say {figure}").into())
 }

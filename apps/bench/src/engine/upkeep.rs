@@ -1,33 +1,48 @@
-//! What a long measurement asks of a store's server besides sign-outs: that it is empty, at rest, how large, and started again.
+//! What a long measurement asks of a store's server besides sign-outs: that it is empty, at rest,
+//! how large, and started again.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{Engine, Kind, redis, until};
-use crate::process::Fault;
+use crate::process::BoxError;
 
 impl Engine {
     /// Fails unless nothing is kept there yet.
-    pub(crate) fn expect_empty(&self) -> Result<(), Fault> {
+    pub(crate) fn expect_empty(&self) -> Result<(), BoxError> {
         let kept = match &self.kind {
             Kind::Hub => 0,
-            Kind::Postgres { console, .. } => console.sql("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()")?.parse()?,
+            Kind::Postgres { console, .. } => console
+                .sql("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()")?
+                .parse()?,
             Kind::Redis { url, .. } => redis::keys(url)?,
         };
-        if kept == 0 { Ok(()) } else { Err(format!("{}: something is kept there; the benchmark takes an empty one", self.name).into()) }
+        if kept == 0 {
+            Ok(())
+        } else {
+            Err(format!(
+                "{}: something is kept there; the benchmark takes an empty one",
+                self.name
+            )
+            .into())
+        }
     }
 
-    /// Forgets everything, of which [`Engine::expect_empty`] has said that it is the benchmark's. A server of our own ends instead.
-    pub(crate) fn leave(self) -> Result<(), Fault> {
+    /// Forgets everything, of which [`Engine::expect_empty`] has said that it is the benchmark's. A
+    /// server of our own ends instead.
+    pub(crate) fn leave(self) -> Result<(), BoxError> {
         match &self.kind {
-            Kind::Postgres { console, own: None } => console.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public").map(drop),
+            Kind::Postgres { console, own: None } => console
+                .sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+                .map(drop),
             Kind::Redis { url, own: None } => redis::forget(url),
             Kind::Hub | Kind::Postgres { .. } | Kind::Redis { .. } => Ok(()),
         }
     }
 
-    /// Waits for the work that loading has left behind, so that it is not measured with what comes after it.
-    pub(crate) fn settle(&self, folder: &Path) -> Result<(), Fault> {
+    /// Waits for the work that loading has left behind, so that it is not measured with what comes
+    /// after it.
+    pub(crate) fn settle(&self, folder: &Path) -> Result<(), BoxError> {
         match &self.kind {
             Kind::Hub => settled(|| Ok(on_disk(folder))),
             Kind::Postgres { console, own } => {
@@ -38,17 +53,24 @@ impl Engine {
                 }
                 Ok(())
             }
-            Kind::Redis { url, .. } => until(|| Ok(redis::info(url, "persistence", "aof_rewrite_in_progress")? == 0)),
+            Kind::Redis { url, .. } => {
+                until(|| Ok(redis::info(url, "persistence", "aof_rewrite_in_progress")? == 0))
+            }
         }
     }
 
     /// Bytes of memory that the server says it uses for what it keeps. PostgreSQL does not say.
-    pub(crate) fn memory(&self) -> Result<Option<u64>, Fault> {
-        if let Kind::Redis { url, .. } = &self.kind { redis::info(url, "memory", "used_memory").map(Some) } else { Ok(None) }
+    pub(crate) fn memory(&self) -> Result<Option<u64>, BoxError> {
+        if let Kind::Redis { url, .. } = &self.kind {
+            redis::info(url, "memory", "used_memory").map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
-    /// Bytes on disk: of the folder of an embedded store or of a Redis server of our own, or of PostgreSQL's tables.
-    pub(crate) fn disk(&self, folder: &Path) -> Result<Option<u64>, Fault> {
+    /// Bytes on disk: of the folder of an embedded store or of a Redis server of our own, or of
+    /// PostgreSQL's tables.
+    pub(crate) fn disk(&self, folder: &Path) -> Result<Option<u64>, BoxError> {
         Ok(match &self.kind {
             Kind::Hub if self.name == "memory" => None,
             Kind::Hub => Some(on_disk(folder)),
@@ -58,8 +80,10 @@ impl Engine {
     }
 
     /// Each table that is not nearly empty, with its indexes, and how many bytes they take.
-    pub(crate) fn tables(&self) -> Result<Vec<(String, u64)>, Fault> {
-        let Some(console) = self.console() else { return Ok(Vec::new()) };
+    pub(crate) fn tables(&self) -> Result<Vec<(String, u64)>, BoxError> {
+        let Some(console) = self.console() else {
+            return Ok(Vec::new());
+        };
         let rows = console.sql(
             "SELECT c.relname, pg_total_relation_size(c.oid) FROM pg_class c \
              WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND pg_total_relation_size(c.oid) > 65536 ORDER BY 1",
@@ -72,7 +96,7 @@ impl Engine {
     }
 
     /// Stops the server and starts it again, where it is our own; says how long it took to answer.
-    pub(crate) fn restart(&mut self) -> Result<Option<Duration>, Fault> {
+    pub(crate) fn restart(&mut self) -> Result<Option<Duration>, BoxError> {
         Ok(match &mut self.kind {
             Kind::Postgres { own: Some(own), .. } => {
                 own.stop()?;
@@ -87,14 +111,14 @@ impl Engine {
     }
 }
 
-fn timed(act: impl FnOnce() -> Result<(), Fault>) -> Result<Duration, Fault> {
+fn timed(act: impl FnOnce() -> Result<(), BoxError>) -> Result<Duration, BoxError> {
     let started = Instant::now();
     act()?;
     Ok(started.elapsed())
 }
 
 /// Waits until a size has been the same for two seconds.
-fn settled(size: impl Fn() -> Result<u64, Fault>) -> Result<(), Fault> {
+fn settled(size: impl Fn() -> Result<u64, BoxError>) -> Result<(), BoxError> {
     let mut last = (size()?, Instant::now());
     until(|| {
         let now = size()?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::process::Fault;
+use crate::process::BoxError;
 use crate::report::Side;
 
 /// Medians over the turns.
@@ -48,7 +48,12 @@ pub(super) struct Figures {
 
 impl From<&Side> for Figures {
     fn from(side: &Side) -> Self {
-        Self { rate: side.rate(), p50_ms: side.millis(0.5), p99_ms: side.millis(0.99), cpu_micros: side.cpu_micros() }
+        Self {
+            rate: side.rate(),
+            p50_ms: side.millis(0.5),
+            p99_ms: side.millis(0.99),
+            cpu_micros: side.cpu_micros(),
+        }
     }
 }
 
@@ -80,21 +85,28 @@ pub(super) struct Restart {
 
 impl Finding {
     /// Adds it as a line at the end of a file.
-    pub(super) fn append(&self, file: &Path) -> Result<(), Fault> {
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file)?;
+    pub(super) fn append(&self, file: &Path) -> Result<(), BoxError> {
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(file)?;
         Ok(writeln!(file, "{}", serde_json::to_string(self)?)?)
     }
 
-    /// Those of a file: of several about the same store and size the last, in the order of stores and sizes.
-    pub(super) fn read(file: &Path) -> Result<Vec<Self>, Fault> {
+    /// Those of a file: of several about the same store and size the last, in the order of stores
+    /// and sizes.
+    pub(super) fn read(file: &Path) -> Result<Vec<Self>, BoxError> {
         let text = std::fs::read_to_string(file)?;
         let mut findings = Vec::<Self>::new();
         for line in text.lines().filter(|line| !line.is_empty()) {
             let finding: Self = serde_json::from_str(line)?;
-            findings.retain(|known| (&known.store, known.sessions) != (&finding.store, finding.sessions));
+            findings.retain(|known| {
+                (&known.store, known.sessions) != (&finding.store, finding.sessions)
+            });
             findings.push(finding);
         }
-        findings.sort_by(|one, other| (&one.store, one.sessions).cmp(&(&other.store, other.sessions)));
+        findings
+            .sort_by(|one, other| (&one.store, one.sessions).cmp(&(&other.store, other.sessions)));
         Ok(findings)
     }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
 use logout_core::outbox::Store;
 use logout_core::ports::Clock as _;
-use logout_core::store::{Opened, SessionFilter, SessionStore};
+use logout_core::store::{Join, OpenOutcome, SessionFilter, SessionStore};
 use logout_core::transfer::{Record, Transfer};
 use logout_hub::config::Config;
 use logout_hub::{COMPILED, Hub, Options, SystemClock};
@@ -16,7 +16,7 @@ use logout_store::{FjallStore, PostgresStore};
 
 use super::live::Census;
 use super::session::session;
-use crate::process::{Fault, announce, answer};
+use crate::process::{BoxError, announce, answer};
 use crate::session_id;
 use crate::subject::{LOADING, configuration};
 
@@ -53,22 +53,41 @@ impl ScaleHub {
             ("--workers", self.workers.to_string()),
             ("--folder", self.folder.display().to_string()),
         ];
-        ["scale-hub".to_owned()].into_iter().chain(named.into_iter().flat_map(|(name, value)| [name.to_owned(), value]))
+        ["scale-hub".to_owned()].into_iter().chain(
+            named
+                .into_iter()
+                .flat_map(|(name, value)| [name.to_owned(), value]),
+        )
     }
 
-    /// Serves until standard input ends. Answers `open FROM TO` once the sessions of these numbers are live, and `census` with which
-    /// sessions are.
-    pub(crate) fn run(&self) -> Result<(), Fault> {
+    /// Serves until standard input ends. Answers `open FROM TO` once the sessions of these numbers
+    /// are live, and `census` with which sessions are.
+    pub(crate) fn run(&self) -> Result<(), BoxError> {
         actix_web::rt::System::new().block_on(self.serve())
     }
 
-    async fn serve(&self) -> Result<(), Fault> {
+    async fn serve(&self) -> Result<(), BoxError> {
         let configuration = configuration(&self.vendor, &self.store, self.workers);
-        let config = Config::parse(&configuration, &self.folder.join("bench.toml"), Vec::new(), &COMPILED)?;
+        let config = Config::parse(
+            &configuration,
+            &self.folder.join("bench.toml"),
+            Vec::new(),
+            &COMPILED,
+        )?;
         // Open already, because a second instance could not open it to load it.
-        let embedded = self.store.starts_with("fjall").then(|| FjallStore::open(&self.folder.join("store"))).transpose()?.map(Arc::new);
+        let embedded = self
+            .store
+            .starts_with("fjall")
+            .then(|| FjallStore::open(&self.folder.join("store")))
+            .transpose()?
+            .map(Arc::new);
         let store = embedded.clone().map(|store| store as Arc<dyn Store>);
-        let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store };
+        let options = Options {
+            clock: Arc::new(SystemClock),
+            listener: None,
+            names_people: false,
+            store,
+        };
         let hub = Hub::start(config, options).await?;
         let embedded = embedded.as_deref();
         announce(&[hub.address])?;
@@ -77,7 +96,10 @@ impl ScaleHub {
             async move {
                 let words: Vec<&str> = question.split(' ').collect();
                 match words.as_slice() {
-                    ["open", from, to] => self.open(&*store, embedded, from.parse()?..to.parse()?).await.map(|()| "opened".to_owned()),
+                    ["open", from, to] => self
+                        .open(&*store, embedded, from.parse()?..to.parse()?)
+                        .await
+                        .map(|()| "opened".to_owned()),
                     ["census"] => Ok(self.census(&*store).await?.to_string()),
                     _ => Err(format!("no such question: {question}").into()),
                 }
@@ -88,20 +110,37 @@ impl ScaleHub {
         Ok(())
     }
 
-    async fn open(&self, store: &dyn SessionStore, embedded: Option<&FjallStore>, numbers: Range<u64>) -> Result<(), Fault> {
+    async fn open(
+        &self,
+        store: &dyn SessionStore,
+        embedded: Option<&FjallStore>,
+        numbers: Range<u64>,
+    ) -> Result<(), BoxError> {
         // One by one they would take half an hour: each login is a transaction of its own there.
         if numbers.end - numbers.start >= IN_BULK {
             if let Some(store) = embedded {
                 return self.import(store, numbers).await;
             }
             if self.store.starts_with("postgres") {
-                return self.import(&PostgresStore::connect(&self.store)?, numbers).await;
+                return self
+                    .import(&PostgresStore::connect(&self.store)?, numbers)
+                    .await;
             }
         }
         let now = SystemClock.now();
         let opening = stream::iter(numbers).map(async |number| {
-            let opened = store.open(session(&self.vendor, self.epoch, number)?, false, now).await?;
-            if opened == Opened::Opened { Ok(()) } else { Err(Fault::from("a session was not opened")) }
+            let opened = store
+                .open(
+                    session(&self.vendor, self.epoch, number)?,
+                    Join::Always,
+                    now,
+                )
+                .await?;
+            if opened == OpenOutcome::Opened {
+                Ok(())
+            } else {
+                Err(BoxError::from("a session was not opened"))
+            }
         });
         let mut opening = std::pin::pin!(opening.buffer_unordered(LOADING));
         while let Some(opened) = opening.next().await {
@@ -111,12 +150,17 @@ impl ScaleHub {
     }
 
     /// As `copy-store` would take them in from another store.
-    async fn import(&self, store: &dyn Transfer, numbers: Range<u64>) -> Result<(), Fault> {
+    async fn import(&self, store: &dyn Transfer, numbers: Range<u64>) -> Result<(), BoxError> {
         let now = SystemClock.now();
         let parts = numbers.clone().step_by(PART).map(async |from| {
             let part = from..numbers.end.min(from + PART as u64);
-            let records = part.map(|number| session(&self.vendor, self.epoch, number).map(Record::Session));
-            Ok::<_, Fault>(store.import(records.collect::<Result<_, Fault>>()?, now).await?)
+            let records =
+                part.map(|number| session(&self.vendor, self.epoch, number).map(Record::Session));
+            Ok::<_, BoxError>(
+                store
+                    .import(records.collect::<Result<_, BoxError>>()?, now)
+                    .await?,
+            )
         });
         let mut importing = std::pin::pin!(stream::iter(parts).buffer_unordered(IMPORTING));
         while let Some(imported) = importing.next().await {
@@ -125,12 +169,19 @@ impl ScaleHub {
         Ok(())
     }
 
-    async fn census(&self, store: &dyn SessionStore) -> Result<Census, Fault> {
+    async fn census(&self, store: &dyn SessionStore) -> Result<Census, BoxError> {
         let (mut census, mut after) = (Census::default(), None);
         loop {
-            let page = store.sessions(&SessionFilter::default(), after, 10_000, SystemClock.now()).await?;
-            let numbers = page.items.iter().map(|session| session_id::number(self.epoch, session.id));
-            census += numbers.collect::<Option<Census>>().ok_or("a session is live that the benchmark has not opened")?;
+            let page = store
+                .sessions(&SessionFilter::default(), after, 10_000, SystemClock.now())
+                .await?;
+            let numbers = page
+                .items
+                .iter()
+                .map(|session| session_id::number(self.epoch, session.id));
+            census += numbers
+                .collect::<Option<Census>>()
+                .ok_or("a session is live that the benchmark has not opened")?;
             after = page.next;
             if after.is_none() {
                 return Ok(census);

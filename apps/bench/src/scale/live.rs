@@ -1,4 +1,5 @@
-//! Which sessions are live, kept by whoever asks for sign-outs, to be compared with what the store says.
+//! Which sessions are live, kept by whoever asks for sign-outs, to be compared with what the store
+//! says.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,7 +7,7 @@ use std::str::FromStr;
 
 use fastrand::Rng;
 
-use crate::process::Fault;
+use crate::process::BoxError;
 
 /// Sessions by their numbers: opened in their order, signed out from anywhere among them.
 pub(super) struct Live {
@@ -16,8 +17,8 @@ pub(super) struct Live {
     random: Rng,
 }
 
-/// Sessions that somebody else ends, in runs of `count`, each spread over the sessions that were opened first: the `n`th run ends
-/// every `stride`th session from `n` on.
+/// Sessions that somebody else ends, in runs of `count`, each spread over the sessions that were
+/// opened first: the `n`th run ends every `stride`th session from `n` on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Aside {
     pub(super) count: u32,
@@ -32,21 +33,28 @@ impl Aside {
     }
 
     fn live(self) -> impl Iterator<Item = u32> {
-        (self.done..self.runs).flat_map(move |run| (0..self.count).map(move |index| run + self.stride * index))
+        (self.done..self.runs)
+            .flat_map(move |run| (0..self.count).map(move |index| run + self.stride * index))
     }
 }
 
 impl Live {
     /// None yet.
     pub(super) fn new(aside: Aside) -> Self {
-        Self { opened: 0, free: Vec::new(), aside, random: Rng::with_seed(1) }
+        Self {
+            opened: 0,
+            free: Vec::new(),
+            aside,
+            random: Rng::with_seed(1),
+        }
     }
 
     /// As many more as make `size` live ones: their numbers.
-    pub(super) fn open_up_to(&mut self, size: usize) -> Result<Range<u32>, Fault> {
+    pub(super) fn open_up_to(&mut self, size: usize) -> Result<Range<u32>, BoxError> {
         let more = u32::try_from(size.saturating_sub(self.count()))?;
         let opened = self.opened..self.opened.checked_add(more).ok_or("too many sessions")?;
-        self.free.extend(opened.clone().filter(|number| !self.aside.holds(*number)));
+        self.free
+            .extend(opened.clone().filter(|number| !self.aside.holds(*number)));
         self.opened = opened.end;
         Ok(opened)
     }
@@ -54,7 +62,9 @@ impl Live {
     /// Takes some out, from anywhere.
     pub(super) fn take(&mut self, count: usize) -> Vec<u32> {
         let count = count.min(self.free.len());
-        (0..count).map(|_| self.free.swap_remove(self.random.usize(..self.free.len()))).collect()
+        (0..count)
+            .map(|_| self.free.swap_remove(self.random.usize(..self.free.len())))
+            .collect()
     }
 
     /// The next run of those that somebody else ends has ended.
@@ -68,17 +78,27 @@ impl Live {
     }
 
     fn count(&self) -> usize {
-        let aside = if self.opened == 0 { 0 } else { (self.aside.runs - self.aside.done) * self.aside.count };
+        let aside = if self.opened == 0 {
+            0
+        } else {
+            (self.aside.runs - self.aside.done) * self.aside.count
+        };
         self.free.len() + aside as usize
     }
 
     /// What a census of the store has to show.
     pub(super) fn census(&self) -> Census {
-        self.free.iter().copied().chain(self.aside.live()).map(u64::from).collect()
+        self.free
+            .iter()
+            .copied()
+            .chain(self.aside.live())
+            .map(u64::from)
+            .collect()
     }
 }
 
-/// How many sessions there are, and a sum over which ones: two censuses agree on other sessions with a probability of one in 2^64.
+/// How many sessions there are, and a sum over which ones: two censuses agree on other sessions
+/// with a probability of one in 2^64.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Census {
     pub(super) count: u64,
@@ -89,7 +109,10 @@ impl FromIterator<u64> for Census {
     fn from_iter<I: IntoIterator<Item = u64>>(numbers: I) -> Self {
         numbers
             .into_iter()
-            .fold(Self::default(), |so_far, number| Self { count: so_far.count + 1, sum: so_far.sum.wrapping_add(scrambled(number)) })
+            .fold(Self::default(), |so_far, number| Self {
+                count: so_far.count + 1,
+                sum: so_far.sum.wrapping_add(scrambled(number)),
+            })
     }
 }
 
@@ -107,11 +130,14 @@ impl fmt::Display for Census {
 }
 
 impl FromStr for Census {
-    type Err = Fault;
+    type Err = BoxError;
 
-    fn from_str(text: &str) -> Result<Self, Fault> {
+    fn from_str(text: &str) -> Result<Self, BoxError> {
         let (count, sum) = text.split_once(' ').ok_or("a census has two numbers")?;
-        Ok(Self { count: count.parse()?, sum: sum.parse()? })
+        Ok(Self {
+            count: count.parse()?,
+            sum: sum.parse()?,
+        })
     }
 }
 

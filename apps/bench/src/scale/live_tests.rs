@@ -2,7 +2,12 @@ use std::collections::BTreeSet;
 
 use super::*;
 
-const ASIDE: Aside = Aside { count: 20, stride: 10, runs: 3, done: 0 };
+const ASIDE: Aside = Aside {
+    count: 20,
+    stride: 10,
+    runs: 3,
+    done: 0,
+};
 
 #[test]
 fn nobody_is_taken_twice_or_while_set_aside_and_they_come_from_everywhere() {
@@ -10,7 +15,11 @@ fn nobody_is_taken_twice_or_while_set_aside_and_they_come_from_everywhere() {
     assert_eq!(live.open_up_to(1_000).unwrap(), 0..1_000);
     let taken: BTreeSet<u32> = live.take(700).into_iter().collect();
     assert_eq!(taken.len(), 700);
-    assert!(taken.iter().all(|number| *number >= 200 || number % 10 >= 3));
+    assert!(
+        taken
+            .iter()
+            .all(|number| *number >= 200 || number % 10 >= 3)
+    );
     assert!((0..10).all(|tenth| taken.range(tenth * 100..(tenth + 1) * 100).count() > 30));
     assert_eq!(live.take(1_000).len(), 240);
 }
@@ -26,7 +35,10 @@ fn a_census_is_of_who_lives_and_changes_with_each() {
     assert_ne!(live.census(), (0..900).collect());
 
     live.run_ended();
-    let left: Census = (0..1_000).filter(left).filter(|number| *number >= 200 || number % 10 != 0).collect();
+    let left: Census = (0..1_000)
+        .filter(left)
+        .filter(|number| *number >= 200 || number % 10 != 0)
+        .collect();
     assert_eq!((left.count, live.census()), (880, left));
     assert_eq!(left.to_string().parse::<Census>().unwrap(), left);
 }

@@ -15,7 +15,7 @@ use super::session::request;
 use crate::client::{Turn, load};
 use crate::engine::{Console, Engine};
 use crate::pgbench::{self, Part};
-use crate::process::{Fault, Server};
+use crate::process::{BoxError, Server};
 use crate::report::{Side, median, pgbench_for};
 
 /// A hub over a store, and what should be live there. The folder goes last.
@@ -38,23 +38,45 @@ struct Turns {
     singles: Vec<f64>,
 }
 
-pub(super) async fn measure(plan: &Scale, store: &str, size: usize, bare: &Server) -> Result<Finding, Fault> {
+pub(super) async fn measure(
+    plan: &Scale,
+    store: &str,
+    size: usize,
+    bare: &Server,
+) -> Result<Finding, BoxError> {
     let mut engine = Engine::start(store, plan.data.as_deref())?;
     engine.expect_empty()?;
     let console = pgbench_for(&engine, plan.connections)?;
     let aside = console.map_or(Ok(Aside::default()), |_| plan.aside(size))?;
     let mut run = Run::start(plan, &engine, size, Live::new(aside))?;
     let folder = run.folder.path().to_owned();
-    let (hub_empty, engine_empty, disk_empty) = (run.hub()?.memory()?, engine.memory()?, engine.disk(&folder)?);
+    let (hub_empty, engine_empty, disk_empty) = (
+        run.hub()?.memory()?,
+        engine.memory()?,
+        engine.disk(&folder)?,
+    );
 
     let loading = Instant::now();
     run.top_up(size)?;
     let load_seconds = loading.elapsed().as_secs_f64();
     engine.settle(&folder)?;
-    eprintln!("{}: {size} sessions loaded in {load_seconds:.0} s", engine.name);
-    let grown = |empty: Option<u64>, loaded: Option<u64>| empty.zip(loaded).map(|(empty, loaded)| Growth { empty, loaded });
-    let hub_memory = Growth { empty: hub_empty, loaded: run.hub()?.memory()? };
-    let (engine_memory, disk) = (grown(engine_empty, engine.memory()?), grown(disk_empty, engine.disk(&folder)?));
+    eprintln!(
+        "{}: {size} sessions loaded in {load_seconds:.0} s",
+        engine.name
+    );
+    let grown = |empty: Option<u64>, loaded: Option<u64>| {
+        empty
+            .zip(loaded)
+            .map(|(empty, loaded)| Growth { empty, loaded })
+    };
+    let hub_memory = Growth {
+        empty: hub_empty,
+        loaded: run.hub()?.memory()?,
+    };
+    let (engine_memory, disk) = (
+        grown(engine_empty, engine.memory()?),
+        grown(disk_empty, engine.disk(&folder)?),
+    );
     let tables = engine.tables()?;
     run.expect_counted()?;
 
@@ -66,7 +88,11 @@ pub(super) async fn measure(plan: &Scale, store: &str, size: usize, bare: &Serve
             turns.take(seen);
         }
     }
-    let restart = if engine.name == "memory" { None } else { Some(run.restarts(&mut engine).await?) };
+    let restart = if engine.name == "memory" {
+        None
+    } else {
+        Some(run.restarts(&mut engine).await?)
+    };
     run.expect_counted()?;
     drop(run);
     let store = engine.name.clone();
@@ -94,8 +120,11 @@ pub(super) async fn measure(plan: &Scale, store: &str, size: usize, bare: &Serve
 }
 
 impl<'a> Run<'a> {
-    fn start(plan: &'a Scale, engine: &Engine, size: usize, live: Live) -> Result<Self, Fault> {
-        let folder = plan.data.as_ref().map_or_else(TempDir::new, TempDir::new_in)?;
+    fn start(plan: &'a Scale, engine: &Engine, size: usize, live: Live) -> Result<Self, BoxError> {
+        let folder = plan
+            .data
+            .as_ref()
+            .map_or_else(TempDir::new, TempDir::new_in)?;
         let role = ScaleHub {
             vendor: plan.vendor.clone(),
             store: engine.store.clone(),
@@ -105,37 +134,74 @@ impl<'a> Run<'a> {
             folder: folder.path().to_owned(),
         };
         let hub = Some(Server::start(role.arguments())?);
-        Ok(Self { plan, size, hub, live, role, folder })
-    }
-
-    fn hub(&mut self) -> Result<&mut Server, Fault> {
-        Ok(self.hub.as_mut().ok_or("the hub is down")?)
-    }
-
-    fn top_up(&mut self, size: usize) -> Result<(), Fault> {
-        let numbers = self.live.open_up_to(size)?;
-        self.hub()?.ask(&format!("open {} {}", numbers.start, numbers.end)).and_then(|answer| match answer.as_str() {
-            "opened" => Ok(()),
-            _ => Err("the hub could not open its sessions".into()),
+        Ok(Self {
+            plan,
+            size,
+            hub,
+            live,
+            role,
+            folder,
         })
     }
 
-    fn requests(&mut self, count: usize) -> Result<Arc<Vec<Vec<u8>>>, Fault> {
+    fn hub(&mut self) -> Result<&mut Server, BoxError> {
+        Ok(self.hub.as_mut().ok_or("the hub is down")?)
+    }
+
+    fn top_up(&mut self, size: usize) -> Result<(), BoxError> {
+        let numbers = self.live.open_up_to(size)?;
+        self.hub()?
+            .ask(&format!("open {} {}", numbers.start, numbers.end))
+            .and_then(|answer| match answer.as_str() {
+                "opened" => Ok(()),
+                _ => Err("the hub could not open its sessions".into()),
+            })
+    }
+
+    fn requests(&mut self, count: usize) -> Result<Arc<Vec<Vec<u8>>>, BoxError> {
         let numbers = self.live.take(count);
-        let requests = numbers.into_iter().map(|number| request(&self.plan.vendor, u64::from(number)));
+        let requests = numbers
+            .into_iter()
+            .map(|number| request(&self.plan.vendor, u64::from(number)));
         Ok(Arc::new(requests.collect::<Result<_, _>>()?))
     }
 
-    /// Sign-outs beside the bare app, in rounds between which the store is filled up, so that an eighth more or less than `size` are live.
-    async fn turn(&mut self, bare: &Server, console: Option<&Console>, aside: Aside) -> Result<Turns, Fault> {
+    /// Sign-outs beside the bare app, in rounds between which the store is filled up, so that an
+    /// eighth more or less than `size` are live.
+    async fn turn(
+        &mut self,
+        bare: &Server,
+        console: Option<&Console>,
+        aside: Aside,
+    ) -> Result<Turns, BoxError> {
         let mut turns = Turns::default();
         let round = self.plan.requests.min(self.size / 4).max(1);
         let rounds = self.plan.requests.div_ceil(round);
-        self.rounds(bare, (rounds, round, self.plan.connections), [&mut turns.bare, &mut turns.hub]).await?;
-        self.rounds(bare, (1, round.min(1_000), 1), [&mut turns.bare_alone, &mut turns.hub_alone]).await?;
+        self.rounds(
+            bare,
+            (rounds, round, self.plan.connections),
+            [&mut turns.bare, &mut turns.hub],
+        )
+        .await?;
+        self.rounds(
+            bare,
+            (1, round.min(1_000), 1),
+            [&mut turns.bare_alone, &mut turns.hub_alone],
+        )
+        .await?;
         if let Some(console) = console {
-            let part = Part { epoch: self.role.epoch, start: self.live.runs_ended(), stride: aside.stride as usize };
-            turns.singles.push(pgbench::run(console, part, aside.count as usize, self.plan.connections, self.folder.path())?);
+            let part = Part {
+                epoch: self.role.epoch,
+                start: self.live.runs_ended(),
+                stride: aside.stride as usize,
+            };
+            turns.singles.push(pgbench::run(
+                console,
+                part,
+                aside.count as usize,
+                self.plan.connections,
+                self.folder.path(),
+            )?);
             self.live.run_ended();
         }
         Ok(turns)
@@ -146,7 +212,7 @@ impl<'a> Run<'a> {
         bare: &Server,
         (rounds, round, connections): (usize, usize, usize),
         sides: [&mut Side; 2],
-    ) -> Result<(), Fault> {
+    ) -> Result<(), BoxError> {
         let mut turns = [Vec::new(), Vec::new()];
         for _ in 0..rounds {
             self.top_up(self.size + round / 2)?;
@@ -166,13 +232,20 @@ impl<'a> Run<'a> {
     }
 
     /// Fails unless exactly those sessions are live that should be.
-    fn expect_counted(&mut self) -> Result<(), Fault> {
-        let (expected, counted) = (self.live.census(), self.hub()?.ask("census")?.parse::<Census>()?);
+    fn expect_counted(&mut self) -> Result<(), BoxError> {
+        let (expected, counted) = (
+            self.live.census(),
+            self.hub()?.ask("census")?.parse::<Census>()?,
+        );
         let (should, are) = (expected.count, counted.count);
-        if expected == counted { Ok(()) } else { Err(format!("{should} sessions should be live, and {are} are, or others").into()) }
+        if expected == counted {
+            Ok(())
+        } else {
+            Err(format!("{should} sessions should be live, and {are} are, or others").into())
+        }
     }
 
-    async fn restarts(&mut self, engine: &mut Engine) -> Result<Restart, Fault> {
+    async fn restarts(&mut self, engine: &mut Engine) -> Result<Restart, BoxError> {
         drop(self.hub.take());
         let stopped = self.until_it_answers().await?;
         self.hub.take().ok_or("the hub is down")?.kill()?;
@@ -180,11 +253,15 @@ impl<'a> Run<'a> {
         drop(self.hub.take());
         let engine = engine.restart()?.map(|took| took.as_secs_f64());
         self.until_it_answers().await?;
-        Ok(Restart { stopped: stopped.as_secs_f64(), killed: killed.as_secs_f64(), engine })
+        Ok(Restart {
+            stopped: stopped.as_secs_f64(),
+            killed: killed.as_secs_f64(),
+            engine,
+        })
     }
 
     /// Starts the hub, and says how long it took until it had signed somebody out.
-    async fn until_it_answers(&mut self) -> Result<Duration, Fault> {
+    async fn until_it_answers(&mut self) -> Result<Duration, BoxError> {
         let request = self.requests(1)?;
         let started = Instant::now();
         let hub = self.hub.insert(Server::start(self.role.arguments())?);

@@ -1,4 +1,5 @@
-//! Sign-outs over the number of live sessions: how fast, how large, how long a restart takes, for each store.
+//! Sign-outs over the number of live sessions: how fast, how large, how long a restart takes, for
+//! each store.
 
 mod finding;
 pub(crate) mod hub;
@@ -14,7 +15,7 @@ use clap::Args;
 use tokio::task::LocalSet;
 
 use crate::pgbench;
-use crate::process::Fault;
+use crate::process::BoxError;
 use crate::report::bare_app;
 use finding::Finding;
 use live::Aside;
@@ -22,9 +23,14 @@ use live::Aside;
 /// What is measured over the number of live sessions.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Scale {
-    /// Stores to measure: `memory`, `fjall`, the URL of an empty PostgreSQL database or Redis server (which is emptied again), or
-    /// `postgres` or `redis` for a server that is started for it.
-    #[arg(long, value_delimiter = ',', default_value = "memory,fjall,postgres,redis")]
+    /// Stores to measure: `memory`, `fjall`, the URL of an empty PostgreSQL database or Redis
+    /// server (which is emptied again), or `postgres` or `redis` for a server that is started for
+    /// it.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "memory,fjall,postgres,redis"
+    )]
     stores: Vec<String>,
     /// How many sessions are live.
     #[arg(long, value_delimiter = ',', default_value = "10000,1000000,10000000")]
@@ -47,8 +53,8 @@ pub(crate) struct Scale {
     /// Whose sign-out.
     #[arg(long, default_value = "hcl-dx", value_parser = session::VENDORS)]
     vendor: String,
-    /// Where fjall, and servers that are started, keep their files; a folder of the system's for temporary files by default, which may
-    /// be in memory.
+    /// Where fjall, and servers that are started, keep their files; a folder of the system's for
+    /// temporary files by default, which may be in memory.
     #[arg(long)]
     data: Option<PathBuf>,
     /// A file to add what was found to, a line of JSON for each store and size.
@@ -70,8 +76,10 @@ pub(crate) struct Plot {
 }
 
 impl Scale {
-    pub(crate) fn run(&self) -> Result<(), Fault> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    pub(crate) fn run(&self) -> Result<(), BoxError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let bare = bare_app(self.workers)?;
         let mut findings = Vec::new();
         for store in &self.stores {
@@ -79,11 +87,15 @@ impl Scale {
                 // Its URL, which may hold a password, is not for everybody to read.
                 let scheme = store.split([':', '+']).next().unwrap_or_default();
                 if *size > self.most_in_memory && ["memory", "redis", "rediss"].contains(&scheme) {
-                    eprintln!("{scheme}: {size} sessions are left out, they would all be in memory (--most-in-memory)");
+                    eprintln!(
+                        "{scheme}: {size} sessions are left out, they would all be in memory (--most-in-memory)"
+                    );
                     continue;
                 }
-                let found = LocalSet::new().block_on(&runtime, measure::measure(self, store, *size, &bare));
-                let finding = found.map_err(|fault| format!("{scheme}, {size} sessions: {fault}"))?;
+                let found =
+                    LocalSet::new().block_on(&runtime, measure::measure(self, store, *size, &bare));
+                let finding =
+                    found.map_err(|fault| format!("{scheme}, {size} sessions: {fault}"))?;
                 if let Some(out) = &self.out {
                     finding.append(out)?;
                 }
@@ -93,24 +105,34 @@ impl Scale {
         show(&findings, self.plot.as_deref())
     }
 
-    /// Which sessions are pgbench's: in each turn as many as a turn has sign-outs, half of all at most, as many for each client.
-    fn aside(&self, size: usize) -> Result<Aside, Fault> {
+    /// Which sessions are pgbench's: in each turn as many as a turn has sign-outs, half of all at
+    /// most, as many for each client.
+    fn aside(&self, size: usize) -> Result<Aside, BoxError> {
         let runs = self.turns + 1;
         let count = pgbench::even(self.requests.min(size / (2 * runs)), self.connections);
         if count == 0 {
-            return Err(format!("{size} sessions are too few for {runs} turns of pgbench with {} clients", self.connections).into());
+            return Err(format!(
+                "{size} sessions are too few for {runs} turns of pgbench with {} clients",
+                self.connections
+            )
+            .into());
         }
-        Ok(Aside { count: count.try_into()?, stride: (size / count).try_into()?, runs: runs.try_into()?, done: 0 })
+        Ok(Aside {
+            count: count.try_into()?,
+            stride: (size / count).try_into()?,
+            runs: runs.try_into()?,
+            done: 0,
+        })
     }
 }
 
 impl Plot {
-    pub(crate) fn run(&self) -> Result<(), Fault> {
+    pub(crate) fn run(&self) -> Result<(), BoxError> {
         show(&Finding::read(&self.findings)?, self.svg.as_deref())
     }
 }
 
-fn show(findings: &[Finding], svg: Option<&std::path::Path>) -> Result<(), Fault> {
+fn show(findings: &[Finding], svg: Option<&std::path::Path>) -> Result<(), BoxError> {
     print!("{}", tables::of(findings));
     svg.map_or(Ok(()), |svg| plot::draw(findings, svg))
 }

@@ -1,4 +1,5 @@
-//! Rate and p99 over the number of live sessions, as a drawing that can be read on light and on dark pages.
+//! Rate and p99 over the number of live sessions, as a drawing that can be read on light and on
+//! dark pages.
 
 use std::path::Path;
 
@@ -14,7 +15,7 @@ use plotters::style::{Color as _, IntoFont as _, IntoTextStyle as _, RGBColor, T
 
 use super::finding::Finding;
 use super::tables::grouped;
-use crate::process::Fault;
+use crate::process::BoxError;
 
 const SIZE: (u32, u32) = (960, 420);
 const LEGEND: u32 = 40;
@@ -23,7 +24,8 @@ const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
 const INK: RGBColor = RGBColor(0x1f, 0x23, 0x28);
 const RULE: RGBColor = RGBColor(0xd8, 0xde, 0xe4);
 
-/// Where a page is dark, other paper and ink. What does not know of that shows dark ink on its own white paper.
+/// Where a page is dark, other paper and ink. What does not know of that shows dark ink on its own
+/// white paper.
 const DARK: &str = "<style>@media (prefers-color-scheme: dark) { [fill=\"#FFFFFF\"] { fill: #0d1117 } [fill=\"#1F2328\"] { fill: #e6edf3 } \
                     [stroke=\"#1F2328\"] { stroke: #8b949e } [stroke=\"#D8DEE4\"] { stroke: #30363d } }</style>";
 
@@ -45,11 +47,11 @@ struct Panel {
 }
 
 /// Writes the drawing of these findings into a file.
-pub(super) fn draw(findings: &[Finding], file: &Path) -> Result<(), Fault> {
+pub(super) fn draw(findings: &[Finding], file: &Path) -> Result<(), BoxError> {
     Ok(std::fs::write(file, drawing(findings)?)?)
 }
 
-fn drawing(findings: &[Finding]) -> Result<String, Fault> {
+fn drawing(findings: &[Finding]) -> Result<String, BoxError> {
     let first = findings.first().ok_or("there is nothing to draw")?;
     let panels = [
         Panel {
@@ -57,7 +59,11 @@ fn drawing(findings: &[Finding]) -> Result<String, Fault> {
             of: |finding| finding.hub.rate,
             unit: |rate| grouped(whole(rate)),
         },
-        Panel { title: "p99 of a sign-out".to_owned(), of: |finding| finding.hub.p99_ms, unit: |millis| format!("{millis:.0} ms") },
+        Panel {
+            title: "p99 of a sign-out".to_owned(),
+            of: |finding| finding.hub.p99_ms,
+            unit: |millis| format!("{millis:.0} ms"),
+        },
     ];
     let mut text = String::new();
     let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
@@ -69,15 +75,21 @@ fn drawing(findings: &[Finding]) -> Result<String, Fault> {
     }
     root.present()?;
     drop((top, below, root));
-    Ok(text.replacen("xmlns=\"http://www.w3.org/2000/svg\">", &format!("xmlns=\"http://www.w3.org/2000/svg\">\n{DARK}"), 1))
+    Ok(text.replacen(
+        "xmlns=\"http://www.w3.org/2000/svg\">",
+        &format!("xmlns=\"http://www.w3.org/2000/svg\">\n{DARK}"),
+        1,
+    ))
 }
 
 /// Those that something is known of.
 fn stores(findings: &[Finding]) -> impl Iterator<Item = (&'static str, RGBColor)> {
-    STORES.into_iter().filter(|(store, _)| findings.iter().any(|finding| finding.store == *store))
+    STORES
+        .into_iter()
+        .filter(|(store, _)| findings.iter().any(|finding| finding.store == *store))
 }
 
-fn legend(area: &Area<'_>, findings: &[Finding]) -> Result<(), Fault> {
+fn legend(area: &Area<'_>, findings: &[Finding]) -> Result<(), BoxError> {
     let written = font(17).pos(Pos::new(HPos::Left, VPos::Center));
     let mut left = 80;
     for (store, colour) in stores(findings) {
@@ -88,9 +100,12 @@ fn legend(area: &Area<'_>, findings: &[Finding]) -> Result<(), Fault> {
     Ok(())
 }
 
-fn draw_panel(area: &Area<'_>, panel: &Panel, findings: &[Finding]) -> Result<(), Fault> {
+fn draw_panel(area: &Area<'_>, panel: &Panel, findings: &[Finding]) -> Result<(), BoxError> {
     let sizes = || findings.iter().map(|finding| float(finding.sessions));
-    let (least, most) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(1.0, f64::max));
+    let (least, most) = (
+        sizes().fold(f64::INFINITY, f64::min),
+        sizes().fold(1.0, f64::max),
+    );
     let highest = findings.iter().map(panel.of).fold(0.0, f64::max);
     let mut chart = ChartBuilder::on(area)
         .caption(&panel.title, font(18))
@@ -114,15 +129,24 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, findings: &[Finding]) -> Result<()
         .draw()?;
     for (store, colour) in stores(findings) {
         let of_store = findings.iter().filter(|finding| finding.store == store);
-        let points: Vec<(f64, f64)> = of_store.map(|finding| (float(finding.sessions), (panel.of)(finding))).collect();
+        let points: Vec<(f64, f64)> = of_store
+            .map(|finding| (float(finding.sessions), (panel.of)(finding)))
+            .collect();
         chart.draw_series(LineSeries::new(points.clone(), colour.stroke_width(2)))?;
-        chart.draw_series(points.into_iter().map(|point| Circle::new(point, 4, colour.filled())))?;
+        chart.draw_series(
+            points
+                .into_iter()
+                .map(|point| Circle::new(point, 4, colour.filled())),
+        )?;
     }
     Ok(())
 }
 
 fn font(size: i32) -> TextStyle<'static> {
-    ("sans-serif", size).into_font().color(&INK).into_text_style(&SIZE)
+    ("sans-serif", size)
+        .into_font()
+        .color(&INK)
+        .into_text_style(&SIZE)
 }
 
 /// As short as it is still exact for round numbers.
@@ -133,7 +157,11 @@ fn short(sessions: f64) -> String {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a figure for a label, never negative")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a figure for a label, never negative"
+)]
 fn whole(figure: f64) -> u64 {
     figure.round() as u64
 }

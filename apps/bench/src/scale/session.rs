@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use logout_core::credential::Credential;
 use logout_core::platform::PlatformName;
-use logout_core::session::{Device, Person, Session, SignOnId, Subject};
+use logout_core::session::{Device, Person, Session, SsoSessionId, Subject};
 use logout_core::time::Timestamp;
 
 use crate::dialect::{digest, sign_out};
-use crate::process::Fault;
+use crate::process::BoxError;
 use crate::session_id;
 
 /// The vendors whose credentials a stand-in does not sign, so that they can be made elsewhere.
@@ -23,12 +23,12 @@ fn secret(number: u64) -> String {
 }
 
 /// The request that signs this session out.
-pub(super) fn request(vendor: &str, number: u64) -> Result<Vec<u8>, Fault> {
+pub(super) fn request(vendor: &str, number: u64) -> Result<Vec<u8>, BoxError> {
     Ok(sign_out(vendor, &secret(number))?.1.into_bytes())
 }
 
 /// One login by a browser: a subject and a person, a sign-on, one credential, a device.
-pub(super) fn session(vendor: &str, epoch: u64, number: u64) -> Result<Session, Fault> {
+pub(super) fn session(vendor: &str, epoch: u64, number: u64) -> Result<Session, BoxError> {
     let (platform, secret) = (PlatformName::new("bench"), secret(number));
     let purpose = sign_out(vendor, &secret)?.0;
     let opened = Timestamp::from_millis(epoch + number);
@@ -36,13 +36,17 @@ pub(super) fn session(vendor: &str, epoch: u64, number: u64) -> Result<Session, 
     let [.., high, middle, low] = number.to_be_bytes();
     Ok(Session {
         id: session_id::of(epoch, number),
-        sign_on: Some(SignOnId::random()),
+        sign_on: Some(SsoSessionId::random()),
         subject: Subject::new("default", &name),
         person: Some(Person::new(format!("{name}@example.com"))),
         account: None,
         client: None,
         administrator: false,
-        credentials: vec![Credential { digest: digest(vendor, &platform, purpose, &secret)?, expires, csrf_due: false }],
+        credentials: vec![Credential {
+            digest: digest(vendor, &platform, purpose, &secret)?,
+            expires,
+            csrf_due: false,
+        }],
         csrf: None,
         opened,
         seen: opened,
@@ -50,7 +54,9 @@ pub(super) fn session(vendor: &str, epoch: u64, number: u64) -> Result<Session, 
         expires,
         device: Device {
             address: Some([10, high, middle, low].into()),
-            user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned()),
+            user_agent: Some(
+                "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned(),
+            ),
         },
         sealed: None,
         platform,

@@ -1,13 +1,16 @@
-//! Hears of every confirmation through the figure that the relay keeps of them, which a hub shows at `/metrics`.
+//! Hears of every confirmation through the figure that the relay keeps of them, which a hub shows
+//! at `/metrics`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use logout_relay::figures::SECONDS;
-use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use logout_relay::metrics::SECONDS;
+use metrics::{
+    Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+};
 
-use crate::process::Fault;
+use crate::process::BoxError;
 
 type Seen = BTreeMap<String, Vec<f64>>;
 
@@ -19,7 +22,7 @@ pub(crate) struct Confirmations {
 
 impl Confirmations {
     /// Begins to listen, in this process.
-    pub(crate) fn install() -> Result<Self, Fault> {
+    pub(crate) fn install() -> Result<Self, BoxError> {
         let confirmations = Self::default();
         metrics::set_global_recorder(confirmations.clone()).map_err(|_| "somebody else listens")?;
         Ok(confirmations)
@@ -29,7 +32,13 @@ impl Confirmations {
     pub(crate) async fn reach(&self, count: usize, limit: Duration) -> usize {
         let started = Instant::now();
         loop {
-            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).values().map(Vec::len).sum();
+            let seen = self
+                .seen
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .values()
+                .map(Vec::len)
+                .sum();
             if seen >= count || started.elapsed() >= limit {
                 return seen;
             }
@@ -62,8 +71,14 @@ impl Recorder for Confirmations {
         if key.name() != SECONDS {
             return Histogram::noop();
         }
-        let platform = key.labels().find(|label| label.key() == "platform").map(|label| label.value().to_owned());
-        Histogram::from_arc(Arc::new(OfPlatform { platform: platform.unwrap_or_default(), seen: self.seen.clone() }))
+        let platform = key
+            .labels()
+            .find(|label| label.key() == "platform")
+            .map(|label| label.value().to_owned());
+        Histogram::from_arc(Arc::new(OfPlatform {
+            platform: platform.unwrap_or_default(),
+            seen: self.seen.clone(),
+        }))
     }
 }
 

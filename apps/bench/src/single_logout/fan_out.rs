@@ -1,4 +1,5 @@
-//! One sign-out that ends four sessions at four platforms, beside one that ends the only session there is.
+//! One sign-out that ends four sessions at four platforms, beside one that ends the only session
+//! there is.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use tokio::task::LocalSet;
 use super::pair::{Common, Kind, Pair};
 use crate::client::{Turn, load};
 use crate::dialect::VENDORS;
-use crate::process::Fault;
+use crate::process::BoxError;
 use crate::report::median;
 
 /// What is measured of the fan-out.
@@ -34,7 +35,8 @@ pub(crate) struct FanOut {
     /// How long the deliveries of one turn may take until all are confirmed, in seconds.
     #[arg(long, default_value_t = 120)]
     patience: u64,
-    /// Where fjall keeps its files; a folder of the system's for temporary files by default, which may be in memory.
+    /// Where fjall keeps its files; a folder of the system's for temporary files by default, which
+    /// may be in memory.
     #[arg(long)]
     data: Option<PathBuf>,
 }
@@ -46,14 +48,19 @@ struct Side {
     turns: Vec<Turn>,
     /// Of each turn, deliveries a second from its first sign-out to its last confirmation.
     deliveries: Vec<f64>,
-    /// Processor time of the hub for each session that ended, its delivery included, in microseconds.
+    /// Processor time of the hub for each session that ended, its delivery included, in
+    /// microseconds.
     cpu: Vec<f64>,
 }
 
 impl Side {
     /// How many sessions a sign-out ends.
     fn fan(&self) -> usize {
-        if self.kind.everywhere { VENDORS.len() } else { 1 }
+        if self.kind.everywhere {
+            VENDORS.len()
+        } else {
+            1
+        }
     }
 
     fn ended_rate(&self) -> f64 {
@@ -65,42 +72,86 @@ impl Side {
     }
 
     fn millis(&self, share: f64) -> f64 {
-        median(self.turns.iter().map(|turn| turn.percentile(share).as_secs_f64() * 1e3))
+        median(
+            self.turns
+                .iter()
+                .map(|turn| turn.percentile(share).as_secs_f64() * 1e3),
+        )
     }
 
-    /// The requests of one turn: of a person with sessions everywhere, one of these, at the platforms in turn.
+    /// The requests of one turn: of a person with sessions everywhere, one of these, at the
+    /// platforms in turn.
     fn requests(&self, turn: usize, count: usize) -> Vec<Vec<u8>> {
         let persons = turn * count..(turn + 1) * count;
-        let line = |person: usize| if self.kind.everywhere { person * VENDORS.len() + person % VENDORS.len() } else { person };
-        persons.filter_map(|person| self.pair.requests.get(line(person)).cloned()).collect()
+        let line = |person: usize| {
+            if self.kind.everywhere {
+                person * VENDORS.len() + person % VENDORS.len()
+            } else {
+                person
+            }
+        };
+        persons
+            .filter_map(|person| self.pair.requests.get(line(person)).cloned())
+            .collect()
     }
 }
 
 impl FanOut {
-    pub(crate) fn run(&self) -> Result<(), Fault> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    pub(crate) fn run(&self) -> Result<(), BoxError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         LocalSet::new().block_on(&runtime, self.measure())
     }
 
     fn kinds() -> Vec<Kind> {
-        let single = Kind { name: "one session, no upstream".to_owned(), reach: "session", everywhere: false, wait: None, verify: false };
+        let single = Kind {
+            name: "one session, no upstream".to_owned(),
+            reach: "session",
+            everywhere: false,
+            wait: None,
+            verify: false,
+        };
         let mut kinds = vec![single];
         for (wait, verify) in [("0ms", true), ("0ms", false), ("10s", true), ("10s", false)] {
-            let name = format!("four, wait {wait}, {}", if verify { "verified" } else { "not verified" });
-            kinds.push(Kind { name, reach: "person", everywhere: true, wait: Some(wait.to_owned()), verify });
+            let name = format!(
+                "four, wait {wait}, {}",
+                if verify { "verified" } else { "not verified" }
+            );
+            kinds.push(Kind {
+                name,
+                reach: "person",
+                everywhere: true,
+                wait: Some(wait.to_owned()),
+                verify,
+            });
         }
         kinds
     }
 
-    async fn measure(&self) -> Result<(), Fault> {
+    async fn measure(&self) -> Result<(), BoxError> {
         // One turn more than is measured: the first warms all up.
         let persons = self.requests * (self.turns + 1);
-        let common = Common { persons, workers: self.workers, in_flight: self.in_flight, data: self.data.clone() };
+        let common = Common {
+            persons,
+            workers: self.workers,
+            in_flight: self.in_flight,
+            data: self.data.clone(),
+        };
         let start = |kind: Kind| {
             let pair = Pair::start(&kind, &common, None)?;
-            Ok::<_, Fault>(Side { kind, pair, turns: Vec::new(), deliveries: Vec::new(), cpu: Vec::new() })
+            Ok::<_, BoxError>(Side {
+                kind,
+                pair,
+                turns: Vec::new(),
+                deliveries: Vec::new(),
+                cpu: Vec::new(),
+            })
         };
-        let mut sides = Self::kinds().into_iter().map(start).collect::<Result<Vec<_>, _>>()?;
+        let mut sides = Self::kinds()
+            .into_iter()
+            .map(start)
+            .collect::<Result<Vec<_>, _>>()?;
         for turn in 0..=self.turns {
             for side in &mut sides {
                 self.turn(side, turn).await?;
@@ -113,14 +164,16 @@ impl FanOut {
         Ok(())
     }
 
-    async fn turn(&self, side: &mut Side, turn: usize) -> Result<(), Fault> {
+    async fn turn(&self, side: &mut Side, turn: usize) -> Result<(), BoxError> {
         let requests = Arc::new(side.requests(turn, self.requests));
         let ended = requests.len() * side.fan();
         let before = side.pair.hub.cpu()?;
         let started = Instant::now();
         let outcome = load(side.pair.hub.address()?, requests, self.connections).await?;
         if side.kind.wait.is_some() {
-            side.pair.confirmed(ended, Duration::from_secs(self.patience)).map_err(|fault| format!("{}: {fault}", side.kind.name))?;
+            side.pair
+                .confirmed(ended, Duration::from_secs(self.patience))
+                .map_err(|fault| format!("{}: {fault}", side.kind.name))?;
             let deliveries = precise(ended) / started.elapsed().as_secs_f64();
             side.pair.seconds()?;
             if turn > 0 {
@@ -128,21 +181,25 @@ impl FanOut {
             }
         }
         if turn > 0 {
-            side.cpu.push(side.pair.hub.cpu()?.saturating_sub(before).as_secs_f64() * 1e6 / precise(ended));
+            side.cpu.push(
+                side.pair.hub.cpu()?.saturating_sub(before).as_secs_f64() * 1e6 / precise(ended),
+            );
             side.turns.push(outcome);
         }
         Ok(())
     }
 
     /// Fails unless every session is over, at the hub and where there are instances at these.
-    fn check(&self, side: &mut Side, persons: usize) -> Result<(), Fault> {
+    fn check(&self, side: &mut Side, persons: usize) -> Result<(), BoxError> {
         let live = side.pair.live()?;
         if live != 0 {
             return Err(format!("{}: {live} sessions were not ended", side.kind.name).into());
         }
         if side.kind.wait.is_some() {
             for vendor in VENDORS {
-                side.pair.check_told(vendor, persons, side.kind.verify).map_err(|fault| format!("{}: {fault}", side.kind.name))?;
+                side.pair
+                    .check_told(vendor, persons, side.kind.verify)
+                    .map_err(|fault| format!("{}: {fault}", side.kind.name))?;
             }
         }
         Ok(())
@@ -159,8 +216,11 @@ impl FanOut {
         );
         let single = sides.first().map_or(f64::NAN, Side::ended_rate);
         for side in sides {
-            let deliveries =
-                if side.deliveries.is_empty() { "-".to_owned() } else { format!("{:.0}", median(side.deliveries.iter().copied())) };
+            let deliveries = if side.deliveries.is_empty() {
+                "-".to_owned()
+            } else {
+                format!("{:.0}", median(side.deliveries.iter().copied()))
+            };
             println!(
                 "{:<30} | {:>9.0} {:>8.2} {:>8.2} | {:>9.0} {:>6.2} | {deliveries:>12} {:>12.1}",
                 side.kind.name,

@@ -16,6 +16,7 @@ use logout_core::outbox::{DeliveryFilter, Store};
 use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock as _, TokenClaims};
 use logout_core::session::{Device, Person, Session, SessionId, Subject};
+use logout_core::store::Join;
 use logout_core::time::Timestamp;
 use logout_core::upstream::UpstreamSession;
 use logout_hub::config::Config;
@@ -26,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use super::confirmations::Confirmations;
 use super::upstream::LANDING;
 use crate::dialect::{CLIENT, VENDORS, digest, sign_out};
-use crate::process::{Fault, announce, answer};
+use crate::process::{BoxError, announce, answer};
 use crate::subject::{LOADING, live_sessions};
 
 /// Which hub to be.
@@ -81,20 +82,31 @@ impl HubSubject {
     /// `confirmed N MS` with the number of confirmations since it was last asked for `seconds`,
     /// once those are N or MS have passed, `seconds` with how long each of them took, and `tally`
     /// with what the outbox holds.
-    pub(crate) fn run(&self) -> Result<(), Fault> {
+    pub(crate) fn run(&self) -> Result<(), BoxError> {
         actix_web::rt::System::new().block_on(self.serve())
     }
 
-    async fn serve(&self) -> Result<(), Fault> {
+    async fn serve(&self) -> Result<(), BoxError> {
         let confirmations = Confirmations::install()?;
         let store: Arc<dyn Store> = Arc::new(FjallStore::open(&self.folder.join("store"))?);
-        let config = Config::parse(&self.configuration(), &self.folder.join("bench.toml"), Vec::new(), &COMPILED)?;
-        let options = Options { clock: Arc::new(SystemClock), listener: None, names_people: false, store: Some(store.clone()) };
+        let config = Config::parse(
+            &self.configuration(),
+            &self.folder.join("bench.toml"),
+            Vec::new(),
+            &COMPILED,
+        )?;
+        let options = Options {
+            clock: Arc::new(SystemClock),
+            listener: None,
+            names_people: false,
+            store: Some(store.clone()),
+        };
         let hub = Hub::start(config, options).await?;
         self.load(&hub).await?;
         announce(&[hub.address])?;
         let replies = |question: String| {
-            let (store, confirmations, ports) = (store.clone(), confirmations.clone(), hub.ports.clone());
+            let (store, confirmations, ports) =
+                (store.clone(), confirmations.clone(), hub.ports.clone());
             async move {
                 let words: Vec<&str> = question.split(' ').collect();
                 match words.as_slice() {
@@ -122,12 +134,17 @@ impl HubSubject {
             self.workers, self.wait, self.verify, self.in_flight
         );
         for (index, vendor) in VENDORS.iter().enumerate() {
-            text += &format!("[[platform]]\nname = \"{vendor}\"\nvendor = \"{vendor}\"\nreach = \"{}\"\n", self.reach);
+            text += &format!(
+                "[[platform]]\nname = \"{vendor}\"\nvendor = \"{vendor}\"\nreach = \"{}\"\n",
+                self.reach
+            );
             if let Some(upstream) = self.upstreams.get(index) {
                 text += &format!("upstream = \"http://{upstream}\"\n");
             }
             if *vendor == "wix" {
-                text += &format!("[[platform.app]]\nclient_id = \"{CLIENT}\"\nredirect_domains = [\"app.example\"]\n");
+                text += &format!(
+                    "[[platform.app]]\nclient_id = \"{CLIENT}\"\nredirect_domains = [\"app.example\"]\n"
+                );
             }
         }
         text
@@ -136,12 +153,17 @@ impl HubSubject {
     /// Opens the sessions, many at a time, and writes one request per session into `requests.txt`,
     /// each on a line, with its line breaks escaped: a person's after the other's, and of each in
     /// the order of the vendors.
-    async fn load(&self, hub: &Hub) -> Result<(), Fault> {
+    async fn load(&self, hub: &Hub) -> Result<(), BoxError> {
         let mut requests = BufWriter::new(std::fs::File::create(self.folder.join("requests.txt"))?);
         let mut sessions = Vec::new();
         for person in 0..self.persons {
             let own = person % VENDORS.len();
-            for vendor in VENDORS.iter().enumerate().filter(|(index, _)| self.everywhere || *index == own).map(|(_, vendor)| vendor) {
+            for vendor in VENDORS
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| self.everywhere || *index == own)
+                .map(|(_, vendor)| vendor)
+            {
                 let (session, request) = self.session(hub, vendor, person)?;
                 requests.write_all(request.replace("\r\n", "~").as_bytes())?;
                 requests.write_all(b"\n")?;
@@ -150,28 +172,49 @@ impl HubSubject {
         }
         requests.flush()?;
         let now = SystemClock.now();
-        let mut opening = stream::iter(sessions).map(|session| hub.ports.store.open(session, false, now)).buffer_unordered(LOADING);
+        let mut opening = stream::iter(sessions)
+            .map(|session| hub.ports.store.open(session, Join::Always, now))
+            .buffer_unordered(LOADING);
         while let Some(outcome) = opening.next().await {
             outcome?;
         }
         Ok(())
     }
 
-    fn session(&self, hub: &Hub, vendor: &str, person: usize) -> Result<(Session, String), Fault> {
+    fn session(
+        &self,
+        hub: &Hub,
+        vendor: &str,
+        person: usize,
+    ) -> Result<(Session, String), BoxError> {
         let (platform, now) = (PlatformName::new(vendor), SystemClock.now());
         let expires = now.plus(Duration::from_secs(12 * 60 * 60));
         let name = format!("user{person}");
         let has_upstream = !self.upstreams.is_empty();
-        let secret =
-            if has_upstream { upstream_secret(vendor, person) } else { stand_in_secret(hub, vendor, person, &name, now, expires)? };
+        let secret = if has_upstream {
+            upstream_secret(vendor, person)
+        } else {
+            stand_in_secret(hub, vendor, person, &name, now, expires)?
+        };
         let (purpose, request) = sign_out(vendor, &secret)?;
         let id = SessionId::at(now);
         let known_by = || UpstreamSession {
-            cookies: cookie(vendor).map(|name| (name.to_owned(), Secret::new(&secret))).into_iter().collect(),
+            cookies: cookie(vendor)
+                .map(|name| (name.to_owned(), Secret::new(&secret)))
+                .into_iter()
+                .collect(),
             bearer: cookie(vendor).is_none().then(|| Secret::new(&secret)),
             ..UpstreamSession::default()
         };
-        let sealed = has_upstream.then(|| Ok::<_, Fault>(hub.ports.seal.as_ref().ok_or("no key")?.seal(id, &known_by().to_bytes())));
+        let sealed = has_upstream.then(|| {
+            Ok::<_, BoxError>(
+                hub.ports
+                    .seal
+                    .as_ref()
+                    .ok_or("no key")?
+                    .seal(id, &known_by().to_bytes()),
+            )
+        });
         let session = Session {
             id,
             sign_on: None,
@@ -180,13 +223,20 @@ impl HubSubject {
             account: None,
             client: None,
             administrator: false,
-            credentials: vec![Credential { digest: digest(vendor, &platform, purpose, &secret)?, expires, csrf_due: false }],
+            credentials: vec![Credential {
+                digest: digest(vendor, &platform, purpose, &secret)?,
+                expires,
+                csrf_due: false,
+            }],
             csrf: None,
             opened: now,
             seen: now,
             idle_timeout: (!has_upstream).then_some(Duration::from_secs(30 * 60)),
             expires,
-            device: Device { address: Some([127, 0, 0, 1].into()), user_agent: Some("Mozilla/5.0 (X11; Linux x86_64) bench".to_owned()) },
+            device: Device {
+                address: Some([127, 0, 0, 1].into()),
+                user_agent: Some("Mozilla/5.0 (X11; Linux x86_64) bench".to_owned()),
+            },
             sealed: sealed.transpose()?,
             platform,
         };
@@ -211,7 +261,14 @@ fn upstream_secret(vendor: &str, person: usize) -> String {
 }
 
 /// What a stand-in itself gives out.
-fn stand_in_secret(hub: &Hub, vendor: &str, person: usize, name: &str, now: Timestamp, expires: Timestamp) -> Result<String, Fault> {
+fn stand_in_secret(
+    hub: &Hub,
+    vendor: &str,
+    person: usize,
+    name: &str,
+    now: Timestamp,
+    expires: Timestamp,
+) -> Result<String, BoxError> {
     let token = |audience: &str, said: &[(&str, &str)]| {
         let claims = TokenClaims {
             iss: vendor.to_owned(),
@@ -220,9 +277,15 @@ fn stand_in_secret(hub: &Hub, vendor: &str, person: usize, name: &str, now: Time
             jti: format!("{person:043}"),
             iat: now.as_secs(),
             exp: expires.as_secs(),
-            vendor: said.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            vendor: said
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
         };
-        hub.ports.tokens.mint(&claims).map(|token| token.reveal().to_owned())
+        hub.ports
+            .tokens
+            .mint(&claims)
+            .map(|token| token.reveal().to_owned())
     };
     Ok(match vendor {
         "assets" => token("authToken", &[("reqCsrf", "false")])?,
@@ -232,10 +295,12 @@ fn stand_in_secret(hub: &Hub, vendor: &str, person: usize, name: &str, now: Time
 }
 
 /// Reads the whole outbox, settled deliveries included.
-async fn tally(store: &dyn Store) -> Result<BTreeMap<String, Tally>, Fault> {
+async fn tally(store: &dyn Store) -> Result<BTreeMap<String, Tally>, BoxError> {
     let (mut tallies, mut after) = (BTreeMap::<String, Tally>::new(), None);
     loop {
-        let page = store.deliveries(&DeliveryFilter::default(), after, 10_000).await?;
+        let page = store
+            .deliveries(&DeliveryFilter::default(), after, 10_000)
+            .await?;
         for delivery in page.items {
             let tally = tallies.entry(delivery.platform.to_string()).or_default();
             tally.attempts += u64::from(delivery.attempts);

@@ -1,4 +1,5 @@
-//! Single logout: a person's sessions at four platforms, each with a real instance behind it, ended by one sign-out.
+//! Single logout: a person's sessions at four platforms, each with a real instance behind it, ended
+//! by one sign-out.
 
 mod confirmations;
 pub(crate) mod fan_out;

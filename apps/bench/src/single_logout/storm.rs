@@ -11,7 +11,7 @@ use tokio::task::LocalSet;
 use super::pair::{Common, Kind, Pair};
 use crate::client::{Turn, at_a_rate};
 use crate::dialect::VENDORS;
-use crate::process::Fault;
+use crate::process::BoxError;
 use crate::report::median;
 
 /// What is measured of the storm.
@@ -41,10 +41,12 @@ pub(crate) struct Storm {
     /// How many deliveries are under way to one upstream at most.
     #[arg(long, default_value_t = 16)]
     in_flight: usize,
-    /// How long the deliveries of one turn may take until all that can be are confirmed, in seconds.
+    /// How long the deliveries of one turn may take until all that can be are confirmed, in
+    /// seconds.
     #[arg(long, default_value_t = 120)]
     patience: u64,
-    /// Where fjall keeps its files; a folder of the system's for temporary files by default, which may be in memory.
+    /// Where fjall keeps its files; a folder of the system's for temporary files by default, which
+    /// may be in memory.
     #[arg(long)]
     data: Option<PathBuf>,
 }
@@ -96,32 +98,44 @@ struct Case {
 }
 
 impl Storm {
-    pub(crate) fn run(&self) -> Result<(), Fault> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    pub(crate) fn run(&self) -> Result<(), BoxError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         LocalSet::new().block_on(&runtime, self.measure())
     }
 
-    async fn measure(&self) -> Result<(), Fault> {
+    async fn measure(&self) -> Result<(), BoxError> {
         println!(
             "{} turns of {} sign-outs each, {} a second, a quarter at each platform, {} worker(s) a server; medians over the turns: of the p99, of its ratio within a turn, of the hub's processor time a sign-out",
             self.turns, self.requests, self.rate, self.workers
         );
         println!(
             "{:<6} {:<9} {:<11} | {:>8} {:>9} {:>9} | {:>11} {:>9} {:>9} | {:>8}",
-            "wait", self.dead, "platform", "reply ms", "/ living", "/ idle", "delivery ms", "/ living", "/ idle", "hub µs"
+            "wait",
+            self.dead,
+            "platform",
+            "reply ms",
+            "/ living",
+            "/ idle",
+            "delivery ms",
+            "/ living",
+            "/ idle",
+            "hub µs"
         );
         for wait in &self.waits {
             let mut cases: Vec<Case> = Fourth::ALL.iter().map(|_| Case::default()).collect();
             for turn in 0..self.turns {
                 let mut order: Vec<_> = Fourth::ALL.iter().zip(&mut cases).collect();
-                // There and back again, so that whatever gets slower with time is nobody's disadvantage.
+                // There and back again, so that whatever gets slower with time is nobody's
+                // disadvantage.
                 if turn % 2 == 1 {
                     order.reverse();
                 }
                 for (fourth, case) in order {
-                    self.turn(wait, *fourth, case)
-                        .await
-                        .map_err(|fault| format!("wait {wait}, {} {}: {fault}", self.dead, fourth.as_str()))?;
+                    self.turn(wait, *fourth, case).await.map_err(|fault| {
+                        format!("wait {wait}, {} {}: {fault}", self.dead, fourth.as_str())
+                    })?;
                 }
             }
             self.print(wait, &cases);
@@ -129,87 +143,167 @@ impl Storm {
         Ok(())
     }
 
-    async fn turn(&self, wait: &str, fourth: Fourth, case: &mut Case) -> Result<(), Fault> {
+    async fn turn(&self, wait: &str, fourth: Fourth, case: &mut Case) -> Result<(), BoxError> {
         // Nobody takes connections where nobody listens any more; those that nobody accepts hang.
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         let _hangs = (fourth == Fourth::Hanging).then_some(listener);
-        let mut pair = self.start(wait, fourth.is_dead().then_some((self.dead.as_str(), address)))?;
+        let mut pair = self.start(
+            wait,
+            fourth.is_dead().then_some((self.dead.as_str(), address)),
+        )?;
         let each = self.requests / VENDORS.len();
         let living = |vendor: &&&str| **vendor != self.dead.as_str();
         let requests = |vendor: &str, from: usize, count: usize, all: &[Vec<u8>]| -> Vec<Vec<u8>> {
-            let place = VENDORS.iter().position(|known| *known == vendor).unwrap_or_default();
-            all.chunks(VENDORS.len()).skip(from).take(count).filter_map(|person| person.get(place).cloned()).collect()
+            let place = VENDORS
+                .iter()
+                .position(|known| *known == vendor)
+                .unwrap_or_default();
+            all.chunks(VENDORS.len())
+                .skip(from)
+                .take(count)
+                .filter_map(|person| person.get(place).cloned())
+                .collect()
         };
 
-        let first = VENDORS.iter().filter(living).map(|vendor| requests(vendor, 0, self.warm_up, &pair.requests)).collect();
+        let first = VENDORS
+            .iter()
+            .filter(living)
+            .map(|vendor| requests(vendor, 0, self.warm_up, &pair.requests))
+            .collect();
         at_a_rate(pair.hub.address()?, first, self.rate).await?;
-        pair.confirmed(self.warm_up * (VENDORS.len() - 1), Duration::from_secs(self.patience))?;
+        pair.confirmed(
+            self.warm_up * (VENDORS.len() - 1),
+            Duration::from_secs(self.patience),
+        )?;
         pair.seconds()?;
 
-        let asked: Vec<&str> = VENDORS.iter().filter(|vendor| living(vendor) || fourth != Fourth::Idle).copied().collect();
-        let storm = asked.iter().map(|vendor| requests(vendor, self.warm_up, each, &pair.requests)).collect();
+        let asked: Vec<&str> = VENDORS
+            .iter()
+            .filter(|vendor| living(vendor) || fourth != Fourth::Idle)
+            .copied()
+            .collect();
+        let storm = asked
+            .iter()
+            .map(|vendor| requests(vendor, self.warm_up, each, &pair.requests))
+            .collect();
         let rate = self.rate / u32::try_from(VENDORS.len())? * u32::try_from(asked.len())?;
         let before = pair.hub.cpu()?;
         let turns = at_a_rate(pair.hub.address()?, storm, rate).await?;
-        let answering = if fourth == Fourth::Living { VENDORS.len() } else { VENDORS.len() - 1 };
+        let answering = if fourth == Fourth::Living {
+            VENDORS.len()
+        } else {
+            VENDORS.len() - 1
+        };
         pair.confirmed(each * answering, Duration::from_secs(self.patience))?;
         let used = pair.hub.cpu()?.saturating_sub(before);
-        case.cpu.push(used.as_secs_f64() * 1e6 / f64::from(u32::try_from(each * asked.len())?));
+        case.cpu
+            .push(used.as_secs_f64() * 1e6 / f64::from(u32::try_from(each * asked.len())?));
         let seconds = pair.seconds()?;
         self.check(&mut pair, fourth, each)?;
 
-        for (vendor, turn) in asked.iter().zip(turns).filter(|(vendor, _)| **vendor != self.dead) {
+        for (vendor, turn) in asked
+            .iter()
+            .zip(turns)
+            .filter(|(vendor, _)| **vendor != self.dead)
+        {
             let mut nanos: Vec<u64> = Vec::new();
             for seconds in seconds.get(*vendor).into_iter().flatten() {
                 nanos.push(u64::try_from(Duration::from_secs_f64(*seconds).as_nanos())?);
             }
             if nanos.len() != each || turn.latencies.len() != each {
-                return Err(
-                    format!("{vendor}: {} confirmations and {} answers instead of {each}", nanos.len(), turn.latencies.len()).into()
-                );
+                return Err(format!(
+                    "{vendor}: {} confirmations and {} answers instead of {each}",
+                    nanos.len(),
+                    turn.latencies.len()
+                )
+                .into());
             }
             nanos.sort_unstable();
             let figures = case.living.entry(*vendor).or_default();
             figures.replies.push(p99(&turn));
-            figures.deliveries.push(p99(&Turn { rate: 0.0, latencies: nanos }));
+            figures.deliveries.push(p99(&Turn {
+                rate: 0.0,
+                latencies: nanos,
+            }));
         }
         Ok(())
     }
 
-    fn start(&self, wait: &str, moved: Option<(&str, SocketAddr)>) -> Result<Pair, Fault> {
+    fn start(&self, wait: &str, moved: Option<(&str, SocketAddr)>) -> Result<Pair, BoxError> {
         let persons = self.requests / VENDORS.len() + self.warm_up;
-        let common = Common { persons, workers: self.workers, in_flight: self.in_flight, data: self.data.clone() };
-        let kind = Kind { name: String::new(), reach: "session", everywhere: true, wait: Some(wait.to_owned()), verify: true };
+        let common = Common {
+            persons,
+            workers: self.workers,
+            in_flight: self.in_flight,
+            data: self.data.clone(),
+        };
+        let kind = Kind {
+            name: String::new(),
+            reach: "session",
+            everywhere: true,
+            wait: Some(wait.to_owned()),
+            verify: true,
+        };
         Pair::start(&kind, &common, moved)
     }
 
-    /// Fails unless what was signed out is over and told, and of the dead instance's sessions none is forgotten.
-    fn check(&self, pair: &mut Pair, fourth: Fourth, each: usize) -> Result<(), Fault> {
+    /// Fails unless what was signed out is over and told, and of the dead instance's sessions none
+    /// is forgotten.
+    fn check(&self, pair: &mut Pair, fourth: Fourth, each: usize) -> Result<(), BoxError> {
         for vendor in VENDORS.iter().filter(|vendor| **vendor != self.dead) {
             pair.check_told(vendor, each + self.warm_up, true)?;
         }
         let (live, tally) = (pair.live()?, pair.tally()?);
-        let of_fourth = tally.get(self.dead.as_str()).map_or((0, 0, 0), |tally| (tally.confirmed, tally.pending, tally.given_up));
+        let of_fourth = tally.get(self.dead.as_str()).map_or((0, 0, 0), |tally| {
+            (tally.confirmed, tally.pending, tally.given_up)
+        });
         let expected = match fourth {
             Fourth::Hanging | Fourth::Refusing => (self.warm_up, (0, each, 0)),
             Fourth::Idle => (self.warm_up + each, (0, 0, 0)),
             Fourth::Living => (self.warm_up, (each, 0, 0)),
         };
-        if (live, of_fourth) == expected { Ok(()) } else { Err(format!("{live} live, {of_fourth:?} instead of {expected:?}").into()) }
+        if (live, of_fourth) == expected {
+            Ok(())
+        } else {
+            Err(format!("{live} live, {of_fourth:?} instead of {expected:?}").into())
+        }
     }
 
     fn print(&self, wait: &str, cases: &[Case]) {
         for (fourth, case) in Fourth::ALL.iter().zip(cases) {
             for vendor in VENDORS.iter().filter(|vendor| **vendor != self.dead) {
-                let turns = |case: &Case, pick: Pick| case.living.get(vendor).map(pick).cloned().unwrap_or_default();
+                let turns = |case: &Case, pick: Pick| {
+                    case.living
+                        .get(vendor)
+                        .map(pick)
+                        .cloned()
+                        .unwrap_or_default()
+                };
                 // Turn by turn: what other work there is changes from minute to minute.
                 let beside = |other: usize, pick: Pick| {
-                    let others = cases.get(other).map(|case| turns(case, pick)).unwrap_or_default();
-                    median(turns(case, pick).into_iter().zip(others).map(|(value, other)| value / other))
+                    let others = cases
+                        .get(other)
+                        .map(|case| turns(case, pick))
+                        .unwrap_or_default();
+                    median(
+                        turns(case, pick)
+                            .into_iter()
+                            .zip(others)
+                            .map(|(value, other)| value / other),
+                    )
                 };
-                let figures = |pick: Pick| (median(turns(case, pick).into_iter()), beside(0, pick), beside(1, pick));
-                let (replies, deliveries) = (figures(|living| &living.replies), figures(|living| &living.deliveries));
+                let figures = |pick: Pick| {
+                    (
+                        median(turns(case, pick).into_iter()),
+                        beside(0, pick),
+                        beside(1, pick),
+                    )
+                };
+                let (replies, deliveries) = (
+                    figures(|living| &living.replies),
+                    figures(|living| &living.deliveries),
+                );
                 println!(
                     "{wait:<6} {:<9} {vendor:<11} | {:>8.2} {:>9.2} {:>9.2} | {:>11.0} {:>9.2} {:>9.2} | {:>8.0}",
                     fourth.as_str(),

@@ -1,8 +1,8 @@
-//! Real instances of the four products, as far as a sign-out sees them: a bare actix-web app on four ports that answers at once
-//! and remembers which sessions it was told of.
+//! Real instances of the four products, as far as a sign-out sees them: a bare actix-web app on
+//! four ports that answers at once and remembers which sessions it was told of.
 //!
-//! What it answers is what the adapters' `upstream` rooms are documented to read as a sign-out, as one of somebody who is
-//! not signed in, and as a probe of a session that lives or does not.
+//! What it answers is what the adapters' `upstream` rooms are documented to read as a sign-out, as
+//! one of somebody who is not signed in, and as a probe of a session that lives or does not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::dialect::VENDORS;
-use crate::process::{Fault, announce, answer};
+use crate::process::{BoxError, announce, answer};
 
 /// Where HCL DX would send the browser.
 pub(crate) const LANDING: &str = "https://portal.example";
@@ -39,7 +39,8 @@ pub(crate) struct Heard {
     pub(crate) repeated: usize,
     /// Probes of sessions that had been signed out.
     pub(crate) probed: usize,
-    /// Requests that are no sign-out and no probe, or whose session is none, or probes of live ones.
+    /// Requests that are no sign-out and no probe, or whose session is none, or probes of live
+    /// ones.
     pub(crate) strange: usize,
 }
 
@@ -54,12 +55,22 @@ struct Instance {
 
 impl Instance {
     fn new(persons: usize) -> Self {
-        let told = std::iter::repeat_with(AtomicUsize::default).take(persons).collect();
-        Self { told, probed: AtomicUsize::new(0), strange: AtomicUsize::new(0) }
+        let told = std::iter::repeat_with(AtomicUsize::default)
+            .take(persons)
+            .collect();
+        Self {
+            told,
+            probed: AtomicUsize::new(0),
+            strange: AtomicUsize::new(0),
+        }
     }
 
     fn heard(&self) -> Heard {
-        let calls: Vec<usize> = self.told.iter().map(|told| told.load(Ordering::Relaxed)).collect();
+        let calls: Vec<usize> = self
+            .told
+            .iter()
+            .map(|told| told.load(Ordering::Relaxed))
+            .collect();
         Heard {
             ended: calls.iter().filter(|calls| **calls > 0).count(),
             repeated: calls.iter().map(|calls| calls.saturating_sub(1)).sum(),
@@ -70,17 +81,34 @@ impl Instance {
 }
 
 impl Upstreams {
-    /// Serves until standard input ends. Answers each line with what the instances have heard, in the order of the vendors.
-    pub(crate) fn run(&self) -> Result<(), Fault> {
+    /// Serves until standard input ends. Answers each line with what the instances have heard, in
+    /// the order of the vendors.
+    pub(crate) fn run(&self) -> Result<(), BoxError> {
         actix_web::rt::System::new().block_on(async {
-            let instances: Arc<Vec<Instance>> = Arc::new(VENDORS.iter().map(|_| Instance::new(self.persons)).collect());
+            let instances: Arc<Vec<Instance>> = Arc::new(
+                VENDORS
+                    .iter()
+                    .map(|_| Instance::new(self.persons))
+                    .collect(),
+            );
             let data = web::Data::from(instances.clone());
-            let server = HttpServer::new(move || App::new().app_data(data.clone()).default_service(web::to(serve))).workers(self.workers);
-            let server = (0..VENDORS.len()).try_fold(server, |server, _| server.bind(("127.0.0.1", 0)))?;
+            let server = HttpServer::new(move || {
+                App::new()
+                    .app_data(data.clone())
+                    .default_service(web::to(serve))
+            })
+            .workers(self.workers);
+            let server =
+                (0..VENDORS.len()).try_fold(server, |server, _| server.bind(("127.0.0.1", 0)))?;
             let addresses = server.addrs();
             actix_web::rt::spawn(server.disable_signals().run());
             announce(&addresses)?;
-            answer(|_| async { Ok(serde_json::to_string(&instances.iter().map(Instance::heard).collect::<Vec<_>>())?) }).await
+            answer(|_| async {
+                Ok(serde_json::to_string(
+                    &instances.iter().map(Instance::heard).collect::<Vec<_>>(),
+                )?)
+            })
+            .await
         })
     }
 }
@@ -94,7 +122,11 @@ enum Call {
 
 async fn serve(request: HttpRequest, instances: web::Data<Vec<Instance>>) -> HttpResponse {
     let known = match (request.method().as_str(), request.path()) {
-        ("GET", "/Sitefinity/SignOut") if request.query_string() == "sts_signout=true&redirect=false" => Some((0, Call::SignOut)),
+        ("GET", "/Sitefinity/SignOut")
+            if request.query_string() == "sts_signout=true&redirect=false" =>
+        {
+            Some((0, Call::SignOut))
+        }
         ("GET", "/rest-api/login-status") => Some((0, Call::Probe)),
         ("POST", "/services/logout") => Some((1, Call::SignOut)),
         ("GET", "/services/profile") => Some((1, Call::Probe)),
@@ -118,7 +150,9 @@ async fn serve(request: HttpRequest, instances: web::Data<Vec<Instance>>) -> Htt
         (None, _) => false,
     };
     match call {
-        Call::Probe if session.is_some() && !alive => instance.probed.fetch_add(1, Ordering::Relaxed),
+        Call::Probe if session.is_some() && !alive => {
+            instance.probed.fetch_add(1, Ordering::Relaxed)
+        }
         Call::SignOut if session.is_some() => 0,
         Call::Probe | Call::SignOut => instance.strange.fetch_add(1, Ordering::Relaxed),
     };
@@ -128,7 +162,8 @@ async fn serve(request: HttpRequest, instances: web::Data<Vec<Instance>>) -> Htt
     }
 }
 
-/// The number of the person whose session the request presents: what the session's own cookie or token ends with.
+/// The number of the person whose session the request presents: what the session's own cookie or
+/// token ends with.
 fn session(request: &HttpRequest, vendor: usize) -> Option<usize> {
     let (name, begins) = match vendor {
         0 => (header::COOKIE, ".AspNet.Cookies="),
@@ -136,7 +171,16 @@ fn session(request: &HttpRequest, vendor: usize) -> Option<usize> {
         2 => (header::AUTHORIZATION, "OauthNG.JWS."),
         _ => (header::COOKIE, "LtpaToken2="),
     };
-    request.headers().get(name)?.to_str().ok()?.strip_prefix(begins)?.rsplit('.').next()?.parse().ok()
+    request
+        .headers()
+        .get(name)?
+        .to_str()
+        .ok()?
+        .strip_prefix(begins)?
+        .rsplit('.')
+        .next()?
+        .parse()
+        .ok()
 }
 
 fn signed_out(vendor: usize, alive: bool) -> HttpResponse {
@@ -164,7 +208,8 @@ fn status(vendor: usize, alive: bool) -> HttpResponse {
         (0, _) => HttpResponse::Ok().json(json!({ "IsLoggedIn": alive })),
         (1, true) => HttpResponse::Ok().json(json!({ "username": "user" })),
         (1, false) => not_signed_in_to_assets(),
-        (2, true) => HttpResponse::Ok().json(json!({ "member": { "id": "12345678-0000-4000-8000-000000000001" } })),
+        (2, true) => HttpResponse::Ok()
+            .json(json!({ "member": { "id": "12345678-0000-4000-8000-000000000001" } })),
         (2, false) => not_signed_in_to_wix(),
         (_, true) => HttpResponse::Ok().json(json!({ "statusCode": 200 })),
         (_, false) => not_signed_in_to_hcl_dx(),

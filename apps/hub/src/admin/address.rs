@@ -6,7 +6,8 @@ use actix_web::{FromRequest, Resource, Responder, Route, guard, web};
 
 use super::problem::Problem;
 
-/// One address. `HEAD` is answered wherever `GET` is; a method that it does not take is answered 405, with those it takes.
+/// One address. `HEAD` is answered wherever `GET` is; a method that it does not take is answered
+/// 405, with those it takes.
 pub(super) struct Address {
     path: &'static str,
     /// Empty for one that takes every method.
@@ -17,7 +18,11 @@ pub(super) struct Address {
 impl Address {
     /// An address that takes nothing yet.
     pub(super) fn new(path: &'static str) -> Self {
-        Self { path, allow: Vec::new(), routes: Vec::new() }
+        Self {
+            path,
+            allow: Vec::new(),
+            routes: Vec::new(),
+        }
     }
 
     /// Takes `GET` and `HEAD`.
@@ -28,7 +33,10 @@ impl Address {
         F::Output: Responder + 'static,
     {
         let either = guard::Any(guard::Get()).or(guard::Head());
-        self.with(&[Method::GET, Method::HEAD], web::route().guard(either).to(handler))
+        self.with(
+            &[Method::GET, Method::HEAD],
+            web::route().guard(either).to(handler),
+        )
     }
 
     /// Takes `POST`.
@@ -69,8 +77,16 @@ impl Address {
 
     /// To be mounted.
     pub(super) fn service(self) -> Resource {
-        let allow = self.allow.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-        let resource = self.routes.into_iter().fold(web::resource(self.path), Resource::route);
+        let allow = self
+            .allow
+            .iter()
+            .map(Method::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let resource = self
+            .routes
+            .into_iter()
+            .fold(web::resource(self.path), Resource::route);
         resource.default_service(web::to(move || {
             let refused = Problem::method_not_allowed(allow.clone());
             async move { refused }
@@ -83,14 +99,23 @@ impl Address {
         self.path
     }
 
-    /// What it takes, as an OpenAPI document names it, without `HEAD` where that is only the shadow of `GET`.
+    /// What it takes, as an OpenAPI document names it, without `HEAD` where that is only the shadow
+    /// of `GET`.
     #[cfg(test)]
     pub(super) fn methods(&self) -> Vec<String> {
         if self.allow.is_empty() {
-            return ["delete", "get", "head", "options", "patch", "post", "put", "trace"].map(str::to_owned).into();
+            return [
+                "delete", "get", "head", "options", "patch", "post", "put", "trace",
+            ]
+            .map(str::to_owned)
+            .into();
         }
-        let mut methods: Vec<_> =
-            self.allow.iter().filter(|method| **method != Method::HEAD).map(|method| method.as_str().to_lowercase()).collect();
+        let mut methods: Vec<_> = self
+            .allow
+            .iter()
+            .filter(|method| **method != Method::HEAD)
+            .map(|method| method.as_str().to_lowercase())
+            .collect();
         methods.sort();
         methods
     }

@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest name of a person, subject, realm, client or cookie, in bytes.
 pub(super) const NAME: usize = logout_core::session::LONGEST_NAME;
 
-/// The members of a JSON object that are still to be read. Members that nobody reads are refused by [`Fields::finish`].
+/// The members of a JSON object that are still to be read. Members that nobody reads are refused by
+/// [`Fields::finish`].
 #[derive(Debug)]
 pub(super) struct Fields {
     path: &'static str,
@@ -47,22 +48,42 @@ impl Fields {
 
     /// Whether `field` is given.
     pub(super) fn has(&self, field: &str) -> bool {
-        self.members.get(field).is_some_and(|value| !value.is_null())
+        self.members
+            .get(field)
+            .is_some_and(|value| !value.is_null())
     }
 
     /// A text of at least one byte and at most `longest`, without control characters.
-    pub(super) fn text(&mut self, field: &'static str, longest: usize) -> Result<Option<String>, Problem> {
-        let Some(value) = self.take(field) else { return Ok(None) };
-        checked(value, longest).map(Some).map_err(|rule| self.wrong(field, rule))
+    pub(super) fn text(
+        &mut self,
+        field: &'static str,
+        longest: usize,
+    ) -> Result<Option<String>, Problem> {
+        let Some(value) = self.take(field) else {
+            return Ok(None);
+        };
+        checked(value, longest)
+            .map(Some)
+            .map_err(|rule| self.wrong(field, rule))
     }
 
     /// The same, where it has to be given.
-    pub(super) fn required(&mut self, field: &'static str, longest: usize) -> Result<String, Problem> {
-        self.text(field, longest)?.ok_or_else(|| self.wrong(field, "must be given"))
+    pub(super) fn required(
+        &mut self,
+        field: &'static str,
+        longest: usize,
+    ) -> Result<String, Problem> {
+        self.text(field, longest)?
+            .ok_or_else(|| self.wrong(field, "must be given"))
     }
 
-    /// A name, or an object that has its realm besides: `"alice"`, `{"realm": "Default", "name": "alice"}`. First the realm.
-    pub(super) fn subject(&mut self, field: &'static str, path: &'static str) -> Result<Option<(Option<String>, String)>, Problem> {
+    /// A name, or an object that has its realm besides: `"alice"`, `{"realm": "Default", "name":
+    /// "alice"}`. First the realm.
+    pub(super) fn subject(
+        &mut self,
+        field: &'static str,
+        path: &'static str,
+    ) -> Result<Option<(Option<String>, String)>, Problem> {
         match self.take(field) {
             None => Ok(None),
             Some(Value::Object(members)) => {
@@ -71,7 +92,9 @@ impl Fields {
                 fields.finish()?;
                 Ok(Some(subject))
             }
-            Some(value) => checked(value, NAME).map(|name| Some((None, name))).map_err(|rule| self.wrong(field, rule)),
+            Some(value) => checked(value, NAME)
+                .map(|name| Some((None, name)))
+                .map_err(|rule| self.wrong(field, rule)),
         }
     }
 
@@ -86,7 +109,9 @@ impl Fields {
 
 /// A text within bounds; else the rule that it breaks.
 pub(super) fn checked(value: Value, longest: usize) -> Result<String, &'static str> {
-    let Value::String(text) = value else { return Err("must be a text") };
+    let Value::String(text) = value else {
+        return Err("must be a text");
+    };
     if text.trim().is_empty() {
         Err("must not be empty")
     } else if text.len() > longest {
@@ -103,8 +128,15 @@ impl FromRequest for Fields {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let is_json = media_type.split(';').next().is_some_and(|own| own.trim().eq_ignore_ascii_case("application/json"));
+        let media_type = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let is_json = media_type
+            .split(';')
+            .next()
+            .is_some_and(|own| own.trim().eq_ignore_ascii_case("application/json"));
         let mut payload = payload.take();
         Box::pin(async move {
             if !is_json {
@@ -132,7 +164,8 @@ async fn collect(payload: &mut Payload) -> Result<Vec<u8>, Problem> {
     Ok(body)
 }
 
-/// JSON in which no object has two members of one name: of two, somebody else may read the other one.
+/// JSON in which no object has two members of one name: of two, somebody else may read the other
+/// one.
 struct Unique(Value);
 
 impl<'de> Deserialize<'de> for Unique {
@@ -208,26 +241,45 @@ mod tests {
     use super::*;
 
     fn fields(text: &str) -> Fields {
-        let Unique(Value::Object(members)) = serde_json::from_str(text).unwrap() else { panic!("{text}") };
+        let Unique(Value::Object(members)) = serde_json::from_str(text).unwrap() else {
+            panic!("{text}")
+        };
         Fields { path: "", members }
     }
 
     #[test]
     fn a_member_that_is_named_twice_is_refused_at_every_depth() {
-        for text in [r#"{"a":1,"a":1}"#, r#"{"a":{"b":1,"b":2}}"#, r#"{"a":[{"b":1,"b":2}]}"#] {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":{"b":1,"b":2}}"#,
+            r#"{"a":[{"b":1,"b":2}]}"#,
+        ] {
             assert!(serde_json::from_str::<Unique>(text).is_err(), "{text}");
         }
         let text = r#"{"a":[null,true,-1,2,2.5,"x",{}],"b":{"a":1}}"#;
-        assert_eq!(serde_json::from_str::<Unique>(text).unwrap().0, serde_json::from_str::<Value>(text).unwrap());
+        assert_eq!(
+            serde_json::from_str::<Unique>(text).unwrap().0,
+            serde_json::from_str::<Value>(text).unwrap()
+        );
     }
 
     #[test]
     fn texts_have_bounds_and_no_control_characters() {
         let longest = "é".repeat(128);
-        assert_eq!(fields(&format!(r#"{{"a":"{longest}"}}"#)).text("a", NAME).unwrap().as_deref(), Some(longest.as_str()));
-        for text in
-            [format!(r#"{{"a":"{longest}x"}}"#), r#"{"a":""}"#.into(), r#"{"a":" "}"#.into(), r#"{"a":"x\n"}"#.into(), r#"{"a":1}"#.into()]
-        {
+        assert_eq!(
+            fields(&format!(r#"{{"a":"{longest}"}}"#))
+                .text("a", NAME)
+                .unwrap()
+                .as_deref(),
+            Some(longest.as_str())
+        );
+        for text in [
+            format!(r#"{{"a":"{longest}x"}}"#),
+            r#"{"a":""}"#.into(),
+            r#"{"a":" "}"#.into(),
+            r#"{"a":"x\n"}"#.into(),
+            r#"{"a":1}"#.into(),
+        ] {
             assert!(fields(&text).text("a", NAME).is_err(), "{text}");
         }
         assert_eq!(fields(r#"{"a":null}"#).text("a", NAME).unwrap(), None);

@@ -19,18 +19,37 @@ pub(super) struct DeliveryQuery {
     limit: Option<String>,
 }
 
-pub(super) async fn list(state: web::Data<AdminState>, query: web::Query<DeliveryQuery>) -> Result<HttpResponse, Problem> {
+pub(super) async fn list(
+    state: web::Data<AdminState>,
+    query: web::Query<DeliveryQuery>,
+) -> Result<HttpResponse, Problem> {
     let query = query.into_inner();
     let after = cursor("after", query.after.as_deref(), SessionId::parse)?;
-    let wanted = query.state.as_deref().map(|word| DeliveryState::parse(word).ok_or("must be pending, confirmed or given-up"));
-    let wanted = wanted.transpose().map_err(|rule| Problem::field("state", rule))?;
-    let filter = DeliveryFilter { platform: query.platform, state: wanted };
-    let page = state.outbox.deliveries(&filter, after, limit(query.limit.as_deref())?).await?;
+    let wanted = query
+        .state
+        .as_deref()
+        .map(|word| DeliveryState::parse(word).ok_or("must be pending, confirmed or given-up"));
+    let wanted = wanted
+        .transpose()
+        .map_err(|rule| Problem::field("state", rule))?;
+    let filter = DeliveryFilter {
+        platform: query.platform,
+        state: wanted,
+    };
+    let page = state
+        .outbox
+        .deliveries(&filter, after, limit(query.limit.as_deref())?)
+        .await?;
     Ok(HttpResponse::Ok().json(views::deliveries(&page)))
 }
 
-pub(super) async fn retry(state: web::Data<AdminState>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let Some(id) = SessionId::parse(&id) else { return Err(Problem::NOT_FOUND) };
+pub(super) async fn retry(
+    state: web::Data<AdminState>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let Some(id) = SessionId::parse(&id) else {
+        return Err(Problem::NOT_FOUND);
+    };
     let possible = state.outbox.retry(id, state.ports.clock.now()).await?;
     let delivery = state.outbox.delivery(id).await?.ok_or(Problem::NOT_FOUND)?;
     if !possible {

@@ -22,16 +22,28 @@ pub(crate) struct AdminGuard {
 }
 
 impl AdminGuard {
-    /// Takes `token`, and requests whose `Host` is this address, `localhost` with its port, or one of `more`; for checks, which
-    /// proxies send under names of their own, either token and any `Host`.
-    pub(crate) fn new(token: &Secret, check_token: &Secret, address: std::net::SocketAddr, more: &[String]) -> Self {
+    /// Takes `token`, and requests whose `Host` is this address, `localhost` with its port, or one
+    /// of `more`; for checks, which proxies send under names of their own, either token and any
+    /// `Host`.
+    pub(crate) fn new(
+        token: &Secret,
+        check_token: &Secret,
+        address: std::net::SocketAddr,
+        more: &[String],
+    ) -> Self {
         let own = [address.to_string(), format!("localhost:{}", address.port())];
         let hosts = own.into_iter().chain(more.iter().cloned()).collect();
-        Self { token: SecretDigest::of(token.reveal()), check_token: SecretDigest::of(check_token.reveal()), hosts }
+        Self {
+            token: SecretDigest::of(token.reveal()),
+            check_token: SecretDigest::of(check_token.reveal()),
+            hosts,
+        }
     }
 
     fn admits(&self, request: &ServiceRequest) -> bool {
-        let (scheme, token) = text(request.headers(), header::AUTHORIZATION.as_str()).split_once(' ').unwrap_or_default();
+        let (scheme, token) = text(request.headers(), header::AUTHORIZATION.as_str())
+            .split_once(' ')
+            .unwrap_or_default();
         scheme.eq_ignore_ascii_case("bearer") && SecretDigest::of(token.trim()).matches(&self.token)
     }
 
@@ -43,13 +55,19 @@ impl AdminGuard {
     }
 
     fn knows_host(&self, request: &ServiceRequest) -> bool {
-        let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
+        let host = request
+            .headers()
+            .get(header::HOST)
+            .and_then(|value| value.to_str().ok());
         host.is_some_and(|host| self.hosts.iter().any(|own| own.eq_ignore_ascii_case(host)))
     }
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 /// Refuses a foreign `Host`, by which a web page could read what takes no token.
@@ -61,7 +79,9 @@ pub(super) async fn check_host(
     if guard.is_some_and(|guard| guard.knows_host(&request)) {
         return Ok(next.call(request).await?.map_into_left_body());
     }
-    Ok(request.into_response(Problem::MISDIRECTED.response()).map_into_right_body())
+    Ok(request
+        .into_response(Problem::MISDIRECTED.response())
+        .map_into_right_body())
 }
 
 pub(super) async fn check(
@@ -75,10 +95,14 @@ pub(super) async fn check(
         _ => Some(Problem::UNAUTHORIZED),
     };
     match refusal {
-        Some(problem) => Ok(request.into_response(problem.response()).map_into_right_body()),
+        Some(problem) => Ok(request
+            .into_response(problem.response())
+            .map_into_right_body()),
         None => {
             let mut answer = next.call(request).await?;
-            answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            answer
+                .headers_mut()
+                .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             Ok(answer.map_into_left_body())
         }
     }

@@ -9,17 +9,28 @@ use super::body::{Fields, NAME};
 use super::problem::Problem;
 use super::{AdminState, sessions, views};
 
-pub(super) async fn order(state: web::Data<AdminState>, mut fields: Fields) -> Result<HttpResponse, Problem> {
+pub(super) async fn order(
+    state: web::Data<AdminState>,
+    mut fields: Fields,
+) -> Result<HttpResponse, Problem> {
     let (reach, targets) = read(&state, &mut fields).await?;
     if targets.is_empty() {
         return Ok(HttpResponse::Accepted().json(views::nothing_ended()));
     }
-    let (receipt, ended) = state.ports.end(Reason::Administrator, reach, targets).await?;
-    let answer = if ended.is_empty() { views::nothing_ended() } else { views::ended(receipt, &ended) };
+    let (receipt, ended) = state
+        .ports
+        .end(Reason::Administrator, reach, targets)
+        .await?;
+    let answer = if ended.is_empty() {
+        views::nothing_ended()
+    } else {
+        views::ended(receipt, &ended)
+    };
     Ok(HttpResponse::Accepted().json(answer))
 }
 
-/// Exactly one of `person`, `subject` (with its `platform` and, where it has one, its `realm`), `session` and `platform`.
+/// Exactly one of `person`, `subject` (with its `platform` and, where it has one, its `realm`),
+/// `session` and `platform`.
 async fn read(state: &AdminState, fields: &mut Fields) -> Result<(Reach, Vec<EndTarget>), Problem> {
     let kinds = ["person", "subject", "session", "platform"];
     let given: Vec<_> = kinds.into_iter().filter(|kind| fields.has(kind)).collect();
@@ -28,9 +39,17 @@ async fn read(state: &AdminState, fields: &mut Fields) -> Result<(Reach, Vec<End
         [kind] => kind,
         [] => {
             fields.finish()?;
-            return Err(Problem::field("person", "one of person, subject, session and platform must be given"));
+            return Err(Problem::field(
+                "person",
+                "one of person, subject, session and platform must be given",
+            ));
         }
-        [_, second, ..] => return Err(Problem::field(second, "only one of person, subject, session and platform can be given")),
+        [_, second, ..] => {
+            return Err(Problem::field(
+                second,
+                "only one of person, subject, session and platform can be given",
+            ));
+        }
     };
     match kind {
         "person" => {
@@ -39,16 +58,24 @@ async fn read(state: &AdminState, fields: &mut Fields) -> Result<(Reach, Vec<End
             Ok((Reach::Person, vec![EndTarget::Person(person)]))
         }
         "session" => {
-            let id = SessionId::parse(&fields.required("session", NAME)?).ok_or_else(|| Problem::field("session", "must be an id"))?;
+            let id = SessionId::parse(&fields.required("session", NAME)?)
+                .ok_or_else(|| Problem::field("session", "must be an id"))?;
             fields.finish()?;
             Ok((Reach::Session, vec![EndTarget::Session(id)]))
         }
         "subject" => {
-            let platform = state.named_platform(&fields.required("platform", NAME)?)?.sessions.platform().name.clone();
+            let platform = state
+                .named_platform(&fields.required("platform", NAME)?)?
+                .sessions
+                .platform()
+                .name
+                .clone();
             let subject = fields.subject("subject", "subject.")?;
             let beside = fields.text("realm", NAME)?;
             fields.finish()?;
-            let Some((inside, name)) = subject else { return Err(Problem::field("subject", "must be given")) };
+            let Some((inside, name)) = subject else {
+                return Err(Problem::field("subject", "must be given"));
+            };
             if inside.is_some() && beside.is_some() {
                 return Err(Problem::field("realm", "is given twice"));
             }
@@ -56,10 +83,21 @@ async fn read(state: &AdminState, fields: &mut Fields) -> Result<(Reach, Vec<End
                 Some(realm) => vec![Subject::new(realm, name)],
                 None => sessions::subjects_called(state, &platform, &name).await?,
             };
-            Ok((Reach::Subject, subjects.into_iter().map(|subject| EndTarget::Subject(platform.clone(), subject)).collect()))
+            Ok((
+                Reach::Subject,
+                subjects
+                    .into_iter()
+                    .map(|subject| EndTarget::Subject(platform.clone(), subject))
+                    .collect(),
+            ))
         }
         _ => {
-            let platform = state.named_platform(&fields.required("platform", NAME)?)?.sessions.platform().name.clone();
+            let platform = state
+                .named_platform(&fields.required("platform", NAME)?)?
+                .sessions
+                .platform()
+                .name
+                .clone();
             fields.finish()?;
             Ok((Reach::Subject, vec![EndTarget::Platform(platform)]))
         }

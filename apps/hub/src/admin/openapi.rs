@@ -1,5 +1,5 @@
-//! The description of the listener, for clients that are generated or checked. A test compares it with the routes, another
-//! one with the answers.
+//! The description of the listener, for clients that are generated or checked. A test compares it
+//! with the routes, another one with the answers.
 
 use actix_web::HttpResponse;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,9 @@ pub(super) async fn show() -> HttpResponse {
     HttpResponse::Ok().json(document())
 }
 
-const METHODS: [&str; 8] = ["delete", "get", "head", "options", "patch", "post", "put", "trace"];
+const METHODS: [&str; 8] = [
+    "delete", "get", "head", "options", "patch", "post", "put", "trace",
+];
 
 fn document() -> Value {
     json!({
@@ -40,8 +42,19 @@ fn document() -> Value {
 }
 
 fn paths() -> Value {
-    let health = |summary: &str| open(operation(summary, &[], 200, content("application/json", reference("Health")), &[503]));
-    let any: Map<String, Value> = METHODS.map(|method| (method.to_owned(), check())).into_iter().collect();
+    let health = |summary: &str| {
+        open(operation(
+            summary,
+            &[],
+            200,
+            content("application/json", reference("Health")),
+            &[503],
+        ))
+    };
+    let any: Map<String, Value> = METHODS
+        .map(|method| (method.to_owned(), check()))
+        .into_iter()
+        .collect();
     json!({
         "/healthz": { "get": open(operation("The process answers", &[], 200, content("application/json", reference("Health")), &[])) },
         "/readyz": { "get": health("The store answers too") },
@@ -152,7 +165,10 @@ fn paths() -> Value {
 fn check() -> Value {
     let mut operation = operation(
         "Whether the credentials of this request have been signed out: its own Cookie and Authorization are looked at, its body is not",
-        &[path("platform", "The platform"), path("tail", "The path that was asked for, or nothing")],
+        &[
+            path("platform", "The platform"),
+            path("tail", "The path that was asked for, or nothing"),
+        ],
         204,
         Value::Null,
         &[401, 403, 404, 503],
@@ -168,12 +184,25 @@ fn check() -> Value {
 fn register() -> Value {
     let answer = || content("application/json", reference("Session"));
     let failures = &[400, 401, 408, 409, 413, 415, 421, 422, 503];
-    let mut operation = operation("Registers a session that was opened at an upstream", &[], 201, answer(), failures);
-    operation["responses"]["200"] = json!({ "description": "It was registered before", "content": answer() });
+    let mut operation = operation(
+        "Registers a session that was opened at an upstream",
+        &[],
+        201,
+        answer(),
+        failures,
+    );
+    operation["responses"]["200"] =
+        json!({ "description": "It was registered before", "content": answer() });
     with_body(operation, "Registration")
 }
 
-fn operation(summary: &str, parameters: &[Value], status: u16, content: Value, failures: &[u16]) -> Value {
+fn operation(
+    summary: &str,
+    parameters: &[Value],
+    status: u16,
+    content: Value,
+    failures: &[u16],
+) -> Value {
     let mut responses = Map::new();
     let mut success = json!({ "description": "Done" });
     if !content.is_null() {
@@ -181,7 +210,10 @@ fn operation(summary: &str, parameters: &[Value], status: u16, content: Value, f
     }
     responses.insert(status.to_string(), success);
     for failure in failures {
-        responses.insert(failure.to_string(), json!({ "$ref": "#/components/responses/Problem" }));
+        responses.insert(
+            failure.to_string(),
+            json!({ "$ref": "#/components/responses/Problem" }),
+        );
     }
     json!({ "summary": summary, "parameters": parameters, "responses": responses })
 }
@@ -192,7 +224,8 @@ fn open(mut operation: Value) -> Value {
 }
 
 fn with_body(mut operation: Value, schema: &str) -> Value {
-    operation["requestBody"] = json!({ "required": true, "content": content("application/json", reference(schema)) });
+    operation["requestBody"] =
+        json!({ "required": true, "content": content("application/json", reference(schema)) });
     operation
 }
 
@@ -218,7 +251,10 @@ fn page_limit() -> Value {
 }
 
 fn wait() -> Value {
-    query("wait", "Until nothing is pending, but no longer than this, and than a minute: 5s")
+    query(
+        "wait",
+        "Until nothing is pending, but no longer than this, and than a minute: 5s",
+    )
 }
 
 fn path(name: &str, description: &str) -> Value {
@@ -226,13 +262,18 @@ fn path(name: &str, description: &str) -> Value {
 }
 
 fn page(member: &str, item: &str) -> Value {
-    object(json!({ member: { "type": "array", "items": reference(item) }, "next": nullable("string") }), &[])
+    object(
+        json!({ member: { "type": "array", "items": reference(item) }, "next": nullable("string") }),
+        &[],
+    )
 }
 
 /// An object with these members and no others, all of which are there save the optional ones.
 fn object(properties: Value, optional: &[&str]) -> Value {
     let names = properties.as_object().into_iter().flat_map(Map::keys);
-    let required: Vec<_> = names.filter(|name| !optional.contains(&name.as_str())).collect();
+    let required: Vec<_> = names
+        .filter(|name| !optional.contains(&name.as_str()))
+        .collect();
     json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
 }
 
@@ -242,8 +283,7 @@ fn nullable(kind: &str) -> Value {
 
 fn schemas() -> Value {
     let text = || json!({ "type": "string" });
-    let name =
-        || json!({ "type": "string", "minLength": 1, "maxLength": 256, "description": "At most 256 bytes, without control characters" });
+    let name = || json!({ "type": "string", "minLength": 1, "maxLength": 256, "description": "At most 256 bytes, without control characters" });
     let time = || json!({ "type": "string", "description": "RFC 3339 in UTC, or never" });
     let count = || json!({ "type": "integer", "minimum": 0 });
     let subject = || {
@@ -262,7 +302,14 @@ fn schemas() -> Value {
     for member in ["id", "platform", "realm", "subject", "receipt"] {
         delivery[member] = text();
     }
-    let reason = ["account_removed", "administrator", "credential-reuse", "expiry", "replaced", "user"];
+    let reason = [
+        "account_removed",
+        "administrator",
+        "credential-reuse",
+        "expiry",
+        "replaced",
+        "user",
+    ];
     json!({
         "Health": object(json!({ "status": { "enum": ["ok", "ready"] } }), &[]),
         "Problem": object(
@@ -353,8 +400,12 @@ mod tests {
     fn the_document_describes_every_route_and_no_other() {
         let operations = |methods: &Value| methods.as_object().unwrap().keys().cloned().collect();
         let document = document();
-        let described: BTreeMap<String, Vec<String>> =
-            document["paths"].as_object().unwrap().iter().map(|(path, methods)| (path.clone(), operations(methods))).collect();
+        let described: BTreeMap<String, Vec<String>> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(path, methods)| (path.clone(), operations(methods)))
+            .collect();
         assert_eq!(described, super::super::addresses());
     }
 
@@ -364,10 +415,15 @@ mod tests {
             match value {
                 Value::Object(members) => {
                     if let Some(Value::String(to)) = members.get("$ref") {
-                        assert!(document.pointer(to.strip_prefix('#').unwrap()).is_some(), "{to}");
+                        assert!(
+                            document.pointer(to.strip_prefix('#').unwrap()).is_some(),
+                            "{to}"
+                        );
                         *found += 1;
                     }
-                    members.values().for_each(|value| look(value, document, found));
+                    members
+                        .values()
+                        .for_each(|value| look(value, document, found));
                 }
                 Value::Array(items) => items.iter().for_each(|value| look(value, document, found)),
                 _ => {}

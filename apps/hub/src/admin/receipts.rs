@@ -17,7 +17,8 @@ use super::{AdminState, cursor, limit, views};
 use crate::report::Report;
 
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// How often a receipt is looked at that somebody waits for: another hub on the same store may settle it.
+/// How often a receipt is looked at that somebody waits for: another hub on the same store may
+/// settle it.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How soon it is looked at again after a settlement, which need not be one of this receipt's.
 const LOOK_SOON: Duration = Duration::from_millis(20);
@@ -29,9 +30,16 @@ pub(super) struct ListQuery {
     limit: Option<String>,
 }
 
-pub(super) async fn list(state: web::Data<AdminState>, query: web::Query<ListQuery>) -> Result<HttpResponse, Problem> {
+pub(super) async fn list(
+    state: web::Data<AdminState>,
+    query: web::Query<ListQuery>,
+) -> Result<HttpResponse, Problem> {
     let before = cursor("before", query.before.as_deref(), ReceiptId::parse)?;
-    let page = state.ports.store.receipts(before, limit(query.limit.as_deref())?).await?;
+    let page = state
+        .ports
+        .store
+        .receipts(before, limit(query.limit.as_deref())?)
+        .await?;
     let reports = Report::of_all(page.items, &*state.outbox).await?;
     Ok(HttpResponse::Ok().json(views::receipts(&reports, page.next)))
 }
@@ -52,7 +60,9 @@ pub(super) async fn show(
     if wants_token(&request) {
         signed(&state, &report)
     } else {
-        Ok(HttpResponse::Ok().insert_header((header::VARY, "Accept")).json(views::receipt(&report)))
+        Ok(HttpResponse::Ok()
+            .insert_header((header::VARY, "Accept"))
+            .json(views::receipt(&report)))
     }
 }
 
@@ -81,34 +91,61 @@ fn signed(state: &AdminState, report: &Report) -> Result<HttpResponse, Problem> 
         log::error!(fault:%, receipt:% = report.receipt.id; "a receipt could not be signed");
         Problem::UNAVAILABLE
     })?;
-    Ok(HttpResponse::Ok().content_type("application/jwt").insert_header((header::VARY, "Accept")).body(token))
+    Ok(HttpResponse::Ok()
+        .content_type("application/jwt")
+        .insert_header((header::VARY, "Accept"))
+        .body(token))
 }
 
 /// Whether `Accept` names the token's type. Who takes anything gets JSON.
 fn wants_token(request: &HttpRequest) -> bool {
-    let accepted = request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let accepted = request
+        .headers()
+        .get_all(header::ACCEPT)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
     let mut types = accepted.filter_map(|range| range.split(';').next());
     types.any(|own| own.trim().eq_ignore_ascii_case("application/jwt"))
 }
 
 /// The receipt of this id, once it is settled or the time that the caller would wait is over.
 async fn awaited(state: &AdminState, id: &str, query: &ShowQuery) -> Result<Report, Problem> {
-    let Some(id) = ReceiptId::parse(id) else { return Err(Problem::NOT_FOUND) };
-    let wait = query.wait.as_deref().map(humantime::parse_duration).transpose();
-    let wait = wait.map_err(|_| Problem::field("wait", "must be a span of time such as 5s"))?.unwrap_or_default();
-    settled(state, id, wait.min(LONGEST_WAIT)).await?.ok_or(Problem::NOT_FOUND)
+    let Some(id) = ReceiptId::parse(id) else {
+        return Err(Problem::NOT_FOUND);
+    };
+    let wait = query
+        .wait
+        .as_deref()
+        .map(humantime::parse_duration)
+        .transpose();
+    let wait = wait
+        .map_err(|_| Problem::field("wait", "must be a span of time such as 5s"))?
+        .unwrap_or_default();
+    settled(state, id, wait.min(LONGEST_WAIT))
+        .await?
+        .ok_or(Problem::NOT_FOUND)
 }
 
-async fn settled(state: &AdminState, id: ReceiptId, wait: Duration) -> Result<Option<Report>, StoreUnavailable> {
+async fn settled(
+    state: &AdminState,
+    id: ReceiptId,
+    wait: Duration,
+) -> Result<Option<Report>, StoreUnavailable> {
     let read = || Report::read(&*state.ports.store, &*state.outbox, id);
     let deadline = Instant::now() + wait;
     let mut stopping = state.stopping.clone();
     // Listens before it looks, so that nothing is missed in between.
     let mut changes = state.relay.as_ref().map(|relay| relay.changes());
-    let Some(mut report) = read().await? else { return Ok(None) };
+    let Some(mut report) = read().await? else {
+        return Ok(None);
+    };
     while !report.is_settled() {
         if Instant::now() >= deadline || *stopping.borrow() {
-            return if wait.is_zero() { Ok(Some(report)) } else { read().await };
+            return if wait.is_zero() {
+                Ok(Some(report))
+            } else {
+                read().await
+            };
         }
         let look = Instant::now() + LOOK_EVERY;
         tokio::select! {
@@ -121,18 +158,41 @@ async fn settled(state: &AdminState, id: ReceiptId, wait: Duration) -> Result<Op
     Ok(Some(report))
 }
 
-/// Reads again what was pending. While the first of them still is, the whole is not settled, and the rest of a receipt with
-/// thousands of them need not be looked at; otherwise all the others are read in one query.
+/// Reads again what was pending. While the first of them still is, the whole is not settled, and
+/// the rest of a receipt with thousands of them need not be looked at; otherwise all the others are
+/// read in one query.
 async fn catch_up(state: &AdminState, report: &mut Report) -> Result<(), StoreUnavailable> {
-    let waits = |delivery: &Option<Delivery>| delivery.as_ref().is_some_and(|delivery| delivery.state == DeliveryState::Pending);
-    let Some(first) = report.deliveries.iter().position(waits) else { return Ok(()) };
-    match state.outbox.deliveries_of(&[&report.receipt.sessions[first]]).await?.pop().flatten() {
-        Some(fresh) if fresh.state != DeliveryState::Pending => report.deliveries[first] = Some(fresh),
+    let waits = |delivery: &Option<Delivery>| {
+        delivery
+            .as_ref()
+            .is_some_and(|delivery| delivery.state == DeliveryState::Pending)
+    };
+    let Some(first) = report.deliveries.iter().position(waits) else {
+        return Ok(());
+    };
+    match state
+        .outbox
+        .deliveries_of(&[&report.receipt.sessions[first]])
+        .await?
+        .pop()
+        .flatten()
+    {
+        Some(fresh) if fresh.state != DeliveryState::Pending => {
+            report.deliveries[first] = Some(fresh)
+        }
         _ => return Ok(()),
     }
-    let pending: Vec<_> = (0..report.deliveries.len()).filter(|index| waits(&report.deliveries[*index])).collect();
-    let sessions: Vec<_> = pending.iter().map(|index| &report.receipt.sessions[*index]).collect();
-    for (index, fresh) in pending.into_iter().zip(state.outbox.deliveries_of(&sessions).await?) {
+    let pending: Vec<_> = (0..report.deliveries.len())
+        .filter(|index| waits(&report.deliveries[*index]))
+        .collect();
+    let sessions: Vec<_> = pending
+        .iter()
+        .map(|index| &report.receipt.sessions[*index])
+        .collect();
+    for (index, fresh) in pending
+        .into_iter()
+        .zip(state.outbox.deliveries_of(&sessions).await?)
+    {
         if fresh.is_some() {
             report.deliveries[index] = fresh;
         }

@@ -7,9 +7,9 @@ use actix_web::{HttpResponse, web};
 use logout_core::credential::Secret;
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{Reach, Reason};
-use logout_core::registration::{Registration, RegistrationFault};
+use logout_core::registration::{Registration, RegistrationError};
 use logout_core::session::{ClientId, Device, Person, Session, SessionId, Subject};
-use logout_core::store::{EndTarget, Found, Page, SessionFilter, StoreUnavailable};
+use logout_core::store::{EndTarget, Lookup, Page, SessionFilter, StoreUnavailable};
 use logout_core::time::Timestamp;
 use logout_core::upstream::UpstreamSession;
 use serde::Deserialize;
@@ -23,7 +23,8 @@ use crate::platforms::KnownPlatform;
 const LONGEST_COOKIE: usize = 8 * 1024;
 const LONGEST_TOKEN: usize = 16 * 1024;
 const MOST_COOKIES: usize = 50;
-/// No vendor's session lasts longer; an expiry beyond it is a mistake, such as milliseconds that are taken for seconds.
+/// No vendor's session lasts longer; an expiry beyond it is a mistake, such as milliseconds that
+/// are taken for seconds.
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 /// How many pages are looked through for one page of sessions that no index finds.
 const PAGES_AT_ONCE: usize = 10;
@@ -39,23 +40,60 @@ pub(super) struct SessionQuery {
     limit: Option<String>,
 }
 
-pub(super) async fn list(state: web::Data<AdminState>, query: web::Query<SessionQuery>) -> Result<HttpResponse, Problem> {
-    let SessionQuery { person, platform, realm, subject, after, limit: asked } = query.into_inner();
-    let (after, limit) = (cursor("after", after.as_deref(), SessionId::parse)?, limit(asked.as_deref())?);
+pub(super) async fn list(
+    state: web::Data<AdminState>,
+    query: web::Query<SessionQuery>,
+) -> Result<HttpResponse, Problem> {
+    let SessionQuery {
+        person,
+        platform,
+        realm,
+        subject,
+        after,
+        limit: asked,
+    } = query.into_inner();
+    let (after, limit) = (
+        cursor("after", after.as_deref(), SessionId::parse)?,
+        limit(asked.as_deref())?,
+    );
     let page = match (realm, subject) {
         (None, None) => {
-            let filter = SessionFilter { person, platform, subject: None };
-            state.ports.store.sessions(&filter, after, limit, state.ports.clock.now()).await?
+            let filter = SessionFilter {
+                person,
+                platform,
+                subject: None,
+            };
+            state
+                .ports
+                .store
+                .sessions(&filter, after, limit, state.ports.clock.now())
+                .await?
         }
         (Some(realm), Some(name)) => {
-            let filter = SessionFilter { person, platform, subject: Some(Subject::new(realm, name)) };
-            state.ports.store.sessions(&filter, after, limit, state.ports.clock.now()).await?
+            let filter = SessionFilter {
+                person,
+                platform,
+                subject: Some(Subject::new(realm, name)),
+            };
+            state
+                .ports
+                .store
+                .sessions(&filter, after, limit, state.ports.clock.now())
+                .await?
         }
         (realm, name) => {
-            let filter = SessionFilter { person, platform, subject: None };
+            let filter = SessionFilter {
+                person,
+                platform,
+                subject: None,
+            };
             let matches = |session: &Session| {
-                realm.as_deref().is_none_or(|realm| *session.subject.realm == *realm)
-                    && name.as_deref().is_none_or(|name| *session.subject.name == *name)
+                realm
+                    .as_deref()
+                    .is_none_or(|realm| *session.subject.realm == *realm)
+                    && name
+                        .as_deref()
+                        .is_none_or(|name| *session.subject.name == *name)
             };
             look_through(&state, &filter, after, limit, matches).await?
         }
@@ -63,7 +101,8 @@ pub(super) async fn list(state: web::Data<AdminState>, query: web::Query<Session
     Ok(HttpResponse::Ok().json(views::sessions(&page)))
 }
 
-/// A page of sessions that only looking at each of them finds. May be short, even empty, though more follow.
+/// A page of sessions that only looking at each of them finds. May be short, even empty, though
+/// more follow.
 async fn look_through(
     state: &AdminState,
     filter: &SessionFilter,
@@ -73,7 +112,11 @@ async fn look_through(
 ) -> Result<Page<Session, SessionId>, StoreUnavailable> {
     let (mut items, now) = (Vec::new(), state.ports.clock.now());
     for _ in 0..PAGES_AT_ONCE {
-        let page = state.ports.store.sessions(filter, after, LARGEST_PAGE, now).await?;
+        let page = state
+            .ports
+            .store
+            .sessions(filter, after, LARGEST_PAGE, now)
+            .await?;
         let last = page.items.last().map(|session| session.id);
         for session in page.items {
             let id = session.id;
@@ -94,11 +137,21 @@ async fn look_through(
 }
 
 /// The subjects called `name` that have live sessions at `platform`, whatever their realm.
-pub(super) async fn subjects_called(state: &AdminState, platform: &PlatformName, name: &str) -> Result<Vec<Subject>, StoreUnavailable> {
-    let filter = SessionFilter { platform: Some(platform.clone()), ..SessionFilter::default() };
+pub(super) async fn subjects_called(
+    state: &AdminState,
+    platform: &PlatformName,
+    name: &str,
+) -> Result<Vec<Subject>, StoreUnavailable> {
+    let filter = SessionFilter {
+        platform: Some(platform.clone()),
+        ..SessionFilter::default()
+    };
     let (mut subjects, mut after) = (Vec::new(), None);
     loop {
-        let page = look_through(state, &filter, after, LARGEST_PAGE, |session| *session.subject.name == *name).await?;
+        let page = look_through(state, &filter, after, LARGEST_PAGE, |session| {
+            *session.subject.name == *name
+        })
+        .await?;
         subjects.extend(page.items.into_iter().map(|session| session.subject));
         subjects.sort();
         subjects.dedup();
@@ -109,43 +162,83 @@ pub(super) async fn subjects_called(state: &AdminState, platform: &PlatformName,
     }
 }
 
-pub(super) async fn end(state: web::Data<AdminState>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let Some(id) = SessionId::parse(&id) else { return Err(Problem::NOT_FOUND) };
-    let (receipt, ended) = state.ports.end(Reason::Administrator, Reach::Session, vec![EndTarget::Session(id)]).await?;
+pub(super) async fn end(
+    state: web::Data<AdminState>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let Some(id) = SessionId::parse(&id) else {
+        return Err(Problem::NOT_FOUND);
+    };
+    let (receipt, ended) = state
+        .ports
+        .end(
+            Reason::Administrator,
+            Reach::Session,
+            vec![EndTarget::Session(id)],
+        )
+        .await?;
     if ended.is_empty() {
         return Err(Problem::NOT_FOUND);
     }
     Ok(HttpResponse::Accepted().json(views::ended(receipt, &ended)))
 }
 
-pub(super) async fn register(state: web::Data<AdminState>, mut fields: Fields) -> Result<HttpResponse, Problem> {
+pub(super) async fn register(
+    state: web::Data<AdminState>,
+    mut fields: Fields,
+) -> Result<HttpResponse, Problem> {
     let name = fields.required("platform", NAME)?;
     let known = state.named_platform(&name)?;
     if !known.sessions.platform().has_upstream {
-        return Err(Problem::field("platform", "it has no upstream: a stand-in opens its own sessions"));
+        return Err(Problem::field(
+            "platform",
+            "it has no upstream: a stand-in opens its own sessions",
+        ));
     }
-    let credential_field = if fields.has("bearer") && !fields.has("cookies") { "bearer" } else { "cookies" };
+    let credential_field = if fields.has("bearer") && !fields.has("cookies") {
+        "bearer"
+    } else {
+        "cookies"
+    };
     let registration = read(&mut fields, known)?;
     fields.finish()?;
     let session = registration.session.clone();
     let is_known = live(known, &session).await?.is_some();
-    known.sessions.register(&*known.adapter, registration).await.map_err(|fault| match fault {
-        RegistrationFault::Busy => Problem::BUSY,
-        RegistrationFault::Ended => Problem::ENDED,
-        RegistrationFault::Expired => Problem::field("expires", "lies in the past"),
-        RegistrationFault::NoCredential => Problem::field(credential_field, "has no credential that this platform knows"),
-        _ => Problem::UNAVAILABLE,
-    })?;
+    known
+        .sessions
+        .register(&*known.adapter, registration)
+        .await
+        .map_err(|fault| match fault {
+            RegistrationError::Busy => Problem::BUSY,
+            RegistrationError::Ended => Problem::ENDED,
+            RegistrationError::Expired => Problem::field("expires", "lies in the past"),
+            RegistrationError::NoCredential => Problem::field(
+                credential_field,
+                "has no credential that this platform knows",
+            ),
+            _ => Problem::UNAVAILABLE,
+        })?;
     // Somebody may have signed out in between.
     let registered = live(known, &session).await?.ok_or(Problem::ENDED)?;
-    let mut answer = if is_known { HttpResponse::Ok() } else { HttpResponse::Created() };
+    let mut answer = if is_known {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::Created()
+    };
     Ok(answer.json(views::session(&registered)))
 }
 
 /// The live session that one of these credentials opens.
-async fn live(known: &KnownPlatform, session: &UpstreamSession) -> Result<Option<std::sync::Arc<Session>>, StoreUnavailable> {
+async fn live(
+    known: &KnownPlatform,
+    session: &UpstreamSession,
+) -> Result<Option<std::sync::Arc<Session>>, StoreUnavailable> {
     for presentable in known.adapter.credentials(session) {
-        if let Found::Live(session, _) = known.sessions.look_up(presentable.purpose, presentable.secret.reveal()).await? {
+        if let Lookup::Live(session, _) = known
+            .sessions
+            .look_up(presentable.purpose, presentable.secret.reveal())
+            .await?
+        {
             return Ok(Some(session));
         }
     }
@@ -157,11 +250,26 @@ fn read(fields: &mut Fields, known: &KnownPlatform) -> Result<Registration, Prob
     let (realm, name) = subject.ok_or_else(|| Problem::field("subject", "must be given"))?;
     let client = fields.text("client", NAME)?.map(ClientId::new);
     let csrf = fields.text("csrf", LONGEST_COOKIE)?.map(Secret::new);
-    let session = UpstreamSession { cookies: cookies(fields)?, bearer: bearer(fields)?, csrf, client, ..UpstreamSession::default() };
-    let address = fields.text("address", NAME)?.map(|text| text.parse::<IpAddr>());
-    let address = address.transpose().map_err(|_| Problem::field("address", "must be an IP address"))?;
+    let session = UpstreamSession {
+        cookies: cookies(fields)?,
+        bearer: bearer(fields)?,
+        csrf,
+        client,
+        ..UpstreamSession::default()
+    };
+    let address = fields
+        .text("address", NAME)?
+        .map(|text| text.parse::<IpAddr>());
+    let address = address
+        .transpose()
+        .map_err(|_| Problem::field("address", "must be an IP address"))?;
     let user_agent = fields.text("user_agent", LONGEST_COOKIE)?.map(|mut text| {
-        text.truncate((0..=text.len().min(NAME)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0));
+        text.truncate(
+            (0..=text.len().min(NAME))
+                .rev()
+                .find(|at| text.is_char_boundary(*at))
+                .unwrap_or(0),
+        );
         text
     });
     Ok(Registration {
@@ -169,7 +277,10 @@ fn read(fields: &mut Fields, known: &KnownPlatform) -> Result<Registration, Prob
         person: fields.text("person", NAME)?.map(Person::new),
         session,
         expires: expires(fields, known.sessions.now())?,
-        device: Device { address, user_agent },
+        device: Device {
+            address,
+            user_agent,
+        },
     })
 }
 
@@ -191,7 +302,10 @@ fn cookies(fields: &mut Fields) -> Result<Vec<(String, Secret)>, Problem> {
         // What follows a semicolon would be a cookie of its own.
         match checked(value, LONGEST_COOKIE) {
             Ok(value) if value.contains(';') || value.contains(char::is_whitespace) => {
-                Err(Problem::field(format!("cookies.{name}"), "must not contain spaces and semicolons"))
+                Err(Problem::field(
+                    format!("cookies.{name}"),
+                    "must not contain spaces and semicolons",
+                ))
             }
             Ok(value) => Ok((name, Secret::new(value))),
             Err(rule) => Err(Problem::field(format!("cookies.{name}"), rule)),
@@ -202,7 +316,10 @@ fn cookies(fields: &mut Fields) -> Result<Vec<(String, Secret)>, Problem> {
 
 fn bearer(fields: &mut Fields) -> Result<Option<Secret>, Problem> {
     match fields.text("bearer", LONGEST_TOKEN)? {
-        Some(token) if token.contains(char::is_whitespace) => Err(Problem::field("bearer", "must be the token alone, without spaces")),
+        Some(token) if token.contains(char::is_whitespace) => Err(Problem::field(
+            "bearer",
+            "must be the token alone, without spaces",
+        )),
         token => Ok(token.map(Secret::new)),
     }
 }
@@ -213,14 +330,22 @@ fn expires(fields: &mut Fields, now: Timestamp) -> Result<Option<Timestamp>, Pro
     let seconds = match fields.take("expires") {
         None => return Ok(None),
         Some(Value::Number(number)) => number.as_i64(),
-        Some(Value::String(text)) => text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second),
+        Some(Value::String(text)) => text
+            .parse::<jiff::Timestamp>()
+            .ok()
+            .map(jiff::Timestamp::as_second),
         Some(_) => None,
     };
-    let seconds = seconds.ok_or_else(|| wrong("must be a time by RFC 3339, or whole seconds since 1970"))?;
+    let seconds =
+        seconds.ok_or_else(|| wrong("must be a time by RFC 3339, or whole seconds since 1970"))?;
     let at = u64::try_from(seconds).map_err(|_| wrong("lies in the past"))?;
     let at = Timestamp::from_millis(at.saturating_mul(1_000));
     if at <= now {
         return Err(wrong("lies in the past"));
     }
-    if at.since(now) > LONGEST_LIFE { Err(wrong("is more than ten years away")) } else { Ok(Some(at)) }
+    if at.since(now) > LONGEST_LIFE {
+        Err(wrong("is more than ten years away"))
+    } else {
+        Ok(Some(at))
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use logout_core::authority::Ports;
+use logout_core::authority::Services;
 use logout_core::outbox::Outbox;
 use logout_identity::ReceiptSigner;
 use logout_relay::Relay;
@@ -15,7 +15,7 @@ use crate::platforms::KnownPlatform;
 #[derive(Clone, Debug)]
 pub(crate) struct AdminState {
     /// What all platforms share.
-    pub(crate) ports: Ports,
+    pub(crate) ports: Services,
     /// What is to be told to upstreams.
     pub(crate) outbox: Arc<dyn Outbox>,
     /// The platforms.
@@ -33,11 +33,14 @@ pub(crate) struct AdminState {
 impl AdminState {
     /// The platform of this name.
     pub(super) fn platform(&self, name: &str) -> Option<&KnownPlatform> {
-        self.platforms.iter().find(|known| known.sessions.platform().name.as_str() == name)
+        self.platforms
+            .iter()
+            .find(|known| known.sessions.platform().name.as_str() == name)
     }
 
     /// The platform of this name, for a request that names it in `platform`.
     pub(super) fn named_platform(&self, name: &str) -> Result<&KnownPlatform, Problem> {
-        self.platform(name).ok_or_else(|| Problem::field("platform", "there is no such platform"))
+        self.platform(name)
+            .ok_or_else(|| Problem::field("platform", "there is no such platform"))
     }
 }

@@ -1,4 +1,5 @@
-//! Sessions, receipts and deliveries as the admin API shows them: ids and times, never credentials or their digests.
+//! Sessions, receipts and deliveries as the admin API shows them: ids and times, never credentials
+//! or their digests.
 
 use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, Verification};
 use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
@@ -100,7 +101,7 @@ fn progress(delivery: &Delivery) -> Value {
 
 fn attempt(attempt: &Attempt) -> Value {
     let (status, fault) = match attempt.answer {
-        AttemptAnswer::Fault(fault) => (None, Some(fault.as_str())),
+        AttemptAnswer::Error(fault) => (None, Some(fault.as_str())),
         AttemptAnswer::Status(status) => (Some(status), None),
         AttemptAnswer::Unsealable => (None, Some("unsealable")),
     };

@@ -10,7 +10,7 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use super::document::{Document, Node};
-use super::error::{ConfigError, Fault};
+use super::error::{ConfigError, ConfigErrorKind};
 use super::secrets::read_file;
 
 /// One `[[account]]`.
@@ -61,20 +61,43 @@ struct AccountKeys {
 
 impl AccountConfig {
     /// Nothing where the account cannot be used at all.
-    pub(super) fn read(document: &Document, node: &Node<'_>, errors: &mut Vec<ConfigError>) -> Option<Self> {
+    pub(super) fn read(
+        document: &Document,
+        node: &Node<'_>,
+        errors: &mut Vec<ConfigError>,
+    ) -> Option<Self> {
         let label = label(node);
         let read = document.read::<AccountKeys>(&label, node, &[]);
         errors.extend(read.errors);
         let keys = read.value?;
-        let at = |key: &str| node.get_ref().get(key).map_or_else(|| node.span(), |value| value.span());
+        let at = |key: &str| {
+            node.get_ref()
+                .get(key)
+                .map_or_else(|| node.span(), |value| value.span())
+        };
         // An empty person would make one human being of all accounts that have it.
-        let texts =
-            [("name", Some(&keys.name)), ("realm", Some(&keys.realm)), ("person", keys.person.as_ref()), ("email", keys.email.as_ref())];
-        for (key, _) in texts.iter().filter(|(_, text)| text.is_some_and(|text| text.trim().is_empty())) {
-            let fault = Fault::Invalid { key: format!("{label}.{key}"), reason: "must not be empty".to_owned() };
+        let texts = [
+            ("name", Some(&keys.name)),
+            ("realm", Some(&keys.realm)),
+            ("person", keys.person.as_ref()),
+            ("email", keys.email.as_ref()),
+        ];
+        for (key, _) in texts
+            .iter()
+            .filter(|(_, text)| text.is_some_and(|text| text.trim().is_empty()))
+        {
+            let fault = ConfigErrorKind::Invalid {
+                key: format!("{label}.{key}"),
+                reason: "must not be empty".to_owned(),
+            };
             errors.push(document.error(at(key), fault));
         }
-        let password_hash = match password_hash(document, &label, node, (keys.password_hash, keys.password_hash_file)) {
+        let password_hash = match password_hash(
+            document,
+            &label,
+            node,
+            (keys.password_hash, keys.password_hash_file),
+        ) {
             Err(error) => {
                 errors.extend(error);
                 return None;
@@ -82,7 +105,10 @@ impl AccountConfig {
             Ok(hash) => hash,
         };
         let account = Self {
-            email: keys.email.clone().or_else(|| keys.person.clone().filter(|person| is_address(person))),
+            email: keys
+                .email
+                .clone()
+                .or_else(|| keys.person.clone().filter(|person| is_address(person))),
             person: keys.person.or(keys.email),
             display_name: keys.display_name.unwrap_or_else(|| keys.name.clone()),
             name: keys.name,
@@ -106,7 +132,10 @@ impl AccountConfig {
             administrator: self.administrator,
             version: None,
         };
-        PasswordAccount { account, password_hash: self.password_hash.clone() }
+        PasswordAccount {
+            account,
+            password_hash: self.password_hash.clone(),
+        }
     }
 }
 
@@ -118,19 +147,42 @@ fn password_hash(
     node: &Node<'_>,
     given: (Option<String>, Option<PathBuf>),
 ) -> Result<Secret, Option<ConfigError>> {
-    let at = |key: &str| node.get_ref().get(key).map_or_else(|| node.span(), |value| value.span());
+    let at = |key: &str| {
+        node.get_ref()
+            .get(key)
+            .map_or_else(|| node.span(), |value| value.span())
+    };
     let (hash, source) = match given {
         (Some(hash), None) => (Secret::new(hash), "password_hash"),
         (None, Some(file)) => {
             let (file, source) = (document.resolve(&file), "password_hash_file");
             let key = format!("{label}.{source}");
-            let fault = |fault: SecretFileError| Fault::SecretFile { key, file: file.clone(), reason: fault.to_string() };
-            (read_file(&file).map_err(|problem| document.error(at(source), fault(problem)))?, source)
+            let fault = |fault: SecretFileError| ConfigErrorKind::SecretFile {
+                key,
+                file: file.clone(),
+                reason: fault.to_string(),
+            };
+            (
+                read_file(&file).map_err(|problem| document.error(at(source), fault(problem)))?,
+                source,
+            )
         }
-        (None, None) if ["password_hash", "password_hash_file"].iter().any(|key| node.get_ref().get(*key).is_some()) => return Err(None),
-        (None, None) => return Err(Some(document.error(node.span(), Fault::Missing(format!("{label}.password_hash"))))),
+        (None, None)
+            if ["password_hash", "password_hash_file"]
+                .iter()
+                .any(|key| node.get_ref().get(*key).is_some()) =>
+        {
+            return Err(None);
+        }
+        (None, None) => {
+            return Err(Some(document.error(
+                node.span(),
+                ConfigErrorKind::Missing(format!("{label}.password_hash")),
+            )));
+        }
         (Some(_), Some(_)) => {
-            let both = Fault::Both("password_hash".to_owned(), "password_hash_file".to_owned());
+            let both =
+                ConfigErrorKind::Both("password_hash".to_owned(), "password_hash_file".to_owned());
             return Err(Some(document.error(at("password_hash_file"), both)));
         }
     };
@@ -138,13 +190,23 @@ fn password_hash(
         Ok(_) => Ok(hash),
         Err(fault) => {
             let reason = format!("{fault}; `logout-hub hash-password` prints what belongs here");
-            Err(Some(document.error(at(source), Fault::Invalid { key: format!("{label}.{source}"), reason })))
+            Err(Some(document.error(
+                at(source),
+                ConfigErrorKind::Invalid {
+                    key: format!("{label}.{source}"),
+                    reason,
+                },
+            )))
         }
     }
 }
 
 fn label(node: &Node<'_>) -> String {
-    match node.get_ref().get("name").and_then(|name| name.get_ref().as_str()) {
+    match node
+        .get_ref()
+        .get("name")
+        .and_then(|name| name.get_ref().as_str())
+    {
         Some(name) if !name.is_empty() => format!("account.{name}"),
         _ => "account".to_owned(),
     }
@@ -155,8 +217,9 @@ fn default_realm() -> String {
 }
 
 fn is_address(text: &str) -> bool {
-    text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'))
-        && !text.contains(char::is_whitespace)
+    text.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty() && !domain.is_empty() && !domain.contains('@')
+    }) && !text.contains(char::is_whitespace)
 }
 
 fn masked<S: Serializer>(_: &Secret, serializer: S) -> Result<S::Ok, S::Error> {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, ConfigErrors, Fault, Place};
+use super::error::{ConfigError, ConfigErrorKind, ConfigErrors, Place};
 use super::secrets::{is_secret, of_file};
 use super::syntax::faults_of_syntax;
 
@@ -56,10 +56,19 @@ impl Document {
     pub(super) fn new(file: &Path, text: &str) -> Result<Self, ConfigErrors> {
         let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let folder = absolute.parent().unwrap_or(&absolute).to_owned();
-        let document = Self { file: file.display().to_string(), folder, text: text.to_owned(), overrides: Vec::new() };
+        let document = Self {
+            file: file.display().to_string(),
+            folder,
+            text: text.to_owned(),
+            overrides: Vec::new(),
+        };
         match faults_of_syntax(file, &document.text) {
             faults if faults.is_empty() => Ok(document),
-            faults => Err(faults.into_iter().map(|(span, fault)| document.error(span, fault)).collect::<Vec<_>>().into()),
+            faults => Err(faults
+                .into_iter()
+                .map(|(span, fault)| document.error(span, fault))
+                .collect::<Vec<_>>()
+                .into()),
         }
     }
 
@@ -67,7 +76,12 @@ impl Document {
     pub(super) fn with(mut self, overrides: Vec<Override>) -> (Self, Vec<ConfigError>) {
         self.overrides = overrides;
         let mut tree = self.parse();
-        let faults: Vec<_> = self.overrides.iter().enumerate().map(|(at, each)| self.apply(&mut tree, at, each).err()).collect();
+        let faults: Vec<_> = self
+            .overrides
+            .iter()
+            .enumerate()
+            .map(|(at, each)| self.apply(&mut tree, at, each).err())
+            .collect();
         drop(tree);
         let mut fits = faults.iter().map(Option::is_none);
         self.overrides.retain(|_| fits.next().unwrap_or(false));
@@ -86,7 +100,9 @@ impl Document {
 
     fn parse(&self) -> DeTable<'_> {
         // Cannot fail: `new` has tried.
-        DeTable::parse(&self.text).map(Spanned::into_inner).unwrap_or_default()
+        DeTable::parse(&self.text)
+            .map(Spanned::into_inner)
+            .unwrap_or_default()
     }
 
     /// `path` as seen from the document's folder.
@@ -94,11 +110,19 @@ impl Document {
         self.folder.join(path)
     }
 
-    fn apply<'i>(&'i self, tree: &mut DeTable<'i>, number: usize, each: &'i Override) -> Result<(), ConfigError> {
+    fn apply<'i>(
+        &'i self,
+        tree: &mut DeTable<'i>,
+        number: usize,
+        each: &'i Override,
+    ) -> Result<(), ConfigError> {
         let span = self.marker(number);
         let invalid = || ConfigError {
             place: Place::Variable(each.variable.clone()),
-            fault: Fault::Invalid { key: each.path.join("."), reason: "what stands there is no table".to_owned() },
+            fault: ConfigErrorKind::Invalid {
+                key: each.path.join("."),
+                reason: "what stands there is no table".to_owned(),
+            },
         };
         let mut table = match each.root {
             Root::Section(name) => sub_table(tree, name, &span),
@@ -116,7 +140,10 @@ impl Document {
             None => {}
         }
         let plain = || DeValue::String(Cow::Borrowed(each.value.as_str()));
-        let value = marked(DeValue::parse(&each.value).map_or_else(|_| plain(), Spanned::into_inner), &span);
+        let value = marked(
+            DeValue::parse(&each.value).map_or_else(|_| plain(), Spanned::into_inner),
+            &span,
+        );
         table.remove(key.as_str());
         table.insert(Spanned::new(span, Cow::Borrowed(key.as_str())), value);
         Ok(())
@@ -129,18 +156,25 @@ impl Document {
 
     /// The variable that `span` stands for, if it stands for one.
     pub(super) fn override_at(&self, span: &Range<usize>) -> Option<&Override> {
-        self.overrides.get(span.start.checked_sub(self.text.len() + 1)?)
+        self.overrides
+            .get(span.start.checked_sub(self.text.len() + 1)?)
     }
 
     /// Where `span` stands.
     pub(super) fn place(&self, span: Option<Range<usize>>) -> Place {
-        let Some(span) = span else { return Place::File(self.file.clone()) };
+        let Some(span) = span else {
+            return Place::File(self.file.clone());
+        };
         if let Some(each) = self.override_at(&span) {
             return Place::Variable(each.variable.clone());
         }
         let before = self.text.get(..span.start).unwrap_or(&self.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Place::Line { file: self.file.clone(), line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+        Place::Line {
+            file: self.file.clone(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
     }
 
     /// Where the value at `path` stands, or the innermost table on the way to it that is written,
@@ -149,7 +183,9 @@ impl Document {
         let mut span = None;
         let mut table = Some(tree);
         for key in path {
-            let Some(node) = table.and_then(|table| table.get(*key)) else { break };
+            let Some(node) = table.and_then(|table| table.get(*key)) else {
+                break;
+            };
             span = Some(node.span());
             table = node.get_ref().as_table();
         }
@@ -157,30 +193,43 @@ impl Document {
     }
 
     /// The error that `fault` is, at `span`.
-    pub(super) fn error(&self, span: Range<usize>, fault: Fault) -> ConfigError {
-        ConfigError { place: self.place(Some(span)), fault }
+    pub(super) fn error(&self, span: Range<usize>, fault: ConfigErrorKind) -> ConfigError {
+        ConfigError {
+            place: self.place(Some(span)),
+            fault,
+        }
     }
 }
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Document").field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("Document")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
     }
 }
 
 /// The `[[platform]]` tables, in their order.
 pub(super) fn platforms<'t, 'i>(tree: &'t DeTable<'i>) -> &'t [Node<'i>] {
-    tree.get("platform").and_then(|node| node.get_ref().as_array()).map_or(&[], |array| array)
+    tree.get("platform")
+        .and_then(|node| node.get_ref().as_array())
+        .map_or(&[], |array| array)
 }
 
 fn platform_mut<'t, 'i>(tree: &'t mut DeTable<'i>, index: usize) -> Option<&'t mut DeTable<'i>> {
     match tree.get_mut("platform")?.get_mut() {
-        DeValue::Array(array) => array.get_mut(index).and_then(|node| table_mut(node.get_mut())),
+        DeValue::Array(array) => array
+            .get_mut(index)
+            .and_then(|node| table_mut(node.get_mut())),
         _ => None,
     }
 }
 
-fn sub_table<'t, 'i>(table: &'t mut DeTable<'i>, name: &'i str, span: &Range<usize>) -> Option<&'t mut DeTable<'i>> {
+fn sub_table<'t, 'i>(
+    table: &'t mut DeTable<'i>,
+    name: &'i str,
+    span: &Range<usize>,
+) -> Option<&'t mut DeTable<'i>> {
     if !table.contains_key(name) {
         let empty = Spanned::new(span.clone(), DeValue::Table(DeTable::new()));
         table.insert(Spanned::new(span.clone(), Cow::Borrowed(name)), empty);
@@ -206,8 +255,12 @@ fn marked<'i>(mut value: DeValue<'i>, span: &Range<usize>) -> Node<'i> {
         }
         DeValue::Table(table) => {
             let entries = std::mem::take(table).into_iter();
-            let again =
-                |(key, node): (Spanned<_>, Node<'i>)| (Spanned::new(span.clone(), key.into_inner()), marked(node.into_inner(), span));
+            let again = |(key, node): (Spanned<_>, Node<'i>)| {
+                (
+                    Spanned::new(span.clone(), key.into_inner()),
+                    marked(node.into_inner(), span),
+                )
+            };
             *table = entries.map(again).collect();
         }
         _ => {}

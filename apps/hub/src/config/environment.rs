@@ -8,7 +8,7 @@
 use toml::de::DeTable;
 
 use super::document::{Override, Root, platforms};
-use super::error::{ConfigError, Fault, Place, nearest};
+use super::error::{ConfigError, ConfigErrorKind, Place, nearest};
 
 const PREFIX: &str = "LOGOUT_HUB__";
 const PLATFORM: &str = "platform";
@@ -17,7 +17,12 @@ const PLATFORM: &str = "platform";
 /// it cannot pass unnoticed.
 pub fn of_process() -> Vec<(String, String)> {
     std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .filter_map(|(name, value)| {
+            Some((
+                name.into_string().ok()?,
+                value.to_string_lossy().into_owned(),
+            ))
+        })
         .filter(|(name, _)| name.starts_with(PREFIX))
         .collect()
 }
@@ -29,52 +34,106 @@ pub(super) fn overrides(
     tree: &DeTable<'_>,
     sections: &[&'static str],
 ) -> (Vec<Override>, Vec<ConfigError>) {
-    let mut ours: Vec<_> = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+    let mut ours: Vec<_> = environment
+        .into_iter()
+        .filter(|(name, _)| name.starts_with(PREFIX))
+        .collect();
     ours.sort();
     let (mut overrides, mut errors) = (Vec::new(), Vec::new());
     for (variable, value) in ours {
         match target(&variable[PREFIX.len()..], tree, sections) {
-            Ok((root, path)) => overrides.push(Override { variable, value, root, path }),
-            Err(fault) => errors.push(ConfigError { place: Place::Variable(variable), fault }),
+            Ok((root, path)) => overrides.push(Override {
+                variable,
+                value,
+                root,
+                path,
+            }),
+            Err(fault) => errors.push(ConfigError {
+                place: Place::Variable(variable),
+                fault,
+            }),
         }
     }
     (overrides, errors)
 }
 
-fn target(rest: &str, tree: &DeTable<'_>, sections: &[&'static str]) -> Result<(Root, Vec<String>), Fault> {
+fn target(
+    rest: &str,
+    tree: &DeTable<'_>,
+    sections: &[&'static str],
+) -> Result<(Root, Vec<String>), ConfigErrorKind> {
     let rest = rest.to_ascii_lowercase();
-    let (first, below) = rest.split_once("__").ok_or_else(|| Fault::Missing(format!("{rest}.<key>")))?;
+    let (first, below) = rest
+        .split_once("__")
+        .ok_or_else(|| ConfigErrorKind::Missing(format!("{rest}.<key>")))?;
     if first != PLATFORM {
-        let section = sections.iter().find(|section| **section == first).ok_or_else(|| unknown_section(first, sections))?;
+        let section = sections
+            .iter()
+            .find(|section| **section == first)
+            .ok_or_else(|| unknown_section(first, sections))?;
         return Ok((Root::Section(section), keys(section, below)?));
     }
-    let named = platforms(tree).iter().enumerate().filter_map(|(index, node)| {
-        let name = node.get_ref().as_table()?.get("name")?.get_ref().as_str()?;
-        let key = as_in_variables(below).strip_prefix(&as_in_variables(name))?.strip_prefix("__").map(str::to_owned)?;
-        Some((name.len(), index, key))
-    });
+    let named = platforms(tree)
+        .iter()
+        .enumerate()
+        .filter_map(|(index, node)| {
+            let name = node.get_ref().as_table()?.get("name")?.get_ref().as_str()?;
+            let key = as_in_variables(below)
+                .strip_prefix(&as_in_variables(name))?
+                .strip_prefix("__")
+                .map(str::to_owned)?;
+            Some((name.len(), index, key))
+        });
     // The longest name wins: `shop` is the beginning of `shop__eu` too.
-    let (length, index, _) = named.max_by_key(|(length, ..)| *length).ok_or_else(|| unknown_platform(below, tree))?;
+    let (length, index, _) = named
+        .max_by_key(|(length, ..)| *length)
+        .ok_or_else(|| unknown_platform(below, tree))?;
     Ok((Root::Platform(index), keys(PLATFORM, &below[length + 2..])?))
 }
 
-fn keys(table: &str, below: &str) -> Result<Vec<String>, Fault> {
+fn keys(table: &str, below: &str) -> Result<Vec<String>, ConfigErrorKind> {
     let path: Vec<String> = below.split("__").map(str::to_owned).collect();
-    if path.iter().any(String::is_empty) { Err(Fault::Missing(format!("{table}.<key>"))) } else { Ok(path) }
+    if path.iter().any(String::is_empty) {
+        Err(ConfigErrorKind::Missing(format!("{table}.<key>")))
+    } else {
+        Ok(path)
+    }
 }
 
 fn as_in_variables(name: &str) -> String {
     name.to_ascii_lowercase().replace(['-', '.'], "_")
 }
 
-fn unknown_section(name: &str, sections: &[&str]) -> Fault {
-    let known: Vec<String> = sections.iter().copied().chain([PLATFORM]).map(str::to_owned).collect();
-    Fault::UnknownKey { key: name.to_owned(), nearest: nearest(name, known.iter().map(String::as_str)), known }
+fn unknown_section(name: &str, sections: &[&str]) -> ConfigErrorKind {
+    let known: Vec<String> = sections
+        .iter()
+        .copied()
+        .chain([PLATFORM])
+        .map(str::to_owned)
+        .collect();
+    ConfigErrorKind::UnknownKey {
+        key: name.to_owned(),
+        nearest: nearest(name, known.iter().map(String::as_str)),
+        known,
+    }
 }
 
-fn unknown_platform(below: &str, tree: &DeTable<'_>) -> Fault {
+fn unknown_platform(below: &str, tree: &DeTable<'_>) -> ConfigErrorKind {
     let name = below.split("__").next().unwrap_or(below);
-    let named = |node: &super::document::Node<'_>| Some(node.get_ref().as_table()?.get("name")?.get_ref().as_str()?.to_owned());
+    let named = |node: &super::document::Node<'_>| {
+        Some(
+            node.get_ref()
+                .as_table()?
+                .get("name")?
+                .get_ref()
+                .as_str()?
+                .to_owned(),
+        )
+    };
     let known: Vec<String> = platforms(tree).iter().filter_map(named).collect();
-    Fault::UnknownKey { key: format!("{PLATFORM}.{name}"), nearest: nearest(name, known.iter().map(String::as_str)), known }
+    ConfigErrorKind::UnknownKey {
+        key: format!("{PLATFORM}.{name}"),
+        nearest: nearest(name, known.iter().map(String::as_str)),
+        known,
+    }
 }

@@ -50,18 +50,24 @@ pub struct ConfigError {
     /// Where it stands.
     pub place: Place,
     /// What it is.
-    pub fault: Fault,
+    pub fault: ConfigErrorKind,
 }
 
 impl ConfigError {
     /// Whether it is about this key, or one in the table of that name.
     pub(super) fn is_about(&self, key: &str) -> bool {
         let about = match &self.fault {
-            Fault::Both(key, _) | Fault::Invalid { key, .. } | Fault::Missing(key) => key,
-            Fault::SecretFile { key, .. } | Fault::UnknownKey { key, .. } => key,
+            ConfigErrorKind::Both(key, _)
+            | ConfigErrorKind::Invalid { key, .. }
+            | ConfigErrorKind::Missing(key) => key,
+            ConfigErrorKind::SecretFile { key, .. } | ConfigErrorKind::UnknownKey { key, .. } => {
+                key
+            }
             _ => return false,
         };
-        about.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        about
+            .strip_prefix(key)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 }
 
@@ -84,7 +90,7 @@ impl fmt::Display for ConfigWarning {
 /// What is wrong.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum ConfigErrorKind {
     /// Two keys of which only one may be given.
     #[error("`{0}` and `{1}` are both given; keep one")]
     Both(String, String),
@@ -163,7 +169,12 @@ pub(super) fn nearest<'a>(key: &str, known: impl IntoIterator<Item = &'a str>) -
     let key = key.to_ascii_lowercase().replace('-', "_");
     known
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&key, &candidate.to_ascii_lowercase()), candidate))
+        .map(|candidate| {
+            (
+                strsim::jaro_winkler(&key, &candidate.to_ascii_lowercase()),
+                candidate,
+            )
+        })
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, candidate)| candidate.to_owned())
@@ -177,7 +188,11 @@ impl ConfigErrors {
     /// The collected errors, if there are any.
     pub(crate) fn check(mut errors: Vec<ConfigError>) -> Result<(), Self> {
         errors.sort_by_key(|error| error.place.order());
-        if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Self(errors))
+        }
     }
 
     /// The single errors.
@@ -193,7 +208,7 @@ impl fmt::Display for ConfigErrors {
                 f.write_str("\n")?;
             }
             error.fmt(f)?;
-            if let Fault::Unreadable(cause) = &error.fault {
+            if let ConfigErrorKind::Unreadable(cause) = &error.fault {
                 write!(f, ": {cause}")?;
             }
         }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::values;
 
-/// `[login]`: how many wrong passwords of stand-in platforms are looked at, and how many logins wait. Counts are shared by all
-/// hubs on one store. The defaults are those of [`LoginLimits`].
+/// `[login]`: how many wrong passwords of stand-in platforms are looked at, and how many logins
+/// wait. Counts are shared by all hubs on one store. The defaults are those of [`LoginLimits`].
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoginConfig {
@@ -20,8 +20,8 @@ pub struct LoginConfig {
     pub guesses: NonZeroUsize,
     /// How many wrong passwords one address may try for any accounts in a window. Default: 100.
     pub guesses_per_address: NonZeroUsize,
-    /// How many wrong passwords all addresses together may try for one account in a window before each is left with one of
-    /// them. Default: 50.
+    /// How many wrong passwords all addresses together may try for one account in a window before
+    /// each is left with one of them. Default: 50.
     pub guesses_per_account: NonZeroUsize,
     /// How many logins of one address may wait for their turn. Default: 32.
     pub waiting_per_address: NonZeroUsize,
@@ -34,17 +34,48 @@ pub struct LoginConfig {
 
 impl Default for LoginConfig {
     fn default() -> Self {
-        let LoginLimits { window, guesses, guesses_per_address, guesses_per_account, waiting_per_address, waiting, .. } =
-            LoginLimits::default();
-        Self { window, guesses, guesses_per_address, guesses_per_account, waiting_per_address, waiting, at_once: None }
+        let LoginLimits {
+            window,
+            guesses,
+            guesses_per_address,
+            guesses_per_account,
+            waiting_per_address,
+            waiting,
+            ..
+        } = LoginLimits::default();
+        Self {
+            window,
+            guesses,
+            guesses_per_address,
+            guesses_per_account,
+            waiting_per_address,
+            waiting,
+            at_once: None,
+        }
     }
 }
 
 impl LoginConfig {
     /// As accounts take them.
     pub fn limits(&self) -> LoginLimits {
-        let Self { window, guesses, guesses_per_address, guesses_per_account, waiting_per_address, waiting, at_once } = *self;
+        let Self {
+            window,
+            guesses,
+            guesses_per_address,
+            guesses_per_account,
+            waiting_per_address,
+            waiting,
+            at_once,
+        } = *self;
         let at_once = at_once.unwrap_or(LoginLimits::default().at_once);
-        LoginLimits { window, guesses, guesses_per_address, guesses_per_account, waiting_per_address, waiting, at_once }
+        LoginLimits {
+            window,
+            guesses,
+            guesses_per_address,
+            guesses_per_account,
+            waiting_per_address,
+            waiting,
+            at_once,
+        }
     }
 }

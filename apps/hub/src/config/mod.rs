@@ -32,22 +32,31 @@ use std::sync::Arc;
 use crate::vendors::Vendor;
 
 pub use account::AccountConfig;
-pub use error::{ConfigError, ConfigErrors, ConfigWarning, Fault, Place};
+pub use error::{ConfigError, ConfigErrorKind, ConfigErrors, ConfigWarning, Place};
 pub use login::LoginConfig;
 pub use person::{PersonConfig, PersonSource};
 pub use platform::{COMMON_KEYS, PlatformConfig};
 pub use secrets::{TokenFileError, admin_token};
 pub(crate) use secrets::{check_token, without_newline};
 pub use sections::{
-    AdminConfig, LogFormat, ReceiptsConfig, RedirectsConfig, ServerConfig, SessionsConfig, SingleLogoutConfig, StoreConfig, StoreUrl,
-    TlsConfig,
+    AdminConfig, LogFormat, ReceiptsConfig, RedirectsConfig, ServerConfig, SessionsConfig,
+    SingleLogoutConfig, StoreConfig, StoreUrl, TlsConfig,
 };
 pub(crate) use words::not_one_of;
 
 use document::Document;
 
 /// Tables that stand in a configuration once.
-const SECTIONS: [&str; 8] = ["admin", "login", "receipts", "redirects", "server", "sessions", "single_logout", "store"];
+const SECTIONS: [&str; 8] = [
+    "admin",
+    "login",
+    "receipts",
+    "redirects",
+    "server",
+    "sessions",
+    "single_logout",
+    "store",
+];
 /// Tables that may be repeated.
 const LISTS: [&str; 2] = ["account", "platform"];
 
@@ -127,8 +136,14 @@ impl Config {
     /// The error that something is wrong with the value at `path`, which leads through sections and
     /// tables. Its place is that of the innermost of them that is written.
     pub(crate) fn error(&self, path: &[&str], reason: impl ToString) -> ConfigError {
-        let fault = Fault::Invalid { key: path.join("."), reason: reason.to_string() };
-        ConfigError { place: self.document.place_of(&self.document.tree(), path), fault }
+        let fault = ConfigErrorKind::Invalid {
+            key: path.join("."),
+            reason: reason.to_string(),
+        };
+        ConfigError {
+            place: self.document.place_of(&self.document.tree(), path),
+            fault,
+        }
     }
 }
 
@@ -142,8 +157,10 @@ impl Draft {
         environment: impl IntoIterator<Item = (String, String)>,
         compiled: &Compiled<'_>,
     ) -> Result<Self, ConfigErrors> {
-        let text = fs::read_to_string(file)
-            .map_err(|fault| ConfigError { place: Place::File(file.display().to_string()), fault: Fault::Unreadable(fault) })?;
+        let text = fs::read_to_string(file).map_err(|fault| ConfigError {
+            place: Place::File(file.display().to_string()),
+            fault: ConfigErrorKind::Unreadable(fault),
+        })?;
         Self::parse(&text, file, environment, compiled)
     }
 
@@ -154,7 +171,8 @@ impl Draft {
         compiled: &Compiled<'_>,
     ) -> Result<Self, ConfigErrors> {
         let document = Document::new(file, text)?;
-        let (overrides, mut errors) = environment::overrides(environment, &document.tree(), &SECTIONS);
+        let (overrides, mut errors) =
+            environment::overrides(environment, &document.tree(), &SECTIONS);
         let (document, misfits) = document.with(overrides);
         errors.extend(misfits);
         Ok(reader::read(Arc::new(document), errors, compiled))

@@ -24,7 +24,8 @@ pub struct PersonConfig {
     /// Of `claim`: the only algorithm that is accepted, such as `RS256`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<String>,
-    /// Of `claim`: the file with the key that tokens are signed with: a public key as PEM, or the secret of `HS256`.
+    /// Of `claim`: the file with the key that tokens are signed with: a public key as PEM, or the
+    /// secret of `HS256`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_file: Option<PathBuf>,
     /// Of `claim`: the cookie that holds the token. Default: the bearer token.
@@ -55,16 +56,27 @@ impl PersonConfig {
     /// Makes paths absolute and looks whether the keys fit together.
     pub(super) fn checked(mut self, document: &Document) -> Result<Self, &'static str> {
         self.key_file = self.key_file.map(|path| document.resolve(&path));
-        let of_claim = [self.claim.is_some(), self.algorithm.is_some(), self.key_file.is_some()];
-        let beside = [self.cookie.is_some(), self.issuer.is_some(), self.audience.is_some(), self.typ.is_some()];
+        let of_claim = [
+            self.claim.is_some(),
+            self.algorithm.is_some(),
+            self.key_file.is_some(),
+        ];
+        let beside = [
+            self.cookie.is_some(),
+            self.issuer.is_some(),
+            self.audience.is_some(),
+            self.typ.is_some(),
+        ];
         match self.from {
             PersonSource::Claim if of_claim.contains(&false) => {
                 Err("`claim`, `algorithm` and `key_file` must be given with from = \"claim\"")
             }
-            PersonSource::Claim if self.domain.is_some() => Err("`domain` goes with from = \"subject\""),
-            PersonSource::Subject if of_claim.iter().chain(&beside).any(|given| *given) => {
-                Err("`claim`, `algorithm`, `key_file`, `cookie`, `issuer`, `audience` and `typ` go with from = \"claim\"")
+            PersonSource::Claim if self.domain.is_some() => {
+                Err("`domain` goes with from = \"subject\"")
             }
+            PersonSource::Subject if of_claim.iter().chain(&beside).any(|given| *given) => Err(
+                "`claim`, `algorithm`, `key_file`, `cookie`, `issuer`, `audience` and `typ` go with from = \"claim\"",
+            ),
             _ => Ok(self),
         }
     }

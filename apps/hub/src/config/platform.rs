@@ -16,7 +16,7 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::document::{Document, Node, platforms};
-use super::error::{ConfigError, Fault, Place};
+use super::error::{ConfigError, ConfigErrorKind, Place};
 use super::person::PersonConfig;
 use super::{Compiled, RedirectsConfig, SessionsConfig, values};
 
@@ -92,7 +92,10 @@ pub struct PlatformConfig {
     pub person: Option<PersonConfig>,
     /// How long a session may lie unused. Default: that of `[sessions]` for a stand-in; with an
     /// upstream, no limit, because the hub sees no use unless the traffic passes the check.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "values::optional_duration")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "values::optional_duration"
+    )]
     pub idle_timeout: Option<Duration>,
     #[serde(skip)]
     pub(super) is_whole: bool,
@@ -151,42 +154,70 @@ impl PlatformConfig {
     ) -> Option<Self> {
         let label = label(node);
         let before = errors.len();
-        let read = document.read::<CommonKeys>(&label, &part(node, |key| COMMON_KEYS.contains(&key)), &[]);
+        let read =
+            document.read::<CommonKeys>(&label, &part(node, |key| COMMON_KEYS.contains(&key)), &[]);
         errors.extend(read.errors);
         let keys = read.value?;
-        let at = |key: &str| node.get_ref().get(key).map_or_else(|| node.span(), Spanned::span);
+        let at = |key: &str| {
+            node.get_ref()
+                .get(key)
+                .map_or_else(|| node.span(), Spanned::span)
+        };
         let invalid = |span, key: &str, reason: &str| {
-            document.error(span, Fault::Invalid { key: format!("{label}.{key}"), reason: reason.to_owned() })
+            document.error(
+                span,
+                ConfigErrorKind::Invalid {
+                    key: format!("{label}.{key}"),
+                    reason: reason.to_owned(),
+                },
+            )
         };
         // What is written and wrong does not count as missing.
         if node.get_ref().get("upstream").is_none() {
-            for (key, given) in [("person", keys.person.is_some()), ("upstream_ca_file", keys.upstream_ca_file.is_some())] {
+            for (key, given) in [
+                ("person", keys.person.is_some()),
+                ("upstream_ca_file", keys.upstream_ca_file.is_some()),
+            ] {
                 if given {
                     errors.push(invalid(at(key), key, "goes with `upstream`"));
                 }
             }
         }
-        let is_wrong = errors[before..].iter().any(|error| error.is_about(&format!("{label}.person")));
-        let person = keys.person.and_then(|person| match person.checked(document) {
-            Ok(person) => Some(person),
-            // A key of it that is wrong does not count as missing either.
-            Err(_) if is_wrong => None,
-            Err(reason) => {
-                errors.push(invalid(at("person"), "person", reason));
-                None
-            }
-        });
+        let is_wrong = errors[before..]
+            .iter()
+            .any(|error| error.is_about(&format!("{label}.person")));
+        let person = keys
+            .person
+            .and_then(|person| match person.checked(document) {
+                Ok(person) => Some(person),
+                // A key of it that is wrong does not count as missing either.
+                Err(_) if is_wrong => None,
+                Err(reason) => {
+                    errors.push(invalid(at("person"), "person", reason));
+                    None
+                }
+            });
         let cookies = node.get_ref().get("cookies");
         errors.extend(keys.cookies.problems().into_iter().map(|(key, problem)| {
             let span = cookies.map(|cookies| cookies.get_ref().get(key).unwrap_or(cookies).span());
-            invalid(span.unwrap_or_else(|| node.span()), &format!("cookies.{key}"), problem)
+            invalid(
+                span.unwrap_or_else(|| node.span()),
+                &format!("cookies.{key}"),
+                problem,
+            )
         }));
         if !read.is_complete {
             return None;
         }
         if !compiled.vendors.contains(&keys.vendor) {
             let name = keys.vendor.name().to_owned();
-            errors.push(document.error(at("vendor"), Fault::NotCompiled { feature: name.clone(), name }));
+            errors.push(document.error(
+                at("vendor"),
+                ConfigErrorKind::NotCompiled {
+                    feature: name.clone(),
+                    name,
+                },
+            ));
             return None;
         }
         Some(Self {
@@ -231,7 +262,13 @@ impl PlatformConfig {
             (_, Some((path, _))) => format!("{label}.{path}"),
         };
         let value = found.map(|(_, value)| value).or(node);
-        self.document.error(value.map_or(0..0, Spanned::span), Fault::Invalid { key: label, reason: reason.to_string() })
+        self.document.error(
+            value.map_or(0..0, Spanned::span),
+            ConfigErrorKind::Invalid {
+                key: label,
+                reason: reason.to_string(),
+            },
+        )
     }
 
     /// Where its name stands.
@@ -241,51 +278,95 @@ impl PlatformConfig {
 
     /// The platform as adapters know it. `server_url` is the server's public URL, as configured or
     /// as it listens.
-    pub fn platform(&self, server_url: &Url, sessions: &SessionsConfig, redirects: &RedirectsConfig) -> Platform {
+    pub fn platform(
+        &self,
+        server_url: &Url,
+        sessions: &SessionsConfig,
+        redirects: &RedirectsConfig,
+    ) -> Platform {
         let public_url = self.public_url.clone().unwrap_or_else(|| {
             let mut url = server_url.clone();
-            url.set_path(&format!("{}{}", server_url.path().trim_end_matches('/'), self.prefix));
+            url.set_path(&format!(
+                "{}{}",
+                server_url.path().trim_end_matches('/'),
+                self.prefix
+            ));
             url
         });
         let mut platform = Platform::new(&self.name, public_url);
         platform.prefix.clone_from(&self.prefix);
         platform.reach = self.reach;
-        platform.redirects = redirects.allow.iter().chain(&self.redirects).cloned().collect();
+        platform.redirects = redirects
+            .allow
+            .iter()
+            .chain(&self.redirects)
+            .cloned()
+            .collect();
         platform.cookies = self.cookies.clone();
         platform.check = self.check;
-        platform.max_cookies = self.max_cookies.map_or(platform.max_cookies, NonZeroUsize::get);
+        platform.max_cookies = self
+            .max_cookies
+            .map_or(platform.max_cookies, NonZeroUsize::get);
         platform.has_upstream = self.upstream.is_some();
-        platform.upstream_host = self.upstream.as_ref().and_then(|url| url.host_str().map(str::to_owned));
+        platform.upstream_host = self
+            .upstream
+            .as_ref()
+            .and_then(|url| url.host_str().map(str::to_owned));
         platform.end_previous = self.end_previous.unwrap_or(!platform.has_upstream);
-        platform.idle_timeout = self.idle_timeout.or((!platform.has_upstream).then_some(sessions.idle_timeout));
+        platform.idle_timeout = self
+            .idle_timeout
+            .or((!platform.has_upstream).then_some(sessions.idle_timeout));
         platform.absolute_timeout = sessions.absolute_timeout;
         platform
     }
 
     pub(super) fn name_error(&self, earlier: &Self) -> ConfigError {
-        let fault = Fault::Duplicate { what: "platform", name: self.name.clone(), earlier: earlier.place() };
-        ConfigError { place: self.place(), fault }
+        let fault = ConfigErrorKind::Duplicate {
+            what: "platform",
+            name: self.name.clone(),
+            earlier: earlier.place(),
+        };
+        ConfigError {
+            place: self.place(),
+            fault,
+        }
     }
 }
 
 /// The value of `key` in the platform's table or in one within it, and the way there.
 pub(super) fn find<'n, 'i>(platform: &'n Node<'i>, key: &str) -> Option<(String, &'n Node<'i>)> {
-    platform.get_ref().get(key).map(|value| (key.to_owned(), value)).or_else(|| below(platform, key))
+    platform
+        .get_ref()
+        .get(key)
+        .map(|value| (key.to_owned(), value))
+        .or_else(|| below(platform, key))
 }
 
 /// The value of `key` in a table within the platform's, and the way there; nothing where several
 /// tables have such a key, since which of them is meant only the reason can say.
 fn below<'n, 'i>(platform: &'n Node<'i>, key: &str) -> Option<(String, &'n Node<'i>)> {
-    let tables = platform.get_ref().as_table()?.iter().flat_map(|(name, inner)| {
-        let rows: Vec<_> = inner.get_ref().as_array().map_or_else(|| vec![inner], |rows| rows.iter().collect());
-        rows.into_iter().map(move |row| (name.get_ref(), row))
-    });
-    let mut places = tables.filter_map(|(name, table)| Some((format!("{name}.{key}"), table.get_ref().get(key)?)));
+    let tables = platform
+        .get_ref()
+        .as_table()?
+        .iter()
+        .flat_map(|(name, inner)| {
+            let rows: Vec<_> = inner
+                .get_ref()
+                .as_array()
+                .map_or_else(|| vec![inner], |rows| rows.iter().collect());
+            rows.into_iter().map(move |row| (name.get_ref(), row))
+        });
+    let mut places = tables
+        .filter_map(|(name, table)| Some((format!("{name}.{key}"), table.get_ref().get(key)?)));
     places.next().filter(|_| places.next().is_none())
 }
 
 fn label(node: &Node<'_>) -> String {
-    match node.get_ref().get("name").and_then(|name| name.get_ref().as_str()) {
+    match node
+        .get_ref()
+        .get("name")
+        .and_then(|name| name.get_ref().as_str())
+    {
         Some(name) if !name.is_empty() => format!("platform.{name}"),
         _ => "platform".to_owned(),
     }
@@ -295,7 +376,10 @@ fn label(node: &Node<'_>) -> String {
 pub(super) fn part<'i>(node: &Node<'i>, belongs: impl Fn(&str) -> bool) -> Node<'i> {
     let mut node = node.clone();
     if let DeValue::Table(table) = node.get_mut() {
-        *table = std::mem::take(table).into_iter().filter(|(key, _)| belongs(key.get_ref())).collect();
+        *table = std::mem::take(table)
+            .into_iter()
+            .filter(|(key, _)| belongs(key.get_ref()))
+            .collect();
     }
     node
 }

@@ -42,7 +42,10 @@ impl Config {
         section(&mut whole, "receipts", &self.receipts);
         section(&mut whole, "single_logout", &self.single_logout);
         section(&mut whole, "redirects", &self.redirects);
-        let accounts = self.accounts.iter().filter_map(|account| Value::try_from(account).ok());
+        let accounts = self
+            .accounts
+            .iter()
+            .filter_map(|account| Value::try_from(account).ok());
         whole.insert("account".to_owned(), Value::Array(accounts.collect()));
         let mut platforms = Vec::new();
         for platform in &self.platforms {

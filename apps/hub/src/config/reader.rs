@@ -7,12 +7,16 @@ use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Node};
-use super::error::{ConfigError, Fault, Place, nearest};
+use super::error::{ConfigError, ConfigErrorKind, Place, nearest};
 use super::sections::{AdminConfig, ServerConfig, StoreConfig, StoreKeys, StoreUrl};
 use super::{AccountConfig, Compiled, Config, Draft, LISTS, PlatformConfig, SECTIONS, sense};
 
 /// What the document says, and everything that is wrong with it besides these `errors`.
-pub(super) fn read(document: Arc<Document>, errors: Vec<ConfigError>, compiled: &Compiled<'_>) -> Draft {
+pub(super) fn read(
+    document: Arc<Document>,
+    errors: Vec<ConfigError>,
+    compiled: &Compiled<'_>,
+) -> Draft {
     Reader { document, errors }.read(compiled)
 }
 
@@ -52,17 +56,30 @@ impl Reader {
         let (errors, warnings) = sense::check(&config, &tree, &self.errors);
         self.errors.extend(errors);
         // What follows from a key of the server that is wrong is no fault of a platform's.
-        if self.errors.iter().any(|error| error.is_about("server.public_url") || error.is_about("server.tls")) {
-            config.platforms.iter_mut().for_each(|platform| platform.is_whole &= platform.public_url.is_some());
+        if self
+            .errors
+            .iter()
+            .any(|error| error.is_about("server.public_url") || error.is_about("server.tls"))
+        {
+            config
+                .platforms
+                .iter_mut()
+                .for_each(|platform| platform.is_whole &= platform.public_url.is_some());
         }
         config.warnings = warnings;
-        Draft { config, errors: self.errors }
+        Draft {
+            config,
+            errors: self.errors,
+        }
     }
 
     fn check_top(&mut self, tree: &DeTable<'_>) {
         let known = || SECTIONS.iter().chain(&LISTS).copied();
-        for (key, _) in tree.iter().filter(|(key, _)| known().all(|known| known != *key.get_ref())) {
-            let fault = Fault::UnknownKey {
+        for (key, _) in tree
+            .iter()
+            .filter(|(key, _)| known().all(|known| known != *key.get_ref()))
+        {
+            let fault = ConfigErrorKind::UnknownKey {
                 key: key.get_ref().to_string(),
                 nearest: nearest(key.get_ref(), known()),
                 known: known().map(str::to_owned).collect(),
@@ -72,7 +89,9 @@ impl Reader {
     }
 
     fn section<T: Default + DeserializeOwned>(&mut self, tree: &DeTable<'_>, name: &str) -> T {
-        let Some(node) = tree.get(name) else { return T::default() };
+        let Some(node) = tree.get(name) else {
+            return T::default();
+        };
         let read = self.document.read(name, node, &[]);
         self.errors.extend(read.errors);
         read.value.filter(|_| read.is_complete).unwrap_or_default()
@@ -84,15 +103,27 @@ impl Reader {
         match StoreUrl::parse(&keys.url, |path| self.document.resolve(path)) {
             Ok(url) => {
                 if !matches!(url, StoreUrl::Memory) && !compiled.stores.contains(&url.kind()) {
-                    let fault = Fault::NotCompiled { name: url.kind().to_owned(), feature: format!("store-{}", url.kind()) };
+                    let fault = ConfigErrorKind::NotCompiled {
+                        name: url.kind().to_owned(),
+                        feature: format!("store-{}", url.kind()),
+                    };
                     self.errors.push(ConfigError { place, fault });
                 }
-                StoreConfig { url, migrate: keys.migrate }
+                StoreConfig {
+                    url,
+                    migrate: keys.migrate,
+                }
             }
             Err(fault) => {
-                let fault = Fault::Invalid { key: "store.url".to_owned(), reason: fault.to_string() };
+                let fault = ConfigErrorKind::Invalid {
+                    key: "store.url".to_owned(),
+                    reason: fault.to_string(),
+                };
                 self.errors.push(ConfigError { place, fault });
-                StoreConfig { url: StoreUrl::Memory, migrate: keys.migrate }
+                StoreConfig {
+                    url: StoreUrl::Memory,
+                    migrate: keys.migrate,
+                }
             }
         }
     }
@@ -101,12 +132,23 @@ impl Reader {
         let mut taken: HashMap<(String, String), Place> = HashMap::new();
         let mut accounts = Vec::new();
         for node in self.list(tree, "account") {
-            let Some(account) = AccountConfig::read(&self.document, node, &mut self.errors) else { continue };
-            let place = self.document.place(node.get_ref().get("name").map(toml::Spanned::span));
-            let key = (account.realm.to_ascii_lowercase(), account.name.to_ascii_lowercase());
+            let Some(account) = AccountConfig::read(&self.document, node, &mut self.errors) else {
+                continue;
+            };
+            let place = self
+                .document
+                .place(node.get_ref().get("name").map(toml::Spanned::span));
+            let key = (
+                account.realm.to_ascii_lowercase(),
+                account.name.to_ascii_lowercase(),
+            );
             match taken.get(&key).cloned() {
                 Some(earlier) => {
-                    let fault = Fault::Duplicate { what: "account", name: account.name.clone(), earlier };
+                    let fault = ConfigErrorKind::Duplicate {
+                        what: "account",
+                        name: account.name.clone(),
+                        earlier,
+                    };
                     self.errors.push(ConfigError { place, fault });
                 }
                 None => drop(taken.insert(key, place)),
@@ -119,10 +161,17 @@ impl Reader {
     fn platforms(&mut self, tree: &DeTable<'_>, compiled: &Compiled<'_>) -> Vec<PlatformConfig> {
         let mut platforms: Vec<PlatformConfig> = Vec::new();
         for (index, node) in self.list(tree, "platform").iter().enumerate() {
-            let Some(mut platform) = PlatformConfig::read(&self.document, index, node, compiled, &mut self.errors) else { continue };
+            let Some(mut platform) =
+                PlatformConfig::read(&self.document, index, node, compiled, &mut self.errors)
+            else {
+                continue;
+            };
             // Names differ by more than their case, so that a variable of the environment means one
             // of them.
-            if let Some(earlier) = platforms.iter().find(|earlier| earlier.name.eq_ignore_ascii_case(&platform.name)) {
+            if let Some(earlier) = platforms
+                .iter()
+                .find(|earlier| earlier.name.eq_ignore_ascii_case(&platform.name))
+            {
                 self.errors.push(platform.name_error(earlier));
                 platform.is_whole = false;
             }
@@ -132,11 +181,16 @@ impl Reader {
     }
 
     fn list<'t, 'i>(&mut self, tree: &'t DeTable<'i>, name: &str) -> &'t [Node<'i>] {
-        let Some(node) = tree.get(name) else { return &[] };
+        let Some(node) = tree.get(name) else {
+            return &[];
+        };
         match node.get_ref() {
             DeValue::Array(array) if array.iter().all(|each| each.get_ref().is_table()) => array,
             _ => {
-                let fault = Fault::Invalid { key: name.to_owned(), reason: format!("must be a list of tables: write [[{name}]]") };
+                let fault = ConfigErrorKind::Invalid {
+                    key: name.to_owned(),
+                    reason: format!("must be a list of tables: write [[{name}]]"),
+                };
                 self.errors.push(self.document.error(node.span(), fault));
                 &[]
             }

@@ -13,7 +13,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, Error, ValueDeserializer};
 
 use super::document::{Document, Node};
-use super::error::{ConfigError, Fault, nearest};
+use super::error::{ConfigError, ConfigErrorKind, nearest};
 use super::secrets::is_secret;
 use super::words::{plain, variants};
 
@@ -39,7 +39,12 @@ impl Document {
     /// Reads a table called `name` into its type. A value out of the environment that does not fit
     /// is tried as plain text too. `more_keys` may stand in the table besides those that the type
     /// knows.
-    pub(super) fn read<T: DeserializeOwned>(&self, name: &str, table: &Node<'_>, more_keys: &[&str]) -> Read<T> {
+    pub(super) fn read<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        table: &Node<'_>,
+        more_keys: &[&str],
+    ) -> Read<T> {
         let mut reading = Reading {
             document: self,
             name,
@@ -53,14 +58,24 @@ impl Document {
         };
         for _ in 0..MOST_READINGS {
             let fault = match T::deserialize(ValueDeserializer::from(reading.rest.clone())) {
-                Ok(value) => return Read { value: Some(value), is_complete: reading.stand_ins == 0, errors: reading.errors },
+                Ok(value) => {
+                    return Read {
+                        value: Some(value),
+                        is_complete: reading.stand_ins == 0,
+                        errors: reading.errors,
+                    };
+                }
                 Err(fault) => fault,
             };
             if !reading.goes_on_after(fault) {
                 break;
             }
         }
-        Read { value: None, is_complete: false, errors: reading.errors }
+        Read {
+            value: None,
+            is_complete: false,
+            errors: reading.errors,
+        }
     }
 }
 
@@ -87,7 +102,12 @@ impl Reading<'_, '_> {
     fn goes_on_after(&mut self, fault: Error) -> bool {
         let span = fault.span().unwrap_or_else(|| self.table.span());
         if let Some(each) = self.document.override_at(&span)
-            && replace_by_text(self.rest.get_mut(), &span, &|value| !value.is_str(), &each.value)
+            && replace_by_text(
+                self.rest.get_mut(),
+                &span,
+                &|value| !value.is_str(),
+                &each.value,
+            )
         {
             self.as_written.entry(span.start).or_insert(fault);
             return true;
@@ -96,7 +116,9 @@ impl Reading<'_, '_> {
             // Only a choice of words has to be given where plain text does not fit.
             let word = variants(fault.message()).and_then(|words| words.into_iter().next());
             let is_stand_in = |value: &DeValue<'_>| value.as_str() == Some(STAND_IN);
-            return word.is_some_and(|word| replace_by_text(self.rest.get_mut(), &span, &is_stand_in, &word));
+            return word.is_some_and(|word| {
+                replace_by_text(self.rest.get_mut(), &span, &is_stand_in, &word)
+            });
         }
         let fault = self.as_written.remove(&span.start).unwrap_or(fault);
         if let Some(key) = missing(fault.message()).map(str::to_owned) {
@@ -119,29 +141,54 @@ impl Reading<'_, '_> {
         }
         let nested = path.len() > 1;
         let secret = path.iter().any(|key| is_secret(key));
-        let key = [self.name].into_iter().chain(path.iter().copied()).collect::<Vec<_>>().join(".");
+        let key = [self.name]
+            .into_iter()
+            .chain(path.iter().copied())
+            .collect::<Vec<_>>()
+            .join(".");
         let message = fault.message();
-        let fault = if let Some((_, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
-            let mut known: Vec<String> = known.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let fault = if let Some((_, known)) = message
+            .strip_prefix("unknown field `")
+            .and_then(|rest| rest.split_once('`'))
+        {
+            let mut known: Vec<String> = known
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_owned)
+                .collect();
             if !nested {
                 known.extend(self.more_keys.iter().map(|key| (*key).to_owned()));
             }
             known.sort_unstable();
             let unknown = path.last().copied().unwrap_or_default();
-            Fault::UnknownKey { nearest: nearest(unknown, known.iter().map(String::as_str)), key, known }
+            ConfigErrorKind::UnknownKey {
+                nearest: nearest(unknown, known.iter().map(String::as_str)),
+                key,
+                known,
+            }
         } else if let Some(missing) = missing(message) {
-            Fault::Missing(format!("{key}.{missing}"))
+            ConfigErrorKind::Missing(format!("{key}.{missing}"))
         } else if secret {
-            Fault::Invalid { key, reason: "not of the form that this key takes (the value is a secret and not shown)".to_owned() }
+            ConfigErrorKind::Invalid {
+                key,
+                reason: "not of the form that this key takes (the value is a secret and not shown)"
+                    .to_owned(),
+            }
         } else {
-            Fault::Invalid { key, reason: plain(message) }
+            ConfigErrorKind::Invalid {
+                key,
+                reason: plain(message),
+            }
         };
         self.document.error(span.clone(), fault)
     }
 }
 
 fn missing(message: &str) -> Option<&str> {
-    message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'))
+    message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'))
 }
 
 /// The place of a stand-in, far behind every text and what the environment adds to it.
@@ -156,7 +203,10 @@ fn is_stand_in(span: &Range<usize>) -> bool {
 
 /// Puts `key` into the innermost table at `span` that has no such key.
 fn put_stand_in(node: &mut Node<'_>, span: &Range<usize>, key: &str, number: usize) -> bool {
-    if children(node.get_mut()).into_iter().any(|child| put_stand_in(child, span, key, number)) {
+    if children(node.get_mut())
+        .into_iter()
+        .any(|child| put_stand_in(child, span, key, number))
+    {
         return true;
     }
     let here = node.span() == *span;
@@ -173,12 +223,22 @@ fn put_stand_in(node: &mut Node<'_>, span: &Range<usize>, key: &str, number: usi
 
 /// Takes away the key or the item of a list that `span` is the place of, or whose value's place it
 /// is.
-pub(super) fn take_out(node: &mut Node<'_>, span: &Range<usize>, taken_out: &mut Vec<(Range<usize>, String)>) -> bool {
+pub(super) fn take_out(
+    node: &mut Node<'_>,
+    span: &Range<usize>,
+    taken_out: &mut Vec<(Range<usize>, String)>,
+) -> bool {
     let own = node.span();
     match node.get_mut() {
         DeValue::Table(table) => {
-            let is_it = |(key, value): &(&Spanned<Cow<'_, str>>, &Node<'_>)| key.span() == *span || value.span() == *span;
-            if let Some(key) = table.iter().find(is_it).map(|(key, _)| key.get_ref().to_string()) {
+            let is_it = |(key, value): &(&Spanned<Cow<'_, str>>, &Node<'_>)| {
+                key.span() == *span || value.span() == *span
+            };
+            if let Some(key) = table
+                .iter()
+                .find(is_it)
+                .map(|(key, _)| key.get_ref().to_string())
+            {
                 table.remove(key.as_str());
                 taken_out.push((own, key));
                 return true;
@@ -186,7 +246,11 @@ pub(super) fn take_out(node: &mut Node<'_>, span: &Range<usize>, taken_out: &mut
         }
         DeValue::Array(array) => {
             if let Some(at) = array.iter().position(|item| item.span() == *span) {
-                for (_, item) in std::mem::replace(array, DeArray::new()).into_iter().enumerate().filter(|(other, _)| *other != at) {
+                for (_, item) in std::mem::replace(array, DeArray::new())
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(other, _)| *other != at)
+                {
                     array.push(item);
                 }
                 return true;
@@ -194,11 +258,18 @@ pub(super) fn take_out(node: &mut Node<'_>, span: &Range<usize>, taken_out: &mut
         }
         _ => {}
     }
-    children(node.get_mut()).into_iter().any(|child| take_out(child, span, taken_out))
+    children(node.get_mut())
+        .into_iter()
+        .any(|child| take_out(child, span, taken_out))
 }
 
 /// Puts `text` in place of the value at `span`, if `replaced` says so.
-fn replace_by_text(value: &mut DeValue<'_>, span: &Range<usize>, replaced: &dyn Fn(&DeValue<'_>) -> bool, text: &str) -> bool {
+fn replace_by_text(
+    value: &mut DeValue<'_>,
+    span: &Range<usize>,
+    replaced: &dyn Fn(&DeValue<'_>) -> bool,
+    text: &str,
+) -> bool {
     children(value).into_iter().any(|node| {
         if node.span() != *span {
             return replace_by_text(node.get_mut(), span, replaced, text);

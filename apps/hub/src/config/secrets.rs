@@ -31,9 +31,19 @@ enum TokenProblem {
 
 /// Whether the value of this key must not be shown.
 pub(super) fn is_secret(key: &str) -> bool {
-    const WORDS: [&str; 6] = ["key", "password", "password_hash", "passphrase", "secret", "token"];
+    const WORDS: [&str; 6] = [
+        "key",
+        "password",
+        "password_hash",
+        "passphrase",
+        "secret",
+        "token",
+    ];
     let key = key.to_ascii_lowercase().replace(['-', '.'], "_");
-    WORDS.iter().any(|word| key.strip_suffix(word).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')))
+    WORDS.iter().any(|word| {
+        key.strip_suffix(word)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
+    })
 }
 
 /// The key that `key` names the file of: `password_hash` for `password_hash_file`.
@@ -57,7 +67,9 @@ pub(super) fn read_file(path: &Path) -> Result<Secret, SecretFileError> {
 
 /// `text` without the one line end that editors and `echo` put there.
 pub(crate) fn without_newline(text: &str) -> &str {
-    text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(text)
+    text.strip_suffix("\r\n")
+        .or_else(|| text.strip_suffix('\n'))
+        .unwrap_or(text)
 }
 
 /// The administrator's token: what the file says or, where there is no file, a fresh one of 256
@@ -68,9 +80,14 @@ pub(crate) fn without_newline(text: &str) -> &str {
 /// The file cannot be read or written, every user of the machine can read it, or its token is too
 /// short not to be guessed.
 pub fn admin_token(path: &Path) -> Result<Secret, TokenFileError> {
-    let fault = |problem| TokenFileError { file: path.to_owned(), problem };
+    let fault = |problem| TokenFileError {
+        file: path.to_owned(),
+        problem,
+    };
     match read_file(path) {
-        Err(problem) if problem.is_not_found() => generate(path).map_err(|problem| fault(problem.into())),
+        Err(problem) if problem.is_not_found() => {
+            generate(path).map_err(|problem| fault(problem.into()))
+        }
         Err(problem) => Err(fault(problem.into())),
         Ok(token) => match token.reveal().chars().count() {
             short if short < LEAST_TOKEN => Err(fault(TokenProblem::Short(short))),
@@ -84,7 +101,11 @@ pub fn admin_token(path: &Path) -> Result<Secret, TokenFileError> {
 /// # Errors
 /// As there.
 pub(crate) fn check_token(path: &Path) -> Result<(), TokenFileError> {
-    if path.exists() { admin_token(path).map(drop) } else { Ok(()) }
+    if path.exists() {
+        admin_token(path).map(drop)
+    } else {
+        Ok(())
+    }
 }
 
 fn generate(path: &Path) -> Result<Secret, SecretFileError> {
@@ -107,7 +128,9 @@ fn write_new(path: &Path) -> io::Result<Secret> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(aside)?;
-    let linked = writeln!(file, "{}", secret.reveal()).and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(aside, path));
+    let linked = writeln!(file, "{}", secret.reveal())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::hard_link(aside, path));
     fs::remove_file(aside)?;
     linked.map(|()| secret)
 }
@@ -119,10 +142,28 @@ mod tests {
 
     #[test]
     fn a_secret_is_known_by_its_key() {
-        for key in ["password_hash", "key", "access_key", "client_secret", "token", "admin_token", "X-Api-Key", "a.secret"] {
+        for key in [
+            "password_hash",
+            "key",
+            "access_key",
+            "client_secret",
+            "token",
+            "admin_token",
+            "X-Api-Key",
+            "a.secret",
+        ] {
             assert!(is_secret(key), "{key}");
         }
-        for key in ["token_service", "track_logged_out_tokens", "key_file", "turkey", "certificate_file", "keys", "token_file", ""] {
+        for key in [
+            "token_service",
+            "track_logged_out_tokens",
+            "key_file",
+            "turkey",
+            "certificate_file",
+            "keys",
+            "token_file",
+            "",
+        ] {
             assert!(!is_secret(key), "{key}");
         }
     }
@@ -136,7 +177,11 @@ mod tests {
         assert_eq!(admin_token(&path).unwrap().reveal(), first.reveal());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         #[cfg(unix)]
-        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777, 0o600);
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions())
+                & 0o777,
+            0o600
+        );
     }
 
     const MINE: &str = "0123456789abcdef0123456789abcdef";
@@ -156,7 +201,10 @@ mod tests {
     fn a_token_that_can_be_guessed_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin.token");
-        assert!(check_token(&path).is_ok() && !path.exists(), "a check makes no file");
+        assert!(
+            check_token(&path).is_ok() && !path.exists(),
+            "a check makes no file"
+        );
         for (text, problem) in [
             ("", "holds nothing"),
             ("\n", "holds nothing"),
@@ -183,7 +231,12 @@ mod tests {
         set_mode(&path, 0o644);
         let file = path.display();
         let said = admin_token(&path).unwrap_err().to_string();
-        assert_eq!(said, format!("{file}: mode 0644 lets every user of this machine read it; run `chmod 600 {file}`"));
+        assert_eq!(
+            said,
+            format!(
+                "{file}: mode 0644 lets every user of this machine read it; run `chmod 600 {file}`"
+            )
+        );
     }
 
     #[test]

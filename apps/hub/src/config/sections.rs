@@ -23,7 +23,10 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// The base of every URL that the hub builds, never taken from a request. Default: the address
     /// it listens on.
-    #[serde(deserialize_with = "values::public_url", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "values::public_url",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub public_url: Option<Url>,
     /// Addresses and networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are
     /// believed. Default: none.
@@ -156,7 +159,9 @@ pub struct ReceiptsConfig {
 
 impl Default for ReceiptsConfig {
     fn default() -> Self {
-        Self { retention: Duration::from_secs(90 * 24 * 60 * 60) }
+        Self {
+            retention: Duration::from_secs(90 * 24 * 60 * 60),
+        }
     }
 }
 
@@ -249,7 +254,10 @@ pub(super) struct StoreKeys {
 
 impl Default for StoreKeys {
     fn default() -> Self {
-        Self { url: "fjall:hub-data".to_owned(), migrate: true }
+        Self {
+            url: "fjall:hub-data".to_owned(),
+            migrate: true,
+        }
     }
 }
 
@@ -270,7 +278,7 @@ pub enum StoreUrl {
 
 /// Why a store's URL is none. Never repeats the URL, which may hold a password.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum StoreFault {
+pub(crate) enum StoreError {
     #[error("must begin with memory:, fjall:, redis:// or postgres://")]
     Scheme,
     #[error("a folder must follow fjall:")]
@@ -282,23 +290,32 @@ pub(crate) enum StoreFault {
 }
 
 impl StoreUrl {
-    pub(crate) fn parse(text: &str, resolve: impl FnOnce(&Path) -> PathBuf) -> Result<Self, StoreFault> {
-        let (scheme, rest) = text.split_once(':').ok_or(StoreFault::Scheme)?;
+    pub(crate) fn parse(
+        text: &str,
+        resolve: impl FnOnce(&Path) -> PathBuf,
+    ) -> Result<Self, StoreError> {
+        let (scheme, rest) = text.split_once(':').ok_or(StoreError::Scheme)?;
         let server = || {
             let (first, _, last) = around_more_hosts(text);
-            Url::parse(&[first, last].concat()).ok().filter(Url::has_host).map(|_| Secret::new(text)).ok_or(StoreFault::Url)
+            Url::parse(&[first, last].concat())
+                .ok()
+                .filter(Url::has_host)
+                .map(|_| Secret::new(text))
+                .ok_or(StoreError::Url)
         };
         match scheme {
             "memory" if rest.is_empty() => Ok(Self::Memory),
-            "memory" => Err(StoreFault::Surplus),
+            "memory" => Err(StoreError::Surplus),
             "fjall" => match rest.strip_prefix("//").unwrap_or(rest) {
-                "" => Err(StoreFault::Path),
+                "" => Err(StoreError::Path),
                 path => Ok(Self::Fjall(resolve(Path::new(path)))),
             },
             "postgres" | "postgresql" => server().map(Self::Postgres),
             other => match other.split_once('+').unwrap_or((other, "")) {
-                ("redis" | "rediss" | "valkey" | "valkeys", "" | "cluster" | "sentinel") => server().map(Self::Redis),
-                _ => Err(StoreFault::Scheme),
+                ("redis" | "rediss" | "valkey" | "valkeys", "" | "cluster" | "sentinel") => {
+                    server().map(Self::Redis)
+                }
+                _ => Err(StoreError::Scheme),
             },
         }
     }
@@ -336,9 +353,13 @@ impl Serialize for StoreUrl {
 /// follows them.
 fn around_more_hosts(text: &str) -> (&str, &str, &str) {
     let authority = text.find("://").map_or(text.len(), |at| at + 3);
-    let end = text[authority..].find(['/', '?', '#']).map_or(text.len(), |at| authority + at);
+    let end = text[authority..]
+        .find(['/', '?', '#'])
+        .map_or(text.len(), |at| authority + at);
     // A password may hold a comma; it ends at the last @.
-    let hosts = text[authority..end].rfind('@').map_or(authority, |at| authority + at + 1);
+    let hosts = text[authority..end]
+        .rfind('@')
+        .map_or(authority, |at| authority + at + 1);
     let comma = text[hosts..end].find(',').map_or(end, |at| hosts + at);
     (&text[..comma], &text[comma..end], &text[end..])
 }
@@ -346,7 +367,9 @@ fn around_more_hosts(text: &str) -> (&str, &str, &str) {
 /// A server's URL without its password; its query goes too, because drivers take passwords there.
 fn without_secrets(text: &str) -> String {
     let (first, more, last) = around_more_hosts(text);
-    let Ok(mut url) = Url::parse(&[first, last].concat()) else { return "***".to_owned() };
+    let Ok(mut url) = Url::parse(&[first, last].concat()) else {
+        return "***".to_owned();
+    };
     if url.password().is_some() && url.set_password(Some("***")).is_err() {
         return "***".to_owned();
     }
@@ -361,7 +384,7 @@ fn without_secrets(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn shown(text: &str) -> Result<String, StoreFault> {
+    fn shown(text: &str) -> Result<String, StoreError> {
         StoreUrl::parse(text, |path| Path::new("/etc/hub").join(path)).map(|url| url.to_string())
     }
 
@@ -372,11 +395,26 @@ mod tests {
             ("fjall:hub-data", "fjall:/etc/hub/hub-data"),
             ("fjall:/var/lib/hub", "fjall:/var/lib/hub"),
             ("fjall:///var/lib/hub", "fjall:/var/lib/hub"),
-            ("redis://cache.example:6379/1", "redis://cache.example:6379/1"),
-            ("redis+cluster://one:7000,two:7001,three", "redis+cluster://one:7000,two:7001,three"),
-            ("valkeys+sentinel://:secret@one,two/main", "valkeys+sentinel://:***@one,two/main"),
-            ("postgres://hub:secret@one:5432,two:5433/hub", "postgres://hub:***@one:5432,two:5433/hub"),
-            ("rediss+sentinel://:secret@one:26379,two:26379/main/2", "rediss+sentinel://:***@one:26379,two:26379/main/2"),
+            (
+                "redis://cache.example:6379/1",
+                "redis://cache.example:6379/1",
+            ),
+            (
+                "redis+cluster://one:7000,two:7001,three",
+                "redis+cluster://one:7000,two:7001,three",
+            ),
+            (
+                "valkeys+sentinel://:secret@one,two/main",
+                "valkeys+sentinel://:***@one,two/main",
+            ),
+            (
+                "postgres://hub:secret@one:5432,two:5433/hub",
+                "postgres://hub:***@one:5432,two:5433/hub",
+            ),
+            (
+                "rediss+sentinel://:secret@one:26379,two:26379/main/2",
+                "rediss+sentinel://:***@one:26379,two:26379/main/2",
+            ),
         ] {
             assert_eq!(shown(text).as_deref(), Ok(url), "{text}");
         }
@@ -385,14 +423,14 @@ mod tests {
     #[test]
     fn what_is_no_store_is_refused() {
         for (text, fault) in [
-            ("", StoreFault::Scheme),
-            ("hub-data", StoreFault::Scheme),
-            ("sqlite:hub.db", StoreFault::Scheme),
-            ("fjall:", StoreFault::Path),
-            ("memory:x", StoreFault::Surplus),
-            ("redis:", StoreFault::Url),
-            ("redis+pigeon://h", StoreFault::Scheme),
-            ("postgres:///db", StoreFault::Url),
+            ("", StoreError::Scheme),
+            ("hub-data", StoreError::Scheme),
+            ("sqlite:hub.db", StoreError::Scheme),
+            ("fjall:", StoreError::Path),
+            ("memory:x", StoreError::Surplus),
+            ("redis:", StoreError::Url),
+            ("redis+pigeon://h", StoreError::Scheme),
+            ("postgres:///db", StoreError::Url),
         ] {
             assert_eq!(shown(text), Err(fault), "{text}");
         }
@@ -400,9 +438,12 @@ mod tests {
 
     #[test]
     fn the_password_of_a_server_is_not_shown() {
-        for text in
-            ["redis://:canary@h:1/0", "postgres://u:canary@h/db", "postgres://h/db?password=canary", "redis+cluster://:canary,canary@h,i"]
-        {
+        for text in [
+            "redis://:canary@h:1/0",
+            "postgres://u:canary@h/db",
+            "postgres://h/db?password=canary",
+            "redis+cluster://:canary,canary@h,i",
+        ] {
             let url = StoreUrl::parse(text, Path::to_path_buf).unwrap();
             assert!(!format!("{url} {url:?}").contains("canary"), "{url}");
         }

@@ -8,14 +8,24 @@ use toml::de::DeTable;
 use url::{Host, Url};
 
 use super::Config;
-use super::error::{ConfigError, ConfigWarning, Fault};
+use super::error::{ConfigError, ConfigErrorKind, ConfigWarning};
 use super::platform::PlatformConfig;
 use super::values::duration::written;
 
 /// What is wrong and what was probably not meant. A key that is wrong by itself is compared with
 /// nothing.
-pub(super) fn check(config: &Config, tree: &DeTable<'_>, wrong: &[ConfigError]) -> (Vec<ConfigError>, Vec<ConfigWarning>) {
-    let mut sense = Sense { config, tree, wrong, errors: Vec::new(), warnings: Vec::new() };
+pub(super) fn check(
+    config: &Config,
+    tree: &DeTable<'_>,
+    wrong: &[ConfigError],
+) -> (Vec<ConfigError>, Vec<ConfigWarning>) {
+    let mut sense = Sense {
+        config,
+        tree,
+        wrong,
+        errors: Vec::new(),
+        warnings: Vec::new(),
+    };
     sense.listeners();
     sense.timeouts();
     for platform in &config.platforms {
@@ -24,7 +34,10 @@ pub(super) fn check(config: &Config, tree: &DeTable<'_>, wrong: &[ConfigError]) 
     }
     if config.platforms.is_empty() && tree.get("platform").is_none() {
         let text = "no platform is configured, so that nobody can sign out; add a `[[platform]]` with `name` and `vendor`".to_owned();
-        sense.warnings.push(ConfigWarning { place: config.document.place(Some(0..0)), text });
+        sense.warnings.push(ConfigWarning {
+            place: config.document.place(Some(0..0)),
+            text,
+        });
     }
     sense.warnings.sort_by_key(|warning| warning.place.order());
     (sense.errors, sense.warnings)
@@ -67,10 +80,15 @@ impl Sense<'_, '_> {
         }
         let longer = |idle: Duration, which: &str| {
             let (idle, absolute) = (written(&idle), written(&absolute));
-            format!("{idle} is longer than `sessions.absolute_timeout`, {absolute}, after which {which} ends; make it shorter than that")
+            format!(
+                "{idle} is longer than `sessions.absolute_timeout`, {absolute}, after which {which} ends; make it shorter than that"
+            )
         };
         if self.is_written("sessions", "idle_timeout") && sessions.idle_timeout > absolute {
-            self.refuse(&["sessions", "idle_timeout"], &longer(sessions.idle_timeout, "every session"));
+            self.refuse(
+                &["sessions", "idle_timeout"],
+                &longer(sessions.idle_timeout, "every session"),
+            );
         }
         for platform in &self.config.platforms {
             match platform.idle_timeout.filter(|idle| *idle > absolute) {
@@ -79,7 +97,9 @@ impl Sense<'_, '_> {
                     let text = longer(idle, "a session whose end the product does not say");
                     self.warn_of(platform, "idle_timeout", &text);
                 }
-                Some(idle) => self.errors.push(platform.error(Some("idle_timeout"), longer(idle, "every session"))),
+                Some(idle) => self
+                    .errors
+                    .push(platform.error(Some("idle_timeout"), longer(idle, "every session"))),
                 None => {}
             }
         }
@@ -87,27 +107,44 @@ impl Sense<'_, '_> {
 
     /// A sign-out that the hub sent to itself would come back, and be sent again.
     fn upstream(&mut self, platform: &PlatformConfig) {
-        let Some(upstream) = &platform.upstream else { return };
+        let Some(upstream) = &platform.upstream else {
+            return;
+        };
         let server = &self.config.server;
-        let listeners = [("server.listen", server.listen), ("admin.listen", self.config.admin.listen)];
-        let platforms = self
-            .config
-            .platforms
+        let listeners = [
+            ("server.listen", server.listen),
+            ("admin.listen", self.config.admin.listen),
+        ];
+        let platforms = self.config.platforms.iter().filter_map(|other| {
+            Some((
+                format!("platform.{}.public_url", other.name),
+                other.public_url.as_ref()?,
+            ))
+        });
+        let urls = server
+            .public_url
             .iter()
-            .filter_map(|other| Some((format!("platform.{}.public_url", other.name), other.public_url.as_ref()?)));
-        let urls = server.public_url.iter().map(|url| ("server.public_url".to_owned(), url)).chain(platforms);
-        let listener = listeners.into_iter().find(|(key, listen)| !self.is_wrong(key) && reaches(upstream, *listen));
-        let own = listener
-            .map(|(key, _)| key.to_owned())
-            .or_else(|| urls.into_iter().find(|(_, url)| same_origin(upstream, url)).map(|(key, _)| key));
+            .map(|url| ("server.public_url".to_owned(), url))
+            .chain(platforms);
+        let listener = listeners
+            .into_iter()
+            .find(|(key, listen)| !self.is_wrong(key) && reaches(upstream, *listen));
+        let own = listener.map(|(key, _)| key.to_owned()).or_else(|| {
+            urls.into_iter()
+                .find(|(_, url)| same_origin(upstream, url))
+                .map(|(key, _)| key)
+        });
         if let Some(own) = own {
-            let reason = format!("{upstream} is the hub itself, by `{own}`; write the address of the product behind it");
+            let reason = format!(
+                "{upstream} is the hub itself, by `{own}`; write the address of the product behind it"
+            );
             self.errors.push(platform.error(Some("upstream"), reason));
         }
     }
 
     fn person(&mut self, platform: &PlatformConfig) {
-        let has_rule = platform.person.is_some() || self.is_wrong(&format!("platform.{}.person", platform.name));
+        let has_rule = platform.person.is_some()
+            || self.is_wrong(&format!("platform.{}.person", platform.name));
         if platform.reach == Reach::Person && platform.upstream.is_some() && !has_rule {
             let text = "no `person` says who a user of the product is, so that a sign-out leaves other platforms alone unless a registration \
                         named the person; write `person = { from = \"subject\" }`, or another `reach`";
@@ -120,7 +157,9 @@ impl Sense<'_, '_> {
     }
 
     fn is_written(&self, section: &str, key: &str) -> bool {
-        self.tree.get(section).is_some_and(|section| section.get_ref().get(key).is_some())
+        self.tree
+            .get(section)
+            .is_some_and(|section| section.get_ref().get(key).is_some())
     }
 
     fn refuse(&mut self, path: &[&str], reason: &str) {
@@ -128,13 +167,19 @@ impl Sense<'_, '_> {
     }
 
     fn warn(&mut self, path: &[&str], text: &str) {
-        self.warnings.push(ConfigWarning { place: self.config.error(path, "").place, text: text.to_owned() });
+        self.warnings.push(ConfigWarning {
+            place: self.config.error(path, "").place,
+            text: text.to_owned(),
+        });
     }
 
     fn warn_of(&mut self, platform: &PlatformConfig, key: &str, text: &str) {
         let ConfigError { place, fault } = platform.error(Some(key), text);
-        if let Fault::Invalid { key, reason } = fault {
-            self.warnings.push(ConfigWarning { place, text: format!("`{key}`: {reason}") });
+        if let ConfigErrorKind::Invalid { key, reason } = fault {
+            self.warnings.push(ConfigWarning {
+                place,
+                text: format!("`{key}`: {reason}"),
+            });
         }
     }
 }
@@ -144,14 +189,22 @@ fn reaches(url: &Url, listen: SocketAddr) -> bool {
     let ip = match url.host() {
         Some(Host::Ipv4(ip)) => IpAddr::V4(ip),
         Some(Host::Ipv6(ip)) => IpAddr::V6(ip),
-        Some(Host::Domain("localhost")) if listen.ip().is_loopback() || listen.ip().is_unspecified() => listen.ip(),
+        Some(Host::Domain("localhost"))
+            if listen.ip().is_loopback() || listen.ip().is_unspecified() =>
+        {
+            listen.ip()
+        }
         _ => return false,
     };
     let here = ip.is_loopback() || ip.is_unspecified();
-    let same_host = ip == listen.ip() || (listen.ip().is_unspecified() && here) || (ip.is_unspecified() && listen.ip().is_loopback());
+    let same_host = ip == listen.ip()
+        || (listen.ip().is_unspecified() && here)
+        || (ip.is_unspecified() && listen.ip().is_loopback());
     same_host && listen.port() != 0 && url.port_or_known_default() == Some(listen.port())
 }
 
 fn same_origin(one: &Url, other: &Url) -> bool {
-    one.scheme() == other.scheme() && one.host() == other.host() && one.port_or_known_default() == other.port_or_known_default()
+    one.scheme() == other.scheme()
+        && one.host() == other.host()
+        && one.port_or_known_default() == other.port_or_known_default()
 }

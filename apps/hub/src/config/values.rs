@@ -95,14 +95,27 @@ list_of! {
 pub(super) mod duration {
     use super::*;
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        text(deserializer, "a span of time such as \"30m\", \"12h\" or \"250ms\"", |text| {
-            let wrong = |_| format!("`{text}` is not a span of time; write one such as \"30m\", \"12h\" or \"250ms\"");
-            humantime::parse_duration(text).map_err(wrong)
-        })
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        text(
+            deserializer,
+            "a span of time such as \"30m\", \"12h\" or \"250ms\"",
+            |text| {
+                let wrong = |_| {
+                    format!(
+                        "`{text}` is not a span of time; write one such as \"30m\", \"12h\" or \"250ms\""
+                    )
+                };
+                humantime::parse_duration(text).map_err(wrong)
+            },
+        )
     }
 
-    pub(in super::super) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(
+        span: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&written(span))
     }
 
@@ -119,7 +132,10 @@ pub(super) mod duration {
             (1_000, "us"),
         ];
         let nanos = span.as_nanos();
-        match UNITS.iter().find(|(unit, _)| nanos != 0 && nanos.is_multiple_of(*unit)) {
+        match UNITS
+            .iter()
+            .find(|(unit, _)| nanos != 0 && nanos.is_multiple_of(*unit))
+        {
             Some((unit, name)) => format!("{}{name}", nanos / unit),
             None => format!("{nanos}ns"),
         }
@@ -130,21 +146,32 @@ pub(super) mod duration {
 pub(super) mod positive_duration {
     use super::*;
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
         let span = duration::deserialize(deserializer)?;
-        if span.is_zero() { Err(D::Error::custom("must be longer than nothing")) } else { Ok(span) }
+        if span.is_zero() {
+            Err(D::Error::custom("must be longer than nothing"))
+        } else {
+            Ok(span)
+        }
     }
 
     pub(in super::super) use super::duration::serialize;
 }
 
 /// A span of time that may be absent, and is not nothing.
-pub(super) fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+pub(super) fn some_duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
     positive_duration::deserialize(deserializer).map(Some)
 }
 
 /// As [`duration`] writes it.
-pub(super) fn optional_duration<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn optional_duration<S: Serializer>(
+    span: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match span {
         Some(span) => duration::serialize(span, serializer),
         None => serializer.serialize_none(),
@@ -156,28 +183,40 @@ const PORT: &str = "the port must be a number from 0 to 65535";
 
 /// An address and a port to listen on.
 pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    text(deserializer, "an address with a port, such as \"127.0.0.1:8080\"", |text| {
-        if let Ok(address) = text.parse() {
-            return Ok(address);
-        }
-        if text.parse::<IpAddr>().is_ok() {
-            let address = if text.contains(':') { format!("[{text}]") } else { text.to_owned() };
-            return Err(format!("has no port; write \"{address}:8080\""));
-        }
-        let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        match host.parse::<IpAddr>() {
-            Ok(_) => Err(PORT.to_owned()),
-            Err(_) if host.is_empty() => {
-                Err(format!("has no address; write \"127.0.0.1:{port}\", or \"0.0.0.0:{port}\" for every interface"))
+    text(
+        deserializer,
+        "an address with a port, such as \"127.0.0.1:8080\"",
+        |text| {
+            if let Ok(address) = text.parse() {
+                return Ok(address);
             }
-            Err(_) => Err(format!("`{host}` is not an address; write \"127.0.0.1:8080\", or \"0.0.0.0:8080\" for every interface")),
-        }
-    })
+            if text.parse::<IpAddr>().is_ok() {
+                let address = if text.contains(':') {
+                    format!("[{text}]")
+                } else {
+                    text.to_owned()
+                };
+                return Err(format!("has no port; write \"{address}:8080\""));
+            }
+            let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            match host.parse::<IpAddr>() {
+                Ok(_) => Err(PORT.to_owned()),
+                Err(_) if host.is_empty() => Err(format!(
+                    "has no address; write \"127.0.0.1:{port}\", or \"0.0.0.0:{port}\" for every interface"
+                )),
+                Err(_) => Err(format!(
+                    "`{host}` is not an address; write \"127.0.0.1:8080\", or \"0.0.0.0:8080\" for every interface"
+                )),
+            }
+        },
+    )
 }
 
 /// The base of URLs: http or https, with nothing behind its path.
-pub(super) fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
+pub(super) fn public_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Url>, D::Error> {
     text(deserializer, "a URL", |text| {
         if !text.contains("://") {
             return Err(format!(
@@ -187,7 +226,9 @@ pub(super) fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<O
         }
         let url = Url::parse(text).map_err(|fault| match fault {
             ParseError::InvalidPort => PORT.to_owned(),
-            fault => format!("is not a URL ({fault}); write one such as \"https://hub.example.com\""),
+            fault => {
+                format!("is not a URL ({fault}); write one such as \"https://hub.example.com\"")
+            }
         })?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err("must begin with http:// or https://".to_owned());
@@ -215,7 +256,8 @@ pub(super) fn prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Strin
             return Err("must not end with a slash".to_owned());
         }
         let plain = |segment: &str| {
-            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(&byte);
+            let allowed =
+                |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(&byte);
             !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed)
         };
         if text.split('/').skip(1).all(plain) {
@@ -234,7 +276,9 @@ pub(super) fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
         if url == Err(ParseError::InvalidPort) && !text.contains('/') {
             return Err(PORT.to_owned());
         }
-        if url.is_ok_and(|url| url[Position::BeforeHost..Position::AfterPort] == text && url.username().is_empty()) {
+        if url.is_ok_and(|url| {
+            url[Position::BeforeHost..Position::AfterPort] == text && url.username().is_empty()
+        }) {
             Ok(Some(text))
         } else {
             Err("must be a host name such as cms.example.com, without scheme, path and default port".to_owned())
@@ -249,7 +293,10 @@ pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
         if (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('.') {
             Ok(text.to_owned())
         } else {
-            Err("must be 1 to 64 letters, digits, hyphens, underscores or dots, the first no dot".to_owned())
+            Err(
+                "must be 1 to 64 letters, digits, hyphens, underscores or dots, the first no dot"
+                    .to_owned(),
+            )
         }
     })
 }

@@ -1,11 +1,13 @@
-//! The `copy-store` command: moves what one store holds to another, part by part, and compares both at the end.
+//! The `copy-store` command: moves what one store holds to another, part by part, and compares both
+//! at the end.
 //!
-//! Hubs are stopped meanwhile. Until both sides are the same the store that is being filled has a mark, which keeps hubs from
-//! starting on it and says how far an interrupted copy had come. Whether anything was missed does not depend on the mark: all of
-//! both stores is read again, with what each record says.
+//! Hubs are stopped meanwhile. Until both sides are the same the store that is being filled has a
+//! mark, which keeps hubs from starting on it and says how far an interrupted copy had come.
+//! Whether anything was missed does not depend on the mark: all of both stores is read again, with
+//! what each record says.
 
-mod fault;
-mod mark;
+mod checkpoint;
+mod error;
 mod progress;
 mod tally;
 
@@ -25,8 +27,8 @@ use serde_json::json;
 
 use crate::config::{Compiled, LogFormat, StoreConfig, StoreUrl};
 use crate::{logging, serve, stores};
-use fault::{CopyFault, Side};
-use mark::Mark;
+use checkpoint::Mark;
+use error::{CopyError, Side};
 use progress::Progress;
 use tally::Tally;
 
@@ -37,16 +39,29 @@ const NOTED_EVERY: usize = 5;
 
 /// The options of `copy-store`.
 ///
-/// URLs are those of `[store] url`; in the environment they are seen by fewer eyes than on the command line.
+/// URLs are those of `[store] url`; in the environment they are seen by fewer eyes than on the
+/// command line.
 #[derive(Args, Clone)]
-#[command(after_help = "Stop every hub on either store first: what one of them writes meanwhile is not moved, and shows as a difference. \
-    What was interrupted goes on when the same command is given again.")]
+#[command(
+    after_help = "Stop every hub on either store first: what one of them writes meanwhile is not moved, and shows as a difference. \
+    What was interrupted goes on when the same command is given again."
+)]
 pub struct CopyStoreArgs {
     /// The store that holds everything: fjall:PATH, redis://… or postgres://….
-    #[arg(long, value_name = "URL", env = "LOGOUT_HUB_COPY_FROM", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "LOGOUT_HUB_COPY_FROM",
+        hide_env_values = true
+    )]
     from: String,
     /// The store that is to hold it, which is empty.
-    #[arg(long, value_name = "URL", env = "LOGOUT_HUB_COPY_TO", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "LOGOUT_HUB_COPY_TO",
+        hide_env_values = true
+    )]
     to: String,
 }
 
@@ -57,8 +72,8 @@ impl std::fmt::Debug for CopyStoreArgs {
     }
 }
 
-/// Copies, compares, and says in one JSON line what either side holds. Status 0 when they are the same, 1 when they are not or
-/// could not be made so, 2 when the command makes no sense.
+/// Copies, compares, and says in one JSON line what either side holds. Status 0 when they are the
+/// same, 1 when they are not or could not be made so, 2 when the command makes no sense.
 pub fn run(args: &CopyStoreArgs, compiled: &Compiled<'_>) -> ExitCode {
     logging::start(LogFormat::Text);
     let copied = Copy::prepare(args, compiled).and_then(|copy| copy.carry_out());
@@ -77,44 +92,67 @@ struct Copy {
 }
 
 impl Copy {
-    fn prepare(args: &CopyStoreArgs, compiled: &Compiled<'_>) -> Result<Self, CopyFault> {
+    fn prepare(args: &CopyStoreArgs, compiled: &Compiled<'_>) -> Result<Self, CopyError> {
         let from = url(Side::From, &args.from, compiled)?;
         let to = url(Side::To, &args.to, compiled)?;
         if name(&from) == name(&to) {
-            return Err(CopyFault::Same);
+            return Err(CopyError::Same);
         }
         if let StoreUrl::Fjall(path) = &from
             && !path.is_dir()
         {
-            return Err(CopyFault::Absent { from });
+            return Err(CopyError::Absent { from });
         }
         // The tables of the one are as they are; those of the other are made where there are none.
-        let source = stores::open_to_move(&StoreConfig { url: from.clone(), migrate: false })?;
-        let destination = stores::open_to_move(&StoreConfig { url: to.clone(), migrate: true })?;
-        let mut copy = Self { from: (from, source), to: (to, destination), place: None };
+        let source = stores::open_to_move(&StoreConfig {
+            url: from.clone(),
+            migrate: false,
+        })?;
+        let destination = stores::open_to_move(&StoreConfig {
+            url: to.clone(),
+            migrate: true,
+        })?;
+        let mut copy = Self {
+            from: (from, source),
+            to: (to, destination),
+            place: None,
+        };
         copy.place = block_on(copy.begin())?;
         Ok(copy)
     }
 
-    /// Makes sure that the one has something and the other nothing but what an interrupted copy has left. Where to begin.
-    async fn begin(&self) -> Result<Option<Vec<u8>>, CopyFault> {
+    /// Makes sure that the one has something and the other nothing but what an interrupted copy has
+    /// left. Where to begin.
+    async fn begin(&self) -> Result<Option<Vec<u8>>, CopyError> {
         let ((from, source), (to, destination)) = (&self.from, &self.to);
-        if source.mark().await.map_err(Side::From.silent())?.is_some() {
-            return Err(CopyFault::Unfinished { from: from.clone() });
+        if source
+            .checkpoint()
+            .await
+            .map_err(Side::From.silent())?
+            .is_some()
+        {
+            return Err(CopyError::Unfinished { from: from.clone() });
         }
         if !has_any(&**source).await.map_err(Side::From.silent())? {
-            return Err(CopyFault::Nothing { from: from.clone() });
+            return Err(CopyError::Nothing { from: from.clone() });
         }
         let silent = Side::To.silent();
-        match destination.mark().await.map_err(silent)? {
+        match destination.checkpoint().await.map_err(silent)? {
             Some(bytes) => match Mark::read(&bytes) {
-                Some(mark) if mark.from == name(from) => {
+                Some(checkpoint) if checkpoint.from == name(from) => {
                     log::info!("going on with a copy that was interrupted");
-                    Ok(mark.place)
+                    Ok(checkpoint.place)
                 }
-                mark => Err(CopyFault::OfAnother { to: to.clone(), from: mark.map(|mark| mark.from).unwrap_or_default() }),
+                checkpoint => Err(CopyError::OfAnother {
+                    to: to.clone(),
+                    from: checkpoint
+                        .map(|checkpoint| checkpoint.from)
+                        .unwrap_or_default(),
+                }),
             },
-            None if has_any(&**destination).await.map_err(silent)? => Err(CopyFault::NotEmpty { to: to.clone() }),
+            None if has_any(&**destination).await.map_err(silent)? => {
+                Err(CopyError::NotEmpty { to: to.clone() })
+            }
             None => {
                 self.note(None).await?;
                 Ok(None)
@@ -122,12 +160,20 @@ impl Copy {
         }
     }
 
-    async fn note(&self, place: Option<Vec<u8>>) -> Result<(), CopyFault> {
-        let mark = Mark { from: name(&self.from.0), place }.to_bytes();
-        self.to.1.set_mark(Some(mark)).await.map_err(Side::To.silent())
+    async fn note(&self, place: Option<Vec<u8>>) -> Result<(), CopyError> {
+        let checkpoint = Mark {
+            from: name(&self.from.0),
+            place,
+        }
+        .to_bytes();
+        self.to
+            .1
+            .set_checkpoint(Some(checkpoint))
+            .await
+            .map_err(Side::To.silent())
     }
 
-    fn carry_out(self) -> Result<(), CopyFault> {
+    fn carry_out(self) -> Result<(), CopyError> {
         block_on(self.copy())?;
         let (here, there) = self.compare()?;
         let differing = here.differing_from(&there);
@@ -138,27 +184,39 @@ impl Copy {
             "source": here.counts(),
             "destination": there.counts(),
         });
-        // Both are read in full before anything is claimed; that nobody listens changes nothing of it.
+        // Both are read in full before anything is claimed; that nobody listens changes nothing of
+        // it.
         let _ = writeln!(std::io::stdout(), "{line}");
         if differing.is_empty() {
-            return block_on(self.to.1.set_mark(None)).map_err(Side::To.silent());
+            return block_on(self.to.1.set_checkpoint(None)).map_err(Side::To.silent());
         }
         // What is missing may lie before the place that was noted.
         block_on(self.note(None))?;
-        Err(CopyFault::Different { differing })
+        Err(CopyError::Different { differing })
     }
 
     /// Moves part after part. The next one is read while one is written.
-    async fn copy(&self) -> Result<(), CopyFault> {
+    async fn copy(&self) -> Result<(), CopyError> {
         let (source, destination) = (&self.from.1, &self.to.1);
-        let progress = Progress::start("copying", source.extent().await.map_err(Side::From.silent())?);
+        let progress = Progress::start(
+            "copying",
+            source.size_hint().await.map_err(Side::From.silent())?,
+        );
         let now = SystemClock.now();
         let read = |place| source.export(place, PART, now);
-        let mut part = read(self.place.clone()).await.map_err(Side::From.silent())?;
+        let mut part = read(self.place.clone())
+            .await
+            .map_err(Side::From.silent())?;
         for number in 1.. {
             let Part { items, next } = part;
             let count = items.len();
-            let write = async { if items.is_empty() { Ok(()) } else { destination.import(items, now).await } };
+            let write = async {
+                if items.is_empty() {
+                    Ok(())
+                } else {
+                    destination.import(items, now).await
+                }
+            };
             let Some(place) = next else {
                 write.await.map_err(Side::To.silent())?;
                 progress.advance(count);
@@ -176,21 +234,28 @@ impl Copy {
     }
 
     /// What either side holds, as of one instant.
-    fn compare(&self) -> Result<(Tally, Tally), CopyFault> {
+    fn compare(&self) -> Result<(Tally, Tally), CopyError> {
         let now = SystemClock.now();
-        let extent = block_on(self.from.1.extent()).map_err(Side::From.silent())?;
-        let progress = Progress::start("comparing", extent.saturating_mul(2));
+        let size_hint = block_on(self.from.1.size_hint()).map_err(Side::From.silent())?;
+        let progress = Progress::start("comparing", size_hint.saturating_mul(2));
         let tally = |store: &Arc<dyn Transfer>| block_on(tally(&**store, now, &progress));
         std::thread::scope(|scope| {
             let there = scope.spawn(|| tally(&self.to.1));
             let here = tally(&self.from.1).map_err(Side::From.silent())?;
-            let there = there.join().unwrap_or(Err(StoreUnavailable)).map_err(Side::To.silent())?;
+            let there = there
+                .join()
+                .unwrap_or(Err(StoreUnavailable))
+                .map_err(Side::To.silent())?;
             Ok((here, there))
         })
     }
 }
 
-async fn tally(store: &dyn Transfer, now: logout_core::time::Timestamp, progress: &Progress) -> Result<Tally, StoreUnavailable> {
+async fn tally(
+    store: &dyn Transfer,
+    now: logout_core::time::Timestamp,
+    progress: &Progress,
+) -> Result<Tally, StoreUnavailable> {
     let (mut tally, mut place) = (Tally::default(), None);
     loop {
         let part = store.export(place, PART, now).await?;
@@ -214,16 +279,23 @@ async fn has_any(store: &dyn Transfer) -> Result<bool, StoreUnavailable> {
     }
 }
 
-fn url(side: Side, text: &str, compiled: &Compiled<'_>) -> Result<StoreUrl, CopyFault> {
-    let url = StoreUrl::parse(text, Path::to_path_buf).map_err(|fault| CopyFault::Url { side, reason: fault.to_string() })?;
+fn url(side: Side, text: &str, compiled: &Compiled<'_>) -> Result<StoreUrl, CopyError> {
+    let url = StoreUrl::parse(text, Path::to_path_buf).map_err(|fault| CopyError::Url {
+        side,
+        reason: fault.to_string(),
+    })?;
     match url {
-        StoreUrl::Memory => Err(CopyFault::Memory { side }),
-        url if !compiled.stores.contains(&url.kind()) => Err(CopyFault::NotCompiled { side, kind: url.kind() }),
+        StoreUrl::Memory => Err(CopyError::Memory { side }),
+        url if !compiled.stores.contains(&url.kind()) => Err(CopyError::NotCompiled {
+            side,
+            kind: url.kind(),
+        }),
         url => Ok(url),
     }
 }
 
-/// What a store is told from others by: its URL without passwords, whichever folder the command was given in.
+/// What a store is told from others by: its URL without passwords, whichever folder the command was
+/// given in.
 fn name(url: &StoreUrl) -> String {
     match url {
         StoreUrl::Fjall(path) => StoreUrl::Fjall(resolved(path)).to_string(),
@@ -235,26 +307,47 @@ fn name(url: &StoreUrl) -> String {
 fn resolved(path: &Path) -> PathBuf {
     let known = path.canonicalize().ok();
     let by_its_parent = || {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         Some(parent.canonicalize().ok()?.join(path.file_name()?))
     };
-    known.or_else(by_its_parent).unwrap_or_else(|| path.to_owned())
+    known
+        .or_else(by_its_parent)
+        .unwrap_or_else(|| path.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const COMPILED: Compiled<'static> = Compiled { vendors: &[], stores: &["fjall", "postgres"] };
+    const COMPILED: Compiled<'static> = Compiled {
+        vendors: &[],
+        stores: &["fjall", "postgres"],
+    };
 
     #[test]
     fn a_url_that_makes_no_sense_is_refused_without_being_repeated() {
-        for text in ["canary", "memory:", "memory:canary", "fjall:", "mysql://u:canary@h/d", "redis://:canary@h", "postgres:///canary"] {
+        for text in [
+            "canary",
+            "memory:",
+            "memory:canary",
+            "fjall:",
+            "mysql://u:canary@h/d",
+            "redis://:canary@h",
+            "postgres:///canary",
+        ] {
             let fault = url(Side::To, text, &COMPILED).expect_err(text);
             assert_eq!(fault.status(), 2, "{text}");
-            assert!(fault.to_string().starts_with("--to") && !fault.to_string().contains("canary"), "{fault}");
+            assert!(
+                fault.to_string().starts_with("--to") && !fault.to_string().contains("canary"),
+                "{fault}"
+            );
         }
-        let missing = url(Side::From, "redis://h", &COMPILED).unwrap_err().to_string();
+        let missing = url(Side::From, "redis://h", &COMPILED)
+            .unwrap_err()
+            .to_string();
         assert!(missing.contains("store-redis"), "{missing}");
     }
 
@@ -263,7 +356,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let name_of = |path: PathBuf| name(&StoreUrl::Fjall(path));
         let new = folder.path().join("new");
-        assert_eq!(name_of(new.clone()), name_of(folder.path().join(".").join("new")));
+        assert_eq!(
+            name_of(new.clone()),
+            name_of(folder.path().join(".").join("new"))
+        );
         std::fs::create_dir(&new).unwrap();
         assert_eq!(name_of(new.clone()), name_of(new.join("..").join("new")));
         assert_ne!(name_of(new), name_of(folder.path().join("other")));
@@ -271,7 +367,10 @@ mod tests {
 
     #[test]
     fn arguments_are_not_printed() {
-        let args = CopyStoreArgs { from: "canary".to_owned(), to: "canary".to_owned() };
+        let args = CopyStoreArgs {
+            from: "canary".to_owned(),
+            to: "canary".to_owned(),
+        };
         assert!(!format!("{args:?}").contains("canary"));
     }
 }

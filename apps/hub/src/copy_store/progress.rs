@@ -11,18 +11,26 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 pub(super) enum Progress {
     Bar(ProgressBar),
-    Lines { what: &'static str, state: Mutex<(u64, Instant)> },
+    Lines {
+        what: &'static str,
+        state: Mutex<(u64, Instant)>,
+    },
 }
 
 impl Progress {
-    /// Of about `extent` records.
-    pub(super) fn start(what: &'static str, extent: u64) -> Self {
+    /// Of about `size_hint` records.
+    pub(super) fn start(what: &'static str, size_hint: u64) -> Self {
         if !std::io::stderr().is_terminal() {
-            log::info!("{what} about {extent} records");
-            return Self::Lines { what, state: Mutex::new((0, Instant::now())) };
+            log::info!("{what} about {size_hint} records");
+            return Self::Lines {
+                what,
+                state: Mutex::new((0, Instant::now())),
+            };
         }
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos} of about {human_len}, {eta} left");
-        let bar = ProgressBar::new(extent).with_message(what);
+        let style = ProgressStyle::with_template(
+            "{msg} {wide_bar} {human_pos} of about {human_len}, {eta} left",
+        );
+        let bar = ProgressBar::new(size_hint).with_message(what);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self::Bar(bar)
     }
@@ -37,7 +45,9 @@ impl Progress {
                 }
             }
             Self::Lines { what, state } => {
-                let mut state = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut state = state
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
                 state.0 += count as u64;
                 if state.1.elapsed() >= PAUSE {
                     state.1 = Instant::now();
@@ -53,7 +63,10 @@ impl Drop for Progress {
         match self {
             Self::Bar(bar) => bar.finish_and_clear(),
             Self::Lines { what, state } => {
-                let count = state.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).0;
+                let count = state
+                    .get_mut()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .0;
                 log::info!("{what}: {count} records");
             }
         }

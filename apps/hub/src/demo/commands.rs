@@ -20,7 +20,12 @@ pub(super) struct Places<'a> {
 
 /// A login, a look at who is signed in, and the documented sign-out, one shell command a line.
 pub(super) fn lines(vendor: Vendor, places: &Places<'_>, alice: &str) -> String {
-    let Places { hub, product, admin, data } = places;
+    let Places {
+        hub,
+        product,
+        admin,
+        data,
+    } = places;
     let file = |name: &str| quoted(&data.join(name).display().to_string());
     match vendor {
         Vendor::Assets => format!(

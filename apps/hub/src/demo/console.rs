@@ -1,7 +1,8 @@
-//! The demo's page: signs in at four products with one click, and shows what a single sign-out does to them.
+//! The demo's page: signs in at four products with one click, and shows what a single sign-out does
+//! to them.
 //!
-//! Plain HTML by the server, without script. What it does is done as anybody would do it: logins go to the hub over a socket,
-//! sign-outs are the vendors' own links.
+//! Plain HTML by the server, without script. What it does is done as anybody would do it: logins go
+//! to the hub over a socket, sign-outs are the vendors' own links.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,14 +10,14 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use futures_util::future::join_all;
-use logout_core::authority::Ports;
+use logout_core::authority::Services;
 use logout_core::credential::{Secret, SecretDigest};
 use logout_core::delivery::DeliveryState;
 use logout_core::message::PAGE_SECURITY_POLICY;
 use logout_core::outbox::Outbox;
 use logout_core::session::Session;
 use logout_core::store::{SessionFilter, StoreUnavailable};
-use logout_relay::HttpCarrier;
+use logout_relay::HttpClient;
 use serde::Deserialize;
 use url::Url;
 
@@ -24,7 +25,7 @@ use crate::front::{Front, WayBack};
 use crate::index::{Index, PlatformCard, clock_time};
 use crate::receipt_page::{self, ReceiptPage};
 use crate::report::Report;
-use crate::start_fault::StartFault;
+use crate::start_error::StartError;
 
 use super::platforms;
 use super::products::{Product, client};
@@ -41,7 +42,7 @@ pub(super) struct Console {
     /// Stands in every form, so that no other page can send one.
     token: Secret,
     hub: String,
-    carrier: HttpCarrier,
+    carrier: HttpClient,
     password: Secret,
     products: Vec<Product>,
     desk: Desk,
@@ -90,17 +91,38 @@ struct Pressed {
 }
 
 impl Console {
-    pub(super) fn new(hub: SocketAddr, products: Vec<Product>, desk: Desk, password: &str) -> Result<Self, StartFault> {
+    pub(super) fn new(
+        hub: SocketAddr,
+        products: Vec<Product>,
+        desk: Desk,
+        password: &str,
+    ) -> Result<Self, StartError> {
         let (token, password) = (Secret::random(), Secret::new(password));
-        Ok(Self { token, hub: format!("http://{hub}"), carrier: client(hub)?, password, products, desk })
+        Ok(Self {
+            token,
+            hub: format!("http://{hub}"),
+            carrier: client(hub)?,
+            password,
+            products,
+            desk,
+        })
     }
 
     /// The page's routes, to stand before the hub's own index.
     pub(super) fn front(self) -> Front {
         let console = web::Data::new(self);
-        let pages = console.products.iter().flat_map(|product| platforms::pages(product.vendor).iter().map(|path| (*path, &product.url)));
-        let pages: Vec<(&str, String)> = pages.map(|(path, url)| (path, format!("{url}{path}"))).collect();
-        let way_back = web::Data::new(WayBack { address: "/", text: "Back to the demo" });
+        let pages = console.products.iter().flat_map(|product| {
+            platforms::pages(product.vendor)
+                .iter()
+                .map(|path| (*path, &product.url))
+        });
+        let pages: Vec<(&str, String)> = pages
+            .map(|(path, url)| (path, format!("{url}{path}")))
+            .collect();
+        let way_back = web::Data::new(WayBack {
+            address: "/",
+            text: "Back to the demo",
+        });
         Front::new(move |config| {
             config
                 .app_data(console.clone())
@@ -116,15 +138,23 @@ impl Console {
         })
     }
 
-    /// Whether a form of ours was sent from a page of ours: it knows the token, and the browser knows this server by a name that
-    /// nobody else can have made up.
+    /// Whether a form of ours was sent from a page of ours: it knows the token, and the browser
+    /// knows this server by a name that nobody else can have made up.
     fn is_own(&self, request: &HttpRequest, pressed: &Pressed) -> bool {
-        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        is_of_this_machine(host) && SecretDigest::of(self.token.reveal()).matches(&SecretDigest::of(&pressed.token))
+        let host = request
+            .headers()
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok())
+            .unwrap_or_default();
+        is_of_this_machine(host)
+            && SecretDigest::of(self.token.reveal()).matches(&SecretDigest::of(&pressed.token))
     }
 
-    async fn session_row(&self, session: &Session, ports: &Ports) -> SessionRow {
-        let product = self.products.iter().find(|product| product.name == session.platform.as_str());
+    async fn session_row(&self, session: &Session, ports: &Services) -> SessionRow {
+        let product = self
+            .products
+            .iter()
+            .find(|product| product.name == session.platform.as_str());
         let alive = match product {
             Some(product) => product.is_alive(session, ports).await,
             None => None,
@@ -136,7 +166,10 @@ impl Console {
         };
         SessionRow {
             platform: session.platform.to_string(),
-            who: session.person.as_ref().map_or_else(|| session.subject.name.to_string(), |person| person.as_str().to_owned()),
+            who: session.person.as_ref().map_or_else(
+                || session.subject.name.to_string(),
+                |person| person.as_str().to_owned(),
+            ),
             since: clock_time(session.opened),
             ends: clock_time(session.ends_by(session.seen)),
             state,
@@ -144,11 +177,20 @@ impl Console {
         }
     }
 
-    async fn render(&self, index: &Index, receipts: &ReceiptPage) -> Result<String, Fault> {
+    async fn render(&self, index: &Index, receipts: &ReceiptPage) -> Result<String, ConsoleError> {
         let ports = index.ports();
-        let mut listed = ports.store.sessions(&SessionFilter::default(), None, SESSIONS, ports.clock.now()).await?.items;
+        let mut listed = ports
+            .store
+            .sessions(&SessionFilter::default(), None, SESSIONS, ports.clock.now())
+            .await?
+            .items;
         listed.sort_by(|one, other| one.platform.cmp(&other.platform));
-        let sessions = join_all(listed.iter().map(|session| self.session_row(session, ports))).await;
+        let sessions = join_all(
+            listed
+                .iter()
+                .map(|session| self.session_row(session, ports)),
+        )
+        .await;
         let mut cards = join_all(self.products.iter().map(card)).await;
         cards.sort_by_key(|card| card.name);
         let page = ConsolePage {
@@ -163,8 +205,16 @@ impl Console {
 }
 
 async fn card(product: &Product) -> Card<'_> {
-    let Product { vendor, name, url, .. } = product;
-    Card { name, product: platforms::product(*vendor), url, sign_out: platforms::sign_out(*vendor), runs: product.runs().await }
+    let Product {
+        vendor, name, url, ..
+    } = product;
+    Card {
+        name,
+        product: platforms::product(*vendor),
+        url,
+        sign_out: platforms::sign_out(*vendor),
+        runs: product.runs().await,
+    }
 }
 
 async fn receipt_rows(page: &ReceiptPage) -> Result<Vec<ReceiptRow>, StoreUnavailable> {
@@ -173,11 +223,24 @@ async fn receipt_rows(page: &ReceiptPage) -> Result<Vec<ReceiptRow>, StoreUnavai
     let receipts = page.ports.store.receipts(None, RECEIPTS).await?.items;
     for report in Report::of_all(receipts, outbox).await? {
         let (told, settled) = report.progress();
-        let confirmed = report.deliveries.iter().flatten().filter(|delivery| delivery.state == DeliveryState::Confirmed).count();
+        let confirmed = report
+            .deliveries
+            .iter()
+            .flatten()
+            .filter(|delivery| delivery.state == DeliveryState::Confirmed)
+            .count();
         rows.push(ReceiptRow {
-            address: format!("{}/{}", receipt_page::PATH, page.secrets.secret(report.receipt.id)),
+            address: format!(
+                "{}/{}",
+                receipt_page::PATH,
+                page.secrets.secret(report.receipt.id)
+            ),
             at: clock_time(report.receipt.at),
-            asked: report.receipt.platform.as_ref().map_or_else(|| "the hub".to_owned(), ToString::to_string),
+            asked: report
+                .receipt
+                .platform
+                .as_ref()
+                .map_or_else(|| "the hub".to_owned(), ToString::to_string),
             told,
             confirmed,
             pending: told - settled,
@@ -188,14 +251,18 @@ async fn receipt_rows(page: &ReceiptPage) -> Result<Vec<ReceiptRow>, StoreUnavai
 
 /// Why the page cannot be shown.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+enum ConsoleError {
     #[error(transparent)]
     Store(#[from] StoreUnavailable),
     #[error(transparent)]
     Template(#[from] askama::Error),
 }
 
-async fn page(console: web::Data<Console>, index: web::Data<Index>, receipts: web::Data<ReceiptPage>) -> HttpResponse {
+async fn page(
+    console: web::Data<Console>,
+    index: web::Data<Index>,
+    receipts: web::Data<ReceiptPage>,
+) -> HttpResponse {
     match console.render(&index, &receipts).await {
         Ok(html) => HttpResponse::Ok()
             .content_type("text/html; charset=utf-8")
@@ -212,15 +279,31 @@ async fn page(console: web::Data<Console>, index: web::Data<Index>, receipts: we
     }
 }
 
-/// Signs alice in everywhere, through the hub, and hands the browser what the products set. One that is stopped is left out.
-async fn sign_in(console: web::Data<Console>, request: HttpRequest, pressed: web::Form<Pressed>) -> HttpResponse {
+/// Signs alice in everywhere, through the hub, and hands the browser what the products set. One
+/// that is stopped is left out.
+async fn sign_in(
+    console: web::Data<Console>,
+    request: HttpRequest,
+    pressed: web::Form<Pressed>,
+) -> HttpResponse {
     if !console.is_own(&request, &pressed) {
         return refused();
     }
-    let device = request.headers().get(header::USER_AGENT).and_then(|name| name.to_str().ok()).unwrap_or_default();
+    let device = request
+        .headers()
+        .get(header::USER_AGENT)
+        .and_then(|name| name.to_str().ok())
+        .unwrap_or_default();
     let password = console.password.reveal();
-    let logins =
-        console.products.iter().map(|product| platforms::sign_in(product.vendor, &console.hub, &console.carrier, device, password));
+    let logins = console.products.iter().map(|product| {
+        platforms::sign_in(
+            product.vendor,
+            &console.hub,
+            &console.carrier,
+            device,
+            password,
+        )
+    });
     let mut answer = home();
     for cookie in join_all(logins).await.into_iter().flatten() {
         if let Ok(value) = header::HeaderValue::from_str(&cookie) {
@@ -230,39 +313,66 @@ async fn sign_in(console: web::Data<Console>, request: HttpRequest, pressed: web
     answer
 }
 
-async fn start(console: web::Data<Console>, request: HttpRequest, pressed: web::Form<Pressed>) -> HttpResponse {
+async fn start(
+    console: web::Data<Console>,
+    request: HttpRequest,
+    pressed: web::Form<Pressed>,
+) -> HttpResponse {
     carry_out(&console, &request, &pressed, Order::Start).await
 }
 
-async fn stop(console: web::Data<Console>, request: HttpRequest, pressed: web::Form<Pressed>) -> HttpResponse {
+async fn stop(
+    console: web::Data<Console>,
+    request: HttpRequest,
+    pressed: web::Form<Pressed>,
+) -> HttpResponse {
     carry_out(&console, &request, &pressed, Order::Stop).await
 }
 
-async fn carry_out(console: &Console, request: &HttpRequest, pressed: &Pressed, order: Order) -> HttpResponse {
+async fn carry_out(
+    console: &Console,
+    request: &HttpRequest,
+    pressed: &Pressed,
+    order: Order,
+) -> HttpResponse {
     if !console.is_own(request, pressed) {
         return refused();
     }
     let name = request.match_info().get("name").unwrap_or_default();
-    match console.products.iter().position(|product| product.name == name) {
+    match console
+        .products
+        .iter()
+        .position(|product| product.name == name)
+    {
         Some(index) => {
             console.desk.carry_out(index, order).await;
             home()
         }
-        None => HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("not found"),
+        None => HttpResponse::NotFound()
+            .content_type("text/plain; charset=utf-8")
+            .body("not found"),
     }
 }
 
 fn home() -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((header::LOCATION, "/")).insert_header((header::CACHE_CONTROL, "no-store")).finish()
+    HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, "/"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish()
 }
 
 fn refused() -> HttpResponse {
-    HttpResponse::Forbidden().body("Open the demo's page again: this form is not of this run of it.")
+    HttpResponse::Forbidden()
+        .body("Open the demo's page again: this form is not of this run of it.")
 }
 
-/// Whether a `Host` names this machine by an address of its own, which no other site's name resolves to by trickery.
+/// Whether a `Host` names this machine by an address of its own, which no other site's name
+/// resolves to by trickery.
 fn is_of_this_machine(host: &str) -> bool {
-    let name = Url::parse(&format!("http://{host}/")).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let name = Url::parse(&format!("http://{host}/"))
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_default();
     let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
     name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
@@ -273,10 +383,25 @@ mod tests {
 
     #[test]
     fn only_names_that_always_mean_this_machine_are_taken_for_it() {
-        for host in ["localhost", "localhost:8080", "127.0.0.1:1", "127.1.2.3", "[::1]:8080", "LOCALHOST:1"] {
+        for host in [
+            "localhost",
+            "localhost:8080",
+            "127.0.0.1:1",
+            "127.1.2.3",
+            "[::1]:8080",
+            "LOCALHOST:1",
+        ] {
             assert!(is_of_this_machine(host), "{host}");
         }
-        for host in ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "192.0.2.1", "[::2]", "a b"] {
+        for host in [
+            "",
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "192.0.2.1",
+            "[::2]",
+            "a b",
+        ] {
             assert!(!is_of_this_machine(host), "{host}");
         }
     }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Config, ConfigErrors};
 use crate::{COMPILED, vendors};
 
-use super::{DemoFault, platforms};
+use super::{DemoError, platforms};
 
 /// Remembers the stand-ins' ports, so that the sessions of an earlier start can still be told of.
 const PORTS: &str = "ports.json";
@@ -39,7 +39,7 @@ pub(super) struct Person {
 
 impl People {
     /// Those of an earlier start on this folder, else new ones, which are kept for later starts.
-    pub(super) fn of(data: &Path) -> Result<Self, DemoFault> {
+    pub(super) fn of(data: &Path) -> Result<Self, DemoError> {
         let file = data.join(PASSWORDS);
         match read_secret_file(&file) {
             Ok(text) => {
@@ -48,11 +48,19 @@ impl People {
                 }
             }
             Err(fault) if fault.is_not_found() => {}
-            Err(fault) => return Err(DemoFault::Folder(io::Error::other(format!("{}: {fault}", file.display())))),
+            Err(fault) => {
+                return Err(DemoError::Folder(io::Error::other(format!(
+                    "{}: {fault}",
+                    file.display()
+                ))));
+            }
         }
-        let people = Self { alice: Person::new()?, admin: Person::new()? };
+        let people = Self {
+            alice: Person::new()?,
+            admin: Person::new()?,
+        };
         let text = serde_json::to_string(&people).unwrap_or_default();
-        write_for_owner(&file, &text).map_err(DemoFault::Folder)?;
+        write_for_owner(&file, &text).map_err(DemoError::Folder)?;
         Ok(people)
     }
 
@@ -80,9 +88,12 @@ administrator = true
 }
 
 impl Person {
-    fn new() -> Result<Self, DemoFault> {
+    fn new() -> Result<Self, DemoError> {
         let password = Secret::random();
-        Ok(Self { password_hash: logout_identity::hash_password(&password)?, password: password.reveal().to_owned() })
+        Ok(Self {
+            password_hash: logout_identity::hash_password(&password)?,
+            password: password.reveal().to_owned(),
+        })
     }
 }
 
@@ -114,43 +125,64 @@ pub(super) struct Layout {
 impl Layout {
     /// Everything is bound before anything is written down, because the configurations name the
     /// addresses that come out.
-    pub(super) fn new(listener: TcpListener, hub: SocketAddr, data: &Path, people: &People) -> Result<Self, DemoFault> {
+    pub(super) fn new(
+        listener: TcpListener,
+        hub: SocketAddr,
+        data: &Path,
+        people: &People,
+    ) -> Result<Self, DemoError> {
         let remembered = ports(data);
         let (mut places, mut kept) = (Vec::new(), BTreeMap::new());
         for vendor in vendors::COMPILED {
             let name = platforms::name(*vendor);
-            let listener = bind(remembered.get(name).copied().unwrap_or_default()).map_err(DemoFault::StandIn)?;
-            let address = listener.local_addr().map_err(DemoFault::StandIn)?;
+            let listener = bind(remembered.get(name).copied().unwrap_or_default())
+                .map_err(DemoError::StandIn)?;
+            let address = listener.local_addr().map_err(DemoError::StandIn)?;
             kept.insert(name, address.port());
             places.push((*vendor, name, address, listener));
         }
         let text = serde_json::to_string(&kept).unwrap_or_default();
-        std::fs::write(data.join(PORTS), text).map_err(DemoFault::Folder)?;
+        std::fs::write(data.join(PORTS), text).map_err(DemoError::Folder)?;
 
         let accounts = people.accounts();
         let mut upstreams = Vec::new();
         let mut seats = Vec::new();
         for (vendor, name, address, listener) in places {
             let folder = data.join("stand-ins").join(name);
-            std::fs::create_dir_all(&folder).map_err(DemoFault::Folder)?;
+            std::fs::create_dir_all(&folder).map_err(DemoError::Folder)?;
             let text = stand_in(vendor, hub, address, &accounts);
-            let config = Config::parse(&text, &folder.join("stand-in.toml"), Vec::new(), &COMPILED)?;
+            let config =
+                Config::parse(&text, &folder.join("stand-in.toml"), Vec::new(), &COMPILED)?;
             upstreams.push((vendor, address));
-            seats.push(Seat { vendor, name, address, listener, config });
+            seats.push(Seat {
+                vendor,
+                name,
+                address,
+                listener,
+                config,
+            });
         }
         let config = front(hub, &upstreams, data)?;
-        Ok(Self { listener, config, seats })
+        Ok(Self {
+            listener,
+            config,
+            seats,
+        })
     }
 }
 
 /// The ports of an earlier start; nothing where there was none, or what it left cannot be read.
 fn ports(data: &Path) -> BTreeMap<String, u16> {
-    std::fs::read(data.join(PORTS)).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    std::fs::read(data.join(PORTS))
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default()
 }
 
 /// A socket on this port of loopback, or on a free one where somebody else has it by now.
 fn bind(port: u16) -> io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
 }
 
 /// The given folder, or a new one among the system's temporary files.
@@ -161,12 +193,19 @@ pub(super) fn folder(given: Option<&Path>) -> io::Result<PathBuf> {
             folder.canonicalize()
         }
         // Kept after the end: whoever looks for it finds its name in the output.
-        None => tempfile::Builder::new().prefix("logout-hub-demo-").tempdir().map(tempfile::TempDir::keep),
+        None => tempfile::Builder::new()
+            .prefix("logout-hub-demo-")
+            .tempdir()
+            .map(tempfile::TempDir::keep),
     }
 }
 
 fn store(folder: &str) -> String {
-    if COMPILED.stores.contains(&"fjall") { format!("fjall:{folder}") } else { "memory:".to_owned() }
+    if COMPILED.stores.contains(&"fjall") {
+        format!("fjall:{folder}")
+    } else {
+        "memory:".to_owned()
+    }
 }
 
 /// The product itself, played by a hub with one platform and no upstream.
@@ -195,7 +234,11 @@ vendor = "{vendor}"
 
 /// The hub in front of all of them. It tries again soon, so that a stand-in which comes back is
 /// seen to be told.
-fn front(hub: SocketAddr, upstreams: &[(Vendor, SocketAddr)], data: &Path) -> Result<Config, ConfigErrors> {
+fn front(
+    hub: SocketAddr,
+    upstreams: &[(Vendor, SocketAddr)],
+    data: &Path,
+) -> Result<Config, ConfigErrors> {
     let mut text = format!(
         r#"
 [server]

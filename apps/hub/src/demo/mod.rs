@@ -23,7 +23,7 @@ use crate::cli::DemoArgs;
 use crate::config::ConfigErrors;
 use crate::serve::{Addresses, failed, until_told_to_stop};
 use crate::server::{Hub, Options};
-use crate::start_fault::StartFault;
+use crate::start_error::StartError;
 
 use commands::Places;
 use console::Console;
@@ -32,7 +32,7 @@ use stand_ins::StandIns;
 
 /// The demo could not be set up.
 #[derive(Debug, thiserror::Error)]
-enum DemoFault {
+enum DemoError {
     #[error("{0}")]
     Config(#[from] ConfigErrors),
     #[error("the data folder: {0}")]
@@ -79,12 +79,23 @@ struct Named {
 
 /// Serves the demo until SIGTERM or ctrl-c. Status 0 after that, 1 when it cannot start.
 pub fn run(args: &DemoArgs) -> ExitCode {
-    let Demo { layout, data, people } = match Demo::prepare(args) {
+    let Demo {
+        layout,
+        data,
+        people,
+    } = match Demo::prepare(args) {
         Ok(demo) => demo,
         Err(fault) => return failed(1, &fault),
     };
-    let named: Vec<Named> =
-        layout.seats.iter().map(|seat| Named { vendor: seat.vendor, name: seat.name, url: format!("http://{}", seat.address) }).collect();
+    let named: Vec<Named> = layout
+        .seats
+        .iter()
+        .map(|seat| Named {
+            vendor: seat.vendor,
+            name: seat.name,
+            url: format!("http://{}", seat.address),
+        })
+        .collect();
     let log_format = layout.config.server.log_format;
     until_told_to_stop(
         log_format,
@@ -95,28 +106,46 @@ pub fn run(args: &DemoArgs) -> ExitCode {
 }
 
 impl Demo {
-    fn prepare(args: &DemoArgs) -> Result<Self, DemoFault> {
-        let address = args.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 8080).into());
+    fn prepare(args: &DemoArgs) -> Result<Self, DemoError> {
+        let address = args
+            .listen
+            .unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 8080).into());
         if !address.ip().is_loopback() {
-            return Err(DemoFault::NotLoopback(address));
+            return Err(DemoError::NotLoopback(address));
         }
-        let listener = TcpListener::bind(address).map_err(|fault| DemoFault::Listen(address, fault))?;
-        let address = listener.local_addr().map_err(|fault| DemoFault::Listen(address, fault))?;
-        let data = layout::folder(args.data.as_deref()).map_err(DemoFault::Folder)?;
+        let listener =
+            TcpListener::bind(address).map_err(|fault| DemoError::Listen(address, fault))?;
+        let address = listener
+            .local_addr()
+            .map_err(|fault| DemoError::Listen(address, fault))?;
+        let data = layout::folder(args.data.as_deref()).map_err(DemoError::Folder)?;
         let people = People::of(&data)?;
         let layout = Layout::new(listener, address, &data, &people)?;
-        Ok(Self { layout, data, people })
+        Ok(Self {
+            layout,
+            data,
+            people,
+        })
     }
 }
 
 impl Running {
-    async fn start(layout: Layout, people: &People) -> Result<Self, StartFault> {
-        let Layout { listener, config, seats } = layout;
+    async fn start(layout: Layout, people: &People) -> Result<Self, StartError> {
+        let Layout {
+            listener,
+            config,
+            seats,
+        } = layout;
         let products = products::of_seats(&config, &seats)?;
         let stand_ins = StandIns::start(seats).await?;
-        let hub = listener.local_addr().map_err(StartFault::Serve)?;
+        let hub = listener.local_addr().map_err(StartError::Serve)?;
         let console = Console::new(hub, products, stand_ins.desk(), &people.alice.password)?;
-        let options = Options { clock: Arc::new(SystemClock), listener: Some(listener), names_people: true, store: None };
+        let options = Options {
+            clock: Arc::new(SystemClock),
+            listener: Some(listener),
+            names_people: true,
+            store: None,
+        };
         let hub = Hub::start_behind(console.front(), config, options).await?;
         Ok(Self { hub, stand_ins })
     }
@@ -129,10 +158,21 @@ impl Running {
 }
 
 fn greeting(hub: &Hub, named: &[Named], data: &Path, people: &People) -> String {
-    let stand_ins = named.iter().map(|one| (one.name, one.url.as_str())).collect();
-    let (alice, admin) = (people.alice.password.as_str(), people.admin.password.as_str());
+    let stand_ins = named
+        .iter()
+        .map(|one| (one.name, one.url.as_str()))
+        .collect();
+    let (alice, admin) = (
+        people.alice.password.as_str(),
+        people.admin.password.as_str(),
+    );
     let passwords = [("alice", alice), ("admin", admin)].into();
-    let first = Greeting { addresses: Addresses::of(hub), data, passwords, stand_ins };
+    let first = Greeting {
+        addresses: Addresses::of(hub),
+        data,
+        passwords,
+        stand_ins,
+    };
     let mut text = serde_json::to_string(&first).unwrap_or_default();
     let (base, admin_base) = (hub.listening(), format!("http://{}", hub.admin_address));
     let _ = write!(
@@ -144,7 +184,12 @@ fn greeting(hub: &Hub, named: &[Named], data: &Path, people: &People) -> String 
         data.display(),
     );
     for one in named {
-        let places = Places { hub: &base, product: &one.url, admin: &admin_base, data };
+        let places = Places {
+            hub: &base,
+            product: &one.url,
+            admin: &admin_base,
+            data,
+        };
         text.push_str(&commands::lines(one.vendor, &places, alice));
     }
     text

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::vendors::Vendor;
 use logout_core::Method;
-use logout_core::upstream::{Carrier, UpstreamAnswer, UpstreamRequest};
+use logout_core::upstream::{UpstreamAnswer, UpstreamClient, UpstreamRequest};
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
@@ -42,7 +42,9 @@ pub(super) const fn product(vendor: Vendor) -> &'static str {
 pub(super) const fn sign_out(vendor: Vendor) -> &'static str {
     match vendor {
         Vendor::Assets => "/logout",
-        Vendor::HclDx => "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/",
+        Vendor::HclDx => {
+            "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/"
+        }
         Vendor::Sitefinity => "/Sitefinity/SignOut?sts_signout=true",
         Vendor::Wix => "/_api/iam/authentication/v1/logout",
     }
@@ -66,16 +68,30 @@ pub(super) fn sub_tables(vendor: Vendor, hub: SocketAddr) -> String {
              [[platform.content]]\nid = \"{CONTENT}\"\ntitle = \"For signed-in people\"\n"
         ),
         Vendor::Wix => {
-            format!("[[platform.app]]\nclient_id = \"{CLIENT}\"\nname = \"Demo shop\"\nredirect_uris = [\"http://{hub}/\"]\n")
+            format!(
+                "[[platform.app]]\nclient_id = \"{CLIENT}\"\nname = \"Demo shop\"\nredirect_uris = [\"http://{hub}/\"]\n"
+            )
         }
     }
 }
 
 /// Signs `alice` in through the hub, as a browser does it, and gives back the `Set-Cookie` values;
 /// none where it failed.
-pub(super) async fn sign_in(vendor: Vendor, hub: &str, carrier: &dyn Carrier, device: &str, password: &str) -> Vec<String> {
-    let form = |fields: &[(&str, &str)]| Serializer::new(String::new()).extend_pairs(fields).finish();
-    let send = async |request: UpstreamRequest| carrier.send(request.with_header("user-agent", device)).await.unwrap_or_default();
+pub(super) async fn sign_in(
+    vendor: Vendor,
+    hub: &str,
+    carrier: &dyn UpstreamClient,
+    device: &str,
+    password: &str,
+) -> Vec<String> {
+    let form =
+        |fields: &[(&str, &str)]| Serializer::new(String::new()).extend_pairs(fields).finish();
+    let send = async |request: UpstreamRequest| {
+        carrier
+            .send(request.with_header("user-agent", device))
+            .await
+            .unwrap_or_default()
+    };
     let post = |path: &str| UpstreamRequest::new(Method::Post, path);
     let answer = match vendor {
         Vendor::Assets => {
@@ -83,14 +99,20 @@ pub(super) async fn sign_in(vendor: Vendor, hub: &str, carrier: &dyn Carrier, de
             send(post("/services/login").with_body(FORM, login)).await
         }
         Vendor::HclDx => {
-            let login = serde_json::json!({ "username": "alice", "password": password }).to_string();
+            let login =
+                serde_json::json!({ "username": "alice", "password": password }).to_string();
             send(post("/dx/api/core/v1/auth/login").with_body("application/json", login)).await
         }
         Vendor::Sitefinity => {
-            let ask = UpstreamRequest::new(Method::Get, "/sitefinity/anticsrf").with_header("x-sf-antiforgery-request", "true");
+            let ask = UpstreamRequest::new(Method::Get, "/sitefinity/anticsrf")
+                .with_header("x-sf-antiforgery-request", "true");
             let told: Value = serde_json::from_slice(&send(ask).await.body).unwrap_or_default();
             let token = told["Value"].as_str().unwrap_or_default();
-            let login = form(&[("username", "alice"), ("password", password), ("sf_antiforgery", token)]);
+            let login = form(&[
+                ("username", "alice"),
+                ("password", password),
+                ("sf_antiforgery", token),
+            ]);
             send(post("/sitefinity/login-handler").with_body(FORM, login)).await
         }
         Vendor::Wix => {
@@ -114,5 +136,8 @@ pub(super) async fn sign_in(vendor: Vendor, hub: &str, carrier: &dyn Carrier, de
 }
 
 fn cookies(answer: &UpstreamAnswer) -> Vec<String> {
-    answer.headers_named("set-cookie").map(str::to_owned).collect()
+    answer
+        .headers_named("set-cookie")
+        .map(str::to_owned)
+        .collect()
 }

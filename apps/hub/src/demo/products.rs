@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use crate::vendors::Vendor;
 use logout_core::Method;
-use logout_core::authority::Ports;
+use logout_core::authority::Services;
 use logout_core::provider::UpstreamLogout;
 use logout_core::session::Session;
-use logout_core::upstream::{Addressee, Carrier, UpstreamRequest, UpstreamSession};
-use logout_relay::{CarrierSettings, HttpCarrier};
+use logout_core::upstream::{Addressee, UpstreamClient, UpstreamRequest, UpstreamSession};
+use logout_relay::{CarrierSettings, HttpClient};
 use url::Url;
 
 use crate::config::{Config, ConfigErrors};
-use crate::start_fault::StartFault;
+use crate::start_error::StartError;
 use crate::vendors;
 
 use super::layout::Seat;
@@ -26,36 +26,61 @@ pub(super) struct Product {
     pub(super) name: &'static str,
     pub(super) url: String,
     adapter: Arc<dyn UpstreamLogout>,
-    carrier: HttpCarrier,
+    carrier: HttpClient,
 }
 
 /// The stand-ins at these seats, as the configuration of the hub speaks to them.
-pub(super) fn of_seats(config: &Config, seats: &[Seat]) -> Result<Vec<Product>, StartFault> {
+pub(super) fn of_seats(config: &Config, seats: &[Seat]) -> Result<Vec<Product>, StartError> {
     let product = |seat: &Seat| {
-        let own = config.platforms.iter().find(|platform| platform.name == seat.name);
-        let platform = own.ok_or(StartFault::PublicUrl(seat.address))?;
-        let url = Url::parse(&format!("http://{}/", config.server.listen)).map_err(|_| StartFault::PublicUrl(config.server.listen))?;
+        let own = config
+            .platforms
+            .iter()
+            .find(|platform| platform.name == seat.name);
+        let platform = own.ok_or(StartError::PublicUrl(seat.address))?;
+        let url = Url::parse(&format!("http://{}/", config.server.listen))
+            .map_err(|_| StartError::PublicUrl(config.server.listen))?;
         let common = platform.platform(&url, &config.sessions, &config.redirects);
-        let adapter = vendors::adapter(platform, &common).map_err(ConfigErrors::from)?.upstream;
+        let adapter = vendors::adapter(platform, &common)
+            .map_err(ConfigErrors::from)?
+            .upstream;
         let (url, carrier) = (format!("http://{}", seat.address), client(seat.address)?);
-        Ok(Product { vendor: seat.vendor, name: seat.name, url, adapter, carrier })
+        Ok(Product {
+            vendor: seat.vendor,
+            name: seat.name,
+            url,
+            adapter,
+            carrier,
+        })
     };
     seats.iter().map(product).collect()
 }
 
 /// A way to send requests to an address of the demo.
-pub(super) fn client(address: SocketAddr) -> Result<HttpCarrier, StartFault> {
-    let base = Url::parse(&format!("http://{address}/")).map_err(|_| StartFault::PublicUrl(address))?;
-    HttpCarrier::new(CarrierSettings::new(base)).map_err(|fault| StartFault::Serve(std::io::Error::other(fault)))
+pub(super) fn client(address: SocketAddr) -> Result<HttpClient, StartError> {
+    let base =
+        Url::parse(&format!("http://{address}/")).map_err(|_| StartError::PublicUrl(address))?;
+    HttpClient::new(CarrierSettings::new(base))
+        .map_err(|fault| StartError::Serve(std::io::Error::other(fault)))
 }
 
 impl Product {
     /// What the product itself says of a session, by the vendor's probe; `None` when it says
     /// nothing.
-    pub(super) async fn is_alive(&self, session: &Session, ports: &Ports) -> Option<bool> {
-        let plain = ports.seal.as_ref()?.open(session.id, session.sealed.as_ref()?).ok()?;
-        let addressee = Addressee { subject: Some(session.subject.clone()), session: UpstreamSession::from_bytes(&plain) };
-        let answer = self.carrier.send(self.adapter.probe(&addressee)?).await.ok()?;
+    pub(super) async fn is_alive(&self, session: &Session, ports: &Services) -> Option<bool> {
+        let plain = ports
+            .seal
+            .as_ref()?
+            .open(session.id, session.sealed.as_ref()?)
+            .ok()?;
+        let addressee = Addressee {
+            subject: Some(session.subject.clone()),
+            session: UpstreamSession::from_bytes(&plain),
+        };
+        let answer = self
+            .carrier
+            .send(self.adapter.probe(&addressee)?)
+            .await
+            .ok()?;
         self.adapter.alive(&answer)
     }
 
@@ -63,6 +88,9 @@ impl Product {
     pub(super) async fn runs(&self) -> bool {
         // Any answer will do; it is a connection that tells a stand-in which runs from one that was
         // stopped.
-        self.carrier.send(UpstreamRequest::new(Method::Head, "/")).await.is_ok()
+        self.carrier
+            .send(UpstreamRequest::new(Method::Head, "/"))
+            .await
+            .is_ok()
     }
 }

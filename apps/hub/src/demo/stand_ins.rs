@@ -1,4 +1,5 @@
-//! The products of the demo: each a hub of its own that can be stopped and started while the demo runs.
+//! The products of the demo: each a hub of its own that can be stopped and started while the demo
+//! runs.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::server::{Hub, Options};
-use crate::start_fault::StartFault;
+use crate::start_error::StartError;
 use crate::stores;
 
 use super::layout::Seat;
@@ -30,7 +31,8 @@ type Slip = (usize, Order, oneshot::Sender<()>);
 pub(super) struct Desk(mpsc::Sender<Slip>);
 
 impl Desk {
-    /// Carries out an order and returns when it is done: nobody listens there any more, or somebody does again.
+    /// Carries out an order and returns when it is done: nobody listens there any more, or somebody
+    /// does again.
     pub(super) async fn carry_out(&self, index: usize, order: Order) {
         let (done, is_done) = oneshot::channel();
         if self.0.send((index, order, done)).await.is_ok() {
@@ -57,18 +59,27 @@ struct StandIn {
 
 impl StandIns {
     /// Starts all of them. Call it inside an actix system, which they live in.
-    pub(super) async fn start(seats: Vec<Seat>) -> Result<Self, StartFault> {
+    pub(super) async fn start(seats: Vec<Seat>) -> Result<Self, StartError> {
         let mut all = Vec::with_capacity(seats.len());
         for seat in seats {
             let store = stores::open(&seat.config.store)?;
-            let mut stand_in = StandIn { address: seat.address, config: seat.config, store, running: None };
+            let mut stand_in = StandIn {
+                address: seat.address,
+                config: seat.config,
+                store,
+                running: None,
+            };
             stand_in.start(seat.listener).await?;
             all.push(stand_in);
         }
         let ((desk, orders), (close, closed)) = (mpsc::channel(1), oneshot::channel());
         // On this thread and no other: a server ends with the thread it was started on.
         let attendant = tokio::task::spawn_local(attend(all, orders, closed));
-        Ok(Self { desk: Desk(desk), close, attendant })
+        Ok(Self {
+            desk: Desk(desk),
+            close,
+            attendant,
+        })
     }
 
     pub(super) fn desk(&self) -> Desk {
@@ -83,7 +94,11 @@ impl StandIns {
     }
 }
 
-async fn attend(mut all: Vec<StandIn>, mut orders: mpsc::Receiver<Slip>, mut closed: oneshot::Receiver<()>) {
+async fn attend(
+    mut all: Vec<StandIn>,
+    mut orders: mpsc::Receiver<Slip>,
+    mut closed: oneshot::Receiver<()>,
+) {
     loop {
         let (index, order, done) = tokio::select! {
             _ = &mut closed => break,
@@ -105,9 +120,13 @@ async fn attend(mut all: Vec<StandIn>, mut orders: mpsc::Receiver<Slip>, mut clo
 }
 
 impl StandIn {
-    async fn start(&mut self, listener: TcpListener) -> Result<(), StartFault> {
-        let options =
-            Options { clock: Arc::new(SystemClock), listener: Some(listener), names_people: true, store: Some(self.store.clone()) };
+    async fn start(&mut self, listener: TcpListener) -> Result<(), StartError> {
+        let options = Options {
+            clock: Arc::new(SystemClock),
+            listener: Some(listener),
+            names_people: true,
+            store: Some(self.store.clone()),
+        };
         self.running = Some(Hub::start(self.config.clone(), options).await?);
         Ok(())
     }
@@ -116,7 +135,10 @@ impl StandIn {
         if self.running.is_some() {
             return;
         }
-        let bound = TcpListener::bind(self.address).map_err(|problem| StartFault::Listen { address: self.address, problem });
+        let bound = TcpListener::bind(self.address).map_err(|problem| StartError::Listen {
+            address: self.address,
+            problem,
+        });
         let started = match bound {
             Ok(listener) => self.start(listener).await,
             Err(fault) => Err(fault),

@@ -9,19 +9,33 @@ use serde_json::json;
 use crate::support::*;
 
 fn multipart(path: &str, fields: &[(&str, &str)]) -> Request {
-    let part = |(name, value): &(&str, &str)| format!("--x-y\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let part = |(name, value): &(&str, &str)| {
+        format!("--x-y\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
     let body = format!("{}--x-y--\r\n", fields.iter().map(part).collect::<String>());
-    post(path).with_header("content-type", "multipart/form-data; boundary=x-y").with_body(body)
+    post(path)
+        .with_header("content-type", "multipart/form-data; boundary=x-y")
+        .with_body(body)
 }
 
 fn encodings(path: &str) -> Vec<Request> {
     let pair = "username=alice&password=alice-password";
     let cred = STANDARD.encode("alice:alice-password");
-    let form = |body: String| post(path).with_header("content-type", "application/x-www-form-urlencoded;charset=UTF-8").with_body(body);
+    let form = |body: String| {
+        post(path)
+            .with_header(
+                "content-type",
+                "application/x-www-form-urlencoded;charset=UTF-8",
+            )
+            .with_body(body)
+    };
     vec![
         post(path).with_query(pair),
         form(pair.to_owned()),
-        multipart(path, &[("username", "alice"), ("password", "alice-password")]),
+        multipart(
+            path,
+            &[("username", "alice"), ("password", "alice-password")],
+        ),
         post(path).with_query(format!("cred={cred}")),
         form(format!("cred={}", cred.trim_end_matches('='))),
         multipart(path, &[("cred", &cred)]),
@@ -38,12 +52,23 @@ fn a_person_logs_in_by_query_form_multipart_and_cred_alike() {
         for request in encodings("/services/login") {
             let response = dam.send(request.clone());
             let body = json_of(&response);
-            assert_eq!((response.status(), &body["loginSuccess"]), (200, &json!(true)), "{request:?}");
+            assert_eq!(
+                (response.status(), &body["loginSuccess"]),
+                (200, &json!(true)),
+                "{request:?}"
+            );
             assert!(body["csrfToken"].is_string() && body["serverVersion"].is_string());
-            assert!(body.get("authToken").is_none() && body.get("userProfile").is_none() && body.get("userPreferences").is_none());
+            assert!(
+                body.get("authToken").is_none()
+                    && body.get("userProfile").is_none()
+                    && body.get("userPreferences").is_none()
+            );
             let set = header(&response, "set-cookie").unwrap();
             assert!(
-                set.starts_with("authToken=") && set.contains("HttpOnly") && set.contains("Path=/") && !set.contains("Max-Age"),
+                set.starts_with("authToken=")
+                    && set.contains("HttpOnly")
+                    && set.contains("Path=/")
+                    && !set.contains("Max-Age"),
                 "{set}"
             );
             assert_eq!(header(&response, "cache-control"), Some("no-store"));
@@ -57,8 +82,16 @@ fn a_program_gets_a_token_and_no_cookie() {
     for request in encodings("/services/apilogin") {
         let response = dam.send(request.clone());
         let body = json_of(&response);
-        assert_eq!((&body["loginSuccess"], &body["loginFaultMessage"]), (&json!(true), &json!(null)), "{request:?}");
-        assert!(body["authToken"].is_string() && body["serverVersion"].is_string() && body.get("csrfToken").is_none());
+        assert_eq!(
+            (&body["loginSuccess"], &body["loginFaultMessage"]),
+            (&json!(true), &json!(null)),
+            "{request:?}"
+        );
+        assert!(
+            body["authToken"].is_string()
+                && body["serverVersion"].is_string()
+                && body.get("csrfToken").is_none()
+        );
         assert_eq!(header(&response, "set-cookie"), None);
     }
 }
@@ -84,17 +117,26 @@ fn a_failed_login_is_200_with_a_message_and_no_cookie_whatever_the_mode() {
                     post(path).with_query("username=alice&password="),
                     post(path).with_query("cred=%00%ff"),
                     post(path),
-                    post(path).with_header("content-type", "application/json").with_body("{\"username\":\"alice\"}"),
+                    post(path)
+                        .with_header("content-type", "application/json")
+                        .with_body("{\"username\":\"alice\"}"),
                 ]
             })
             .map(|request| dam.send(request))
             .collect();
         for response in &answers {
             let body = json_of(response);
-            assert_eq!((response.status(), &body["loginSuccess"]), (200, &json!(false)));
+            assert_eq!(
+                (response.status(), &body["loginSuccess"]),
+                (200, &json!(false))
+            );
             assert!(body["loginFaultMessage"].is_string() && body["serverVersion"].is_string());
             assert_eq!(header(response, "set-cookie"), None);
-            assert_eq!(response.body(), answers[0].body(), "a wrong password and an unknown name look alike");
+            assert_eq!(
+                response.body(),
+                answers[0].body(),
+                "a wrong password and an unknown name look alike"
+            );
         }
     }
 }
@@ -104,7 +146,8 @@ fn a_credential_that_comes_with_a_login_counts_for_nothing_and_only_a_cookie_is_
     let dam = Dam::assets();
     let old = dam.login("bob");
     for (path, lives) in [("/services/apilogin", true), ("/services/login", false)] {
-        let request = cookie(post(path), &old.secret).with_header("authorization", "Bearer {{authToken}}");
+        let request =
+            cookie(post(path), &old.secret).with_header("authorization", "Bearer {{authToken}}");
         let response = dam.send(request.with_query("username=alice&password=alice-password"));
         assert_eq!(json_of(&response)["loginSuccess"], json!(true));
         assert_ne!(cookie_set(&response), Some(old.secret.as_str()));
@@ -115,7 +158,14 @@ fn a_credential_that_comes_with_a_login_counts_for_nothing_and_only_a_cookie_is_
 #[test]
 fn profile_and_preferences_come_on_request_only() {
     let dam = Dam::assets();
-    let send = |more: &str| json_of(&dam.send(post("/services/login").with_query(format!("username=alice&password=alice-password{more}"))));
+    let send = |more: &str| {
+        json_of(
+            &dam.send(
+                post("/services/login")
+                    .with_query(format!("username=alice&password=alice-password{more}")),
+            ),
+        )
+    };
     let body = send("&returnProfile=true&returnPreferences=true");
     assert_eq!(body["userProfile"]["username"], json!("alice"));
     assert!(body["userPreferences"].is_object());
@@ -127,9 +177,15 @@ fn profile_and_preferences_come_on_request_only() {
 fn a_login_takes_post_only() {
     for (dam, status) in [(Dam::assets(), 200), (Dam::with_statuses(), 405)] {
         for path in ["/services/login", "/services/apilogin"] {
-            let response = dam.send(Request::new(Method::Get, path).with_query("username=alice&password=alice-password"));
+            let response = dam.send(
+                Request::new(Method::Get, path)
+                    .with_query("username=alice&password=alice-password"),
+            );
             assert_error(&response, status, 405);
-            assert_eq!((header(&response, "allow"), header(&response, "set-cookie")), (Some("POST"), None));
+            assert_eq!(
+                (header(&response, "allow"), header(&response, "set-cookie")),
+                (Some("POST"), None)
+            );
         }
     }
 }
@@ -137,10 +193,20 @@ fn a_login_takes_post_only() {
 #[test]
 fn a_multipart_body_that_cannot_be_read_is_malformed() {
     let dam = Dam::with_statuses();
-    for (media_type, body) in
-        [("multipart/form-data", "x"), ("multipart/form-data; boundary=b", "--b\r\n"), ("multipart/form-data; boundary=b", "")]
-    {
-        assert_error(&dam.send(post("/services/login").with_header("content-type", media_type).with_body(body)), 400, 400);
+    for (media_type, body) in [
+        ("multipart/form-data", "x"),
+        ("multipart/form-data; boundary=b", "--b\r\n"),
+        ("multipart/form-data; boundary=b", ""),
+    ] {
+        assert_error(
+            &dam.send(
+                post("/services/login")
+                    .with_header("content-type", media_type)
+                    .with_body(body),
+            ),
+            400,
+            400,
+        );
     }
 }
 
@@ -160,5 +226,12 @@ fn every_login_is_a_session_of_its_own() {
     let (one, two) = (dam.login("alice"), dam.login("alice"));
     assert!(one.secret != two.secret && one.csrf != two.csrf);
     // The CSRF token of one session is worth nothing in the other.
-    assert_error(&dam.send(csrf(cookie(post("/services/logout"), &one.secret), &two.csrf)), 200, 403);
+    assert_error(
+        &dam.send(csrf(
+            cookie(post("/services/logout"), &one.secret),
+            &two.csrf,
+        )),
+        200,
+        403,
+    );
 }

@@ -14,7 +14,14 @@ fn a_sign_out_is_unavailable_in_both_modes_and_works_once_the_store_is_back() {
         assert_error(&response, 503, 503);
         assert_eq!(header(&response, "set-cookie"), None);
         let response = dam.send(cookie(get("/logout"), &alice.secret));
-        assert_eq!((response.status(), header(&response, "location"), header(&response, "set-cookie")), (503, None, None));
+        assert_eq!(
+            (
+                response.status(),
+                header(&response, "location"),
+                header(&response, "set-cookie")
+            ),
+            (503, None, None)
+        );
         dam.store().set_broken(false);
         assert_signed_out(&dam.send(request));
         assert!(!dam.token_lives(&alice.secret));
@@ -37,7 +44,12 @@ fn probes_and_logins_are_unavailable_and_never_say_alive() {
     let elvis = Dam::of(Profile::Elvis5);
     let id = elvis.login("alice").secret;
     elvis.store().set_broken(true);
-    assert_eq!(elvis.send(get(&format!("/alive.txt;jsessionid={id}"))).status(), 503);
+    assert_eq!(
+        elvis
+            .send(get(&format!("/alive.txt;jsessionid={id}")))
+            .status(),
+        503
+    );
 }
 
 #[test]

@@ -6,17 +6,26 @@ use super::SessionAuthority;
 use crate::canonical::CanonicalForm;
 use crate::credential::{Credential, CredentialDigest, Secret};
 use crate::session::Session;
-use crate::sign_out::{MOST_CREDENTIALS, Presented, Refusal};
-use crate::store::{Found, StoreUnavailable};
+use crate::sign_out::{MOST_CREDENTIALS, PresentedCredential, Refusal};
+use crate::store::{Lookup, StoreUnavailable};
 use crate::time::Timestamp;
 
 impl SessionAuthority {
     /// The digest under which a secret is kept here for `purpose`.
     pub fn digest(&self, purpose: &str, secret: &str) -> CredentialDigest {
         let forms = self.reader.canonical_forms(purpose, secret);
-        let kept = forms.first().map(|form| CredentialDigest::of(&self.platform.name, purpose, form));
-        // A reader gives at least one form; the text itself is the safe reading of one that does not.
-        kept.unwrap_or_else(|| CredentialDigest::of(&self.platform.name, purpose, &CanonicalForm::of_text(secret)))
+        let kept = forms
+            .first()
+            .map(|form| CredentialDigest::of(&self.platform.name, purpose, form));
+        // A reader gives at least one form; the text itself is the safe reading of one that does
+        // not.
+        kept.unwrap_or_else(|| {
+            CredentialDigest::of(
+                &self.platform.name,
+                purpose,
+                &CanonicalForm::of_text(secret),
+            )
+        })
     }
 
     /// The digests under which what is presented may be kept, the most likely one first.
@@ -27,44 +36,78 @@ impl SessionAuthority {
         if !forms.contains(&text) {
             forms.push(text);
         }
-        forms.iter().map(|form| CredentialDigest::of(&self.platform.name, purpose, form)).collect()
+        forms
+            .iter()
+            .map(|form| CredentialDigest::of(&self.platform.name, purpose, form))
+            .collect()
     }
 
     /// The same, of a value that can be read in one way only.
-    pub(super) fn sole_digests(&self, purpose: &str, presented: &str) -> Option<Vec<CredentialDigest>> {
-        (self.reader.canonical_forms(purpose, presented).len() == 1).then(|| self.digests(purpose, presented))
+    pub(super) fn sole_digests(
+        &self,
+        purpose: &str,
+        presented: &str,
+    ) -> Option<Vec<CredentialDigest>> {
+        (self.reader.canonical_forms(purpose, presented).len() == 1)
+            .then(|| self.digests(purpose, presented))
     }
 
     /// A credential for a session that is to be opened, or has one more attached.
-    pub fn credential(&self, purpose: &str, secret: &Secret, expires: Timestamp, csrf_due: bool) -> Credential {
-        Credential { digest: self.digest(purpose, secret.reveal()), expires, csrf_due }
+    pub fn credential(
+        &self,
+        purpose: &str,
+        secret: &Secret,
+        expires: Timestamp,
+        csrf_due: bool,
+    ) -> Credential {
+        Credential {
+            digest: self.digest(purpose, secret.reveal()),
+            expires,
+            csrf_due,
+        }
     }
 
-    /// What was presented for `purpose` is, without counting as use: by the first of its readings that is known here.
+    /// What was presented for `purpose` is, without counting as use: by the first of its readings
+    /// that is known here.
     ///
     /// # Errors
     /// The store did not answer.
-    pub async fn look_up(&self, purpose: &str, presented: &str) -> Result<Found, StoreUnavailable> {
+    pub async fn look_up(
+        &self,
+        purpose: &str,
+        presented: &str,
+    ) -> Result<Lookup, StoreUnavailable> {
         self.find(purpose, presented, self.now()).await
     }
 
-    pub(super) async fn find(&self, purpose: &str, presented: &str, now: Timestamp) -> Result<Found, StoreUnavailable> {
+    pub(super) async fn find(
+        &self,
+        purpose: &str,
+        presented: &str,
+        now: Timestamp,
+    ) -> Result<Lookup, StoreUnavailable> {
         for digest in self.digests(purpose, presented) {
-            match self.ports.store.find(&digest, now).await? {
-                Found::Unknown => {}
+            match self.services.store.find(&digest, now).await? {
+                Lookup::Unknown => {}
                 known => return Ok(known),
             }
         }
-        Ok(Found::Unknown)
+        Ok(Lookup::Unknown)
     }
 
     /// The live session that a credential opens. Counts as use: the idle timeout starts again.
     ///
     /// # Errors
     /// The store did not answer.
-    pub async fn session(&self, purpose: &str, presented: &str) -> Result<Option<(Arc<Session>, Credential)>, StoreUnavailable> {
+    pub async fn session(
+        &self,
+        purpose: &str,
+        presented: &str,
+    ) -> Result<Option<(Arc<Session>, Credential)>, StoreUnavailable> {
         let now = self.now();
-        let Found::Live(session, credential) = self.find(purpose, presented, now).await? else { return Ok(None) };
+        let Lookup::Live(session, credential) = self.find(purpose, presented, now).await? else {
+            return Ok(None);
+        };
         self.note_use(&session, now).await?;
         Ok(Some((session, credential)))
     }
@@ -73,7 +116,10 @@ impl SessionAuthority {
     ///
     /// # Errors
     /// More is presented than is looked at, or the store did not answer.
-    pub async fn first_session(&self, presented: &[Presented]) -> Result<Option<(Arc<Session>, Credential)>, Refusal> {
+    pub async fn first_session(
+        &self,
+        presented: &[PresentedCredential],
+    ) -> Result<Option<(Arc<Session>, Credential)>, Refusal> {
         if presented.len() > MOST_CREDENTIALS {
             return Err(Refusal::TooManyCredentials);
         }
@@ -86,9 +132,16 @@ impl SessionAuthority {
     }
 
     /// Notes that a session is in use, where that is worth noting.
-    pub(crate) async fn note_use(&self, session: &Session, now: Timestamp) -> Result<(), StoreUnavailable> {
-        if session.touch_grain().is_some_and(|grain| now.since(session.seen) >= grain) {
-            self.ports.store.touch(session.id, now).await?;
+    pub(crate) async fn note_use(
+        &self,
+        session: &Session,
+        now: Timestamp,
+    ) -> Result<(), StoreUnavailable> {
+        if session
+            .touch_grain()
+            .is_some_and(|grain| now.since(session.seen) >= grain)
+        {
+            self.services.store.touch(session.id, now).await?;
         }
         Ok(())
     }

@@ -2,22 +2,36 @@
 //! the receipt's page, or the default.
 
 use super::{Caller, SessionAuthority};
-use crate::ports::Told;
+use crate::ports::DeliveryResult;
 use crate::receipt::{EndedSession, ReceiptId};
-use crate::redirect::{ApprovedUrl, RedirectFault};
+use crate::redirect::{ApprovedUrl, RedirectError};
 use crate::session::ClientId;
-use crate::sign_out::{Asked, Landing, LandingPolicy, Refusal, Wanted};
+use crate::sign_out::{
+    Asked, PostLogoutRedirect, PostLogoutRedirectPolicy, Refusal, RequestedRedirect,
+};
 
 impl SessionAuthority {
     /// Where the upstream of the platform that was asked would send the browser, when the request
     /// itself asks for nothing.
-    pub(super) fn upstream_landing(&self, asked: &Asked, told: &[Told], ended: &[EndedSession]) -> Option<ApprovedUrl> {
-        if !matches!(asked.landing.wanted, Wanted::Nothing) {
+    pub(super) fn upstream_landing(
+        &self,
+        asked: &Asked,
+        told: &[DeliveryResult],
+        ended: &[EndedSession],
+    ) -> Option<ApprovedUrl> {
+        if !matches!(asked.landing.requested, RequestedRedirect::Nothing) {
             return None;
         }
-        let own = |told: &&Told| ended.iter().any(|session| session.id == told.session && session.platform == self.platform.name);
-        let wanted = told.iter().filter(own).find_map(|told| told.landing.as_deref())?;
-        match approved(&asked.landing.policy, wanted, None) {
+        let own = |told: &&DeliveryResult| {
+            ended
+                .iter()
+                .any(|session| session.id == told.session && session.platform == self.platform.name)
+        };
+        let requested = told
+            .iter()
+            .filter(own)
+            .find_map(|told| told.landing.as_deref())?;
+        match approved(&asked.landing.policy, requested, None) {
             Ok(landing) => Some(landing),
             Err(fault) => {
                 log::info!(platform = self.platform.name.as_str(), reason:? = fault; "the upstream's landing was refused");
@@ -28,23 +42,35 @@ impl SessionAuthority {
 
     /// The receipt's own page, for who asks for no other landing.
     pub(super) fn receipt_page(&self, asked: &Asked, receipt: ReceiptId) -> Option<ApprovedUrl> {
-        let pages = self.ports.receipt_pages.as_ref().filter(|_| matches!(asked.landing.wanted, Wanted::Nothing))?;
+        let pages = self
+            .services
+            .receipt_pages
+            .as_ref()
+            .filter(|_| matches!(asked.landing.requested, RequestedRedirect::Nothing))?;
         pages.landing(receipt)
     }
 }
 
-pub(super) fn landing(landing: &Landing, claimed: Option<&ClientId>, callers: &[Caller]) -> Result<Option<ApprovedUrl>, Refusal> {
-    let approved = match &landing.wanted {
-        Wanted::Nothing => return Ok(landing.default.clone()),
-        Wanted::Bad(fault) => Err(*fault),
-        Wanted::Address(address) => {
-            let client = claimed.or_else(|| callers.iter().find_map(|caller| caller.session.client.as_ref()));
+pub(super) fn landing(
+    landing: &PostLogoutRedirect,
+    claimed: Option<&ClientId>,
+    callers: &[Caller],
+) -> Result<Option<ApprovedUrl>, Refusal> {
+    let approved = match &landing.requested {
+        RequestedRedirect::Nothing => return Ok(landing.default.clone()),
+        RequestedRedirect::Bad(fault) => Err(*fault),
+        RequestedRedirect::Address(address) => {
+            let client = claimed.or_else(|| {
+                callers
+                    .iter()
+                    .find_map(|caller| caller.session.client.as_ref())
+            });
             approved(&landing.policy, address, client)
         }
     };
     match approved {
         Ok(address) => Ok(Some(address)),
-        Err(fault) if landing.refuse_bad => Err(Refusal::LandingRefused(fault)),
+        Err(fault) if landing.reject_invalid => Err(Refusal::LandingRefused(fault)),
         Err(fault) => {
             log::info!(reason:? = fault; "a landing was refused, the default is taken");
             Ok(landing.default.clone())
@@ -52,12 +78,16 @@ pub(super) fn landing(landing: &Landing, claimed: Option<&ClientId>, callers: &[
     }
 }
 
-pub(super) fn approved(policy: &LandingPolicy, address: &str, client: Option<&ClientId>) -> Result<ApprovedUrl, RedirectFault> {
+pub(super) fn approved(
+    policy: &PostLogoutRedirectPolicy,
+    address: &str,
+    client: Option<&ClientId>,
+) -> Result<ApprovedUrl, RedirectError> {
     match policy {
-        LandingPolicy::Platform(policy) => policy.approve(address),
-        LandingPolicy::ByClient(policies) => client
+        PostLogoutRedirectPolicy::Platform(policy) => policy.approve(address),
+        PostLogoutRedirectPolicy::ByClient(policies) => client
             .and_then(|client| policies.get(client))
-            .ok_or(RedirectFault::ForeignOrigin)
+            .ok_or(RedirectError::ForeignOrigin)
             .and_then(|policy| policy.approve_absolute(address)),
     }
 }

@@ -8,7 +8,7 @@ use crate::store::{EndOrder, EndTarget, SessionStore, StoreUnavailable};
 
 /// What all platforms of a hub share.
 #[derive(Clone, Debug)]
-pub struct Ports {
+pub struct Services {
     /// Names and passwords of stand-ins.
     pub accounts: Arc<dyn Accounts>,
     /// The time of day.
@@ -25,10 +25,23 @@ pub struct Ports {
     pub receipt_pages: Option<Arc<dyn ReceiptPages>>,
 }
 
-impl Ports {
+impl Services {
     /// What stand-ins need: no platform has an upstream.
-    pub fn of_stand_ins(accounts: Arc<dyn Accounts>, clock: Arc<dyn Clock>, store: Arc<dyn SessionStore>, tokens: Arc<dyn Tokens>) -> Self {
-        Self { accounts, clock, store, tokens, deliveries: Arc::new(NoDeliveries), seal: None, receipt_pages: None }
+    pub fn of_stand_ins(
+        accounts: Arc<dyn Accounts>,
+        clock: Arc<dyn Clock>,
+        store: Arc<dyn SessionStore>,
+        tokens: Arc<dyn Tokens>,
+    ) -> Self {
+        Self {
+            accounts,
+            clock,
+            store,
+            tokens,
+            deliveries: Arc::new(NoDeliveries),
+            seal: None,
+            receipt_pages: None,
+        }
     }
 
     /// Ends sessions without a request of their own: an administrator's order, or expiry. The same
@@ -44,12 +57,24 @@ impl Ports {
     ) -> Result<(ReceiptId, Vec<EndedSession>), StoreUnavailable> {
         let at = self.clock.now();
         let receipt = ReceiptId::at(at);
-        let ended = self.carry_out(EndOrder { receipt, at, reason, platform: None, reach, targets }).await?;
+        let ended = self
+            .carry_out(EndOrder {
+                receipt,
+                at,
+                reason,
+                platform: None,
+                reach,
+                targets,
+            })
+            .await?;
         Ok((receipt, ended))
     }
 
     /// The one step in which sessions end, whoever ordered it.
-    pub(super) async fn carry_out(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
+    pub(super) async fn carry_out(
+        &self,
+        order: EndOrder,
+    ) -> Result<Vec<EndedSession>, StoreUnavailable> {
         let ended = self.store.end(order).await?;
         if ended.iter().any(|session| session.upstream) {
             self.deliveries.wake(&ended);

@@ -1,13 +1,14 @@
-//! Ending by what was presented, in one visit to the store: the credential is looked up in the same step that ends its session.
+//! Ending by what was presented, in one visit to the store: the credential is looked up in the same
+//! step that ends its session.
 
-use super::{EndTarget, Found};
+use super::{EndTarget, Lookup};
 use crate::credential::{CredentialDigest, SecretDigest};
 use crate::receipt::Reach;
 use crate::session::{ClientId, Session};
 use crate::sign_out::CsrfProof;
 
-/// The session that a credential opens at the order's instant, and what `reach` adds to it. Nothing, where the credential opens none,
-/// or one that this request may not end.
+/// The session that a credential opens at the order's instant, and what `reach` adds to it.
+/// Nothing, where the credential opens none, or one that this request may not end.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ByCredential {
     /// What was presented.
@@ -21,21 +22,34 @@ pub struct ByCredential {
 }
 
 impl ByCredential {
-    /// Whether the request may end a session of `client` with the CSRF secret `csrf`, by a credential of it to which `csrf_due`
-    /// applies. The same rules as when the session has been looked up before.
-    pub fn admits(&self, client: Option<&str>, csrf: Option<&SecretDigest>, csrf_due: bool) -> bool {
-        self.client.as_ref().is_none_or(|named| named.may_end(client)) && self.csrf.check(csrf, csrf_due).is_ok()
+    /// Whether the request may end a session of `client` with the CSRF secret `csrf`, by a
+    /// credential of it to which `csrf_due` applies. The same rules as when the session has been
+    /// looked up before.
+    pub fn admits(
+        &self,
+        client: Option<&str>,
+        csrf: Option<&SecretDigest>,
+        csrf_due: bool,
+    ) -> bool {
+        self.client
+            .as_ref()
+            .is_none_or(|named| named.may_end(client))
+            && self.csrf.check(csrf, csrf_due).is_ok()
     }
 
     /// What it comes to where the credential was looked up before, and turned out to be `found`.
-    pub fn resolved(&self, found: &Found) -> Vec<EndTarget> {
+    pub fn resolved(&self, found: &Lookup) -> Vec<EndTarget> {
         match found {
-            Found::Live(session, known)
-                if self.admits(session.client.as_ref().map(ClientId::as_str), session.csrf.as_ref(), known.csrf_due) =>
+            Lookup::Live(session, known)
+                if self.admits(
+                    session.client.as_ref().map(ClientId::as_str),
+                    session.csrf.as_ref(),
+                    known.csrf_due,
+                ) =>
             {
                 EndTarget::of(session, self.reach)
             }
-            Found::Ended | Found::Live(..) | Found::Unknown => Vec::new(),
+            Lookup::Ended | Lookup::Live(..) | Lookup::Unknown => Vec::new(),
         }
     }
 }
@@ -48,7 +62,10 @@ impl EndTarget {
             targets.extend(session.sign_on.map(Self::SignOn));
         }
         if reach >= Reach::Subject {
-            targets.push(Self::Subject(session.platform.clone(), session.subject.clone()));
+            targets.push(Self::Subject(
+                session.platform.clone(),
+                session.subject.clone(),
+            ));
         }
         if reach >= Reach::Person {
             targets.extend(session.person.clone().map(Self::Person));

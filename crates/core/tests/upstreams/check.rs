@@ -1,7 +1,7 @@
 //! Whether the holder of a credential may go on.
 
 use futures_executor::block_on;
-use logout_core::check::Checked;
+use logout_core::check::CheckResult;
 use logout_core::message::{Method, Request};
 
 use super::{Simple, register, sign_out, world};
@@ -12,12 +12,17 @@ fn the_check_refuses_what_has_ended_and_passes_the_rest() {
     register(&world, "alice", "live");
     register(&world, "alice", "dead");
     sign_out(&world, "dead", |asked| asked).unwrap();
-    let check = |cookies: &str| block_on(world.sessions.check(&Simple, &Request::new(Method::Get, "/x").with_header("cookie", cookies)));
-    assert_eq!(check("sid=live; other=1"), Ok(Checked::Passes));
-    assert_eq!(check("sid=unknown"), Ok(Checked::Passes));
-    assert_eq!(check("sid=dead"), Ok(Checked::Ended));
-    assert_eq!(check("sid=live; sid=dead"), Ok(Checked::Ended));
-    assert_eq!(check(""), Ok(Checked::Passes));
+    let check = |cookies: &str| {
+        block_on(world.sessions.check(
+            &Simple,
+            &Request::new(Method::Get, "/x").with_header("cookie", cookies),
+        ))
+    };
+    assert_eq!(check("sid=live; other=1"), Ok(CheckResult::Passes));
+    assert_eq!(check("sid=unknown"), Ok(CheckResult::Passes));
+    assert_eq!(check("sid=dead"), Ok(CheckResult::Ended));
+    assert_eq!(check("sid=live; sid=dead"), Ok(CheckResult::Ended));
+    assert_eq!(check(""), Ok(CheckResult::Passes));
     world.store.set_broken(true);
     assert!(check("sid=live").is_err());
 }
@@ -28,7 +33,12 @@ fn an_ended_cookie_gets_by_the_check_in_no_spelling_that_a_product_might_read() 
     register(&world, "alice", "live");
     register(&world, "alice", "dead+/=");
     sign_out(&world, "dead+/=", |asked| asked).unwrap();
-    let check = |cookies: &str| block_on(world.sessions.check(&Simple, &Request::new(Method::Get, "/x").with_header("cookie", cookies)));
+    let check = |cookies: &str| {
+        block_on(world.sessions.check(
+            &Simple,
+            &Request::new(Method::Get, "/x").with_header("cookie", cookies),
+        ))
+    };
     for ended in [
         "sid=\"dead+/=\"",
         "a=1; sid = \"dead+/=\" ;b=2",
@@ -38,9 +48,17 @@ fn an_ended_cookie_gets_by_the_check_in_no_spelling_that_a_product_might_read() 
         "s%69d=dead+/=",
         "a=%20, sid=\"%64ead+/=\"",
     ] {
-        assert_eq!(check(ended), Ok(Checked::Ended), "{ended}");
+        assert_eq!(check(ended), Ok(CheckResult::Ended), "{ended}");
     }
-    for passes in ["sid=\"live\"", "sid=live; theme=%7B%22a%22%3A1%7D", "other=\"dead+/=\"", "sid=\"", "sid=%", "sid=%ff", "=,%,;\""] {
-        assert_eq!(check(passes), Ok(Checked::Passes), "{passes}");
+    for passes in [
+        "sid=\"live\"",
+        "sid=live; theme=%7B%22a%22%3A1%7D",
+        "other=\"dead+/=\"",
+        "sid=\"",
+        "sid=%",
+        "sid=%ff",
+        "=,%,;\"",
+    ] {
+        assert_eq!(check(passes), Ok(CheckResult::Passes), "{passes}");
     }
 }

@@ -5,35 +5,53 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use futures_executor::block_on;
 use logout_core::LogoutProvider as _;
-use logout_core::login_relay::{LoginRelay, RelayFault};
+use logout_core::login_relay::{LoginRelay, RelayError};
 use logout_core::message::{Method, Request};
 use logout_core::platform::Platform;
 use logout_core::ports::Seal as _;
 use logout_core::provider::Upstream;
-use logout_core::store::Found;
-use logout_core::upstream::{Carrier, CarrierFault, UpstreamAnswer, UpstreamRequest, UpstreamSession};
+use logout_core::store::Lookup;
+use logout_core::upstream::{
+    UpstreamAnswer, UpstreamClient, UpstreamError, UpstreamRequest, UpstreamSession,
+};
 
 use super::{Reversed, Simple, World, register, upstream_platform, world, world_of};
 
 /// Answers once, and keeps what it was sent.
 #[derive(Debug)]
 struct Recorder {
-    answer: Result<UpstreamAnswer, CarrierFault>,
+    answer: Result<UpstreamAnswer, UpstreamError>,
     sent: Mutex<Option<UpstreamRequest>>,
 }
 
 #[async_trait]
-impl Carrier for Recorder {
-    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer, CarrierFault> {
+impl UpstreamClient for Recorder {
+    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer, UpstreamError> {
         *self.sent.lock().unwrap() = Some(request);
         self.answer.clone()
     }
 }
 
-fn relay(world: &World, answer: Result<UpstreamAnswer, CarrierFault>) -> (LoginRelay, Arc<Recorder>) {
-    let carrier = Arc::new(Recorder { answer, sent: Mutex::new(None) });
-    let upstream = Upstream { provider: Arc::new(Simple), carrier: carrier.clone() };
-    (LoginRelay::new(upstream, "https://cms.internal:8443/base".parse().unwrap(), world.sessions.clone()), carrier)
+fn relay(
+    world: &World,
+    answer: Result<UpstreamAnswer, UpstreamError>,
+) -> (LoginRelay, Arc<Recorder>) {
+    let carrier = Arc::new(Recorder {
+        answer,
+        sent: Mutex::new(None),
+    });
+    let upstream = Upstream {
+        provider: Arc::new(Simple),
+        carrier: carrier.clone(),
+    };
+    (
+        LoginRelay::new(
+            upstream,
+            "https://cms.internal:8443/base".parse().unwrap(),
+            world.sessions.clone(),
+        ),
+        carrier,
+    )
 }
 
 fn header(name: &str, value: &str) -> (String, Vec<u8>) {
@@ -52,7 +70,14 @@ fn a_relayed_login_is_registered_and_its_answer_mapped() {
         header("x-hop", "1"),
         header("transfer-encoding", "chunked"),
     ];
-    let (relay, carrier) = relay(&world, Ok(UpstreamAnswer { status: 302, headers, body: b"hello alice".to_vec() }));
+    let (relay, carrier) = relay(
+        &world,
+        Ok(UpstreamAnswer {
+            status: 302,
+            headers,
+            body: b"hello alice".to_vec(),
+        }),
+    );
     let request = Request::new(Method::Post, "/login")
         .with_query("next=%2Fx")
         .with_header("host", "cms.example")
@@ -65,7 +90,11 @@ fn a_relayed_login_is_registered_and_its_answer_mapped() {
         .with_secure(true)
         .with_body("secret words");
     let answer = block_on(relay.login(&request)).unwrap();
-    let values: Vec<_> = answer.headers.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value))).collect();
+    let values: Vec<_> = answer
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value)))
+        .collect();
     assert_eq!(
         values,
         [
@@ -75,15 +104,33 @@ fn a_relayed_login_is_registered_and_its_answer_mapped() {
             "x-odd: kept as it is",
         ]
     );
-    assert_eq!((answer.status, answer.body.as_slice()), (302, b"hello alice".as_slice()));
+    assert_eq!(
+        (answer.status, answer.body.as_slice()),
+        (302, b"hello alice".as_slice())
+    );
     let sent = carrier.sent.lock().unwrap().take().unwrap();
-    assert_eq!((sent.method, sent.target.as_str(), sent.body.as_slice()), (Method::Post, "/login?next=%2Fx", b"secret words".as_slice()));
-    let sent: Vec<_> = sent.headers.iter().map(|(name, value)| format!("{name}: {}", value.reveal())).collect();
+    assert_eq!(
+        (sent.method, sent.target.as_str(), sent.body.as_slice()),
+        (Method::Post, "/login?next=%2Fx", b"secret words".as_slice())
+    );
+    let sent: Vec<_> = sent
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", value.reveal()))
+        .collect();
     assert_eq!(
         sent,
-        ["content-type: text/plain", "x-forwarded-for: 192.0.2.7", "x-forwarded-host: cms.example", "x-forwarded-proto: https"]
+        [
+            "content-type: text/plain",
+            "x-forwarded-for: 192.0.2.7",
+            "x-forwarded-host: cms.example",
+            "x-forwarded-proto: https"
+        ]
     );
-    assert!(matches!(block_on(world.sessions.look_up("session", "s1")), Ok(Found::Live(..))));
+    assert!(matches!(
+        block_on(world.sessions.look_up("session", "s1")),
+        Ok(Lookup::Live(..))
+    ));
 }
 
 #[test]
@@ -91,17 +138,36 @@ fn a_location_below_the_upstream_s_address_becomes_the_platform_s_and_any_other_
     let world = world();
     for (told, arrives) in [
         ("https://cms.internal:8443/base", "https://cms.example"),
-        ("https://CMS.internal:8443/base/home?a=1#b", "https://cms.example/home?a=1#b"),
-        ("http://cms.internal:8443/base/home", "https://cms.example/home"),
+        (
+            "https://CMS.internal:8443/base/home?a=1#b",
+            "https://cms.example/home?a=1#b",
+        ),
+        (
+            "http://cms.internal:8443/base/home",
+            "https://cms.example/home",
+        ),
         ("//cms.internal:8443/base/home", "https://cms.example/home"),
         ("/base/home", "/base/home"),
         ("home", "home"),
-        ("https://cms.internal/base/home", "https://cms.internal/base/home"),
-        ("https://cms.internal.evil.example:8443/base/", "https://cms.internal.evil.example:8443/base/"),
-        ("ftp://cms.internal:8443/base/", "ftp://cms.internal:8443/base/"),
+        (
+            "https://cms.internal/base/home",
+            "https://cms.internal/base/home",
+        ),
+        (
+            "https://cms.internal.evil.example:8443/base/",
+            "https://cms.internal.evil.example:8443/base/",
+        ),
+        (
+            "ftp://cms.internal:8443/base/",
+            "ftp://cms.internal:8443/base/",
+        ),
         ("//other.example/base", "//other.example/base"),
     ] {
-        let answer = UpstreamAnswer { status: 302, headers: vec![header("location", told)], body: Vec::new() };
+        let answer = UpstreamAnswer {
+            status: 302,
+            headers: vec![header("location", told)],
+            body: Vec::new(),
+        };
         let (relay, _) = relay(&world, Ok(answer));
         let answer = block_on(relay.login(&Request::new(Method::Post, "/login"))).unwrap();
         assert_eq!(answer.header("location"), Some(arrives), "{told}");
@@ -111,60 +177,121 @@ fn a_location_below_the_upstream_s_address_becomes_the_platform_s_and_any_other_
 #[test]
 fn a_login_that_is_answered_by_another_protocol_is_not_relayed() {
     let world = world();
-    let answer = UpstreamAnswer { status: 101, headers: vec![header("upgrade", "h2c")], body: Vec::new() };
+    let answer = UpstreamAnswer {
+        status: 101,
+        headers: vec![header("upgrade", "h2c")],
+        body: Vec::new(),
+    };
     let (relay, _) = relay(&world, Ok(answer));
     let fault = block_on(relay.login(&Request::new(Method::Post, "/login"))).unwrap_err();
-    assert_eq!(fault, RelayFault::Upstream(CarrierFault::Broken));
+    assert_eq!(fault, RelayError::Upstream(UpstreamError::Broken));
 }
 
 #[test]
 fn a_renewed_credential_belongs_to_the_session_it_renews() {
     let world = world();
     let id = register(&world, "alice", "old");
-    let answer = UpstreamAnswer { status: 200, headers: vec![header("set-cookie", "sid=new")], body: b"hello alice".to_vec() };
+    let answer = UpstreamAnswer {
+        status: 200,
+        headers: vec![header("set-cookie", "sid=new")],
+        body: b"hello alice".to_vec(),
+    };
     let (relay, _) = relay(&world, Ok(answer));
-    block_on(relay.login(&Request::new(Method::Post, "/refresh").with_header("cookie", "sid=old"))).unwrap();
+    block_on(relay.login(&Request::new(Method::Post, "/refresh").with_header("cookie", "sid=old")))
+        .unwrap();
     for secret in ["old", "new"] {
-        let Ok(Found::Live(session, _)) = block_on(world.sessions.look_up("session", secret)) else { panic!() };
+        let Ok(Lookup::Live(session, _)) = block_on(world.sessions.look_up("session", secret))
+        else {
+            panic!()
+        };
         assert_eq!(session.id, id);
         let opened = Reversed.open(id, session.sealed.as_ref().unwrap()).unwrap();
-        assert_eq!(UpstreamSession::from_bytes(&opened).cookie("sid").unwrap().reveal(), "new");
+        assert_eq!(
+            UpstreamSession::from_bytes(&opened)
+                .cookie("sid")
+                .unwrap()
+                .reveal(),
+            "new"
+        );
     }
 }
 
 #[test]
 fn a_login_that_cannot_be_registered_never_reaches_the_client() {
     let world = world();
-    let answer = UpstreamAnswer { status: 200, headers: vec![header("set-cookie", "sid=s1")], body: b"hello alice".to_vec() };
+    let answer = UpstreamAnswer {
+        status: 200,
+        headers: vec![header("set-cookie", "sid=s1")],
+        body: b"hello alice".to_vec(),
+    };
     let (registering, _) = relay(&world, Ok(answer));
     world.store.set_broken(true);
-    assert_eq!(block_on(registering.login(&Request::new(Method::Post, "/login"))).unwrap_err(), RelayFault::Unavailable);
-    let (unreachable, _) = relay(&world, Err(CarrierFault::Timeout));
+    assert_eq!(
+        block_on(registering.login(&Request::new(Method::Post, "/login"))).unwrap_err(),
+        RelayError::Unavailable
+    );
+    let (unreachable, _) = relay(&world, Err(UpstreamError::Timeout));
     let fault = block_on(unreachable.login(&Request::new(Method::Post, "/login"))).unwrap_err();
-    assert_eq!(fault, RelayFault::Upstream(CarrierFault::Timeout));
+    assert_eq!(fault, RelayError::Upstream(UpstreamError::Timeout));
 }
 
 /// A login whose answer has these `Set-Cookie` headers, at `path`; then the sign-out's `Set-Cookie`
 /// headers.
 fn cleared(world: &World, path: &str, set: &[&str], secret: &str) -> Vec<String> {
-    let headers = set.iter().map(|value| header("set-cookie", value)).collect();
-    let (relay, _) = relay(world, Ok(UpstreamAnswer { status: 200, headers, body: b"hello alice".to_vec() }));
+    let headers = set
+        .iter()
+        .map(|value| header("set-cookie", value))
+        .collect();
+    let (relay, _) = relay(
+        world,
+        Ok(UpstreamAnswer {
+            status: 200,
+            headers,
+            body: b"hello alice".to_vec(),
+        }),
+    );
     block_on(relay.login(&Request::new(Method::Post, path))).unwrap();
     let request = Request::new(Method::Post, "/out").with_header("cookie", format!("sid={secret}"));
-    let response = logout_core::message::Response::from(block_on(Simple.logout(&request, &world.sessions)));
-    let cookies = response.headers().iter().filter(|(name, _)| *name == "set-cookie");
-    cookies.map(|(_, value)| value.replace("; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "")).collect()
+    let response =
+        logout_core::message::Response::from(block_on(Simple.logout(&request, &world.sessions)));
+    let cookies = response
+        .headers()
+        .iter()
+        .filter(|(name, _)| *name == "set-cookie");
+    cookies
+        .map(|(_, value)| value.replace("; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT", ""))
+        .collect()
 }
 
 #[test]
 fn a_sign_out_removes_cookies_where_the_login_was_seen_to_put_them() {
     for (path, set, removed) in [
-        ("/services/login", "sid=s1; Path=/services; HttpOnly", "sid=; HttpOnly; Path=/services"),
-        ("/services/login", "sid=s1; Secure", "sid=; Secure; Path=/services"),
+        (
+            "/services/login",
+            "sid=s1; Path=/services; HttpOnly",
+            "sid=; HttpOnly; Path=/services",
+        ),
+        (
+            "/services/login",
+            "sid=s1; Secure",
+            "sid=; Secure; Path=/services",
+        ),
         ("/login", "sid=s1", "sid=; Path=/"),
-        ("/login", "sid=s1; Path=/x; Domain=.internal", "sid=; Path=/x"),
-        ("/login", "sid=s1; Path=/; Domain=cms.example", "sid=; Path=/; Domain=cms.example"),
-        ("/login", "sid=s1; Path=/; Secure; SameSite=None; Partitioned; Max-Age=9", "sid=; SameSite=None; Partitioned; Secure; Path=/"),
+        (
+            "/login",
+            "sid=s1; Path=/x; Domain=.internal",
+            "sid=; Path=/x",
+        ),
+        (
+            "/login",
+            "sid=s1; Path=/; Domain=cms.example",
+            "sid=; Path=/; Domain=cms.example",
+        ),
+        (
+            "/login",
+            "sid=s1; Path=/; Secure; SameSite=None; Partitioned; Max-Age=9",
+            "sid=; SameSite=None; Partitioned; Secure; Path=/",
+        ),
     ] {
         let cleared = cleared(&world(), path, &[set, "theme=dark; Path=/"], "s1");
         // The first is the adapter's own.
@@ -177,34 +304,69 @@ fn a_renewed_session_is_removed_from_every_place_that_was_seen() {
     let world = world();
     let (relay, _) = relay(
         &world,
-        Ok(UpstreamAnswer { status: 200, headers: vec![header("set-cookie", "sid=s1; Path=/a")], body: b"hello alice".to_vec() }),
+        Ok(UpstreamAnswer {
+            status: 200,
+            headers: vec![header("set-cookie", "sid=s1; Path=/a")],
+            body: b"hello alice".to_vec(),
+        }),
     );
     block_on(relay.login(&Request::new(Method::Post, "/login"))).unwrap();
     let (relay, _) = self::relay(
         &world,
-        Ok(UpstreamAnswer { status: 200, headers: vec![header("set-cookie", "sid=s2; Path=/b")], body: b"hello alice".to_vec() }),
+        Ok(UpstreamAnswer {
+            status: 200,
+            headers: vec![header("set-cookie", "sid=s2; Path=/b")],
+            body: b"hello alice".to_vec(),
+        }),
     );
-    block_on(relay.login(&Request::new(Method::Post, "/refresh").with_header("cookie", "sid=s1"))).unwrap();
+    block_on(relay.login(&Request::new(Method::Post, "/refresh").with_header("cookie", "sid=s1")))
+        .unwrap();
     let request = Request::new(Method::Post, "/out").with_header("cookie", "sid=s2");
-    let response = logout_core::message::Response::from(block_on(Simple.logout(&request, &world.sessions)));
+    let response =
+        logout_core::message::Response::from(block_on(Simple.logout(&request, &world.sessions)));
     for path in ["Path=/a;", "Path=/b;"] {
-        assert!(response.headers().iter().any(|(name, value)| *name == "set-cookie" && value.contains(path)), "{response:?}");
+        assert!(
+            response
+                .headers()
+                .iter()
+                .any(|(name, value)| *name == "set-cookie" && value.contains(path)),
+            "{response:?}"
+        );
     }
 }
 
 /// What becomes of the session `s1` when its cookie comes along with a login that is answered with
 /// these headers.
-fn after_login(end_previous: bool, request: Request, set: &str, body: &str) -> (World, Result<UpstreamAnswer, RelayFault>) {
-    let world = world_of(Platform { end_previous, ..upstream_platform() }, None, false);
+fn after_login(
+    end_previous: bool,
+    request: Request,
+    set: &str,
+    body: &str,
+) -> (World, Result<UpstreamAnswer, RelayError>) {
+    let world = world_of(
+        Platform {
+            end_previous,
+            ..upstream_platform()
+        },
+        None,
+        false,
+    );
     register(&world, "alice", "s1");
-    let answer = UpstreamAnswer { status: 200, headers: vec![header("set-cookie", set)], body: body.as_bytes().to_vec() };
+    let answer = UpstreamAnswer {
+        status: 200,
+        headers: vec![header("set-cookie", set)],
+        body: body.as_bytes().to_vec(),
+    };
     let (relay, _) = relay(&world, Ok(answer));
     let answered = block_on(relay.login(&request.with_header("cookie", "sid=s1")));
     (world, answered)
 }
 
 fn is_live(world: &World, secret: &str) -> bool {
-    matches!(block_on(world.sessions.look_up("session", secret)), Ok(Found::Live(..)))
+    matches!(
+        block_on(world.sessions.look_up("session", secret)),
+        Ok(Lookup::Live(..))
+    )
 }
 
 #[test]
@@ -219,9 +381,14 @@ fn a_relayed_login_ends_the_session_of_the_cookie_it_replaces_where_that_is_aske
         (true, "/login", "sid=s1", "hello alice", true, false),
         (true, "/refresh", "sid=s2", "hello alice", true, true),
     ] {
-        let (world, answered) = after_login(end_previous, Request::new(Method::Post, path), set, body);
+        let (world, answered) =
+            after_login(end_previous, Request::new(Method::Post, path), set, body);
         assert!(answered.is_ok());
-        assert_eq!((is_live(&world, "s1"), is_live(&world, "s2")), (old_lives, new_lives), "{end_previous} {path} {set} {body}");
+        assert_eq!(
+            (is_live(&world, "s1"), is_live(&world, "s2")),
+            (old_lives, new_lives),
+            "{end_previous} {path} {set} {body}"
+        );
     }
 }
 
@@ -230,9 +397,20 @@ fn a_relayed_login_tells_nothing_when_the_store_is_silent() {
     let login = || Request::new(Method::Post, "/login").with_header("cookie", "sid=s1");
     // Whichever step it is that fails: the login, or only the end of the former session.
     for answered in 0..8 {
-        let world = world_of(Platform { end_previous: true, ..upstream_platform() }, None, false);
+        let world = world_of(
+            Platform {
+                end_previous: true,
+                ..upstream_platform()
+            },
+            None,
+            false,
+        );
         register(&world, "alice", "s1");
-        let answer = UpstreamAnswer { status: 200, headers: vec![header("set-cookie", "sid=s2")], body: b"hello bob".to_vec() };
+        let answer = UpstreamAnswer {
+            status: 200,
+            headers: vec![header("set-cookie", "sid=s2")],
+            body: b"hello bob".to_vec(),
+        };
         let (relay, _) = relay(&world, Ok(answer));
         world.store.break_after(answered);
         let told = block_on(relay.login(&login()));
@@ -241,7 +419,11 @@ fn a_relayed_login_tells_nothing_when_the_store_is_silent() {
             assert!(answered > 2 && !is_live(&world, "s1"));
             return;
         }
-        assert_eq!(told.unwrap_err(), RelayFault::Unavailable, "after {answered} answers");
+        assert_eq!(
+            told.unwrap_err(),
+            RelayError::Unavailable,
+            "after {answered} answers"
+        );
     }
     panic!("a login takes more answers than these");
 }

@@ -1,6 +1,9 @@
 //! The flow where a real instance stands behind a platform: registration, login relay, first sight,
 //! waiting, check.
-#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 
 mod check;
 mod login_relay;
@@ -12,21 +15,33 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures_executor::block_on;
-use logout_core::authority::Ports;
+use logout_core::authority::Services;
 use logout_core::credential::{Sealed, Secret};
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, PlatformName};
-use logout_core::ports::{Deliveries, Expectation, FirstSight, PersonBySubject, ReceiptPages, Seal, SealFault, Told};
+use logout_core::ports::{
+    Deliveries, DeliveryResult, PassThrough, PendingResult, PersonBySubject, ReceiptPages, Seal,
+    SealError,
+};
 use logout_core::receipt::{EndedSession, Reach, ReceiptId};
 use logout_core::redirect::{ApprovedUrl, RedirectPolicy};
 use logout_core::registration::Registration;
 use logout_core::session::{Device, SessionId, Subject};
-use logout_core::sign_out::{Absent, Choice, CsrfProof, Landing, LandingPolicy, Presented, Target, Wanted};
-use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
-use logout_core::{
-    CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Refusal, Reply, SessionAuthority, SignOut, SignedOut, UpstreamLogout,
+use logout_core::sign_out::{
+    CredentialPolicy, CsrfProof, NoSessionPolicy, PostLogoutRedirect, PostLogoutRedirectPolicy,
+    PresentedCredential, RequestedRedirect, Target,
 };
-use logout_suite::testing::{AsText, BreakableStore, ListedAccounts, ManualClock, RememberedTokens};
+use logout_core::upstream::{
+    Addressee, Confirmation, UpstreamAnswer, UpstreamCredential, UpstreamLogin, UpstreamRequest,
+    UpstreamSession,
+};
+use logout_core::{
+    CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Refusal, Reply, SessionAuthority,
+    SignOut, SignedOut, UpstreamLogout,
+};
+use logout_suite::testing::{
+    AsText, BreakableStore, ListedAccounts, ManualClock, RememberedTokens,
+};
 
 /// A product whose session is the cookie `sid`, whose login answers `hello <name>`, and which
 /// renews it at `/refresh`.
@@ -39,8 +54,14 @@ impl CredentialReader for Simple {
     }
 
     fn presented(&self, request: &Request) -> UpstreamSession {
-        let cookies = request.cookies("sid").map(|value| ("sid".to_owned(), Secret::new(value))).collect();
-        UpstreamSession { cookies, ..UpstreamSession::default() }
+        let cookies = request
+            .cookies("sid")
+            .map(|value| ("sid".to_owned(), Secret::new(value)))
+            .collect();
+        UpstreamSession {
+            cookies,
+            ..UpstreamSession::default()
+        }
     }
 }
 
@@ -59,12 +80,22 @@ impl LogoutProvider for Simple {
     }
 
     async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
-        match sessions.sign_out(request, asked(sessions, &self.presented(request))).await {
+        match sessions
+            .sign_out(request, asked(sessions, &self.presented(request)))
+            .await
+        {
             Ok(done) => {
                 let removed = "sid=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
                 let brought = request.cookies("sid").next().is_some();
                 let answer = Response::new(200);
-                Reply::signed_out(&done, if brought { answer.header("set-cookie", removed) } else { answer })
+                Reply::signed_out(
+                    &done,
+                    if brought {
+                        answer.header("set-cookie", removed)
+                    } else {
+                        answer
+                    },
+                )
             }
             Err(refusal) => self.refused(request, &refusal),
         }
@@ -80,18 +111,50 @@ impl UpstreamLogout for Simple {
         &[]
     }
 
-    fn credentials(&self, session: &UpstreamSession) -> Vec<Presentable> {
+    fn credentials(&self, session: &UpstreamSession) -> Vec<UpstreamCredential> {
         let secrets = session.cookies.iter().map(|(_, value)| value.clone());
-        secrets.map(|secret| Presentable { purpose: "session", secret, csrf_due: true }).collect()
+        secrets
+            .map(|secret| UpstreamCredential {
+                purpose: "session",
+                secret,
+                csrf_due: true,
+            })
+            .collect()
     }
 
-    fn learn(&self, request: &Request, answer: &UpstreamAnswer, now: logout_core::time::Timestamp) -> Option<Learned> {
-        let name = std::str::from_utf8(&answer.body).ok()?.strip_prefix("hello ")?;
-        let cookies: Vec<_> = answer.cookies_set(now).into_iter().map(|cookie| (cookie.name, cookie.value)).collect();
-        let known = request.cookies("sid").next().filter(|_| request.path() == "/refresh");
-        let before = known.map(|value| Presentable { purpose: "session", secret: Secret::new(value), csrf_due: true });
-        let session = UpstreamSession { cookies, ..UpstreamSession::default() };
-        Some(Learned { subject: Subject::new("r", name), session, expires: None, renews: before })
+    fn parse_login(
+        &self,
+        request: &Request,
+        answer: &UpstreamAnswer,
+        now: logout_core::time::Timestamp,
+    ) -> Option<UpstreamLogin> {
+        let name = std::str::from_utf8(&answer.body)
+            .ok()?
+            .strip_prefix("hello ")?;
+        let cookies: Vec<_> = answer
+            .cookies_set(now)
+            .into_iter()
+            .map(|cookie| (cookie.name, cookie.value))
+            .collect();
+        let known = request
+            .cookies("sid")
+            .next()
+            .filter(|_| request.path() == "/refresh");
+        let before = known.map(|value| UpstreamCredential {
+            purpose: "session",
+            secret: Secret::new(value),
+            csrf_due: true,
+        });
+        let session = UpstreamSession {
+            cookies,
+            ..UpstreamSession::default()
+        };
+        Some(UpstreamLogin {
+            subject: Subject::new("r", name),
+            session,
+            expires: None,
+            renews: before,
+        })
     }
 
     fn owns_cookie(&self, name: &str) -> bool {
@@ -121,11 +184,20 @@ struct Reversed;
 
 impl Seal for Reversed {
     fn seal(&self, session: SessionId, plain: &[u8]) -> Sealed {
-        Sealed::new([session.as_bytes(), plain.iter().rev().copied().collect::<Vec<_>>().as_slice()].concat())
+        Sealed::new(
+            [
+                session.as_bytes(),
+                plain.iter().rev().copied().collect::<Vec<_>>().as_slice(),
+            ]
+            .concat(),
+        )
     }
 
-    fn open(&self, session: SessionId, sealed: &Sealed) -> Result<Vec<u8>, SealFault> {
-        let plain = sealed.as_bytes().strip_prefix(session.as_bytes()).ok_or(SealFault)?;
+    fn open(&self, session: SessionId, sealed: &Sealed) -> Result<Vec<u8>, SealError> {
+        let plain = sealed
+            .as_bytes()
+            .strip_prefix(session.as_bytes())
+            .ok_or(SealError)?;
         Ok(plain.iter().rev().copied().collect())
     }
 }
@@ -133,7 +205,7 @@ impl Seal for Reversed {
 /// Deliveries that say what they are told to say.
 #[derive(Debug)]
 struct Scripted {
-    first_sight: Mutex<FirstSight>,
+    pass_through: Mutex<PassThrough>,
     landing: Option<&'static str>,
     woken: AtomicUsize,
     asked: AtomicUsize,
@@ -142,15 +214,22 @@ struct Scripted {
 struct Expected(Option<&'static str>);
 
 #[async_trait]
-impl Expectation for Expected {
-    async fn told(self: Box<Self>, ended: &[EndedSession]) -> Vec<Told> {
-        ended.iter().map(|session| Told { confirmed: true, landing: self.0.map(str::to_owned), ..Told::nothing(session.id) }).collect()
+impl PendingResult for Expected {
+    async fn told(self: Box<Self>, ended: &[EndedSession]) -> Vec<DeliveryResult> {
+        ended
+            .iter()
+            .map(|session| DeliveryResult {
+                confirmed: true,
+                landing: self.0.map(str::to_owned),
+                ..DeliveryResult::nothing(session.id)
+            })
+            .collect()
     }
 }
 
 #[async_trait]
 impl Deliveries for Scripted {
-    fn expect(&self, _receipt: ReceiptId) -> Option<Box<dyn Expectation>> {
+    fn expect(&self, _receipt: ReceiptId) -> Option<Box<dyn PendingResult>> {
         Some(Box::new(Expected(self.landing)))
     }
 
@@ -158,9 +237,13 @@ impl Deliveries for Scripted {
         self.woken.fetch_add(ended.len(), Ordering::SeqCst);
     }
 
-    async fn first_sight(&self, _platform: &PlatformName, _session: &UpstreamSession) -> FirstSight {
+    async fn pass_through(
+        &self,
+        _platform: &PlatformName,
+        _session: &UpstreamSession,
+    ) -> PassThrough {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        self.first_sight.lock().unwrap().clone()
+        self.pass_through.lock().unwrap().clone()
     }
 }
 
@@ -181,7 +264,10 @@ struct World {
 }
 
 fn upstream_platform() -> Platform {
-    Platform { has_upstream: true, ..Platform::new("cms", "https://cms.example/".parse().unwrap()) }
+    Platform {
+        has_upstream: true,
+        ..Platform::new("cms", "https://cms.example/".parse().unwrap())
+    }
 }
 
 fn world_with(landing: Option<&'static str>, pages: bool) -> World {
@@ -189,18 +275,40 @@ fn world_with(landing: Option<&'static str>, pages: bool) -> World {
 }
 
 fn world_of(platform: Platform, landing: Option<&'static str>, pages: bool) -> World {
-    let (clock, store) = (Arc::new(ManualClock::default()), Arc::new(BreakableStore::default()));
-    let first_sight = Mutex::new(FirstSight::NotSignedIn);
-    let deliveries = Arc::new(Scripted { first_sight, landing, woken: AtomicUsize::new(0), asked: AtomicUsize::new(0) });
+    let (clock, store) = (
+        Arc::new(ManualClock::default()),
+        Arc::new(BreakableStore::default()),
+    );
+    let pass_through = Mutex::new(PassThrough::NotSignedIn);
+    let deliveries = Arc::new(Scripted {
+        pass_through,
+        landing,
+        woken: AtomicUsize::new(0),
+        asked: AtomicUsize::new(0),
+    });
     let accounts = Arc::new(ListedAccounts::default());
-    let ports = Ports {
+    let services = Services {
         deliveries: deliveries.clone(),
         seal: Some(Arc::new(Reversed)),
         receipt_pages: pages.then(|| Arc::new(Pages) as Arc<dyn ReceiptPages>),
-        ..Ports::of_stand_ins(accounts, clock.clone(), store.clone(), Arc::new(RememberedTokens::default()))
+        ..Services::of_stand_ins(
+            accounts,
+            clock.clone(),
+            store.clone(),
+            Arc::new(RememberedTokens::default()),
+        )
     };
-    let persons = Arc::new(PersonBySubject { lowercase: true, domain: Some("example.com".to_owned()) });
-    World { sessions: SessionAuthority::new(Arc::new(platform), Arc::new(Simple), ports).with_persons(persons), store, deliveries, clock }
+    let persons = Arc::new(PersonBySubject {
+        lowercase: true,
+        domain: Some("example.com".to_owned()),
+    });
+    World {
+        sessions: SessionAuthority::new(Arc::new(platform), Arc::new(Simple), services)
+            .with_persons(persons),
+        store,
+        deliveries,
+        clock,
+    }
 }
 
 fn world() -> World {
@@ -208,12 +316,19 @@ fn world() -> World {
 }
 
 fn known_by(secret: &str) -> UpstreamSession {
-    UpstreamSession { cookies: vec![("sid".to_owned(), Secret::new(secret))], ..UpstreamSession::default() }
+    UpstreamSession {
+        cookies: vec![("sid".to_owned(), Secret::new(secret))],
+        ..UpstreamSession::default()
+    }
 }
 
 /// Signs out by this session's cookie; `change` makes of what a request asks for what this one
 /// does.
-fn sign_out(world: &World, secret: &str, change: impl FnOnce(SignOut) -> SignOut) -> Result<SignedOut, Refusal> {
+fn sign_out(
+    world: &World,
+    secret: &str,
+    change: impl FnOnce(SignOut) -> SignOut,
+) -> Result<SignedOut, Refusal> {
     let request = Request::new(Method::Post, "/out").with_header("cookie", format!("sid={secret}"));
     let asked = change(asked(&world.sessions, &known_by(secret)));
     block_on(world.sessions.sign_out(&request, asked))
@@ -221,27 +336,36 @@ fn sign_out(world: &World, secret: &str, change: impl FnOnce(SignOut) -> SignOut
 
 fn asked(sessions: &SessionAuthority, presented: &UpstreamSession) -> SignOut {
     let policy = RedirectPolicy::new(&sessions.platform().public_url).unwrap();
-    let credentials = presented.cookies.iter().map(|(_, value)| Presented::in_cookie("session", value.reveal()));
+    let credentials = presented
+        .cookies
+        .iter()
+        .map(|(_, value)| PresentedCredential::in_cookie("session", value.reveal()));
     SignOut {
         credentials: credentials.collect(),
-        choice: Choice::All,
+        credential_policy: CredentialPolicy::All,
         csrf: CsrfProof::NotNeeded,
         client: None,
         target: Target::Caller,
         reach: Reach::Session,
-        absent: Absent::Accept,
-        landing: Landing {
-            wanted: Wanted::Nothing,
-            policy: LandingPolicy::Platform(Arc::new(policy)),
+        no_session: NoSessionPolicy::Succeed,
+        landing: PostLogoutRedirect {
+            requested: RequestedRedirect::Nothing,
+            policy: PostLogoutRedirectPolicy::Platform(Arc::new(policy)),
             default: Some(ApprovedUrl::from_operator("/bye").unwrap()),
-            refuse_bad: false,
+            reject_invalid: false,
         },
     }
 }
 
 fn registration(name: &str, secret: &str) -> Registration {
     let (subject, session) = (Subject::new("r", name), known_by(secret));
-    Registration { subject, person: None, session, expires: None, device: Device::default() }
+    Registration {
+        subject,
+        person: None,
+        session,
+        expires: None,
+        device: Device::default(),
+    }
 }
 
 fn register(world: &World, name: &str, secret: &str) -> SessionId {

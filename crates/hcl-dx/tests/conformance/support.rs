@@ -10,7 +10,8 @@ pub(crate) const LOGIN: &str = "/dx/api/core/v1/auth/login";
 pub(crate) const LOGOUT: &str = "/dx/api/core/v1/auth/logout";
 pub(crate) const VALIDATE: &str = "/dx/api/core/v1/auth/validate";
 /// The portal's logout address, as the vendor prints it.
-pub(crate) const PORTAL_LOGOUT: &str = "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/";
+pub(crate) const PORTAL_LOGOUT: &str =
+    "/wps/myportal/!ut/p/a1/04_SD9OPcrMKyc9PLXZ2iXfUj9SPstSPzMnXL8hxVAQAAFhKBg!!/";
 /// The public home of the stand-in.
 pub(crate) const PUBLIC_PAGE: &str = "http://dx.example/wps/portal";
 
@@ -22,15 +23,34 @@ pub(crate) const ALICES: &str = "3f1c2a9e-0000-4000-8000-000000000003";
 pub(crate) type Dx = StandIn<HclDxProvider>;
 
 pub(crate) fn config() -> HclDxConfig {
-    let item =
-        |id: &str, anonymous, readers| ContentItem { id: id.into(), title: "Welcome".into(), text: "Hello".into(), anonymous, readers };
-    let content = vec![item(OPEN, true, None), item(MEMBERS, false, None), item(ALICES, false, Some(vec!["alice".into()]))];
-    HclDxConfig { content, ..HclDxConfig::default() }
+    let item = |id: &str, anonymous, readers| ContentItem {
+        id: id.into(),
+        title: "Welcome".into(),
+        text: "Hello".into(),
+        anonymous,
+        readers,
+    };
+    let content = vec![
+        item(OPEN, true, None),
+        item(MEMBERS, false, None),
+        item(ALICES, false, Some(vec!["alice".into()])),
+    ];
+    HclDxConfig {
+        content,
+        ..HclDxConfig::default()
+    }
 }
 
 pub(crate) fn with_properties(properties: &[(&str, Setting)]) -> HclDxConfig {
-    let config_service = properties.iter().fold(ConfigService::default(), |table, (name, value)| table.with(*name, value.clone()));
-    HclDxConfig { config_service, ..config() }
+    let config_service = properties
+        .iter()
+        .fold(ConfigService::default(), |table, (name, value)| {
+            table.with(*name, value.clone())
+        });
+    HclDxConfig {
+        config_service,
+        ..config()
+    }
 }
 
 pub(crate) fn platform() -> Platform {
@@ -38,7 +58,9 @@ pub(crate) fn platform() -> Platform {
 }
 
 pub(crate) fn dx(config: HclDxConfig) -> Dx {
-    StandIn::new(platform(), |platform| HclDxProvider::new(config, platform).unwrap())
+    StandIn::new(platform(), |platform| {
+        HclDxProvider::new(config, platform).unwrap()
+    })
 }
 
 pub(crate) fn post(path: &str) -> Request {
@@ -55,7 +77,9 @@ pub(crate) fn cookie(request: Request, token: &str) -> Request {
 
 pub(crate) fn login_request(name: &str, password: &str) -> Request {
     let body = serde_json::json!({ "username": name, "password": password }).to_string();
-    post(LOGIN).with_header("content-type", "application/json").with_body(body)
+    post(LOGIN)
+        .with_header("content-type", "application/json")
+        .with_body(body)
 }
 
 /// Logs in and gives the token.
@@ -63,16 +87,27 @@ pub(crate) fn log_in(dx: &Dx, name: &str) -> String {
     let response = dx.send(login_request(name, &format!("{name}-password")));
     assert_eq!(response.status(), 200);
     let set = header(&response, "set-cookie").unwrap();
-    set.strip_prefix("LtpaToken2=").and_then(|rest| rest.split(';').next()).unwrap().to_owned()
+    set.strip_prefix("LtpaToken2=")
+        .and_then(|rest| rest.split(';').next())
+        .unwrap()
+        .to_owned()
 }
 
 pub(crate) fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
-    response.headers().iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
+    response
+        .headers()
+        .iter()
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value.as_str())
 }
 
 pub(crate) fn cleared(response: &Response) -> Vec<&str> {
-    let set = response.headers().iter().filter(|(name, value)| *name == "set-cookie" && value.contains("Max-Age=0"));
-    set.filter_map(|(_, value)| value.split('=').next()).collect()
+    let set = response
+        .headers()
+        .iter()
+        .filter(|(name, value)| *name == "set-cookie" && value.contains("Max-Age=0"));
+    set.filter_map(|(_, value)| value.split('=').next())
+        .collect()
 }
 
 pub(crate) fn json(response: &Response) -> Value {
@@ -83,7 +118,12 @@ pub(crate) fn json(response: &Response) -> Value {
 pub(crate) fn assert_fault(response: &Response, status: u16) {
     assert_eq!(response.status(), status);
     let body = json(response);
-    assert!(["code", "message", "reason"].iter().all(|member| body["error"][member].is_string()), "{body}");
+    assert!(
+        ["code", "message", "reason"]
+            .iter()
+            .all(|member| body["error"][member].is_string()),
+        "{body}"
+    );
     assert!(body.get("redirectUrl").is_none());
 }
 
@@ -97,7 +137,11 @@ pub(crate) fn is_alive(dx: &Dx, token: &str) -> bool {
 
 /// Replays a token on every route that takes one.
 pub(crate) fn assert_dead(dx: &Dx, token: &str) {
-    for request in [post(VALIDATE), get(&content_path("dxmyrest", MEMBERS)), post(LOGOUT)] {
+    for request in [
+        post(VALIDATE),
+        get(&content_path("dxmyrest", MEMBERS)),
+        post(LOGOUT),
+    ] {
         let path = request.path().to_owned();
         let response = dx.send(cookie(request, token));
         assert_fault(&response, 401);
@@ -105,7 +149,11 @@ pub(crate) fn assert_dead(dx: &Dx, token: &str) {
     }
     for path in ["/wps/myportal", PORTAL_LOGOUT] {
         let response = dx.send(cookie(get(path), token));
-        assert_eq!((response.status(), header(&response, "location")), (302, Some(PUBLIC_PAGE)), "{path}");
+        assert_eq!(
+            (response.status(), header(&response, "location")),
+            (302, Some(PUBLIC_PAGE)),
+            "{path}"
+        );
     }
     let page = dx.send(cookie(get("/wps/portal"), token));
     assert!(String::from_utf8_lossy(page.body()).contains("Nobody is signed in."));

@@ -25,7 +25,11 @@ impl World {
             guesses_per_account: number(4),
             ..LoginLimits::default()
         };
-        Self { store: Arc::new(MemoryStore::new()), clock: Arc::default(), limits }
+        Self {
+            store: Arc::new(MemoryStore::new()),
+            clock: Arc::default(),
+            limits,
+        }
     }
 
     fn hub(&self) -> Guesses {
@@ -34,7 +38,10 @@ impl World {
 }
 
 fn origin(address: u8, name: &str) -> Origin {
-    Origin { address: AddressGroup::V4([192, 0, 2, address]), name: name.to_owned() }
+    Origin {
+        address: AddressGroup::V4([192, 0, 2, address]),
+        name: name.to_owned(),
+    }
 }
 
 /// Tries a wrong password.
@@ -42,7 +49,10 @@ fn guess(hub: &Guesses, address: u8, name: &str) -> bool {
     match block_on(hub.take(&origin(address, name))) {
         Ok(_) => true,
         Err(LoginError::TooMany { retry_after }) => {
-            assert!(retry_after > Duration::ZERO && retry_after <= WINDOW, "{retry_after:?}");
+            assert!(
+                retry_after > Duration::ZERO && retry_after <= WINDOW,
+                "{retry_after:?}"
+            );
             false
         }
         Err(error) => panic!("{error}"),
@@ -58,8 +68,14 @@ fn log_in(hub: &Guesses, address: u8, name: &str) -> bool {
 #[test]
 fn an_address_has_so_many_wrong_passwords_for_an_account_and_others_go_on() {
     let hub = World::new().hub();
-    assert_eq!([1, 2, 3, 4].map(|_| guess(&hub, 1, "alice")), [true, true, true, false]);
-    assert!(!log_in(&hub, 1, "alice"), "the right one is not looked at either");
+    assert_eq!(
+        [1, 2, 3, 4].map(|_| guess(&hub, 1, "alice")),
+        [true, true, true, false]
+    );
+    assert!(
+        !log_in(&hub, 1, "alice"),
+        "the right one is not looked at either"
+    );
     assert!(log_in(&hub, 2, "alice") && log_in(&hub, 1, "bob"));
 }
 
@@ -67,18 +83,30 @@ fn an_address_has_so_many_wrong_passwords_for_an_account_and_others_go_on() {
 fn an_address_has_so_many_wrong_passwords_altogether() {
     let hub = World::new().hub();
     let names = ["a", "b", "c", "d", "e", "f", "g"];
-    assert_eq!(names.map(|name| guess(&hub, 1, name)), [true, true, true, true, true, true, false]);
+    assert_eq!(
+        names.map(|name| guess(&hub, 1, name)),
+        [true, true, true, true, true, true, false]
+    );
     assert!(!log_in(&hub, 1, "bob") && log_in(&hub, 2, "bob"));
 }
 
 #[test]
 fn an_account_that_many_addresses_guess_at_stays_open_to_its_owner() {
     let hub = World::new().hub();
-    assert_eq!([1, 2, 3, 4].map(|address| guess(&hub, address, "alice")), [true; 4]);
+    assert_eq!(
+        [1, 2, 3, 4].map(|address| guess(&hub, address, "alice")),
+        [true; 4]
+    );
     // From here on each address has one, which those four have had.
-    assert_eq!([1, 2, 5, 5].map(|address| guess(&hub, address, "alice")), [false, false, true, false]);
+    assert_eq!(
+        [1, 2, 5, 5].map(|address| guess(&hub, address, "alice")),
+        [false, false, true, false]
+    );
     for _ in 0..20 {
-        assert!(log_in(&hub, 9, "alice"), "whoever knows the password uses nothing up");
+        assert!(
+            log_in(&hub, 9, "alice"),
+            "whoever knows the password uses nothing up"
+        );
     }
 }
 
@@ -88,15 +116,24 @@ fn right_passwords_use_nothing_up() {
     for _ in 0..50 {
         assert!(log_in(&hub, 1, "alice"));
     }
-    assert_eq!([1, 2, 3, 4].map(|_| guess(&hub, 1, "alice")), [true, true, true, false]);
+    assert_eq!(
+        [1, 2, 3, 4].map(|_| guess(&hub, 1, "alice")),
+        [true, true, true, false]
+    );
 }
 
 #[test]
 fn hubs_on_one_store_count_together() {
     let world = World::new();
     let hubs = [world.hub(), world.hub()];
-    assert_eq!([0, 1, 0, 1, 0].map(|at| guess(&hubs[at], 1, "alice")), [true, true, true, false, false]);
-    assert!(!guess(&world.hub(), 1, "alice"), "a hub that has just started knows it too");
+    assert_eq!(
+        [0, 1, 0, 1, 0].map(|at| guess(&hubs[at], 1, "alice")),
+        [true, true, true, false, false]
+    );
+    assert!(
+        !guess(&world.hub(), 1, "alice"),
+        "a hub that has just started knows it too"
+    );
 }
 
 #[test]
@@ -105,12 +142,17 @@ fn when_the_window_is_over_the_account_is_open_again() {
     world.limits.guesses_per_account = NonZeroUsize::MAX;
     let hub = world.hub();
     while guess(&hub, 1, "alice") {}
-    let Err(LoginError::TooMany { retry_after }) = block_on(hub.take(&origin(1, "alice"))) else { panic!("it is full") };
+    let Err(LoginError::TooMany { retry_after }) = block_on(hub.take(&origin(1, "alice"))) else {
+        panic!("it is full")
+    };
     world.clock.advance(retry_after - Duration::from_millis(1));
     assert!(!log_in(&hub, 1, "alice"));
     world.clock.advance(Duration::from_millis(1));
     assert!(log_in(&hub, 1, "alice"));
-    assert_eq!([1, 2, 3, 4].map(|_| guess(&hub, 1, "alice")), [true, true, true, false]);
+    assert_eq!(
+        [1, 2, 3, 4].map(|_| guess(&hub, 1, "alice")),
+        [true, true, true, false]
+    );
 }
 
 #[test]
@@ -124,17 +166,27 @@ fn of_many_at_once_no_more_are_looked_at_than_may_be_wrong() {
 #[test]
 fn whoever_has_no_known_address_is_counted_by_account_only() {
     let hub = World::new().hub();
-    let nobody = |name: &str| Origin { address: AddressGroup::Unknown, name: name.to_owned() };
+    let nobody = |name: &str| Origin {
+        address: AddressGroup::Unknown,
+        name: name.to_owned(),
+    };
     for number in 0..30 {
         assert!(block_on(hub.take(&nobody(&number.to_string()))).is_ok());
     }
-    assert_eq!([1, 2, 3, 4].map(|_| block_on(hub.take(&nobody("alice"))).is_ok()), [true, true, true, false]);
+    assert_eq!(
+        [1, 2, 3, 4].map(|_| block_on(hub.take(&nobody("alice"))).is_ok()),
+        [true, true, true, false]
+    );
 }
 
 #[test]
 fn whoever_goes_on_guessing_costs_the_store_nothing() {
     let store = Arc::new(BreakableStore::default());
-    let hub = World { store: store.clone(), ..World::new() }.hub();
+    let hub = World {
+        store: store.clone(),
+        ..World::new()
+    }
+    .hub();
     while guess(&hub, 1, "alice") {}
     store.set_broken(true);
     assert!(!guess(&hub, 1, "alice"), "nothing was asked");
@@ -143,9 +195,16 @@ fn whoever_goes_on_guessing_costs_the_store_nothing() {
 #[test]
 fn a_store_that_does_not_answer_looks_at_no_password() {
     let store = Arc::new(BreakableStore::default());
-    let hub = World { store: store.clone(), ..World::new() }.hub();
+    let hub = World {
+        store: store.clone(),
+        ..World::new()
+    }
+    .hub();
     store.set_broken(true);
-    assert_eq!(block_on(hub.take(&origin(1, "alice"))).err(), Some(LoginError::Unavailable));
+    assert_eq!(
+        block_on(hub.take(&origin(1, "alice"))).err(),
+        Some(LoginError::Unavailable)
+    );
     store.set_broken(false);
     assert!(log_in(&hub, 1, "alice"));
 }
@@ -154,7 +213,10 @@ fn a_store_that_does_not_answer_looks_at_no_password() {
 fn what_is_remembered_is_bounded() {
     let hub = World::new().hub();
     for number in 0..4_000 {
-        drop(block_on(hub.take(&Origin { address: AddressGroup::Unknown, name: number.to_string() })));
+        drop(block_on(hub.take(&Origin {
+            address: AddressGroup::Unknown,
+            name: number.to_string(),
+        })));
     }
     assert!(hub.free.lock().unwrap().len() <= REMEMBERED);
 }

@@ -3,9 +3,11 @@
 use std::num::{NonZero, NonZeroUsize};
 use std::time::Duration;
 
-/// How many wrong passwords are looked at, and how many logins may wait. The defaults are those of the hub.
+/// How many wrong passwords are looked at, and how many logins may wait. The defaults are those of
+/// the hub.
 ///
-/// Addresses are counted as a whole in IPv4 and by their first 64 bits in IPv6, because a client can choose the rest.
+/// Addresses are counted as a whole in IPv4 and by their first 64 bits in IPv6, because a client
+/// can choose the rest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LoginLimits {
     /// How long a wrong password counts at most. Default: 15 minutes.
@@ -14,8 +16,9 @@ pub struct LoginLimits {
     pub guesses: NonZeroUsize,
     /// How many wrong passwords one address may try for any accounts in a window. Default: 100.
     pub guesses_per_address: NonZeroUsize,
-    /// How many wrong passwords all addresses together may try for one account in a window before each address is left
-    /// with one of them. An account is never closed to an address that has not guessed. Default: 50.
+    /// How many wrong passwords all addresses together may try for one account in a window before
+    /// each address is left with one of them. An account is never closed to an address that has not
+    /// guessed. Default: 50.
     pub guesses_per_account: NonZeroUsize,
     /// How many logins of one address may wait. Default: 32.
     pub waiting_per_address: NonZeroUsize,

@@ -37,8 +37,9 @@ impl AddressGroup {
     }
 }
 
-/// Whose login it is: an address, and the name that was typed. Names are counted as they are written, ASCII case aside,
-/// whether there is such an account or not, and whatever the realm: what is counted tells nothing about accounts.
+/// Whose login it is: an address, and the name that was typed. Names are counted as they are
+/// written, ASCII case aside, whether there is such an account or not, and whatever the realm: what
+/// is counted tells nothing about accounts.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Origin {
     pub(crate) address: AddressGroup,
@@ -48,7 +49,10 @@ pub(crate) struct Origin {
 impl Origin {
     pub(crate) fn of(attempt: &LoginAttempt<'_>) -> Self {
         let name = attempt.or_name.unwrap_or(attempt.name).to_ascii_lowercase();
-        Self { address: AddressGroup::of(attempt.address), name }
+        Self {
+            address: AddressGroup::of(attempt.address),
+            name,
+        }
     }
 }
 
@@ -62,7 +66,10 @@ mod tests {
 
     #[test]
     fn a_client_cannot_leave_its_group() {
-        assert_eq!(group("2001:db8:1:2::1"), group("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_eq!(
+            group("2001:db8:1:2::1"),
+            group("2001:db8:1:2:ffff:ffff:ffff:ffff")
+        );
         assert_ne!(group("2001:db8:1:2::1"), group("2001:db8:1:3::1"));
         assert_eq!(group("::ffff:192.0.2.1"), group("192.0.2.1"));
         assert_ne!(group("192.0.2.1"), group("192.0.2.2"));

@@ -10,7 +10,8 @@ use super::limits::LoginLimits;
 use super::origin::Origin;
 use super::turns::Turns;
 
-/// When a client may ask again that was told that too many wait: several logins have had their turn by then.
+/// When a client may ask again that was told that too many wait: several logins have had their turn
+/// by then.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Gives out slots. Cheap to clone.
@@ -34,7 +35,12 @@ pub(crate) struct HashingSlot {
 
 impl HashingSlots {
     pub(crate) fn new(limits: &LoginLimits) -> Self {
-        Self { state: Arc::new(Mutex::new(State { turns: Turns::new(limits), free: limits.at_once.get() })) }
+        Self {
+            state: Arc::new(Mutex::new(State {
+                turns: Turns::new(limits),
+                free: limits.at_once.get(),
+            })),
+        }
     }
 
     /// Waits for the login's turn. A caller that goes away gives it up.
@@ -46,7 +52,9 @@ impl HashingSlots {
         // Whoever there is no room for is dropped, and so told.
         drop(self.state().turns.push(origin, waiter));
         self.give_out();
-        turn.await.map_err(|_| LoginError::TooMany { retry_after: TRY_AGAIN })
+        turn.await.map_err(|_| LoginError::TooMany {
+            retry_after: TRY_AGAIN,
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -57,7 +65,10 @@ impl HashingSlots {
     fn give_out(&self) {
         while let Some((origin, waiter)) = self.next() {
             // One that has gone in between drops its slot, which gives it out again.
-            drop(waiter.send(HashingSlot { slots: self.clone(), origin }));
+            drop(waiter.send(HashingSlot {
+                slots: self.clone(),
+                origin,
+            }));
         }
     }
 

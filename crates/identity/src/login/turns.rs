@@ -1,8 +1,9 @@
 //! Whose turn it is: fair over addresses, and over accounts. Pure.
 //!
-//! Start-time fair queueing: a login is served in the round that comes next for its address. An address has one login in
-//! each round, however many it sends. An account that several addresses want has one of those addresses in each round, so
-//! that many addresses that guess at one account hold up that account, and no other.
+//! Start-time fair queueing: a login is served in the round that comes next for its address. An
+//! address has one login in each round, however many it sends. An account that several addresses
+//! want has one of those addresses in each round, so that many addresses that guess at one account
+//! hold up that account, and no other.
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
@@ -50,21 +51,30 @@ impl<T> Turns<T> {
 
     /// Whether no more logins of this address may wait.
     pub(super) fn is_full_for(&self, address: &AddressGroup) -> bool {
-        self.addresses.get(address).is_some_and(|flow| flow.waiting >= self.per_address.get())
+        self.addresses
+            .get(address)
+            .is_some_and(|flow| flow.waiting >= self.per_address.get())
     }
 
     /// Lets a login wait.
     ///
     /// # Errors
-    /// The login that there is no room for: this one, or in its place the one whose turn is the farthest off.
+    /// The login that there is no room for: this one, or in its place the one whose turn is the
+    /// farthest off.
     pub(super) fn push(&mut self, origin: Origin, login: T) -> Result<(), T> {
         if self.is_full_for(&origin.address) {
             return Err(login);
         }
-        let address_next = self.addresses.get(&origin.address).map_or(0, |flow| flow.next);
+        let address_next = self
+            .addresses
+            .get(&origin.address)
+            .map_or(0, |flow| flow.next);
         let account_next = self.accounts.get(&origin.name).map_or(0, |flow| flow.next);
         let comes_new = !self.pairs.contains_key(&origin);
-        let round = self.round.max(address_next).max(if comes_new { account_next } else { 0 });
+        let round = self
+            .round
+            .max(address_next)
+            .max(if comes_new { account_next } else { 0 });
         let mut outcome = Ok(());
         if self.waiting.len() >= self.most.get() {
             match self.waiting.last_entry() {
@@ -93,7 +103,10 @@ impl<T> Turns<T> {
     pub(super) fn pop(&mut self) -> Option<(Origin, T)> {
         let ((round, _), (origin, login)) = self.waiting.pop_first()?;
         self.round = round;
-        let flows = [self.addresses.get_mut(&origin.address), self.accounts.get_mut(&origin.name)];
+        let flows = [
+            self.addresses.get_mut(&origin.address),
+            self.accounts.get_mut(&origin.name),
+        ];
         for flow in flows.into_iter().flatten() {
             (flow.waiting, flow.served) = (flow.waiting - 1, flow.served + 1);
         }
@@ -105,8 +118,14 @@ impl<T> Turns<T> {
     }
 
     fn leave(&mut self, origin: &Origin, change: impl Fn(&mut Flow)) {
-        fn forget<K: Eq + std::hash::Hash>(flows: &mut HashMap<K, Flow>, key: &K, change: impl Fn(&mut Flow)) {
-            let Some(flow) = flows.get_mut(key) else { return };
+        fn forget<K: Eq + std::hash::Hash>(
+            flows: &mut HashMap<K, Flow>,
+            key: &K,
+            change: impl Fn(&mut Flow),
+        ) {
+            let Some(flow) = flows.get_mut(key) else {
+                return;
+            };
             change(flow);
             if flow.waiting + flow.served == 0 {
                 flows.remove(key);
@@ -129,11 +148,18 @@ mod tests {
 
     fn turns(per_address: usize, most: usize) -> Turns<u32> {
         let number = |count| NonZeroUsize::new(count).unwrap();
-        Turns::new(&LoginLimits { waiting_per_address: number(per_address), waiting: number(most), ..LoginLimits::default() })
+        Turns::new(&LoginLimits {
+            waiting_per_address: number(per_address),
+            waiting: number(most),
+            ..LoginLimits::default()
+        })
     }
 
     fn origin(address: u8, name: &str) -> Origin {
-        Origin { address: AddressGroup::V4([192, 0, 2, address]), name: name.to_owned() }
+        Origin {
+            address: AddressGroup::V4([192, 0, 2, address]),
+            name: name.to_owned(),
+        }
     }
 
     /// Everything in the order in which it is served, one after the other.
@@ -182,7 +208,11 @@ mod tests {
         assert_eq!(turns.push(origin(200, "bob"), 200), Ok(()));
         assert_eq!(turns.push(origin(201, "alice"), 201), Ok(()));
         let order = order(&mut turns);
-        assert_eq!((order[0], order.last()), (200, Some(&201)), "the account's own owner waits, and is served");
+        assert_eq!(
+            (order[0], order.last()),
+            (200, Some(&201)),
+            "the account's own owner waits, and is served"
+        );
     }
 
     #[test]
@@ -190,10 +220,19 @@ mod tests {
         let mut turns = turns(16, 256);
         for login in 0..12 {
             for address in 0..=u8::try_from(login % 3).unwrap() {
-                assert_eq!(turns.push(origin(address, &format!("{address}")), login * 10 + u32::from(address)), Ok(()));
+                assert_eq!(
+                    turns.push(
+                        origin(address, &format!("{address}")),
+                        login * 10 + u32::from(address)
+                    ),
+                    Ok(())
+                );
             }
         }
-        let by_address: Vec<u32> = order(&mut turns).into_iter().map(|login| login % 10).collect();
+        let by_address: Vec<u32> = order(&mut turns)
+            .into_iter()
+            .map(|login| login % 10)
+            .collect();
         assert_eq!(by_address[..12], [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2]);
         assert_eq!(by_address.len(), 24);
     }
@@ -201,11 +240,20 @@ mod tests {
     #[test]
     fn an_address_has_so_many_that_wait_and_is_told_at_once() {
         let mut turns = turns(2, 256);
-        assert_eq!((turns.push(origin(1, "a"), 1), turns.push(origin(1, "b"), 2)), (Ok(()), Ok(())));
-        assert!(turns.is_full_for(&origin(1, "").address) && !turns.is_full_for(&origin(2, "").address));
+        assert_eq!(
+            (turns.push(origin(1, "a"), 1), turns.push(origin(1, "b"), 2)),
+            (Ok(()), Ok(()))
+        );
+        assert!(
+            turns.is_full_for(&origin(1, "").address) && !turns.is_full_for(&origin(2, "").address)
+        );
         assert_eq!(turns.push(origin(1, "c"), 3), Err(3));
         turns.pop().unwrap();
-        assert_eq!(turns.push(origin(1, "c"), 4), Ok(()), "one that is being served does not wait");
+        assert_eq!(
+            turns.push(origin(1, "c"), 4),
+            Ok(()),
+            "one that is being served does not wait"
+        );
     }
 
     #[test]
@@ -214,9 +262,17 @@ mod tests {
         for number in 0..3 {
             assert_eq!(turns.push(origin(1, "alice"), number), Ok(()));
         }
-        assert_eq!(turns.push(origin(2, "bob"), 10), Err(2), "the last one of the other address");
+        assert_eq!(
+            turns.push(origin(2, "bob"), 10),
+            Err(2),
+            "the last one of the other address"
+        );
         assert_eq!(turns.push(origin(3, "carol"), 11), Err(1));
-        assert_eq!(turns.push(origin(3, "carol"), 12), Err(12), "nobody waits for longer");
+        assert_eq!(
+            turns.push(origin(3, "carol"), 12),
+            Err(12),
+            "nobody waits for longer"
+        );
         assert_eq!(order(&mut turns), [0, 10, 11]);
     }
 
@@ -226,8 +282,18 @@ mod tests {
         for number in 0..50 {
             let _ = turns.push(origin(number, &format!("{number}")), u32::from(number));
         }
-        assert!(turns.waiting.len() == 3 && turns.addresses.len() == 3 && turns.accounts.len() == 3 && turns.pairs.len() == 3);
+        assert!(
+            turns.waiting.len() == 3
+                && turns.addresses.len() == 3
+                && turns.accounts.len() == 3
+                && turns.pairs.len() == 3
+        );
         order(&mut turns);
-        assert!(turns.waiting.is_empty() && turns.addresses.is_empty() && turns.accounts.is_empty() && turns.pairs.is_empty());
+        assert!(
+            turns.waiting.is_empty()
+                && turns.addresses.is_empty()
+                && turns.accounts.is_empty()
+                && turns.pairs.is_empty()
+        );
     }
 }

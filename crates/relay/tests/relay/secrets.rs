@@ -6,8 +6,8 @@ use std::time::Duration;
 use logout_core::credential::Secret;
 use logout_core::platform::PlatformName;
 use logout_core::ports::Deliveries as _;
-use logout_core::upstream::{Carrier, UpstreamSession};
-use logout_relay::{CarrierSettings, HttpCarrier, RelaySettings};
+use logout_core::upstream::{UpstreamClient, UpstreamSession};
+use logout_relay::{CarrierSettings, HttpClient, RelaySettings};
 
 use crate::support::hub::{Hub, brisk};
 use crate::support::log;
@@ -16,11 +16,29 @@ use crate::support::scripted::{Certificate, Play, Scripted};
 #[tokio::test]
 async fn no_log_line_holds_a_credential_whatever_goes_wrong() {
     let echo = |seen: &super::support::scripted::Seen| seen.header("cookie").concat();
-    let settings = RelaySettings { verify: true, give_up_after: Duration::from_millis(300), breaker_opens_after: 2, ..brisk() };
+    let settings = RelaySettings {
+        verify: true,
+        give_up_after: Duration::from_millis(300),
+        breaker_opens_after: 2,
+        ..brisk()
+    };
     let timeout = Duration::from_millis(100);
-    for (nth, platform) in ["secret-echo", "secret-close", "secret-hang", "secret-header", "secret-out"].into_iter().enumerate() {
+    for (nth, platform) in [
+        "secret-echo",
+        "secret-close",
+        "secret-hang",
+        "secret-header",
+        "secret-out",
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let upstream = Scripted::start(move |seen, _| match nth {
-            0 => Play::answer(500, &[("set-cookie", &echo(seen)), ("location", &echo(seen))], echo(seen)),
+            0 => Play::answer(
+                500,
+                &[("set-cookie", &echo(seen)), ("location", &echo(seen))],
+                echo(seen),
+            ),
             1 => Play::Close,
             2 => Play::Hang,
             3 => Play::Bytes(format!("{} canary\r\n\r\n", echo(seen)).into_bytes()),
@@ -28,24 +46,56 @@ async fn no_log_line_holds_a_credential_whatever_goes_wrong() {
             _ => Play::signed_out(),
         })
         .await;
-        let base = CarrierSettings { timeout, ..CarrierSettings::new(format!("http://{}", upstream.address).parse().unwrap()) };
-        let hub = Hub::start(settings.clone(), vec![(platform, Arc::new(HttpCarrier::new(base).unwrap()) as Arc<dyn Carrier>)]);
+        let base = CarrierSettings {
+            timeout,
+            ..CarrierSettings::new(format!("http://{}", upstream.address).parse().unwrap())
+        };
+        let hub = Hub::start(
+            settings.clone(),
+            vec![(
+                platform,
+                Arc::new(HttpClient::new(base).unwrap()) as Arc<dyn UpstreamClient>,
+            )],
+        );
         let session = hub.end_one(platform).await;
         hub.settled(session).await;
-        let stranger = UpstreamSession { bearer: Some(Secret::new("canary")), ..UpstreamSession::default() };
-        hub.relay.first_sight(&PlatformName::new(platform), &stranger).await;
-        assert!(log::of(platform).iter().any(|line| line.starts_with("ERROR")), "{platform}: something was logged");
+        let stranger = UpstreamSession {
+            bearer: Some(Secret::new("canary")),
+            ..UpstreamSession::default()
+        };
+        hub.relay
+            .pass_through(&PlatformName::new(platform), &stranger)
+            .await;
+        assert!(
+            log::of(platform)
+                .iter()
+                .any(|line| line.starts_with("ERROR")),
+            "{platform}: something was logged"
+        );
         assert!(!format!("{:?}{:?}", hub.relay, hub.relay.upstreams()).contains("canary"));
     }
     let certificate = Certificate::new("127.0.0.1");
     let tls = Scripted::start_tls(&certificate, |_, _| Play::signed_out()).await;
     let base = CarrierSettings::new(format!("https://{}", tls.address).parse().unwrap());
     let other = Certificate::new("127.0.0.1");
-    let trusting = CarrierSettings { ca_file: Some(other.file()), ..base };
-    let hub = Hub::start(settings, vec![("secret-tls", Arc::new(HttpCarrier::new(trusting).unwrap()) as Arc<dyn Carrier>)]);
+    let trusting = CarrierSettings {
+        ca_file: Some(other.file()),
+        ..base
+    };
+    let hub = Hub::start(
+        settings,
+        vec![(
+            "secret-tls",
+            Arc::new(HttpClient::new(trusting).unwrap()) as Arc<dyn UpstreamClient>,
+        )],
+    );
     let session = hub.end_one("secret-tls").await;
     hub.settled(session).await;
     let all = log::all();
     assert!(all.len() > 20);
-    assert!(all.iter().all(|line| !line.contains("canary")), "{:?}", all.iter().find(|line| line.contains("canary")));
+    assert!(
+        all.iter().all(|line| !line.contains("canary")),
+        "{:?}",
+        all.iter().find(|line| line.contains("canary"))
+    );
 }

@@ -22,16 +22,34 @@ fn cms(base: &str, cookies: CookiePolicy) -> Cms {
 
 #[test]
 fn secure_follows_the_request_unless_configured() {
-    for (secure, on_http, on_https) in [(Secure::Auto, false, true), (Secure::Always, true, true), (Secure::Never, false, false)] {
-        let cms = cms("http://cms.example/", CookiePolicy { secure, ..CookiePolicy::default() });
+    for (secure, on_http, on_https) in [
+        (Secure::Auto, false, true),
+        (Secure::Always, true, true),
+        (Secure::Never, false, false),
+    ] {
+        let cms = cms(
+            "http://cms.example/",
+            CookiePolicy {
+                secure,
+                ..CookiePolicy::default()
+            },
+        );
         for (https, expected) in [(false, on_http), (true, on_https)] {
-            let login = cms.login_with("alice", post("/sitefinity/login-handler").with_secure(https), "");
+            let login = cms.login_with(
+                "alice",
+                post("/sitefinity/login-handler").with_secure(https),
+                "",
+            );
             let sign_out = cms.send(sign_out("sts_signout=true").with_secure(https));
             for name in NAMES {
                 for answer in [&login, &sign_out] {
                     let set = set_cookies(answer, name);
                     assert_eq!(set.len(), 1, "{name}");
-                    assert_eq!(attributes(set[0]).contains(&"Secure"), expected, "{secure:?} {https}: {set:?}");
+                    assert_eq!(
+                        attributes(set[0]).contains(&"Secure"),
+                        expected,
+                        "{secure:?} {https}: {set:?}"
+                    );
                 }
             }
         }
@@ -42,23 +60,58 @@ fn secure_follows_the_request_unless_configured() {
 fn a_sign_out_removes_each_cookie_exactly_as_logins_set_it() {
     for same_site in [SameSite::Lax, SameSite::None, SameSite::Strict] {
         for domain in ["", "example.com"] {
-            for (base, path) in [("http://cms.example/", "Path=/"), ("http://cms.example/a/cms", "Path=/a/cms")] {
+            for (base, path) in [
+                ("http://cms.example/", "Path=/"),
+                ("http://cms.example/a/cms", "Path=/a/cms"),
+            ] {
                 for https in [false, true] {
-                    let cms = cms(base, CookiePolicy { domain: domain.to_owned(), same_site, ..CookiePolicy::default() });
-                    let login = cms.login_with("alice", post("/sitefinity/login-handler").with_secure(https), "RememberMe=true");
-                    let token_service = get(SIGN_IN).with_header("cookie", format!("idsrv={}", cookie_set(&login, "idsrv").unwrap()));
+                    let cms = cms(
+                        base,
+                        CookiePolicy {
+                            domain: domain.to_owned(),
+                            same_site,
+                            ..CookiePolicy::default()
+                        },
+                    );
+                    let login = cms.login_with(
+                        "alice",
+                        post("/sitefinity/login-handler").with_secure(https),
+                        "RememberMe=true",
+                    );
+                    let token_service = get(SIGN_IN).with_header(
+                        "cookie",
+                        format!("idsrv={}", cookie_set(&login, "idsrv").unwrap()),
+                    );
                     let silent = cms.send(token_service.with_secure(https));
                     let sign_out = cms.send(sign_out("sts_signout=true").with_secure(https));
                     for name in NAMES {
                         let removals = set_cookies(&sign_out, name);
-                        assert_eq!(removals.len(), if domain.is_empty() { 1 } else { 2 }, "with the twin that has no domain");
+                        assert_eq!(
+                            removals.len(),
+                            if domain.is_empty() { 1 } else { 2 },
+                            "with the twin that has no domain"
+                        );
                         for removal in &removals {
-                            assert!(removal.starts_with(&format!("{name}=; ")) && removal.contains("; Max-Age=0; "), "{removal}");
-                            assert!(removal.ends_with("; Expires=Thu, 01 Jan 1970 00:00:00 GMT"), "{removal}");
+                            assert!(
+                                removal.starts_with(&format!("{name}=; "))
+                                    && removal.contains("; Max-Age=0; "),
+                                "{removal}"
+                            );
+                            assert!(
+                                removal.ends_with("; Expires=Thu, 01 Jan 1970 00:00:00 GMT"),
+                                "{removal}"
+                            );
                         }
-                        for set in set_cookies(&login, name).into_iter().chain(set_cookies(&silent, name)) {
+                        for set in set_cookies(&login, name)
+                            .into_iter()
+                            .chain(set_cookies(&silent, name))
+                        {
                             assert_eq!(attributes(set), attributes(removals[0]), "{name}");
-                            assert!(attributes(set).contains(&"HttpOnly") && attributes(set).contains(&path), "{set}");
+                            assert!(
+                                attributes(set).contains(&"HttpOnly")
+                                    && attributes(set).contains(&path),
+                                "{set}"
+                            );
                         }
                     }
                 }
@@ -80,8 +133,15 @@ fn which_cookies_go_depends_on_how_far_the_sign_out_reaches() {
     ] {
         let (alice, admin) = (cms.login("alice"), cms.token("admin"));
         let request = alice.sends(sign_out(query));
-        let response = cms.send(if query == "username=bob" { bearer(request, &admin) } else { request });
-        let names: Vec<_> = NAMES.into_iter().filter(|name| !set_cookies(&response, name).is_empty()).collect();
+        let response = cms.send(if query == "username=bob" {
+            bearer(request, &admin)
+        } else {
+            request
+        });
+        let names: Vec<_> = NAMES
+            .into_iter()
+            .filter(|name| !set_cookies(&response, name).is_empty())
+            .collect();
         assert_eq!(names, removed, "{query}");
     }
 }
@@ -89,10 +149,19 @@ fn which_cookies_go_depends_on_how_far_the_sign_out_reaches() {
 #[test]
 fn a_remembered_login_lasts_as_long_as_a_session_may_and_another_as_long_as_the_browser_runs() {
     let cms = Cms::new();
-    for (field, remembered) in [("RememberMe=true", true), ("rememberme=ON", true), ("RememberMe=false", false), ("", false)] {
+    for (field, remembered) in [
+        ("RememberMe=true", true),
+        ("rememberme=ON", true),
+        ("RememberMe=false", false),
+        ("", false),
+    ] {
         let login = cms.login_with("alice", post("/sitefinity/login-handler"), field);
         for name in NAMES {
-            assert_eq!(set_cookies(&login, name)[0].contains("Max-Age=43200"), remembered, "{field}");
+            assert_eq!(
+                set_cookies(&login, name)[0].contains("Max-Age=43200"),
+                remembered,
+                "{field}"
+            );
         }
     }
 }
@@ -100,15 +169,25 @@ fn a_remembered_login_lasts_as_long_as_a_session_may_and_another_as_long_as_the_
 #[test]
 fn below_a_prefix_the_root_and_the_token_services_form_are_below_it() {
     let cms = cms("http://cms.example/cms", CookiePolicy::default());
-    for (query, location) in [("", "/cms/"), ("redirect_uri=", "/cms/"), ("redirect_uri=~", "/cms/"), ("redirect_uri=%20home", "/cms/home")]
-    {
-        assert_eq!(header(&cms.send(sign_out(query)), "location"), Some(location), "{query}");
+    for (query, location) in [
+        ("", "/cms/"),
+        ("redirect_uri=", "/cms/"),
+        ("redirect_uri=~", "/cms/"),
+        ("redirect_uri=%20home", "/cms/home"),
+    ] {
+        assert_eq!(
+            header(&cms.send(sign_out(query)), "location"),
+            Some(location),
+            "{query}"
+        );
     }
     let page = cms.send(get(SIGN_IN));
     let html = String::from_utf8_lossy(page.body()).into_owned();
-    for part in
-        ["action=\"/cms/sitefinity/login-handler\"", "name=\"RedirectUrl\" value=\"/cms/\"", "value=\"/cms/Sitefinity/Authenticate/"]
-    {
+    for part in [
+        "action=\"/cms/sitefinity/login-handler\"",
+        "name=\"RedirectUrl\" value=\"/cms/\"",
+        "value=\"/cms/Sitefinity/Authenticate/",
+    ] {
         assert!(html.contains(part), "{part} in {html}");
     }
     assert_eq!(cms.send(get("/")).status(), 200);

@@ -1,10 +1,14 @@
-//! The rules of the vendor's contract that want more than one readable exchange, against a stand-in without sockets; the
-//! others are files in `tests/contracts/sitefinity`.
+//! The rules of the vendor's contract that want more than one readable exchange, against a stand-in
+//! without sockets; the others are files in `tests/contracts/sitefinity`.
 //!
-//! `sessions` holds concurrency, expiry and receipts, `others` signing out somebody else, `landing` where a browser may be
-//! sent, `cookies` their attributes, `store` what happens when the store does not answer.
+//! `sessions` holds concurrency, expiry and receipts, `others` signing out somebody else, `landing`
+//! where a browser may be sent, `cookies` their attributes, `store` what happens when the store
+//! does not answer.
 
-#![expect(clippy::unwrap_used, reason = "a test that has nothing to go on with fails")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that has nothing to go on with fails"
+)]
 
 mod cookies;
 mod landing;

@@ -13,11 +13,16 @@ fn of_concurrent_sign_outs_all_succeed_and_one_is_credited() {
     for round in 1..=20 {
         let alice = cms.login("alice");
         let receipts: Vec<String> = thread::scope(|scope| {
-            let calls: Vec<_> = (0..8).map(|_| scope.spawn(|| cms.send(alice.sends(sign_out("sts_signout=true"))))).collect();
+            let calls: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| cms.send(alice.sends(sign_out("sts_signout=true")))))
+                .collect();
             let answers = calls.into_iter().map(|call| call.join().unwrap());
             answers
                 .map(|answer| {
-                    assert_eq!((answer.status(), header(&answer, "location")), (302, Some("/")));
+                    assert_eq!(
+                        (answer.status(), header(&answer, "location")),
+                        (302, Some("/"))
+                    );
                     assert_eq!(headers(&answer, "set-cookie").count(), 3);
                     header(&answer, "logout-receipt").unwrap().to_owned()
                 })
@@ -25,8 +30,14 @@ fn of_concurrent_sign_outs_all_succeed_and_one_is_credited() {
         });
         let kept = cms.receipts();
         assert_eq!(kept.len(), round, "one receipt for every round");
-        let credited: Vec<_> = kept.iter().filter(|receipt| receipts.contains(&receipt.id.to_string())).collect();
-        assert!(credited.len() == 1 && credited[0].sessions.len() == 2, "{credited:?}");
+        let credited: Vec<_> = kept
+            .iter()
+            .filter(|receipt| receipts.contains(&receipt.id.to_string()))
+            .collect();
+        assert!(
+            credited.len() == 1 && credited[0].sessions.len() == 2,
+            "{credited:?}"
+        );
         assert!(!cms.site_lives(&alice.site) && !cms.token_service_lives(&alice.token_service));
     }
 }
@@ -61,14 +72,21 @@ fn use_extends_a_session_up_to_its_absolute_end() {
     assert!(cms.site_lives(&alice.site));
     cms.clock().advance(Duration::from_secs(1));
     assert!(!cms.site_lives(&alice.site));
-    assert!(!cms.token_service_lives(&alice.token_service), "nobody used the token service");
+    assert!(
+        !cms.token_service_lives(&alice.token_service),
+        "nobody used the token service"
+    );
 }
 
 #[test]
 fn every_probe_counts_as_use_and_a_sign_out_of_somebody_else_by_a_token_does_not() {
     let cms = Cms::new();
     let nearly = Duration::from_secs(20 * 60);
-    for path in ["/rest-api/login-status", "/api/default/users/current", "/sf/system/users/current"] {
+    for path in [
+        "/rest-api/login-status",
+        "/api/default/users/current",
+        "/sf/system/users/current",
+    ] {
         let alice = cms.login("alice");
         cms.clock().advance(nearly);
         assert_eq!(cms.send(alice.sends(get(path))).status(), 200);
@@ -77,7 +95,10 @@ fn every_probe_counts_as_use_and_a_sign_out_of_somebody_else_by_a_token_does_not
     }
     let (alice, admin) = (cms.login("alice"), cms.token("admin"));
     cms.clock().advance(nearly);
-    assert_eq!(cms.send(bearer(sign_out("username=bob"), &admin)).status(), 302);
+    assert_eq!(
+        cms.send(bearer(sign_out("username=bob"), &admin)).status(),
+        302
+    );
     cms.clock().advance(nearly);
     assert!(!cms.site_lives(&alice.site));
 }
@@ -100,7 +121,10 @@ fn after_an_idle_session_has_ended_signing_out_is_still_a_success_and_writes_not
     cms.clock().advance(Duration::from_secs(30 * 60));
     assert!(!cms.site_lives(&alice.site));
     let response = cms.send(alice.sends(sign_out("")));
-    assert_eq!((response.status(), header(&response, "location")), (302, Some("/")));
+    assert_eq!(
+        (response.status(), header(&response, "location")),
+        (302, Some("/"))
+    );
     assert_eq!(headers(&response, "set-cookie").count(), 2);
     assert!(cms.receipts().is_empty());
 }
@@ -109,13 +133,25 @@ fn after_an_idle_session_has_ended_signing_out_is_still_a_success_and_writes_not
 fn strangers_write_nothing_and_are_answered_like_everybody() {
     let cms = Cms::new();
     let alice = cms.login("alice");
-    for query in ["", "redirect=false", "sts_signout=true", "redirect_uri=%20home", "provider=Default"] {
+    for query in [
+        "",
+        "redirect=false",
+        "sts_signout=true",
+        "redirect_uri=%20home",
+        "provider=Default",
+    ] {
         let expected = apart_from_receipt(&cms.send(cms.login("bob").sends(sign_out(query))));
         let known = cms.receipts().len();
         for request in [
             sign_out(query),
             sign_out(query).with_header("cookie", ".AspNet.Cookies=x; idsrv=y"),
-            sign_out(query).with_header("cookie", format!(".AspNet.Cookies={}; idsrv={}", alice.token_service, alice.site)),
+            sign_out(query).with_header(
+                "cookie",
+                format!(
+                    ".AspNet.Cookies={}; idsrv={}",
+                    alice.token_service, alice.site
+                ),
+            ),
             bearer(sign_out(query), "x"),
             bearer(sign_out(query), &alice.site),
             sign_out(query).with_header("authorization", format!("Bearer{}", "x".repeat(9_000))),
@@ -134,14 +170,33 @@ fn strangers_write_nothing_and_are_answered_like_everybody() {
 #[test]
 fn a_receipt_says_what_ended_how_far_and_why() {
     let cms = Cms::new();
-    for (query, reach, sessions) in [("", Reach::Session, 1), ("sts_signout=true", Reach::SignOn, 2), ("username=alice", Reach::Subject, 3)]
-    {
+    for (query, reach, sessions) in [
+        ("", Reach::Session, 1),
+        ("sts_signout=true", Reach::SignOn, 2),
+        ("username=alice", Reach::Subject, 3),
+    ] {
         let (alice, _) = (cms.login("alice"), cms.token("alice"));
         let response = cms.send(alice.sends(sign_out(query)));
         let receipts = cms.receipts();
-        let receipt = receipts.iter().find(|receipt| Some(receipt.id.to_string().as_str()) == header(&response, "logout-receipt")).unwrap();
-        assert_eq!((receipt.reason, receipt.reach), (Reason::User, reach), "{query}");
-        assert_eq!(receipt.sessions.iter().filter(|session| &*session.subject.name == "alice").count(), receipt.sessions.len());
+        let receipt = receipts
+            .iter()
+            .find(|receipt| {
+                Some(receipt.id.to_string().as_str()) == header(&response, "logout-receipt")
+            })
+            .unwrap();
+        assert_eq!(
+            (receipt.reason, receipt.reach),
+            (Reason::User, reach),
+            "{query}"
+        );
+        assert_eq!(
+            receipt
+                .sessions
+                .iter()
+                .filter(|session| &*session.subject.name == "alice")
+                .count(),
+            receipt.sessions.len()
+        );
         assert!(receipt.sessions.len() >= sessions, "{query}: {receipt:?}");
     }
 }
@@ -151,7 +206,15 @@ fn a_credential_is_good_for_its_own_purpose_only() {
     let cms = Cms::new();
     let (alice, token) = (cms.login("alice"), cms.token("alice"));
     assert!(!cms.site_lives(&alice.token_service) && !cms.site_lives(&token));
-    assert!(!cms.token_lives(&alice.site) && !cms.token_lives(&alice.token_service) && !cms.token_lives(&cms.anti_forgery()));
+    assert!(
+        !cms.token_lives(&alice.site)
+            && !cms.token_lives(&alice.token_service)
+            && !cms.token_lives(&cms.anti_forgery())
+    );
     assert!(!cms.token_service_lives(&alice.site) && !cms.token_service_lives(&token));
-    assert!(cms.site_lives(&alice.site) && cms.token_lives(&token) && cms.token_service_lives(&alice.token_service));
+    assert!(
+        cms.site_lives(&alice.site)
+            && cms.token_lives(&token)
+            && cms.token_service_lives(&alice.token_service)
+    );
 }

@@ -43,11 +43,14 @@ impl Cms {
     }
 
     pub(crate) fn at(platform: Platform) -> Self {
-        Self(StandIn::new(platform, |platform| SitefinityProvider::new(SitefinityConfig::default(), platform).unwrap()))
+        Self(StandIn::new(platform, |platform| {
+            SitefinityProvider::new(SitefinityConfig::default(), platform).unwrap()
+        }))
     }
 
     pub(crate) fn anti_forgery(&self) -> String {
-        let response = self.send(get("/sitefinity/anticsrf").with_header("x-sf-antiforgery-request", "true"));
+        let response =
+            self.send(get("/sitefinity/anticsrf").with_header("x-sf-antiforgery-request", "true"));
         json_of(&response)["Value"].as_str().unwrap().to_owned()
     }
 
@@ -55,26 +58,47 @@ impl Cms {
     pub(crate) fn login_with(&self, who: &str, request: Request, more: &str) -> Response {
         let (provider, name) = who.split_once('/').unwrap_or(("", who));
         let token = self.anti_forgery();
-        let body = format!("username={name}&password={name}-password&MembershipProviderName={provider}&sf_antiforgery={token}&{more}");
-        self.send(request.with_header("content-type", "application/x-www-form-urlencoded").with_body(body))
+        let body = format!(
+            "username={name}&password={name}-password&MembershipProviderName={provider}&sf_antiforgery={token}&{more}"
+        );
+        self.send(
+            request
+                .with_header("content-type", "application/x-www-form-urlencoded")
+                .with_body(body),
+        )
     }
 
     pub(crate) fn login(&self, who: &str) -> Browser {
         let response = self.login_with(who, post("/sitefinity/login-handler"), "");
-        let cookie = |name| cookie_set(&response, name).expect("a login sets the cookie").to_owned();
-        Browser { site: cookie(".AspNet.Cookies"), token_service: cookie("idsrv") }
+        let cookie = |name| {
+            cookie_set(&response, name)
+                .expect("a login sets the cookie")
+                .to_owned()
+        };
+        Browser {
+            site: cookie(".AspNet.Cookies"),
+            token_service: cookie("idsrv"),
+        }
     }
 
     /// An access token.
     pub(crate) fn token(&self, name: &str) -> String {
         let body = format!("grant_type=password&username={name}&password={name}-password");
-        let request = post("/sitefinity/oauth/token").with_header("content-type", "application/x-www-form-urlencoded");
-        json_of(&self.send(request.with_body(body)))["access_token"].as_str().expect("a token").to_owned()
+        let request = post("/sitefinity/oauth/token")
+            .with_header("content-type", "application/x-www-form-urlencoded");
+        json_of(&self.send(request.with_body(body)))["access_token"]
+            .as_str()
+            .expect("a token")
+            .to_owned()
     }
 
     /// Whether a cookie of the site opens anything. Every probe has to say the same.
     pub(crate) fn site_lives(&self, cookie: &str) -> bool {
-        agreed(self.probes(|request| request.with_header("cookie", format!(".AspNet.Cookies={cookie}"))))
+        agreed(
+            self.probes(|request| {
+                request.with_header("cookie", format!(".AspNet.Cookies={cookie}"))
+            }),
+        )
     }
 
     /// Whether an access token opens anything. Every probe has to say the same.
@@ -86,12 +110,16 @@ impl Cms {
     pub(crate) fn token_service_lives(&self, cookie: &str) -> bool {
         let response = self.send(get(SIGN_IN).with_header("cookie", format!("idsrv={cookie}")));
         assert!(matches!(response.status(), 200 | 302));
-        assert_eq!(response.status() == 302, cookie_set(&response, ".AspNet.Cookies").is_some());
+        assert_eq!(
+            response.status() == 302,
+            cookie_set(&response, ".AspNet.Cookies").is_some()
+        );
         response.status() == 302
     }
 
     fn probes(&self, with: impl Fn(Request) -> Request) -> Vec<bool> {
-        let mut answers = vec![json_of(&self.send(with(get("/rest-api/login-status"))))["IsLoggedIn"] == true];
+        let mut answers =
+            vec![json_of(&self.send(with(get("/rest-api/login-status"))))["IsLoggedIn"] == true];
         for path in ["/api/default/users/current", "/sf/system/users/current"] {
             let response = self.send(with(get(path)));
             assert!(matches!(response.status(), 200 | 401));
@@ -101,12 +129,17 @@ impl Cms {
     }
 
     pub(crate) fn receipts(&self) -> Vec<Receipt> {
-        futures_executor::block_on(self.store().receipts(None, 1_000)).unwrap().items
+        futures_executor::block_on(self.store().receipts(None, 1_000))
+            .unwrap()
+            .items
     }
 }
 
 fn agreed(answers: Vec<bool>) -> bool {
-    assert!(answers.iter().all(|answer| *answer == answers[0]), "the probes disagree: {answers:?}");
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "the probes disagree: {answers:?}"
+    );
     answers[0]
 }
 
@@ -129,7 +162,13 @@ pub(crate) fn bearer(request: Request, token: &str) -> Request {
 impl Browser {
     /// The request with both cookies.
     pub(crate) fn sends(&self, request: Request) -> Request {
-        request.with_header("cookie", format!(".AspNet.Cookies={}; idsrv={}", self.site, self.token_service))
+        request.with_header(
+            "cookie",
+            format!(
+                ".AspNet.Cookies={}; idsrv={}",
+                self.site, self.token_service
+            ),
+        )
     }
 }
 
@@ -141,23 +180,39 @@ pub(crate) fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> 
     headers(response, name).next()
 }
 
-pub(crate) fn headers<'a, 'n>(response: &'a Response, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
-    response.headers().iter().filter(move |(key, _)| *key == name).map(|(_, value)| value.as_str())
+pub(crate) fn headers<'a, 'n>(
+    response: &'a Response,
+    name: &'n str,
+) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
+    response
+        .headers()
+        .iter()
+        .filter(move |(key, _)| *key == name)
+        .map(|(_, value)| value.as_str())
 }
 
 /// The `Set-Cookie` headers of this cookie.
 pub(crate) fn set_cookies<'a>(response: &'a Response, name: &str) -> Vec<&'a str> {
-    headers(response, "set-cookie").filter(|value| value.split_once('=').is_some_and(|(key, _)| key == name)).collect()
+    headers(response, "set-cookie")
+        .filter(|value| value.split_once('=').is_some_and(|(key, _)| key == name))
+        .collect()
 }
 
 /// The value of a cookie that is set, not removed.
 pub(crate) fn cookie_set<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
-    let value = set_cookies(response, name).first()?.split(';').next()?.split_once('=')?.1;
+    let value = set_cookies(response, name)
+        .first()?
+        .split(';')
+        .next()?
+        .split_once('=')?
+        .1;
     Some(value).filter(|value| !value.is_empty())
 }
 
 /// All of an answer but the id of its receipt, which is fresh every time.
-pub(crate) fn apart_from_receipt(response: &Response) -> (u16, Vec<(&'static str, String)>, Vec<u8>) {
+pub(crate) fn apart_from_receipt(
+    response: &Response,
+) -> (u16, Vec<(&'static str, String)>, Vec<u8>) {
     let (status, mut headers, body) = response.clone().into_parts();
     for (name, value) in &mut headers {
         if *name == "logout-receipt" {

@@ -12,27 +12,28 @@ use std::time::Duration;
 use fjall::compaction::Leveled;
 use fjall::config::{PartitioningPolicy, PinningPolicy};
 use fjall::{
-    AbstractTree as _, CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable as _, Slice,
-    Snapshot,
+    AbstractTree as _, CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch,
+    PersistMode, Readable as _, Slice, Snapshot,
 };
 use logout_core::session::SessionId;
 use logout_core::store::StoreUnavailable;
 use logout_core::time::Timestamp;
 
-use super::record::{self, RecordFault};
+use super::record::{self, RecordError};
 use super::table::{FORMAT_KEY, Table, within};
 
 /// Journals are recycled at this size altogether; it bounds the time that a restart takes.
 const JOURNALS: u64 = 256 << 20;
 /// Blocks read from disk are kept up to this size altogether.
 const CACHE: u64 = 64 << 20;
-/// A table in memory is turned over to disk at this size: a compromise. A sign-out writes to random places of it, which is
-/// quicker the smaller it is; but every turn-over brings sorting, and with it the slow answers (docs/performance.md).
+/// A table in memory is turned over to disk at this size: a compromise. A sign-out writes to random
+/// places of it, which is quicker the smaller it is; but every turn-over brings sorting, and with
+/// it the slow answers (docs/performance.md).
 const MEMTABLE: u64 = 24 << 20;
 /// ...and at the latest at this size, even if that takes waiting for the disk.
 const MEMTABLE_LIMIT: u64 = 2 * MEMTABLE;
-/// fjall stops its writer, without looking whether the flusher is still alive, at four tables that wait for the flusher
-/// and at thirty unsorted ones on disk. We stop well before, and look.
+/// fjall stops its writer, without looking whether the flusher is still alive, at four tables that
+/// wait for the flusher and at thirty unsorted ones on disk. We stop well before, and look.
 const WAITING_TABLES: usize = 2;
 const UNSORTED_TABLES: usize = 20;
 /// Small files make short compactions, so that the one worker is soon free for the next flush.
@@ -46,7 +47,7 @@ const FORMAT_NAME: &str = "format";
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum OpenFault {
+pub enum OpenError {
     /// What lies there cannot be read.
     #[error("{} does not hold a store that can be read", path.display())]
     Damaged {
@@ -81,15 +82,15 @@ pub enum OpenFault {
 
 /// Why a single reading failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReadFault {
+pub(super) enum ReadError {
     #[error(transparent)]
     Database(#[from] fjall::Error),
     #[error(transparent)]
-    Record(#[from] RecordFault),
+    Record(#[from] RecordError),
 }
 
-impl From<ReadFault> for StoreUnavailable {
-    fn from(fault: ReadFault) -> Self {
+impl From<ReadError> for StoreUnavailable {
+    fn from(fault: ReadError) -> Self {
         log::error!("a record cannot be read: {fault}");
         Self
     }
@@ -104,27 +105,48 @@ const RECORDS_OF_FORMAT_1: &str = "agreed";
 pub(super) struct Engine {
     database: Database,
     records: Keyspace,
-    // Its thread holds the keyspace only while it turns that over, and has ended before the last of `Engine` is dropped: then
-    // the directory is free.
+    // Its thread holds the keyspace only while it turns that over, and has ended before the last of
+    // `Engine` is dropped: then the directory is free.
     turner: Turner,
 }
 
 impl Engine {
-    pub(super) fn open(path: &Path) -> Result<Self, OpenFault> {
-        create_directory(path).map_err(|source| OpenFault::NotWritable { path: path.to_owned(), source })?;
-        check_writable(path, b"x").map_err(|source| OpenFault::NotWritable { path: path.to_owned(), source })?;
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        create_directory(path).map_err(|source| OpenError::NotWritable {
+            path: path.to_owned(),
+            source,
+        })?;
+        check_writable(path, b"x").map_err(|source| OpenError::NotWritable {
+            path: path.to_owned(),
+            source,
+        })?;
         let damaged = |source| match source {
-            fjall::Error::Locked => OpenFault::Locked { path: path.to_owned() },
-            source => OpenFault::Damaged { path: path.to_owned(), source },
+            fjall::Error::Locked => OpenError::Locked {
+                path: path.to_owned(),
+            },
+            source => OpenError::Damaged {
+                path: path.to_owned(),
+                source,
+            },
         };
         let database = open_database(path).map_err(damaged)?;
         let found = found_format(&database).map_err(damaged)?;
         if let Some(found) = found.filter(|found| *found != FORMAT) {
-            return Err(OpenFault::UnknownFormat { path: path.to_owned(), found });
+            return Err(OpenError::UnknownFormat {
+                path: path.to_owned(),
+                found,
+            });
         }
         let records = open_records(&database).map_err(damaged)?;
-        let turner = Turner::start(records.clone()).map_err(|source| OpenFault::NotWritable { path: path.to_owned(), source })?;
-        let engine = Self { database, records, turner };
+        let turner = Turner::start(records.clone()).map_err(|source| OpenError::NotWritable {
+            path: path.to_owned(),
+            source,
+        })?;
+        let engine = Self {
+            database,
+            records,
+            turner,
+        };
         if found.is_none() {
             engine.write_format().map_err(damaged)?;
         }
@@ -132,10 +154,16 @@ impl Engine {
     }
 
     /// Opens a database that failed a while ago, provided that it can be written to.
-    pub(super) fn reopen(path: &Path) -> Result<Self, OpenFault> {
-        check_writable(path, &vec![b'x'; HEADROOM]).map_err(|source| OpenFault::NotWritable { path: path.to_owned(), source })?;
+    pub(super) fn reopen(path: &Path) -> Result<Self, OpenError> {
+        check_writable(path, &vec![b'x'; HEADROOM]).map_err(|source| OpenError::NotWritable {
+            path: path.to_owned(),
+            source,
+        })?;
         let engine = Self::open(path)?;
-        engine.write_format().map_err(|source| OpenFault::Damaged { path: path.to_owned(), source })?;
+        engine.write_format().map_err(|source| OpenError::Damaged {
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(engine)
     }
 
@@ -155,10 +183,12 @@ impl Engine {
         self.database.persist(PersistMode::SyncData)
     }
 
-    /// Turns the table in memory over when it has grown large, and waits while the disk cannot keep up.
+    /// Turns the table in memory over when it has grown large, and waits while the disk cannot keep
+    /// up.
     ///
-    /// fjall would do that by itself, but asks its worker again with every batch until the worker comes round to it. When
-    /// one compaction takes long, that fills the worker's queue, and the worker's next message to itself blocks for ever.
+    /// fjall would do that by itself, but asks its worker again with every batch until the worker
+    /// comes round to it. When one compaction takes long, that fills the worker's queue, and the
+    /// worker's next message to itself blocks for ever.
     pub(super) fn make_room(&self) -> fjall::Result<()> {
         let tree = &self.records.tree;
         if tree.active_memtable().size() < MEMTABLE {
@@ -170,7 +200,8 @@ impl Engine {
         }
         while tree.active_memtable().size() >= MEMTABLE_LIMIT {
             self.database.persist(PersistMode::Buffer)?;
-            // Many unsorted tables are no reason any more: it is the next flush that sets off their sorting.
+            // Many unsorted tables are no reason any more: it is the next flush that sets off their
+            // sorting.
             if may_seal() {
                 self.turner.turn_over();
             }
@@ -185,7 +216,13 @@ impl Engine {
     }
 
     /// Puts into `batch` that `value` is to lie under `key`.
-    pub(super) fn write(&self, batch: &mut OwnedWriteBatch, table: Table, key: &[u8], value: impl Into<Slice>) {
+    pub(super) fn write(
+        &self,
+        batch: &mut OwnedWriteBatch,
+        table: Table,
+        key: &[u8],
+        value: impl Into<Slice>,
+    ) {
         batch.insert(&self.records, table.key(key), value);
     }
 
@@ -201,16 +238,24 @@ impl Engine {
         from: Bound<&[u8]>,
         to: Bound<&[u8]>,
     ) -> impl DoubleEndedIterator<Item = fjall::Result<(Slice, Slice)>> + use<> {
-        self.records.range(table.range(from, to)).map(|entry| entry.into_inner().map(|(place, value)| (within(&place), value)))
+        self.records.range(table.range(from, to)).map(|entry| {
+            entry
+                .into_inner()
+                .map(|(place, value)| (within(&place), value))
+        })
     }
 
-    /// Everything as of one instant. To be let go soon: nothing of what it shows can be thrown away.
+    /// Everything as of one instant. To be let go soon: nothing of what it shows can be thrown
+    /// away.
     pub(super) fn view(&self) -> View<'_> {
-        View { engine: self, snapshot: self.database.snapshot() }
+        View {
+            engine: self,
+            snapshot: self.database.snapshot(),
+        }
     }
 
     /// When a session was last used, as far as touches were written.
-    pub(super) fn seen(&self, session: SessionId) -> Result<Timestamp, ReadFault> {
+    pub(super) fn seen(&self, session: SessionId) -> Result<Timestamp, ReadError> {
         Ok(match self.read(Table::Seen, session.as_bytes())? {
             Some(bytes) => record::read_seen(&bytes)?,
             None => Timestamp::default(),
@@ -237,8 +282,14 @@ impl View<'_> {
         from: Bound<&[u8]>,
         to: Bound<&[u8]>,
     ) -> impl DoubleEndedIterator<Item = fjall::Result<(Slice, Slice)>> + use<> {
-        let entries = self.snapshot.range(&self.engine.records, table.range(from, to));
-        entries.map(|entry| entry.into_inner().map(|(place, value)| (within(&place), value)))
+        let entries = self
+            .snapshot
+            .range(&self.engine.records, table.range(from, to));
+        entries.map(|entry| {
+            entry
+                .into_inner()
+                .map(|(place, value)| (within(&place), value))
+        })
     }
 }
 
@@ -248,8 +299,8 @@ fn open_database(path: &Path) -> fjall::Result<Database> {
         .max_journaling_size(JOURNALS)
         .manual_journal_persist(true)
         .journal_compression(CompressionType::None)
-        // With more than one, the first hands every compaction back to the queue until another takes it, and turns
-        // in circles while the others are busy.
+        // With more than one, the first hands every compaction back to the queue until another
+        // takes it, and turns in circles while the others are busy.
         .worker_threads(1)
         .open()
 }
@@ -261,8 +312,9 @@ fn open_records(database: &Database) -> fjall::Result<Keyspace> {
             // Never reached: we turn it over ourselves, see `make_room`.
             .max_memtable_size(2 * MEMTABLE_LIMIT)
             .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(FILE)))
-            // What leads to a record stays in memory, less than ten bytes for a session, so that a record costs one read however many there are.
-            // By default that holds for the upper levels only, and ten million sessions are mostly below.
+            // What leads to a record stays in memory, less than ten bytes for a session, so that a
+            // record costs one read however many there are. By default that holds for the upper
+            // levels only, and ten million sessions are mostly below.
             .filter_block_partitioning_policy(PartitioningPolicy::all(false))
             .filter_block_pinning_policy(PinningPolicy::all(true))
             .index_block_partitioning_policy(PartitioningPolicy::all(false))
@@ -270,11 +322,18 @@ fn open_records(database: &Database) -> fjall::Result<Keyspace> {
     })
 }
 
-/// The format of what lies in `database`; nothing is written before it is known. `None` in a new one.
+/// The format of what lies in `database`; nothing is written before it is known. `None` in a new
+/// one.
 fn found_format(database: &Database) -> fjall::Result<Option<u8>> {
     if database.keyspace_exists(RECORDS) {
         let record = open_records(database)?.get(FORMAT_KEY)?;
-        return Ok(record.map(|record| if *record == *format_record(FORMAT) { FORMAT } else { record.last().copied().unwrap_or(0) }));
+        return Ok(record.map(|record| {
+            if *record == *format_record(FORMAT) {
+                FORMAT
+            } else {
+                record.last().copied().unwrap_or(0)
+            }
+        }));
     }
     Ok(database.keyspace_exists(RECORDS_OF_FORMAT_1).then_some(1))
 }
@@ -303,8 +362,8 @@ fn check_writable(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::remove_file(&probe).and(written)
 }
 
-/// A thread that turns the table in memory over: it also frees the memory of those that have been written out since, which
-/// takes longer than a sign-out should wait.
+/// A thread that turns the table in memory over: it also frees the memory of those that have been
+/// written out since, which takes longer than a sign-out should wait.
 struct Turner {
     requests: Option<SyncSender<()>>,
     requested: Arc<AtomicBool>,
@@ -315,19 +374,25 @@ impl Turner {
     fn start(records: Keyspace) -> io::Result<Self> {
         let (requests, waiting) = sync_channel::<()>(1);
         let requested = Arc::new(AtomicBool::new(false));
-        let thread = std::thread::Builder::new().name("store-turner".to_owned()).spawn({
-            let requested = requested.clone();
-            move || {
-                for () in waiting {
-                    // A failure poisons the database, and the next commit tells.
-                    if let Err(fault) = records.rotate_memtable() {
-                        log::error!("a table cannot be turned over: {fault}");
+        let thread = std::thread::Builder::new()
+            .name("store-turner".to_owned())
+            .spawn({
+                let requested = requested.clone();
+                move || {
+                    for () in waiting {
+                        // A failure poisons the database, and the next commit tells.
+                        if let Err(fault) = records.rotate_memtable() {
+                            log::error!("a table cannot be turned over: {fault}");
+                        }
+                        requested.store(false, Ordering::Release);
                     }
-                    requested.store(false, Ordering::Release);
                 }
-            }
-        })?;
-        Ok(Self { requests: Some(requests), requested, thread: Some(thread) })
+            })?;
+        Ok(Self {
+            requests: Some(requests),
+            requested,
+            thread: Some(thread),
+        })
     }
 
     /// Asks for it once; while it has not been done, asking again does nothing.
@@ -344,7 +409,11 @@ impl Turner {
 impl Drop for Turner {
     fn drop(&mut self) {
         drop(self.requests.take());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+        if self
+            .thread
+            .take()
+            .is_some_and(|thread| thread.join().is_err())
+        {
             log::error!("the thread that turns tables over had panicked");
         }
     }

@@ -9,17 +9,17 @@ use std::collections::HashSet;
 use fjall::{OwnedWriteBatch, PersistMode, Slice};
 use logout_core::credential::{Credential, CredentialDigest, Sealed};
 use logout_core::receipt::EndedSession;
-use logout_core::session::{Session, SessionId, SignOnId};
-use logout_core::store::{EndOrder, Opened};
+use logout_core::session::{Session, SessionId, SsoSessionId};
+use logout_core::store::{EndOrder, Join, OpenOutcome};
 use logout_core::time::Timestamp;
 use tokio::sync::oneshot::Sender;
 
 use super::due::Due;
-use super::engine::{Engine, ReadFault};
+use super::engine::{Engine, ReadError};
 use super::index::{IndexKey, Members, SignOns};
 use super::queue::{Job, Stale};
 use super::reading;
-use super::record::{self, CredentialRecord, RecordFault, SessionRecord};
+use super::record::{self, CredentialRecord, RecordError, SessionRecord};
 use super::table::Table;
 use crate::wakeup::{self, Caller, Wakeup};
 pub(super) use transfer::MARK_KEY;
@@ -27,13 +27,14 @@ pub(super) use transfer::MARK_KEY;
 /// How many keys one operation writes, roughly.
 const KEYS: usize = 5;
 
-/// Decides operations one after the other and collects what they write and answer; nothing of either gets out before
-/// [`Group::commit`].
+/// Decides operations one after the other and collects what they write and answer; nothing of
+/// either gets out before [`Group::commit`].
 ///
-/// All operations of a group were waiting at the same time, so any order among them is true to their callers. Orders to
-/// end sessions come first: then none of them has to look for sessions that are opened in the same group, and whatever
-/// comes later in the group knows what has ended. One batch can hold each key once only, so an operation that needs to see
-/// or to overwrite what an earlier one writes is a [`Decided::Conflict`] and waits for the next group.
+/// All operations of a group were waiting at the same time, so any order among them is true to
+/// their callers. Orders to end sessions come first: then none of them has to look for sessions
+/// that are opened in the same group, and whatever comes later in the group knows what has ended.
+/// One batch can hold each key once only, so an operation that needs to see or to overwrite what an
+/// earlier one writes is a [`Decided::Conflict`] and waits for the next group.
 pub(super) struct Group<'e> {
     engine: &'e Engine,
     members: &'e mut Members,
@@ -43,14 +44,14 @@ pub(super) struct Group<'e> {
     ended_for: Vec<(Caller, Vec<EndedSession>)>,
     listings: Vec<Listing>,
     ended: HashSet<SessionId>,
-    /// Keys that a batch may meet twice: written and removed credentials and one-time values, and everything about sessions that
-    /// were opened, got a credential or were touched.
+    /// Keys that a batch may meet twice: written and removed credentials and one-time values, and
+    /// everything about sessions that were opened, got a credential or were touched.
     credentials: HashSet<CredentialDigest>,
     once: HashSet<CredentialDigest>,
     sessions: HashSet<SessionId>,
     touched: HashSet<SessionId>,
     /// Sign-ons that a session was opened in.
-    opened_sign_ons: HashSet<SignOnId>,
+    opened_sign_ons: HashSet<SsoSessionId>,
     sign_ons: SignOns,
     agreed: HashSet<String>,
     /// Deliveries that were changed.
@@ -78,13 +79,18 @@ enum Answer {
     Due(Sender<Option<Timestamp>>, Option<Timestamp>),
     Flag(Sender<bool>, bool),
     Leased(Sender<Vec<(SessionId, u64)>>, Vec<(SessionId, u64)>),
-    Opened(Sender<Opened>, Opened),
+    Opened(Sender<OpenOutcome>, OpenOutcome),
     Taken(Sender<Option<Vec<u8>>>, Option<Vec<u8>>),
 }
 
 impl<'e> Group<'e> {
     /// A group that has room for `expected` operations before it has to grow.
-    pub(super) fn new(engine: &'e Engine, members: &'e mut Members, due: &'e mut Due, expected: usize) -> Self {
+    pub(super) fn new(
+        engine: &'e Engine,
+        members: &'e mut Members,
+        due: &'e mut Due,
+        expected: usize,
+    ) -> Self {
         Self {
             engine,
             members,
@@ -116,8 +122,9 @@ impl<'e> Group<'e> {
         self.answers.len() + self.ended_for.len()
     }
 
-    /// Makes everything durable at once, then visible, then answers. On an error it calls `withdraw` and then lets all
-    /// callers know at once that they get no answer. What comes back is to be sent a little later, see [`wakeup::answer`].
+    /// Makes everything durable at once, then visible, then answers. On an error it calls
+    /// `withdraw` and then lets all callers know at once that they get no answer. What comes back
+    /// is to be sent a little later, see [`wakeup::answer`].
     pub(super) fn commit(mut self, withdraw: &impl Fn()) -> fjall::Result<Vec<Wakeup>> {
         for (key, sessions) in std::mem::take(&mut self.sign_ons).changed() {
             if sessions.is_empty() {
@@ -127,15 +134,25 @@ impl<'e> Group<'e> {
             }
         }
         persist(self.engine, self.batch, self.durable).inspect_err(|_| withdraw())?;
-        for Listing { key, session, listed } in self.listings {
-            if listed { self.members.add(key, session) } else { self.members.remove(key, session) }
+        for Listing {
+            key,
+            session,
+            listed,
+        } in self.listings
+        {
+            if listed {
+                self.members.add(key, session)
+            } else {
+                self.members.remove(key, session)
+            }
         }
         self.answers.into_iter().for_each(Answer::send);
         Ok(wakeup::answer(self.ended_for))
     }
 
     fn write(&mut self, table: Table, key: impl AsRef<[u8]>, value: impl Into<Slice>) {
-        self.engine.write(&mut self.batch, table, key.as_ref(), value);
+        self.engine
+            .write(&mut self.batch, table, key.as_ref(), value);
     }
 
     fn remove(&mut self, table: Table, key: impl AsRef<[u8]>) {
@@ -143,12 +160,19 @@ impl<'e> Group<'e> {
     }
 
     /// Carries out an order to end sessions.
-    pub(super) fn end(&mut self, order: &EndOrder, caller: Caller) -> Result<(), ReadFault> {
+    pub(super) fn end(&mut self, order: &EndOrder, caller: Caller) -> Result<(), ReadError> {
         let mut records = Vec::with_capacity(1);
         let chosen = self.choose_all(order, &mut records).and_then(|()| {
-            let sessions = records.iter().map(|(id, bytes)| Ok((*id, SessionRecord::read(bytes)?)));
-            let sessions = sessions.collect::<Result<Vec<_>, RecordFault>>()?;
-            let receipt = order.receipt_for(sessions.iter().map(|(id, session)| session.to_ended(*id)).collect());
+            let sessions = records
+                .iter()
+                .map(|(id, bytes)| Ok((*id, SessionRecord::read(bytes)?)));
+            let sessions = sessions.collect::<Result<Vec<_>, RecordError>>()?;
+            let receipt = order.receipt_for(
+                sessions
+                    .iter()
+                    .map(|(id, session)| session.to_ended(*id))
+                    .collect(),
+            );
             let bytes = record::receipt(&receipt)?;
             for sign_on in sessions.iter().filter_map(|(_, session)| session.sign_on()) {
                 self.sign_ons.of(self.engine, sign_on)?;
@@ -156,7 +180,8 @@ impl<'e> Group<'e> {
             let posted = outbox::posted(&sessions, order)?;
             Ok((sessions, receipt, bytes, posted))
         });
-        // Everything that can fail comes before the first write, so that an order is either in the group or not at all.
+        // Everything that can fail comes before the first write, so that an order is either in the
+        // group or not at all.
         let (sessions, receipt, bytes, posted) = chosen.inspect_err(|_| {
             for (id, _) in &records {
                 self.ended.remove(id);
@@ -176,7 +201,10 @@ impl<'e> Group<'e> {
 
     /// Its credentials stay until they expire: without a session to open they are its tombstones.
     fn take_out(&mut self, id: SessionId, session: &SessionRecord<'_>, at: Timestamp) {
-        for expired in session.credentials().filter(|credential| credential.expires <= at) {
+        for expired in session
+            .credentials()
+            .filter(|credential| credential.expires <= at)
+        {
             if self.credentials.insert(expired.digest) {
                 self.remove(Table::Credentials, expired.digest.as_bytes());
             }
@@ -187,65 +215,136 @@ impl<'e> Group<'e> {
         }
         for key in IndexKey::all_of_record(session) {
             self.remove(key.table, key.entry(id));
-            self.listings.push(Listing { key, session: id, listed: false });
+            self.listings.push(Listing {
+                key,
+                session: id,
+                listed: false,
+            });
         }
     }
 
     /// Decides any other operation.
-    pub(super) fn decide(&mut self, job: Job) -> Result<Decided, ReadFault> {
+    pub(super) fn decide(&mut self, job: Job) -> Result<Decided, ReadError> {
         match job {
-            Job::Agree { name, candidate, reply } => self.agree(name, candidate, reply),
-            Job::Attach { session, credential, sealed, now, reply } => self.attach(session, credential, sealed, now, reply),
+            Job::Agree {
+                name,
+                candidate,
+                reply,
+            } => self.get_or_insert(name, candidate, reply),
+            Job::Attach {
+                session,
+                credential,
+                sealed,
+                now,
+                reply,
+            } => self.attach(session, credential, sealed, now, reply),
             Job::Forget { stale, now, reply } => self.forget(stale, now, reply),
             Job::Health { reply } => {
                 self.durable = true;
                 self.answers.push(Answer::Done(reply));
                 Ok(Decided::Done)
             }
-            Job::Import { records, now, reply } => self.import(records, now, reply),
-            Job::Lease { platform, limit, now, until, reply } => Ok(self.lease(&platform, limit, now, until, reply)),
+            Job::Import {
+                records,
+                now,
+                reply,
+            } => self.import(records, now, reply),
+            Job::Lease {
+                platform,
+                limit,
+                now,
+                until,
+                reply,
+            } => Ok(self.lease(&platform, limit, now, until, reply)),
             Job::NextDue { platform, reply } => Ok(self.next_due(&platform, reply)),
-            Job::Open { session, joins, now, reply } => self.open(session, joins, now, reply),
-            Job::PutOnce { key, value, expires, reply } => self.put_once(key, value, expires, reply),
-            Job::Retry { session, now, reply } => self.retry(session, now, reply),
-            Job::Settle { session, lease, settlement, reply } => self.settle(session, lease, settlement, reply),
-            Job::SetMark { mark, reply } => Ok(self.set_mark(mark, reply)),
+            Job::Open {
+                session,
+                join,
+                now,
+                reply,
+            } => self.open(session, join, now, reply),
+            Job::PutOnce {
+                key,
+                value,
+                expires,
+                reply,
+            } => self.put_once(key, value, expires, reply),
+            Job::Retry {
+                session,
+                now,
+                reply,
+            } => self.retry(session, now, reply),
+            Job::Settle {
+                session,
+                lease,
+                settlement,
+                reply,
+            } => self.settle(session, lease, settlement, reply),
+            Job::SetCheckpoint { checkpoint, reply } => Ok(self.set_checkpoint(checkpoint, reply)),
             Job::TakeOnce { key, now, reply } => self.take_once(key, now, reply),
             Job::Touch { session, now } => self.touch(session, now).map(|()| Decided::Done),
         }
     }
 
-    fn open(&mut self, session: Box<Session>, joins: bool, now: Timestamp, reply: Sender<Opened>) -> Result<Decided, ReadFault> {
+    fn open(
+        &mut self,
+        session: Box<Session>,
+        join: Join,
+        now: Timestamp,
+        reply: Sender<OpenOutcome>,
+    ) -> Result<Decided, ReadError> {
         let conflicts = self.sessions.contains(&session.id)
             || self.ended.contains(&session.id)
-            || session.credentials.iter().any(|credential| self.credentials.contains(&credential.digest));
+            || session
+                .credentials
+                .iter()
+                .any(|credential| self.credentials.contains(&credential.digest));
         if conflicts {
-            return Ok(Decided::Conflict(Job::Open { session, joins, now, reply }));
+            return Ok(Decided::Conflict(Job::Open {
+                session,
+                join,
+                now,
+                reply,
+            }));
         }
         if self.is_ended_credential_of(&session, now)? {
-            self.answers.push(Answer::Opened(reply, Opened::CredentialEnded));
+            self.answers
+                .push(Answer::Opened(reply, OpenOutcome::CredentialEnded));
             return Ok(Decided::Done);
         }
-        if let (true, Some(sign_on)) = (joins, session.sign_on)
+        if let (Join::IfLive, Some(sign_on)) = (join, session.sign_on)
             && !self.is_alive(sign_on, now)?
         {
-            self.answers.push(Answer::Opened(reply, Opened::SignOnEnded));
+            self.answers
+                .push(Answer::Opened(reply, OpenOutcome::SignOnEnded));
             return Ok(Decided::Done);
         }
         let bytes = SessionRecord::of(&session).to_bytes()?;
         if let Some(sign_on) = session.sign_on {
             self.sign_ons.add(self.engine, sign_on, session.id)?;
         }
-        // In this order: whoever sees the credential already finds the session, and does not take it for ended.
+        // In this order: whoever sees the credential already finds the session, and does not take
+        // it for ended.
         self.write(Table::Sessions, session.id.as_bytes(), bytes);
         for key in IndexKey::all_of(&session) {
             self.write(key.table, key.entry(session.id), []);
-            self.listings.push(Listing { key, session: session.id, listed: true });
+            self.listings.push(Listing {
+                key,
+                session: session.id,
+                listed: true,
+            });
         }
         for credential in &session.credentials {
             if self.credentials.insert(credential.digest) {
-                let record = CredentialRecord { session: session.id, expires: credential.expires };
-                self.write(Table::Credentials, credential.digest.as_bytes(), record.to_bytes());
+                let record = CredentialRecord {
+                    session: session.id,
+                    expires: credential.expires,
+                };
+                self.write(
+                    Table::Credentials,
+                    credential.digest.as_bytes(),
+                    record.to_bytes(),
+                );
             }
         }
         self.sessions.insert(session.id);
@@ -253,11 +352,12 @@ impl<'e> Group<'e> {
             self.opened_sign_ons.extend(session.sign_on);
         }
         self.durable = true;
-        self.answers.push(Answer::Opened(reply, Opened::Opened));
+        self.answers
+            .push(Answer::Opened(reply, OpenOutcome::Opened));
         Ok(Decided::Done)
     }
 
-    fn is_alive(&mut self, sign_on: SignOnId, now: Timestamp) -> Result<bool, ReadFault> {
+    fn is_alive(&mut self, sign_on: SsoSessionId, now: Timestamp) -> Result<bool, ReadError> {
         if self.opened_sign_ons.contains(&sign_on) {
             return Ok(true);
         }
@@ -269,11 +369,13 @@ impl<'e> Group<'e> {
         Ok(false)
     }
 
-    fn live_record(&self, id: SessionId, now: Timestamp) -> Result<Option<Slice>, ReadFault> {
+    fn live_record(&self, id: SessionId, now: Timestamp) -> Result<Option<Slice>, ReadError> {
         if self.ended.contains(&id) {
             return Ok(None);
         }
-        let Some(bytes) = self.engine.read(Table::Sessions, id.as_bytes())? else { return Ok(None) };
+        let Some(bytes) = self.engine.read(Table::Sessions, id.as_bytes())? else {
+            return Ok(None);
+        };
         let live = SessionRecord::read(&bytes)?.ends_by(self.engine.seen(id)?) > now;
         Ok(live.then_some(bytes))
     }
@@ -285,16 +387,23 @@ impl<'e> Group<'e> {
         sealed: Option<Sealed>,
         now: Timestamp,
         reply: Sender<bool>,
-    ) -> Result<Decided, ReadFault> {
+    ) -> Result<Decided, ReadError> {
         if self.sessions.contains(&session) || self.credentials.contains(&credential.digest) {
-            return Ok(Decided::Conflict(Job::Attach { session, credential, sealed, now, reply }));
+            return Ok(Decided::Conflict(Job::Attach {
+                session,
+                credential,
+                sealed,
+                now,
+                reply,
+            }));
         }
         let Some(bytes) = self.live_record(session, now)? else {
             self.answers.push(Answer::Flag(reply, false));
             return Ok(Decided::Done);
         };
         let mut record = SessionRecord::read(&bytes)?;
-        // What has expired by itself makes room, so that a session that is refreshed for weeks stays small.
+        // What has expired by itself makes room, so that a session that is refreshed for weeks
+        // stays small.
         for expired in record.without_expired(now) {
             if self.credentials.insert(expired) {
                 self.remove(Table::Credentials, expired.as_bytes());
@@ -305,8 +414,15 @@ impl<'e> Group<'e> {
             record.seal(sealed);
         }
         self.write(Table::Sessions, session.as_bytes(), record.to_bytes()?);
-        let leads_to = CredentialRecord { session, expires: credential.expires };
-        self.write(Table::Credentials, credential.digest.as_bytes(), leads_to.to_bytes());
+        let leads_to = CredentialRecord {
+            session,
+            expires: credential.expires,
+        };
+        self.write(
+            Table::Credentials,
+            credential.digest.as_bytes(),
+            leads_to.to_bytes(),
+        );
         self.sessions.insert(session);
         self.credentials.insert(credential.digest);
         self.durable = true;
@@ -314,14 +430,19 @@ impl<'e> Group<'e> {
         Ok(Decided::Done)
     }
 
-    fn touch(&mut self, id: SessionId, now: Timestamp) -> Result<(), ReadFault> {
+    fn touch(&mut self, id: SessionId, now: Timestamp) -> Result<(), ReadError> {
         if self.ended.contains(&id) || self.touched.contains(&id) {
             return Ok(());
         }
-        let Some(bytes) = self.engine.read(Table::Sessions, id.as_bytes())? else { return Ok(()) };
+        let Some(bytes) = self.engine.read(Table::Sessions, id.as_bytes())? else {
+            return Ok(());
+        };
         let session = SessionRecord::read(&bytes)?;
         let last = session.seen().max(self.engine.seen(id)?);
-        let due = session.idle_timeout().is_some_and(|span| now.since(last) >= span / 30) && now > last;
+        let due = session
+            .idle_timeout()
+            .is_some_and(|span| now.since(last) >= span / 30)
+            && now > last;
         if due && session.ends_by(last) > now {
             self.touched.insert(id);
             self.write(Table::Seen, id.as_bytes(), record::seen(now));
@@ -329,9 +450,20 @@ impl<'e> Group<'e> {
         Ok(())
     }
 
-    fn put_once(&mut self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp, reply: Sender<bool>) -> Result<Decided, ReadFault> {
+    fn put_once(
+        &mut self,
+        key: CredentialDigest,
+        value: Vec<u8>,
+        expires: Timestamp,
+        reply: Sender<bool>,
+    ) -> Result<Decided, ReadError> {
         if self.once.contains(&key) {
-            return Ok(Decided::Conflict(Job::PutOnce { key, value, expires, reply }));
+            return Ok(Decided::Conflict(Job::PutOnce {
+                key,
+                value,
+                expires,
+                reply,
+            }));
         }
         let free = self.engine.read(Table::Once, key.as_bytes())?.is_none();
         if free {
@@ -343,7 +475,12 @@ impl<'e> Group<'e> {
         Ok(Decided::Done)
     }
 
-    fn take_once(&mut self, key: CredentialDigest, now: Timestamp, reply: Sender<Option<Vec<u8>>>) -> Result<Decided, ReadFault> {
+    fn take_once(
+        &mut self,
+        key: CredentialDigest,
+        now: Timestamp,
+        reply: Sender<Option<Vec<u8>>>,
+    ) -> Result<Decided, ReadError> {
         if self.once.contains(&key) {
             return Ok(Decided::Conflict(Job::TakeOnce { key, now, reply }));
         }
@@ -362,9 +499,18 @@ impl<'e> Group<'e> {
         Ok(Decided::Done)
     }
 
-    fn agree(&mut self, name: String, candidate: Vec<u8>, reply: Sender<Vec<u8>>) -> Result<Decided, ReadFault> {
+    fn get_or_insert(
+        &mut self,
+        name: String,
+        candidate: Vec<u8>,
+        reply: Sender<Vec<u8>>,
+    ) -> Result<Decided, ReadError> {
         if self.agreed.contains(&name) {
-            return Ok(Decided::Conflict(Job::Agree { name, candidate, reply }));
+            return Ok(Decided::Conflict(Job::Agree {
+                name,
+                candidate,
+                reply,
+            }));
         }
         let key = agreed_key(&name);
         let value = match self.engine.read(Table::Agreed, &key)? {
@@ -380,13 +526,21 @@ impl<'e> Group<'e> {
         Ok(Decided::Done)
     }
 
-    /// Looks again before it forgets: since housekeeping saw the record, somebody may have put another in its place.
-    fn forget(&mut self, stale: Vec<Stale>, now: Timestamp, reply: Sender<()>) -> Result<Decided, ReadFault> {
+    /// Looks again before it forgets: since housekeeping saw the record, somebody may have put
+    /// another in its place.
+    fn forget(
+        &mut self,
+        stale: Vec<Stale>,
+        now: Timestamp,
+        reply: Sender<()>,
+    ) -> Result<Decided, ReadError> {
         for stale in stale {
             match stale {
                 Stale::Once(key) => {
                     let digest = CredentialDigest::from_bytes(key);
-                    let Some(bytes) = self.engine.read(Table::Once, &key)? else { continue };
+                    let Some(bytes) = self.engine.read(Table::Once, &key)? else {
+                        continue;
+                    };
                     if record::read_once(&bytes)?.0 <= now && self.once.insert(digest) {
                         self.remove(Table::Once, key);
                     }
@@ -400,8 +554,12 @@ impl<'e> Group<'e> {
                 }
                 Stale::Credential(key) => {
                     let digest = CredentialDigest::from_bytes(key);
-                    let Some(bytes) = self.engine.read(Table::Credentials, &key)? else { continue };
-                    if reading::is_spent(self.engine, CredentialRecord::read(&bytes)?, now)? && self.credentials.insert(digest) {
+                    let Some(bytes) = self.engine.read(Table::Credentials, &key)? else {
+                        continue;
+                    };
+                    if reading::is_spent(self.engine, CredentialRecord::read(&bytes)?, now)?
+                        && self.credentials.insert(digest)
+                    {
                         self.remove(Table::Credentials, key);
                     }
                 }
@@ -415,7 +573,11 @@ impl<'e> Group<'e> {
 fn persist(engine: &Engine, batch: OwnedWriteBatch, durable: bool) -> fjall::Result<()> {
     engine.make_room()?;
     if !batch.is_empty() {
-        let mode = if durable { PersistMode::SyncData } else { PersistMode::Buffer };
+        let mode = if durable {
+            PersistMode::SyncData
+        } else {
+            PersistMode::Buffer
+        };
         batch.durability(Some(mode)).commit()
     } else if durable {
         engine.sync()

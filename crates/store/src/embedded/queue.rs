@@ -1,5 +1,6 @@
 //! What waits for the writer.
 
+use logout_core::store::Join;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,33 +8,92 @@ use logout_core::credential::{Credential, CredentialDigest, Sealed};
 use logout_core::delivery::Settlement;
 use logout_core::platform::PlatformName;
 use logout_core::session::{Session, SessionId};
-use logout_core::store::{Opened, StoreUnavailable};
+use logout_core::store::{OpenOutcome, StoreUnavailable};
 use logout_core::time::Timestamp;
 use logout_core::transfer::Record;
 use tokio::sync::oneshot::Sender;
 
 use crate::wakeup::End;
 
-/// More than this is refused rather than queued: at the speed of any disk worth the name the last of them would wait for
-/// about a second, and a caller who is told so at once can try again, while one who waits only makes the queue longer.
+/// More than this is refused rather than queued: at the speed of any disk worth the name the last
+/// of them would wait for about a second, and a caller who is told so at once can try again, while
+/// one who waits only makes the queue longer.
 const CAPACITY: usize = 16_384;
 
 /// One operation. Dropping it without an answer tells the caller that the store is not available.
 pub(super) enum Job {
-    Agree { name: String, candidate: Vec<u8>, reply: Sender<Vec<u8>> },
-    Attach { session: SessionId, credential: Credential, sealed: Option<Sealed>, now: Timestamp, reply: Sender<bool> },
-    Forget { stale: Vec<Stale>, now: Timestamp, reply: Sender<()> },
-    Health { reply: Sender<()> },
-    Import { records: Vec<Record>, now: Timestamp, reply: Sender<()> },
-    Lease { platform: PlatformName, limit: usize, now: Timestamp, until: Timestamp, reply: Sender<Vec<(SessionId, u64)>> },
-    NextDue { platform: PlatformName, reply: Sender<Option<Timestamp>> },
-    Open { session: Box<Session>, joins: bool, now: Timestamp, reply: Sender<Opened> },
-    PutOnce { key: CredentialDigest, value: Vec<u8>, expires: Timestamp, reply: Sender<bool> },
-    Retry { session: SessionId, now: Timestamp, reply: Sender<bool> },
-    Settle { session: SessionId, lease: u64, settlement: Settlement, reply: Sender<bool> },
-    SetMark { mark: Option<Vec<u8>>, reply: Sender<()> },
-    TakeOnce { key: CredentialDigest, now: Timestamp, reply: Sender<Option<Vec<u8>>> },
-    Touch { session: SessionId, now: Timestamp },
+    Agree {
+        name: String,
+        candidate: Vec<u8>,
+        reply: Sender<Vec<u8>>,
+    },
+    Attach {
+        session: SessionId,
+        credential: Credential,
+        sealed: Option<Sealed>,
+        now: Timestamp,
+        reply: Sender<bool>,
+    },
+    Forget {
+        stale: Vec<Stale>,
+        now: Timestamp,
+        reply: Sender<()>,
+    },
+    Health {
+        reply: Sender<()>,
+    },
+    Import {
+        records: Vec<Record>,
+        now: Timestamp,
+        reply: Sender<()>,
+    },
+    Lease {
+        platform: PlatformName,
+        limit: usize,
+        now: Timestamp,
+        until: Timestamp,
+        reply: Sender<Vec<(SessionId, u64)>>,
+    },
+    NextDue {
+        platform: PlatformName,
+        reply: Sender<Option<Timestamp>>,
+    },
+    Open {
+        session: Box<Session>,
+        join: Join,
+        now: Timestamp,
+        reply: Sender<OpenOutcome>,
+    },
+    PutOnce {
+        key: CredentialDigest,
+        value: Vec<u8>,
+        expires: Timestamp,
+        reply: Sender<bool>,
+    },
+    Retry {
+        session: SessionId,
+        now: Timestamp,
+        reply: Sender<bool>,
+    },
+    Settle {
+        session: SessionId,
+        lease: u64,
+        settlement: Settlement,
+        reply: Sender<bool>,
+    },
+    SetCheckpoint {
+        checkpoint: Option<Vec<u8>>,
+        reply: Sender<()>,
+    },
+    TakeOnce {
+        key: CredentialDigest,
+        now: Timestamp,
+        reply: Sender<Option<Vec<u8>>>,
+    },
+    Touch {
+        session: SessionId,
+        now: Timestamp,
+    },
 }
 
 /// A record that housekeeping found to be of no more use.
@@ -97,8 +157,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Swaps everything that waits into `taken`, which must be empty; waits for something to come, but not beyond
-    /// `patience`. `false` when the queue is closed and empty.
+    /// Swaps everything that waits into `taken`, which must be empty; waits for something to come,
+    /// but not beyond `patience`. `false` when the queue is closed and empty.
     pub(super) fn take(&self, taken: &mut Waiting, patience: Option<Duration>) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while state.waiting.len() == 0 {
@@ -107,9 +167,17 @@ impl Queue {
             }
             state.writer_sleeps = true;
             match patience {
-                None => state = self.arrival.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => {
+                    state = self
+                        .arrival
+                        .wait(state)
+                        .unwrap_or_else(PoisonError::into_inner)
+                }
                 Some(patience) => {
-                    let (woken, timeout) = self.arrival.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
+                    let (woken, timeout) = self
+                        .arrival
+                        .wait_timeout(state, patience)
+                        .unwrap_or_else(PoisonError::into_inner);
                     state = woken;
                     if timeout.timed_out() {
                         state.writer_sleeps = false;
@@ -124,7 +192,10 @@ impl Queue {
 
     /// Lets nothing more in; what waits is still served.
     pub(super) fn close(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .closed = true;
         self.arrival.notify_one();
     }
 
@@ -143,7 +214,10 @@ mod tests {
     use super::*;
 
     fn touch() -> Job {
-        Job::Touch { session: SessionId::from_bytes([0; 16]), now: Timestamp::default() }
+        Job::Touch {
+            session: SessionId::from_bytes([0; 16]),
+            now: Timestamp::default(),
+        }
     }
 
     #[test]
@@ -177,6 +251,9 @@ mod tests {
         let (reply, mut answer) = tokio::sync::oneshot::channel();
         assert_eq!(queue.push_job(Job::Health { reply }), Ok(()));
         queue.abandon();
-        assert!(matches!(answer.try_recv(), Err(tokio::sync::oneshot::error::TryRecvError::Closed)));
+        assert!(matches!(
+            answer.try_recv(),
+            Err(tokio::sync::oneshot::error::TryRecvError::Closed)
+        ));
     }
 }

@@ -14,7 +14,9 @@ use std::time::Duration;
 use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
-use logout_core::session::{AccountVersion, ClientId, Device, Person, Session, SessionId, SignOnId, Subject};
+use logout_core::session::{
+    AccountVersion, ClientId, Device, Person, Session, SessionId, SsoSessionId, Subject,
+};
 use logout_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +33,7 @@ const ACCOUNT_SESSION: u8 = 3;
 
 /// Why a record cannot be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum RecordFault {
+pub(super) enum RecordError {
     #[error("a {0} record is damaged")]
     Damaged(&'static str),
     #[error("a {what} record is of version {version}, which this program does not know")]
@@ -54,11 +56,14 @@ impl CredentialRecord {
         bytes
     }
 
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, RecordFault> {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, RecordError> {
         const WHAT: &str = "credential";
         let fields = body(WHAT, CREDENTIAL, bytes)?.split_first_chunk();
-        let (session, expires) = fields.ok_or(RecordFault::Damaged(WHAT))?;
-        Ok(Self { session: SessionId::from_bytes(*session), expires: instant(expires).ok_or(RecordFault::Damaged(WHAT))? })
+        let (session, expires) = fields.ok_or(RecordError::Damaged(WHAT))?;
+        Ok(Self {
+            session: SessionId::from_bytes(*session),
+            expires: instant(expires).ok_or(RecordError::Damaged(WHAT))?,
+        })
     }
 }
 
@@ -67,8 +72,8 @@ pub(super) fn seen(at: Timestamp) -> [u8; 9] {
     tagged(SEEN, &at.as_millis().to_be_bytes())
 }
 
-pub(super) fn read_seen(bytes: &[u8]) -> Result<Timestamp, RecordFault> {
-    instant(body("seen", SEEN, bytes)?).ok_or(RecordFault::Damaged("seen"))
+pub(super) fn read_seen(bytes: &[u8]) -> Result<Timestamp, RecordError> {
+    instant(body("seen", SEEN, bytes)?).ok_or(RecordError::Damaged("seen"))
 }
 
 /// A one-time value with its expiry.
@@ -80,9 +85,14 @@ pub(super) fn once(value: &[u8], expires: Timestamp) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn read_once(bytes: &[u8]) -> Result<(Timestamp, &[u8]), RecordFault> {
-    let (expires, value) = body("one-time", ONCE, bytes)?.split_at_checked(8).ok_or(RecordFault::Damaged("one-time"))?;
-    Ok((instant(expires).ok_or(RecordFault::Damaged("one-time"))?, value))
+pub(super) fn read_once(bytes: &[u8]) -> Result<(Timestamp, &[u8]), RecordError> {
+    let (expires, value) = body("one-time", ONCE, bytes)?
+        .split_at_checked(8)
+        .ok_or(RecordError::Damaged("one-time"))?;
+    Ok((
+        instant(expires).ok_or(RecordError::Damaged("one-time"))?,
+        value,
+    ))
 }
 
 /// A session without its id, which is the key. Borrowed, so that ending one copies no more than its
@@ -129,7 +139,11 @@ impl<'a> SessionRecord<'a> {
             account: session.account,
             client: session.client.as_ref().map(ClientId::as_str),
             administrator: session.administrator,
-            credentials: session.credentials.iter().map(StoredCredential::of).collect(),
+            credentials: session
+                .credentials
+                .iter()
+                .map(StoredCredential::of)
+                .collect(),
             csrf: session.csrf.map(|digest| *digest.as_bytes()),
             opened: session.opened.as_millis(),
             seen: session.seen.as_millis(),
@@ -141,19 +155,29 @@ impl<'a> SessionRecord<'a> {
         }
     }
 
-    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, RecordFault> {
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, RecordError> {
         if bytes.first() != Some(&ACCOUNT_SESSION) {
             return decode("session", SESSION, bytes);
         }
-        let (account, rest) = bytes[1..].split_first_chunk().ok_or(RecordFault::Damaged("session"))?;
-        let record: Self = postcard::from_bytes(rest).map_err(|_| RecordFault::Damaged("session"))?;
-        Ok(Self { account: Some(AccountVersion::from_bytes(*account)), ..record })
+        let (account, rest) = bytes[1..]
+            .split_first_chunk()
+            .ok_or(RecordError::Damaged("session"))?;
+        let record: Self =
+            postcard::from_bytes(rest).map_err(|_| RecordError::Damaged("session"))?;
+        Ok(Self {
+            account: Some(AccountVersion::from_bytes(*account)),
+            ..record
+        })
     }
 
-    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, RecordFault> {
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
         match self.account {
             None => encode("session", SESSION, self),
-            Some(account) => encode_behind("session", &[[ACCOUNT_SESSION].as_slice(), &account.to_bytes()].concat(), self),
+            Some(account) => encode_behind(
+                "session",
+                &[[ACCOUNT_SESSION].as_slice(), &account.to_bytes()].concat(),
+                self,
+            ),
         }
     }
 
@@ -161,8 +185,8 @@ impl<'a> SessionRecord<'a> {
         self.platform
     }
 
-    pub(super) fn sign_on(&self) -> Option<SignOnId> {
-        self.sign_on.map(SignOnId::from_bytes)
+    pub(super) fn sign_on(&self) -> Option<SsoSessionId> {
+        self.sign_on.map(SsoSessionId::from_bytes)
     }
 
     pub(super) fn realm(&self) -> &'a str {
@@ -196,7 +220,9 @@ impl<'a> SessionRecord<'a> {
     /// As `Session::ends_by`.
     pub(super) fn ends_by(&self, seen: Timestamp) -> Timestamp {
         let expires = Timestamp::from_millis(self.expires);
-        self.idle_timeout.map_or(expires, |span| seen.max(self.seen()).plus(span)).min(expires)
+        self.idle_timeout
+            .map_or(expires, |span| seen.max(self.seen()).plus(span))
+            .min(expires)
     }
 
     pub(super) fn credentials(&self) -> impl Iterator<Item = Credential> + '_ {
@@ -210,7 +236,10 @@ impl<'a> SessionRecord<'a> {
     /// Takes out the credentials that have expired by themselves and names them.
     pub(super) fn without_expired(&mut self, now: Timestamp) -> Vec<CredentialDigest> {
         let lives = |stored: &mut StoredCredential| stored.expires > now.as_millis();
-        self.credentials.extract_if(.., |stored| !lives(stored)).map(|stored| CredentialDigest::from_bytes(stored.digest)).collect()
+        self.credentials
+            .extract_if(.., |stored| !lives(stored))
+            .map(|stored| CredentialDigest::from_bytes(stored.digest))
+            .collect()
     }
 
     pub(super) fn push(&mut self, credential: &Credential) {
@@ -247,7 +276,10 @@ impl<'a> SessionRecord<'a> {
             seen: seen.max(self.seen()),
             idle_timeout: self.idle_timeout,
             expires: Timestamp::from_millis(self.expires),
-            device: Device { address: self.address, user_agent: self.user_agent.map(str::to_owned) },
+            device: Device {
+                address: self.address,
+                user_agent: self.user_agent.map(str::to_owned),
+            },
             sealed: self.sealed.map(Sealed::new),
         }
     }
@@ -255,7 +287,11 @@ impl<'a> SessionRecord<'a> {
 
 impl StoredCredential {
     fn of(credential: &Credential) -> Self {
-        Self { digest: *credential.digest.as_bytes(), expires: credential.expires.as_millis(), csrf_due: credential.csrf_due }
+        Self {
+            digest: *credential.digest.as_bytes(),
+            expires: credential.expires.as_millis(),
+            csrf_due: credential.csrf_due,
+        }
     }
 }
 
@@ -281,7 +317,7 @@ struct EndedRecord<'a> {
     upstream: bool,
 }
 
-pub(super) fn receipt(receipt: &Receipt) -> Result<Vec<u8>, RecordFault> {
+pub(super) fn receipt(receipt: &Receipt) -> Result<Vec<u8>, RecordError> {
     let record = ReceiptRecord {
         at: receipt.at.as_millis(),
         reason: receipt.reason.as_str(),
@@ -303,14 +339,14 @@ pub(super) fn receipt(receipt: &Receipt) -> Result<Vec<u8>, RecordFault> {
     encode("receipt", RECEIPT, &record)
 }
 
-pub(super) fn read_receipt(id: ReceiptId, bytes: &[u8]) -> Result<Receipt, RecordFault> {
+pub(super) fn read_receipt(id: ReceiptId, bytes: &[u8]) -> Result<Receipt, RecordError> {
     let record: ReceiptRecord<'_> = decode("receipt", RECEIPT, bytes)?;
     Ok(Receipt {
         id,
         at: Timestamp::from_millis(record.at),
-        reason: Reason::parse(record.reason).ok_or(RecordFault::Damaged("receipt"))?,
+        reason: Reason::parse(record.reason).ok_or(RecordError::Damaged("receipt"))?,
         platform: record.platform.map(PlatformName::new),
-        reach: Reach::parse(record.reach).ok_or(RecordFault::Damaged("receipt"))?,
+        reach: Reach::parse(record.reach).ok_or(RecordError::Damaged("receipt"))?,
         sessions: record
             .sessions
             .iter()
@@ -333,27 +369,41 @@ fn tagged<const BODY: usize, const ALL: usize>(tag: u8, body: &[u8; BODY]) -> [u
 }
 
 fn instant(bytes: &[u8]) -> Option<Timestamp> {
-    Some(Timestamp::from_millis(u64::from_be_bytes(bytes.try_into().ok()?)))
+    Some(Timestamp::from_millis(u64::from_be_bytes(
+        bytes.try_into().ok()?,
+    )))
 }
 
-fn body<'a>(what: &'static str, known: u8, bytes: &'a [u8]) -> Result<&'a [u8], RecordFault> {
+fn body<'a>(what: &'static str, known: u8, bytes: &'a [u8]) -> Result<&'a [u8], RecordError> {
     match bytes.split_first() {
         Some((&version, body)) if version == known => Ok(body),
-        Some((&version, _)) => Err(RecordFault::UnknownVersion { what, version }),
-        None => Err(RecordFault::Damaged(what)),
+        Some((&version, _)) => Err(RecordError::UnknownVersion { what, version }),
+        None => Err(RecordError::Damaged(what)),
     }
 }
 
-fn encode(what: &'static str, version: u8, record: &impl Serialize) -> Result<Vec<u8>, RecordFault> {
+fn encode(
+    what: &'static str,
+    version: u8,
+    record: &impl Serialize,
+) -> Result<Vec<u8>, RecordError> {
     encode_behind(what, &[version], record)
 }
 
-fn encode_behind(what: &'static str, head: &[u8], record: &impl Serialize) -> Result<Vec<u8>, RecordFault> {
+fn encode_behind(
+    what: &'static str,
+    head: &[u8],
+    record: &impl Serialize,
+) -> Result<Vec<u8>, RecordError> {
     let mut bytes = Vec::with_capacity(192);
     bytes.extend_from_slice(head);
-    postcard::to_extend(record, bytes).map_err(|_| RecordFault::Damaged(what))
+    postcard::to_extend(record, bytes).map_err(|_| RecordError::Damaged(what))
 }
 
-fn decode<'a, T: Deserialize<'a>>(what: &'static str, version: u8, bytes: &'a [u8]) -> Result<T, RecordFault> {
-    postcard::from_bytes(body(what, version, bytes)?).map_err(|_| RecordFault::Damaged(what))
+fn decode<'a, T: Deserialize<'a>>(
+    what: &'static str,
+    version: u8,
+    bytes: &'a [u8],
+) -> Result<T, RecordError> {
+    postcard::from_bytes(body(what, version, bytes)?).map_err(|_| RecordError::Damaged(what))
 }

@@ -4,10 +4,12 @@ use std::ops::Bound;
 
 use fjall::Slice;
 
-/// A kind of records. All share one keyspace of the database, and a byte in front of the key tells them apart: every
-/// keyspace costs some twenty syncs when it is made, and memory, flushes and sorting of its own for ever after.
+/// A kind of records. All share one keyspace of the database, and a byte in front of the key tells
+/// them apart: every keyspace costs some twenty syncs when it is made, and memory, flushes and
+/// sorting of its own for ever after.
 ///
-/// The bytes are on disk and never change their meaning. Zero is not among them: the format lies there.
+/// The bytes are on disk and never change their meaning. Zero is not among them: the format lies
+/// there.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[repr(u8)]
 pub(super) enum Table {
@@ -38,7 +40,8 @@ pub(super) enum Table {
 /// The key of the format, which is in no table.
 pub(super) const FORMAT_KEY: [u8; 1] = [0];
 
-/// Keys of up to this size, and that is all but names that somebody else chose, are put together without a piece of memory.
+/// Keys of up to this size, and that is all but names that somebody else chose, are put together
+/// without a piece of memory.
 const SHORT: usize = 40;
 
 impl Table {
@@ -60,7 +63,11 @@ impl Table {
     }
 
     /// The places of the keys between two bounds, of this table only.
-    pub(super) fn range(self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> (Bound<Slice>, Bound<Slice>) {
+    pub(super) fn range(
+        self,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+    ) -> (Bound<Slice>, Bound<Slice>) {
         let from = match from {
             Bound::Excluded(key) => Bound::Excluded(self.key(key)),
             Bound::Included(key) => Bound::Included(self.key(key)),

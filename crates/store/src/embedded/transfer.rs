@@ -11,42 +11,78 @@ use logout_core::time::Timestamp;
 use logout_core::transfer::{Agreed, Once, Part, Record, Tombstone, Transfer};
 
 use super::FjallStore;
-use super::engine::{Engine, ReadFault};
+use super::engine::{Engine, ReadError};
 use super::group::MARK_KEY;
 use super::queue::Job;
-use super::record::{self, CredentialRecord, DeliveryRecord, RecordFault, SessionRecord};
+use super::record::{self, CredentialRecord, DeliveryRecord, RecordError, SessionRecord};
 use super::table::Table;
 
-/// The tables that are given out, in this order; a place is the position in it and the last key that was looked at.
-const ROUND: [Table; 7] =
-    [Table::Agreed, Table::Credentials, Table::Once, Table::Receipts, Table::Pending, Table::Settled, Table::Sessions];
+/// The tables that are given out, in this order; a place is the position in it and the last key
+/// that was looked at.
+const ROUND: [Table; 7] = [
+    Table::Agreed,
+    Table::Credentials,
+    Table::Once,
+    Table::Receipts,
+    Table::Pending,
+    Table::Settled,
+    Table::Sessions,
+];
 
 #[async_trait]
 impl Transfer for FjallStore {
-    async fn export(&self, from: Option<Vec<u8>>, limit: usize, now: Timestamp) -> Result<Part, StoreUnavailable> {
-        Ok(export(&*self.shared.engine()?, from.as_deref(), limit, now)?)
+    async fn export(
+        &self,
+        from: Option<Vec<u8>>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Part, StoreUnavailable> {
+        Ok(export(
+            &*self.shared.engine()?,
+            from.as_deref(),
+            limit,
+            now,
+        )?)
     }
 
     async fn import(&self, records: Vec<Record>, now: Timestamp) -> Result<(), StoreUnavailable> {
-        self.ask(|reply| Job::Import { records, now, reply }).await
+        self.ask(|reply| Job::Import {
+            records,
+            now,
+            reply,
+        })
+        .await
     }
 
-    async fn extent(&self) -> Result<u64, StoreUnavailable> {
-        Ok(extent(&*self.shared.engine()?)?)
+    async fn size_hint(&self) -> Result<u64, StoreUnavailable> {
+        Ok(size_hint(&*self.shared.engine()?)?)
     }
 
-    async fn mark(&self) -> Result<Option<Vec<u8>>, StoreUnavailable> {
-        let mark = self.shared.engine()?.read(Table::Agreed, MARK_KEY).map_err(ReadFault::from)?;
-        Ok(mark.map(|mark| mark.to_vec()))
+    async fn checkpoint(&self) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        let checkpoint = self
+            .shared
+            .engine()?
+            .read(Table::Agreed, MARK_KEY)
+            .map_err(ReadError::from)?;
+        Ok(checkpoint.map(|checkpoint| checkpoint.to_vec()))
     }
 
-    async fn set_mark(&self, mark: Option<Vec<u8>>) -> Result<(), StoreUnavailable> {
-        self.ask(|reply| Job::SetMark { mark, reply }).await
+    async fn set_checkpoint(&self, checkpoint: Option<Vec<u8>>) -> Result<(), StoreUnavailable> {
+        self.ask(|reply| Job::SetCheckpoint { checkpoint, reply })
+            .await
     }
 }
 
-fn export(engine: &Engine, from: Option<&[u8]>, limit: usize, now: Timestamp) -> Result<Part, ReadFault> {
-    let mut part = Part { items: Vec::new(), next: None };
+fn export(
+    engine: &Engine,
+    from: Option<&[u8]>,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Part, ReadError> {
+    let mut part = Part {
+        items: Vec::new(),
+        next: None,
+    };
     let mut left = limit.max(1);
     let (start, mut after) = match from.and_then(<[u8]>::split_first) {
         Some((place, key)) => (usize::from(*place), Some(key.to_vec())),
@@ -56,7 +92,8 @@ fn export(engine: &Engine, from: Option<&[u8]>, limit: usize, now: Timestamp) ->
         let lower = after.take().map_or(Bound::Unbounded, Bound::Excluded);
         for entry in engine.range(*table, lower.as_ref().map(Vec::as_slice), Bound::Unbounded) {
             let (key, value) = entry?;
-            part.items.extend(given_out(engine, *table, &key, &value, now)?);
+            part.items
+                .extend(given_out(engine, *table, &key, &value, now)?);
             left -= 1;
             if left == 0 {
                 let mut next = vec![u8::try_from(place).unwrap_or_default()];
@@ -69,30 +106,56 @@ fn export(engine: &Engine, from: Option<&[u8]>, limit: usize, now: Timestamp) ->
     Ok(part)
 }
 
-fn given_out(engine: &Engine, table: Table, key: &[u8], value: &[u8], now: Timestamp) -> Result<Option<Record>, ReadFault> {
+fn given_out(
+    engine: &Engine,
+    table: Table,
+    key: &[u8],
+    value: &[u8],
+    now: Timestamp,
+) -> Result<Option<Record>, ReadError> {
     Ok(match table {
         Table::Agreed => match key.split_first() {
             Some((b'=', name)) => {
-                let name = String::from_utf8(name.to_vec()).map_err(|_| RecordFault::Damaged("agreed"))?;
-                Some(Record::Agreed(Agreed { name, value: value.to_vec() }))
+                let name =
+                    String::from_utf8(name.to_vec()).map_err(|_| RecordError::Damaged("agreed"))?;
+                Some(Record::Agreed(Agreed {
+                    name,
+                    value: value.to_vec(),
+                }))
             }
             _ => None,
         },
         Table::Credentials => {
             let CredentialRecord { session, expires } = CredentialRecord::read(value)?;
             let digest = CredentialDigest::from_bytes(sized("credential", key)?);
-            let has_ended = expires > now && engine.read(Table::Sessions, session.as_bytes())?.is_none();
-            has_ended.then_some(Record::Tombstone(Tombstone { digest, session, expires }))
+            let has_ended =
+                expires > now && engine.read(Table::Sessions, session.as_bytes())?.is_none();
+            has_ended.then_some(Record::Tombstone(Tombstone {
+                digest,
+                session,
+                expires,
+            }))
         }
         Table::Once => {
             let (expires, value) = record::read_once(value)?;
             let key = CredentialDigest::from_bytes(sized("one-time", key)?);
-            (expires > now).then(|| Record::Once(Once { key, value: value.to_vec(), expires }))
+            (expires > now).then(|| {
+                Record::Once(Once {
+                    key,
+                    value: value.to_vec(),
+                    expires,
+                })
+            })
         }
-        Table::Receipts => Some(Record::Receipt(record::read_receipt(ReceiptId::from_bytes(sized("receipt", key)?), value)?)),
+        Table::Receipts => Some(Record::Receipt(record::read_receipt(
+            ReceiptId::from_bytes(sized("receipt", key)?),
+            value,
+        )?)),
         Table::Pending | Table::Settled => {
             let session = SessionId::from_bytes(sized("delivery", key)?);
-            Some(Record::Delivery(DeliveryRecord::read(value)?.to_delivery(session)?))
+            Some(Record::Delivery(
+                DeliveryRecord::read(value)?.to_delivery(session)?,
+            ))
         }
         Table::Sessions => {
             let id = SessionId::from_bytes(sized("session", key)?);
@@ -103,11 +166,11 @@ fn given_out(engine: &Engine, table: Table, key: &[u8], value: &[u8], now: Times
     })
 }
 
-fn sized<const N: usize>(what: &'static str, key: &[u8]) -> Result<[u8; N], RecordFault> {
-    key.try_into().map_err(|_| RecordFault::Damaged(what))
+fn sized<const N: usize>(what: &'static str, key: &[u8]) -> Result<[u8; N], RecordError> {
+    key.try_into().map_err(|_| RecordError::Damaged(what))
 }
 
-fn extent(engine: &Engine) -> Result<u64, ReadFault> {
+fn size_hint(engine: &Engine) -> Result<u64, ReadError> {
     let mut counts = [0_u64; ROUND.len()];
     for (table, count) in ROUND.iter().zip(&mut counts) {
         for entry in engine.range(*table, Bound::Unbounded, Bound::Unbounded) {

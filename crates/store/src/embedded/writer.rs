@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use logout_core::store::StoreUnavailable;
 
 use super::due::Due;
-use super::engine::{Engine, OpenFault};
+use super::engine::{Engine, OpenError};
 use super::group::{Decided, Group};
 use super::index::Members;
 use super::queue::{Queue, Waiting};
 use crate::wakeup::{PASS_ON, Wakeup};
 
-/// A group is committed when it has grown to this, so that the first of many need not wait for the last.
+/// A group is committed when it has grown to this, so that the first of many need not wait for the
+/// last.
 const GROUP: usize = 512;
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
@@ -29,23 +30,40 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(engine: Engine) -> Self {
-        Self { queue: Queue::default(), engine: RwLock::new(Some(Arc::new(engine))) }
+        Self {
+            queue: Queue::default(),
+            engine: RwLock::new(Some(Arc::new(engine))),
+        }
     }
 
     /// The database, for reading.
     pub(super) fn engine(&self) -> Result<Arc<Engine>, StoreUnavailable> {
-        self.engine.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreUnavailable)
+        self.engine
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+            .ok_or(StoreUnavailable)
     }
 
     fn set_engine(&self, engine: Option<Arc<Engine>>) -> Option<Arc<Engine>> {
-        std::mem::replace(&mut *self.engine.write().unwrap_or_else(PoisonError::into_inner), engine)
+        std::mem::replace(
+            &mut *self.engine.write().unwrap_or_else(PoisonError::into_inner),
+            engine,
+        )
     }
 }
 
 /// Serves the queue until it is closed and empty.
 pub(super) fn run(shared: &Shared, path: PathBuf, due: Due) {
     let _guard = Leaving(shared);
-    let mut writer = Writer { shared, path, members: Members::default(), due, wakeups: Vec::new(), down: None };
+    let mut writer = Writer {
+        shared,
+        path,
+        members: Members::default(),
+        due,
+        wakeups: Vec::new(),
+        down: None,
+    };
     let mut waiting = Waiting::default();
     while shared.queue.take(&mut waiting, writer.patience()) {
         writer.serve(&mut waiting);
@@ -72,7 +90,10 @@ impl Writer<'_> {
     /// How long it may wait for something to come.
     fn patience(&self) -> Option<Duration> {
         let wakeups = (!self.wakeups.is_empty()).then_some(PASS_ON);
-        let down = self.down.as_ref().map(|down| down.next.saturating_duration_since(Instant::now()));
+        let down = self
+            .down
+            .as_ref()
+            .map(|down| down.next.saturating_duration_since(Instant::now()));
         wakeups.into_iter().chain(down).min()
     }
 
@@ -80,12 +101,21 @@ impl Writer<'_> {
     fn serve(&mut self, waiting: &mut Waiting) {
         let overdue = take(&mut self.wakeups);
         if let Some(engine) = self.engine() {
-            // Readers are turned away before anybody hears of the failure, so that nobody who has heard of it can still
-            // be told something that the disk may not bear out.
+            // Readers are turned away before anybody hears of the failure, so that nobody who has
+            // heard of it can still be told something that the disk may not bear out.
             let withdraw = || drop(self.shared.set_engine(None));
-            let committed = commit_all(&engine, &mut self.members, &mut self.due, &mut self.wakeups, waiting, &withdraw);
+            let committed = commit_all(
+                &engine,
+                &mut self.members,
+                &mut self.due,
+                &mut self.wakeups,
+                waiting,
+                &withdraw,
+            );
             if let Err(fault) = committed {
-                log::error!("the session store could not write and is not available until it can again: {fault}");
+                log::error!(
+                    "the session store could not write and is not available until it can again: {fault}"
+                );
                 self.close(engine);
             }
         }
@@ -95,18 +125,25 @@ impl Writer<'_> {
     }
 
     fn engine(&mut self) -> Option<Arc<Engine>> {
-        if self.down.as_ref().is_some_and(|down| down.next <= Instant::now()) {
+        if self
+            .down
+            .as_ref()
+            .is_some_and(|down| down.next <= Instant::now())
+        {
             self.reopen();
         }
         self.shared.engine().ok()
     }
 
-    /// fjall refuses every write after one has failed, and says nothing about which of its last bytes reached the disk.
-    /// Only reading it back in from the disk makes a database of it again.
+    /// fjall refuses every write after one has failed, and says nothing about which of its last
+    /// bytes reached the disk. Only reading it back in from the disk makes a database of it again.
     fn close(&mut self, mut engine: Arc<Engine>) {
         self.members.clear();
         self.due.clear();
-        self.down = Some(Down { next: Instant::now() + FIRST_RETRY, pause: FIRST_RETRY });
+        self.down = Some(Down {
+            next: Instant::now() + FIRST_RETRY,
+            pause: FIRST_RETRY,
+        });
         // The last to let go closes the files and gives up the lock, and that has to be us.
         while let Err(shared) = Arc::try_unwrap(engine).map(drop) {
             engine = shared;
@@ -128,10 +165,16 @@ impl Writer<'_> {
         }
     }
 
-    fn put_off(&mut self, fault: &OpenFault) {
+    fn put_off(&mut self, fault: &OpenError) {
         log::debug!("the session store is still not available: {fault}");
-        let pause = self.down.as_ref().map_or(FIRST_RETRY, |down| (down.pause * 2).min(LAST_RETRY));
-        self.down = Some(Down { next: Instant::now() + pause, pause });
+        let pause = self
+            .down
+            .as_ref()
+            .map_or(FIRST_RETRY, |down| (down.pause * 2).min(LAST_RETRY));
+        self.down = Some(Down {
+            next: Instant::now() + pause,
+            pause,
+        });
     }
 }
 

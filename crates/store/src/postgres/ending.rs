@@ -21,8 +21,7 @@ use crate::wakeup::End;
 /// What an order for a whole platform may take: it reads every session there is.
 const LONG: Duration = Duration::from_secs(120);
 
-const END: &str =
-    "SELECT * FROM logout_end_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
+const END: &str = "SELECT * FROM logout_end_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
 
 /// Carries out orders.
 pub(super) struct Endings {
@@ -42,10 +41,18 @@ enum Kind {
 }
 
 impl Kind {
-    const TOGETHER: [Self; 3] = [Self::Presented(Way::Narrow), Self::Presented(Way::Wide), Self::Named];
+    const TOGETHER: [Self; 3] = [
+        Self::Presented(Way::Narrow),
+        Self::Presented(Way::Wide),
+        Self::Named,
+    ];
 
     fn of(order: &EndOrder) -> Self {
-        if order.targets.iter().any(|target| matches!(target, EndTarget::Platform(_))) {
+        if order
+            .targets
+            .iter()
+            .any(|target| matches!(target, EndTarget::Platform(_)))
+        {
             return Self::Long;
         }
         presented::way(order).map_or(Self::Named, Self::Presented)
@@ -61,7 +68,9 @@ impl Carry<End> for Endings {
         // Who was seen before the order was given has not expired by it.
         self.touches.flush(&self.link).await?;
         for kind in Kind::TOGETHER {
-            let together: Vec<End> = jobs.extract_if(.., |job| Kind::of(&job.order) == kind).collect();
+            let together: Vec<End> = jobs
+                .extract_if(.., |job| Kind::of(&job.order) == kind)
+                .collect();
             if !together.is_empty() {
                 self.end_together(kind, together).await?;
             }
@@ -79,7 +88,8 @@ impl Endings {
     async fn end_together(&self, kind: Kind, jobs: Vec<End>) -> Result<(), StoreUnavailable> {
         match self.end(kind, &jobs).await {
             Ok(ended) => answer(jobs, ended),
-            // One of them is to blame, a receipt's id that is in use, say; the others must not suffer.
+            // One of them is to blame, a receipt's id that is in use, say; the others must not
+            // suffer.
             Err(Failure::Refused) if jobs.len() > 1 => {
                 for job in jobs {
                     self.end_alone(kind, job).await?;
@@ -119,19 +129,32 @@ impl Endings {
         for job in jobs {
             orders.push(self.named(&job.order).await?.as_ref());
         }
-        let rows = self.link.rows_within(kind.patience(), END, &orders.into_params()).await?;
+        let rows = self
+            .link
+            .rows_within(kind.patience(), END, &orders.into_params())
+            .await?;
         rows.iter().map(row::ended).collect()
     }
 
-    /// The order with the sessions in it that its credentials open: presented beside others, they are looked up first.
+    /// The order with the sessions in it that its credentials open: presented beside others, they
+    /// are looked up first.
     async fn named<'a>(&self, order: &'a EndOrder) -> Result<Cow<'a, EndOrder>, Failure> {
-        if !order.targets.iter().any(|target| matches!(target, EndTarget::Credential(_))) {
+        if !order
+            .targets
+            .iter()
+            .any(|target| matches!(target, EndTarget::Credential(_)))
+        {
             return Ok(Cow::Borrowed(order));
         }
-        let mut named = EndOrder { targets: Vec::new(), ..order.clone() };
+        let mut named = EndOrder {
+            targets: Vec::new(),
+            ..order.clone()
+        };
         for target in &order.targets {
             match target {
-                EndTarget::Credential(by) => named.targets.extend(by.resolved(&self.findings.find(&by.digest, order.at).await?)),
+                EndTarget::Credential(by) => named
+                    .targets
+                    .extend(by.resolved(&self.findings.find(&by.digest, order.at).await?)),
                 other => named.targets.push(other.clone()),
             }
         }
@@ -140,11 +163,17 @@ impl Endings {
 }
 
 fn answer(jobs: impl IntoIterator<Item = End>, mut ended: Ended) {
-    let answers = jobs.into_iter().map(|job| (job.caller, ended.remove(&job.order.receipt).unwrap_or_default()));
+    let answers = jobs.into_iter().map(|job| {
+        (
+            job.caller,
+            ended.remove(&job.order.receipt).unwrap_or_default(),
+        )
+    });
     batch::answer(answers.collect());
 }
 
-/// The parameters of the statement, list by list. The lists of one kind of target are as long as each other.
+/// The parameters of the statement, list by list. The lists of one kind of target are as long as
+/// each other.
 #[derive(Default)]
 struct Orders {
     receipts: Vec<Uuid>,
@@ -166,7 +195,13 @@ impl Orders {
         self.receipts.push(row::uuid(order.receipt.as_bytes()));
         self.ats.push(row::millis(order.at));
         self.reasons.push(order.reason.as_str());
-        self.platforms.push(order.platform.as_ref().map(PlatformName::as_str).map(row::text));
+        self.platforms.push(
+            order
+                .platform
+                .as_ref()
+                .map(PlatformName::as_str)
+                .map(row::text),
+        );
         self.reaches.push(order.reach.as_str());
         // Orders are numbered from 1, and a batch has some hundreds at most.
         let number = i32::try_from(self.receipts.len()).unwrap_or(i32::MAX);

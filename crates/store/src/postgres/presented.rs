@@ -24,7 +24,10 @@ pub(super) enum Way {
 pub(super) fn way(order: &EndOrder) -> Option<Way> {
     match order.targets.as_slice() {
         [EndTarget::Credential(by)] if by.reach == Reach::Session => Some(Way::Narrow),
-        targets => targets.iter().all(|target| matches!(target, EndTarget::Credential(_))).then_some(Way::Wide),
+        targets => targets
+            .iter()
+            .all(|target| matches!(target, EndTarget::Credential(_)))
+            .then_some(Way::Wide),
     }
 }
 
@@ -51,7 +54,13 @@ impl PresentedOrders {
             lists.receipts.push(row::uuid(order.receipt.as_bytes()));
             lists.ats.push(row::millis(order.at));
             lists.reasons.push(order.reason.as_str());
-            lists.platforms.push(order.platform.as_ref().map(PlatformName::as_str).map(row::text));
+            lists.platforms.push(
+                order
+                    .platform
+                    .as_ref()
+                    .map(PlatformName::as_str)
+                    .map(row::text),
+            );
             lists.reaches.push(order.reach.as_str());
             for target in &order.targets {
                 if let EndTarget::Credential(by) = target {
@@ -65,10 +74,14 @@ impl PresentedOrders {
     fn push(&mut self, number: i32, by: &ByCredential) {
         self.orders.push(number);
         self.digests.push(*by.digest.as_bytes());
-        self.clients.push(by.client.as_ref().map(ClientId::as_str).map(row::text));
+        self.clients
+            .push(by.client.as_ref().map(ClientId::as_str).map(row::text));
         let (proof, token) = match &by.csrf {
             CsrfProof::NotNeeded => (0, None),
-            CsrfProof::Presented(token) => (1 + i32::from(token.is_some()), token.as_ref().map(SecretDigest::as_bytes).copied()),
+            CsrfProof::Presented(token) => (
+                1 + i32::from(token.is_some()),
+                token.as_ref().map(SecretDigest::as_bytes).copied(),
+            ),
         };
         self.proofs.push(proof);
         self.tokens.push(token);
@@ -82,11 +95,28 @@ impl PresentedOrders {
 
     pub(super) fn into_params(self, way: Way) -> Params {
         let digests: Vec<Vec<u8>> = self.digests.iter().map(|digest| digest.to_vec()).collect();
-        let tokens: Vec<Option<Vec<u8>>> = self.tokens.iter().map(|token| token.map(|token| token.to_vec())).collect();
-        let mut params = params![self.receipts, self.ats, self.reasons, self.platforms, self.reaches];
+        let tokens: Vec<Option<Vec<u8>>> = self
+            .tokens
+            .iter()
+            .map(|token| token.map(|token| token.to_vec()))
+            .collect();
+        let mut params = params![
+            self.receipts,
+            self.ats,
+            self.reasons,
+            self.platforms,
+            self.reaches
+        ];
         match way {
             Way::Narrow => params.extend(params![digests, self.clients, self.proofs, tokens]),
-            Way::Wide => params.extend(params![self.orders, digests, self.clients, self.proofs, tokens, self.widths]),
+            Way::Wide => params.extend(params![
+                self.orders,
+                digests,
+                self.clients,
+                self.proofs,
+                tokens,
+                self.widths
+            ]),
         }
         params
     }
@@ -105,18 +135,33 @@ mod tests {
     fn the_way_follows_from_what_an_order_names() {
         let by = |reach| {
             let digest = CredentialDigest::from_bytes([1; 32]);
-            EndTarget::Credential(ByCredential { digest, client: None, csrf: CsrfProof::NotNeeded, reach })
+            EndTarget::Credential(ByCredential {
+                digest,
+                client: None,
+                csrf: CsrfProof::NotNeeded,
+                reach,
+            })
         };
         let named = || EndTarget::Session(SessionId::from_bytes([1; 16]));
         for (targets, expected) in [
             (vec![by(Reach::Session)], Some(Way::Narrow)),
             (vec![by(Reach::SignOn)], Some(Way::Wide)),
-            (vec![by(Reach::Session), by(Reach::Session)], Some(Way::Wide)),
+            (
+                vec![by(Reach::Session), by(Reach::Session)],
+                Some(Way::Wide),
+            ),
             (vec![named()], None),
             (vec![by(Reach::Session), named()], None),
         ] {
             let at = Timestamp::from_millis(1);
-            let order = EndOrder { receipt: ReceiptId::at(at), at, reason: Reason::User, platform: None, reach: Reach::Session, targets };
+            let order = EndOrder {
+                receipt: ReceiptId::at(at),
+                at,
+                reason: Reason::User,
+                platform: None,
+                reach: Reach::Session,
+                targets,
+            };
             assert_eq!(way(&order), expected, "{:?}", order.targets);
         }
     }

@@ -8,10 +8,10 @@ use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest
 use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Verification};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
-use logout_core::session::SignOnId;
+use logout_core::session::SsoSessionId;
 use logout_core::session::{AccountVersion, ClientId, Device, Person, Session, SessionId, Subject};
 use logout_core::time::Timestamp;
-use logout_core::upstream::CarrierFault;
+use logout_core::upstream::UpstreamError;
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -24,7 +24,8 @@ pub(super) const SESSION: &str = "s.id, s.platform, s.realm, s.name, s.person, s
     s.account";
 
 /// Of receipts, in the order that [`receipt`] reads.
-pub(super) const RECEIPT: &str = "id, ids, platforms, realms, names, persons, upstreams, at, reason, platform, reach";
+pub(super) const RECEIPT: &str =
+    "id, ids, platforms, realms, names, persons, upstreams, at, reason, platform, reach";
 
 /// Of deliveries called `d`, in the order that [`delivery`] reads.
 pub(super) const DELIVERY: &str = "d.session, d.platform, d.realm, d.name, d.receipt, d.sealed, d.expires, d.created, d.due, d.state, \
@@ -54,11 +55,19 @@ pub(super) fn uuid(bytes: &[u8; 16]) -> Uuid {
 /// Text as PostgreSQL takes it. It knows no NUL, so that stands as `\x01` and `0`, and `\x01` as
 /// itself and `1`: two texts that differ still do.
 pub(super) fn text(plain: &str) -> String {
-    if plain.contains(['\0', '\x01']) { plain.replace('\x01', "\x011").replace('\0', "\x010") } else { plain.to_owned() }
+    if plain.contains(['\0', '\x01']) {
+        plain.replace('\x01', "\x011").replace('\0', "\x010")
+    } else {
+        plain.to_owned()
+    }
 }
 
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
-    if text.contains('\x01') { text.replace("\x010", "\0").replace("\x011", "\x01").into() } else { text.into() }
+    if text.contains('\x01') {
+        text.replace("\x010", "\0").replace("\x011", "\x01").into()
+    } else {
+        text.into()
+    }
 }
 
 /// What something is looked up by: short, however long it is.
@@ -69,7 +78,9 @@ fn key(parts: &[&str]) -> i64 {
         hash.update(part.as_bytes());
     }
     let digest: [u8; 32] = hash.finalize().into();
-    digest.first_chunk().map_or(0, |first| i64::from_be_bytes(*first))
+    digest
+        .first_chunk()
+        .map_or(0, |first| i64::from_be_bytes(*first))
 }
 
 pub(super) fn person_key(person: &Person) -> i64 {
@@ -92,9 +103,21 @@ pub(super) fn digest(bytes: &[u8]) -> Result<[u8; 32], Failure> {
 /// A session's row: the columns of `logout_sessions`, in their order.
 pub(super) fn columns_of(session: Session) -> Params {
     let ends = millis(session.ends_by(session.seen));
-    let digests: Vec<Vec<u8>> = session.credentials.iter().map(|credential| credential.digest.as_bytes().to_vec()).collect();
-    let expiries: Vec<i64> = session.credentials.iter().map(|credential| millis(credential.expires)).collect();
-    let dues: Vec<bool> = session.credentials.iter().map(|credential| credential.csrf_due).collect();
+    let digests: Vec<Vec<u8>> = session
+        .credentials
+        .iter()
+        .map(|credential| credential.digest.as_bytes().to_vec())
+        .collect();
+    let expiries: Vec<i64> = session
+        .credentials
+        .iter()
+        .map(|credential| millis(credential.expires))
+        .collect();
+    let dues: Vec<bool> = session
+        .credentials
+        .iter()
+        .map(|credential| credential.csrf_due)
+        .collect();
     params![
         uuid(session.id.as_bytes()),
         text(session.platform.as_str()),
@@ -125,11 +148,23 @@ pub(super) fn columns_of(session: Session) -> Params {
 
 /// The session whose columns begin at `at`.
 pub(super) fn session(row: &Row, at: usize) -> Result<Session, Failure> {
-    let (digests, expiries, dues): (Vec<&[u8]>, Vec<i64>, Vec<bool>) =
-        (row.try_get(at + 16)?, row.try_get(at + 17)?, row.try_get(at + 18)?);
-    let credentials = digests.into_iter().zip(expiries).zip(dues).map(|((bytes, expires), csrf_due)| {
-        Ok(Credential { digest: CredentialDigest::from_bytes(digest(bytes)?), expires: instant(expires), csrf_due })
-    });
+    let (digests, expiries, dues): (Vec<&[u8]>, Vec<i64>, Vec<bool>) = (
+        row.try_get(at + 16)?,
+        row.try_get(at + 17)?,
+        row.try_get(at + 18)?,
+    );
+    let credentials =
+        digests
+            .into_iter()
+            .zip(expiries)
+            .zip(dues)
+            .map(|((bytes, expires), csrf_due)| {
+                Ok(Credential {
+                    digest: CredentialDigest::from_bytes(digest(bytes)?),
+                    expires: instant(expires),
+                    csrf_due,
+                })
+            });
     let id: Uuid = row.try_get(at)?;
     let person: Option<&str> = row.try_get(at + 4)?;
     let client: Option<&str> = row.try_get(at + 5)?;
@@ -140,7 +175,12 @@ pub(super) fn session(row: &Row, at: usize) -> Result<Session, Failure> {
     let user_agent: Option<&str> = row.try_get(at + 14)?;
     let sealed: Option<&[u8]> = row.try_get(at + 15)?;
     let account: Option<&[u8]> = row.try_get(at + 19)?;
-    let account = account.map(|bytes| bytes.try_into().map(AccountVersion::from_bytes).map_err(|_| damaged("account")));
+    let account = account.map(|bytes| {
+        bytes
+            .try_into()
+            .map(AccountVersion::from_bytes)
+            .map_err(|_| damaged("account"))
+    });
     Ok(Session {
         id: SessionId::from_bytes(id.into_bytes()),
         platform: PlatformName::new(&plain(row.try_get(at + 1)?)),
@@ -148,15 +188,19 @@ pub(super) fn session(row: &Row, at: usize) -> Result<Session, Failure> {
         person: person.map(|person| Person::new(plain(person))),
         account: account.transpose()?,
         client: client.map(|client| ClientId::new(plain(client))),
-        sign_on: sign_on.map(|id| SignOnId::from_bytes(id.into_bytes())),
+        sign_on: sign_on.map(|id| SsoSessionId::from_bytes(id.into_bytes())),
         administrator: row.try_get(at + 7)?,
         credentials: credentials.collect::<Result<_, Failure>>()?,
         csrf: csrf.map(digest).transpose()?.map(SecretDigest::from_bytes),
         opened: instant(row.try_get(at + 9)?),
         seen: instant(row.try_get(at + 10)?),
-        idle_timeout: idle.map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or_default())),
+        idle_timeout: idle
+            .map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or_default())),
         expires: instant(row.try_get(at + 12)?),
-        device: Device { address, user_agent: user_agent.map(|agent| plain(agent).into_owned()) },
+        device: Device {
+            address,
+            user_agent: user_agent.map(|agent| plain(agent).into_owned()),
+        },
         sealed: sealed.map(Sealed::new),
     })
 }
@@ -167,14 +211,21 @@ pub(super) fn ended(row: &Row) -> Result<(ReceiptId, Vec<EndedSession>), Failure
     let (ids, platforms): (Vec<Uuid>, Vec<&str>) = (row.try_get(1)?, row.try_get(2)?);
     let (realms, names): (Vec<&str>, Vec<&str>) = (row.try_get(3)?, row.try_get(4)?);
     let (persons, upstreams): (Vec<Option<&str>>, Vec<bool>) = (row.try_get(5)?, row.try_get(6)?);
-    let lists = ids.into_iter().zip(platforms).zip(realms.into_iter().zip(names)).zip(persons.into_iter().zip(upstreams));
-    let sessions = lists.map(|(((id, platform), (realm, name)), (person, upstream))| EndedSession {
-        id: SessionId::from_bytes(id.into_bytes()),
-        platform: PlatformName::new(&plain(platform)),
-        subject: Subject::new(plain(realm), plain(name)),
-        person: person.map(|person| Person::new(plain(person))),
-        upstream,
-    });
+    let lists = ids
+        .into_iter()
+        .zip(platforms)
+        .zip(realms.into_iter().zip(names))
+        .zip(persons.into_iter().zip(upstreams));
+    let sessions =
+        lists.map(
+            |(((id, platform), (realm, name)), (person, upstream))| EndedSession {
+                id: SessionId::from_bytes(id.into_bytes()),
+                platform: PlatformName::new(&plain(platform)),
+                subject: Subject::new(plain(realm), plain(name)),
+                person: person.map(|person| Person::new(plain(person))),
+                upstream,
+            },
+        );
     Ok((ReceiptId::from_bytes(id.into_bytes()), sessions.collect()))
 }
 
@@ -212,7 +263,10 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, Failure> {
     let (tried_at, answers): (Vec<i64>, Vec<&str>) = (row.try_get(11)?, row.try_get(12)?);
     let history = tried_at.into_iter().zip(answers).map(|(at, word)| {
         let answer = read_answer(word).ok_or_else(|| damaged("delivery"))?;
-        Ok(Attempt { at: instant(at), answer })
+        Ok(Attempt {
+            at: instant(at),
+            answer,
+        })
     });
     let verified: Option<&str> = row.try_get(13)?;
     Ok(Delivery {
@@ -227,14 +281,16 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, Failure> {
         state: DeliveryState::parse(row.try_get(9)?).ok_or_else(|| damaged("delivery"))?,
         attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
         history: history.collect::<Result<_, Failure>>()?,
-        verified: verified.map(|word| Verification::parse(word).ok_or_else(|| damaged("delivery"))).transpose()?,
+        verified: verified
+            .map(|word| Verification::parse(word).ok_or_else(|| damaged("delivery")))
+            .transpose()?,
     })
 }
 
 /// An answer as one word: a status is its number.
 pub(super) fn answer(answer: AttemptAnswer) -> String {
     match answer {
-        AttemptAnswer::Fault(fault) => fault.as_str().to_owned(),
+        AttemptAnswer::Error(fault) => fault.as_str().to_owned(),
         AttemptAnswer::Status(status) => status.to_string(),
         AttemptAnswer::Unsealable => "unsealable".to_owned(),
     }
@@ -243,7 +299,11 @@ pub(super) fn answer(answer: AttemptAnswer) -> String {
 fn read_answer(word: &str) -> Option<AttemptAnswer> {
     match word {
         "unsealable" => Some(AttemptAnswer::Unsealable),
-        word => word.parse().map(AttemptAnswer::Status).ok().or_else(|| CarrierFault::parse(word).map(AttemptAnswer::Fault)),
+        word => word
+            .parse()
+            .map(AttemptAnswer::Status)
+            .ok()
+            .or_else(|| UpstreamError::parse(word).map(AttemptAnswer::Error)),
     }
 }
 
@@ -253,11 +313,26 @@ mod tests {
 
     #[test]
     fn text_with_a_nul_comes_back_and_stays_apart_from_every_other() {
-        let texts = ["", "alice", "\0", "\x01", "\x010", "\x011", "a\0b\x01c", "\0\x010", "\x01\x010\0"];
+        let texts = [
+            "",
+            "alice",
+            "\0",
+            "\x01",
+            "\x010",
+            "\x011",
+            "a\0b\x01c",
+            "\0\x010",
+            "\x01\x010\0",
+        ];
         for one in texts {
             let written = text(one);
             assert!(!written.contains('\0') && plain(&written) == one, "{one:?}");
-            assert!(texts.iter().all(|other| *other == one || text(other) != written), "{one:?}");
+            assert!(
+                texts
+                    .iter()
+                    .all(|other| *other == one || text(other) != written),
+                "{one:?}"
+            );
         }
     }
 
@@ -266,12 +341,19 @@ mod tests {
         let end = Timestamp::from_millis(u64::MAX);
         assert!(millis(end).checked_add(span(Duration::MAX)).is_some());
         assert!(instant(millis(end)) > Timestamp::from_millis(4_000_000_000_000_000));
-        assert_eq!(instant(millis(Timestamp::from_millis(7))), Timestamp::from_millis(7));
+        assert_eq!(
+            instant(millis(Timestamp::from_millis(7))),
+            Timestamp::from_millis(7)
+        );
     }
 
     #[test]
     fn the_answers_of_attempts_come_back_as_they_were_written() {
-        for one in [AttemptAnswer::Fault(CarrierFault::Timeout), AttemptAnswer::Status(503), AttemptAnswer::Unsealable] {
+        for one in [
+            AttemptAnswer::Error(UpstreamError::Timeout),
+            AttemptAnswer::Status(503),
+            AttemptAnswer::Unsealable,
+        ] {
             assert_eq!(read_answer(&answer(one)), Some(one));
         }
         assert_eq!(read_answer("perhaps"), None);

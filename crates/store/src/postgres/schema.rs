@@ -2,10 +2,14 @@
 
 use deadpool_postgres::Object;
 
-use super::ConnectFault;
+use super::ConnectError;
 
 /// One step each, for ever as it was released.
-const STEPS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+];
 
 /// Which lock whoever changes the tables holds, so that of hubs that start at once one does it. Our
 /// choice: "logout" in ASCII.
@@ -15,42 +19,65 @@ fn latest() -> i32 {
     i32::try_from(STEPS.len()).unwrap_or(i32::MAX)
 }
 
-fn fault(fault: tokio_postgres::Error) -> ConnectFault {
-    let reason = fault.as_db_error().map_or_else(|| fault.to_string(), |answer| answer.message().to_owned());
-    ConnectFault::Schema { reason }
+fn fault(fault: tokio_postgres::Error) -> ConnectError {
+    let reason = fault
+        .as_db_error()
+        .map_or_else(|| fault.to_string(), |answer| answer.message().to_owned());
+    ConnectError::Schema { reason }
 }
 
-async fn version(client: &Object) -> Result<i32, ConnectFault> {
-    let exists: bool = client.query_one("SELECT to_regclass('logout_schema') IS NOT NULL", &[]).await.map_err(fault)?.get(0);
+async fn version(client: &Object) -> Result<i32, ConnectError> {
+    let exists: bool = client
+        .query_one("SELECT to_regclass('logout_schema') IS NOT NULL", &[])
+        .await
+        .map_err(fault)?
+        .get(0);
     if !exists {
         return Ok(0);
     }
-    let row = client.query_one("SELECT coalesce(max(version), 0) FROM logout_schema", &[]).await.map_err(fault)?;
+    let row = client
+        .query_one("SELECT coalesce(max(version), 0) FROM logout_schema", &[])
+        .await
+        .map_err(fault)?;
     row.try_get(0).map_err(fault)
 }
 
 /// Brings the tables to this program's version; needs no right to do so where they are.
-pub(super) async fn migrate(client: &Object) -> Result<(), ConnectFault> {
+pub(super) async fn migrate(client: &Object) -> Result<(), ConnectError> {
     if version(client).await? >= latest() {
         return check(client).await;
     }
-    let begin = format!("BEGIN; SET LOCAL statement_timeout = '30min'; SELECT pg_advisory_xact_lock({LOCK})");
+    let begin = format!(
+        "BEGIN; SET LOCAL statement_timeout = '30min'; SELECT pg_advisory_xact_lock({LOCK})"
+    );
     client.batch_execute(&begin).await.map_err(fault)?;
-    client.batch_execute("CREATE TABLE IF NOT EXISTS logout_schema (version integer PRIMARY KEY)").await.map_err(fault)?;
+    client
+        .batch_execute("CREATE TABLE IF NOT EXISTS logout_schema (version integer PRIMARY KEY)")
+        .await
+        .map_err(fault)?;
     // Somebody else may have been at it while we waited.
     let from = version(client).await?;
     for (step, number) in STEPS.iter().zip(1..).filter(|(_, number)| *number > from) {
         client.batch_execute(step).await.map_err(fault)?;
-        client.execute("INSERT INTO logout_schema (version) VALUES ($1)", &[&number]).await.map_err(fault)?;
+        client
+            .execute(
+                "INSERT INTO logout_schema (version) VALUES ($1)",
+                &[&number],
+            )
+            .await
+            .map_err(fault)?;
     }
     client.batch_execute("COMMIT").await.map_err(fault)?;
     check(client).await
 }
 
 /// Whether the tables have this program's version.
-pub(super) async fn check(client: &Object) -> Result<(), ConnectFault> {
+pub(super) async fn check(client: &Object) -> Result<(), ConnectError> {
     match version(client).await? {
         found if found == latest() => Ok(()),
-        found => Err(ConnectFault::Version { found, known: latest() }),
+        found => Err(ConnectError::Version {
+            found,
+            known: latest(),
+        }),
     }
 }

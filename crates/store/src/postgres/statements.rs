@@ -90,7 +90,8 @@ WITH held AS MATERIALIZED (
 SELECT e.receipt, e.id, e.platform, e.realm, e.name, e.person, e.sealed IS NOT NULL FROM ended e";
 
 /// The same for orders of several credentials, or that go farther.
-pub(super) const END_OPENED_WIDE: &str = "SELECT * FROM logout_end_opened_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+pub(super) const END_OPENED_WIDE: &str =
+    "SELECT * FROM logout_end_opened_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 
 /// Attaches a credential; a row when the session lives. What has expired by itself makes room.
 pub(super) const ATTACH: &str = "

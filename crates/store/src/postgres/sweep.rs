@@ -2,7 +2,7 @@
 
 use logout_core::receipt::ReceiptId;
 use logout_core::session::SessionId;
-use logout_core::store::{StoreUnavailable, Swept};
+use logout_core::store::{StoreUnavailable, SweepPage};
 use logout_core::time::Timestamp;
 use uuid::Uuid;
 
@@ -17,19 +17,34 @@ struct Place {
 }
 
 impl Place {
-    const START: Self = Self { sessions: (-1, [0; 16]), credentials: (-1, [0; 32]) };
+    const START: Self = Self {
+        sessions: (-1, [0; 16]),
+        credentials: (-1, [0; 32]),
+    };
 
     fn read(bytes: &[u8]) -> Option<Self> {
         let (look_at, bytes) = bytes.split_first_chunk()?;
         let (session, bytes) = bytes.split_first_chunk()?;
         let (expires, digest) = bytes.split_first_chunk()?;
         let sessions = (i64::from_be_bytes(*look_at), *session);
-        Some(Self { sessions, credentials: (i64::from_be_bytes(*expires), digest.try_into().ok()?) })
+        Some(Self {
+            sessions,
+            credentials: (i64::from_be_bytes(*expires), digest.try_into().ok()?),
+        })
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        let (look_at, expires) = (self.sessions.0.to_be_bytes(), self.credentials.0.to_be_bytes());
-        [&look_at[..], &self.sessions.1, &expires, &self.credentials.1].concat()
+        let (look_at, expires) = (
+            self.sessions.0.to_be_bytes(),
+            self.credentials.0.to_be_bytes(),
+        );
+        [
+            &look_at[..],
+            &self.sessions.1,
+            &expires,
+            &self.credentials.1,
+        ]
+        .concat()
     }
 }
 
@@ -39,8 +54,10 @@ pub(super) async fn step(
     limit: usize,
     now: Timestamp,
     receipts_until: Timestamp,
-) -> Result<Swept, StoreUnavailable> {
-    let mut place = from.and_then(|bytes| Place::read(&bytes)).unwrap_or(Place::START);
+) -> Result<SweepPage, StoreUnavailable> {
+    let mut place = from
+        .and_then(|bytes| Place::read(&bytes))
+        .unwrap_or(Place::START);
     let (at, most) = (row::millis(now), rows_of(limit));
     let until = row::millis(receipts_until);
     let oldest = row::uuid(ReceiptId::first_at(receipts_until).as_bytes());
@@ -55,28 +72,55 @@ pub(super) async fn step(
     }
 
     let (expires, digest) = place.credentials;
-    let rows = store.rows(statements::SWEEP_CREDENTIALS, params![at, expires, digest.to_vec(), most]).await?;
+    let rows = store
+        .rows(
+            statements::SWEEP_CREDENTIALS,
+            params![at, expires, digest.to_vec(), most],
+        )
+        .await?;
     if let Some(last) = rows.first() {
-        let read = || Ok((last.try_get::<_, i64>(0)?, last.try_get::<_, &[u8]>(1)?, last.try_get::<_, i64>(2)?));
-        let (expires, digest, count) = read().map_err(|fault: tokio_postgres::Error| Failure::from(fault))?;
+        let read = || {
+            Ok((
+                last.try_get::<_, i64>(0)?,
+                last.try_get::<_, &[u8]>(1)?,
+                last.try_get::<_, i64>(2)?,
+            ))
+        };
+        let (expires, digest, count) =
+            read().map_err(|fault: tokio_postgres::Error| Failure::from(fault))?;
         place.credentials = (expires, digest.try_into().map_err(|_| StoreUnavailable)?);
         is_full |= count >= most;
     }
 
     let (look_at, id) = place.sessions;
-    let rows = store.rows(statements::SWEEP_SESSIONS, params![at, look_at, row::uuid(&id), most]).await?;
+    let rows = store
+        .rows(
+            statements::SWEEP_SESSIONS,
+            params![at, look_at, row::uuid(&id), most],
+        )
+        .await?;
     is_full |= rows.len() >= limit;
     let mut expired = Vec::new();
     for row in &rows {
-        let read = || Ok((row.try_get::<_, Uuid>(0)?, row.try_get::<_, i64>(1)?, row.try_get::<_, bool>(2)?));
-        let (id, look_at, is_over) = read().map_err(|fault: tokio_postgres::Error| Failure::from(fault))?;
+        let read = || {
+            Ok((
+                row.try_get::<_, Uuid>(0)?,
+                row.try_get::<_, i64>(1)?,
+                row.try_get::<_, bool>(2)?,
+            ))
+        };
+        let (id, look_at, is_over) =
+            read().map_err(|fault: tokio_postgres::Error| Failure::from(fault))?;
         place.sessions = (look_at, id.into_bytes());
         if is_over {
             expired.push(SessionId::from_bytes(id.into_bytes()));
         }
     }
     // A step of no rows would never get anywhere.
-    Ok(Swept { expired, next: (is_full && limit > 0).then(|| place.to_bytes()) })
+    Ok(SweepPage {
+        expired,
+        next: (is_full && limit > 0).then(|| place.to_bytes()),
+    })
 }
 
 #[cfg(test)]
@@ -85,7 +129,10 @@ mod tests {
 
     #[test]
     fn a_place_comes_back_as_it_was_written() {
-        let place = Place { sessions: (7, [1; 16]), credentials: (i64::MAX, [2; 32]) };
+        let place = Place {
+            sessions: (7, [1; 16]),
+            credentials: (i64::MAX, [2; 32]),
+        };
         assert_eq!(Place::read(&place.to_bytes()), Some(place));
         assert_eq!(Place::read(&[0; 71]), None);
         assert_eq!(Place::read(b""), None);

@@ -14,8 +14,8 @@ use super::row;
 /// More are forgotten: a session that is used will be used again.
 const CAPACITY: usize = 100_000;
 
-/// In the order of ids, like everything that changes several sessions. What matters less than a thirtieth of the idle timeout
-/// is not written.
+/// In the order of ids, like everything that changes several sessions. What matters less than a
+/// thirtieth of the idle timeout is not written.
 const TOUCH: &str = "UPDATE logout_sessions s SET seen = t.at, ends = least(s.expires, t.at + s.idle) \
     FROM (SELECT * FROM unnest($1::uuid[], $2::bigint[]) u(id, at) ORDER BY id) t \
     WHERE s.id = t.id AND t.at > s.seen AND t.at - s.seen >= s.idle / 30 AND s.ends > t.at";
@@ -23,7 +23,8 @@ const TOUCH: &str = "UPDATE logout_sessions s SET seen = t.at, ends = least(s.ex
 #[derive(Default)]
 pub(super) struct Touches {
     noted: Mutex<HashMap<SessionId, Timestamp>>,
-    /// Held while they are written, so that who asks for it later knows that they are. When that last failed.
+    /// Held while they are written, so that who asks for it later knows that they are. When that
+    /// last failed.
     writing: tokio::sync::Mutex<Option<Instant>>,
 }
 
@@ -36,8 +37,8 @@ impl Touches {
         }
     }
 
-    /// Writes what was noted before. What cannot be written is lost. An error means that the server does not answer, and comes as
-    /// soon as any other does, whoever else is writing.
+    /// Writes what was noted before. What cannot be written is lost. An error means that the server
+    /// does not answer, and comes as soon as any other does, whoever else is writing.
     pub(super) async fn flush(&self, link: &Link) -> Result<(), Failure> {
         let asked = Instant::now();
         let mut failed = self.writing.lock().await;
@@ -48,7 +49,10 @@ impl Touches {
         if noted.is_empty() {
             return Ok(());
         }
-        let (ids, ats): (Vec<Uuid>, Vec<i64>) = noted.iter().map(|(id, at)| (row::uuid(id.as_bytes()), row::millis(*at))).unzip();
+        let (ids, ats): (Vec<Uuid>, Vec<i64>) = noted
+            .iter()
+            .map(|(id, at)| (row::uuid(id.as_bytes()), row::millis(*at)))
+            .unzip();
         match link.rows(TOUCH, &params![ids, ats]).await {
             Err(Failure::Unknown) => {
                 *failed = Some(Instant::now());

@@ -1,7 +1,7 @@
 //! The database as the beginning or the end of a move.
 //!
-//! What comes in goes by `COPY` into tables of the connection's own, and from there by one statement for each kind to where it
-//! belongs: all of a batch or nothing.
+//! What comes in goes by `COPY` into tables of the connection's own, and from there by one
+//! statement for each kind to where it belongs: all of a batch or nothing.
 
 mod columns;
 
@@ -27,8 +27,16 @@ const LONG: Duration = Duration::from_secs(120);
 /// Where the mark lies: names of agreed values are written in another way (`row::text`).
 const MARK: &str = "\x01mark";
 
-/// The kinds, in the order in which they are given out; a place is the number of one and the last key that was looked at.
-const KINDS: [Kind; 6] = [Kind::Agreed, Kind::Tombstones, Kind::Once, Kind::Receipts, Kind::Deliveries, Kind::Sessions];
+/// The kinds, in the order in which they are given out; a place is the number of one and the last
+/// key that was looked at.
+const KINDS: [Kind; 6] = [
+    Kind::Agreed,
+    Kind::Tombstones,
+    Kind::Once,
+    Kind::Receipts,
+    Kind::Deliveries,
+    Kind::Sessions,
+];
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -42,13 +50,21 @@ enum Kind {
 
 #[async_trait]
 impl Transfer for PostgresStore {
-    async fn export(&self, from: Option<Vec<u8>>, limit: usize, now: Timestamp) -> Result<Part, StoreUnavailable> {
+    async fn export(
+        &self,
+        from: Option<Vec<u8>>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Part, StoreUnavailable> {
         let (start, mut after) = match from.as_deref().and_then(<[u8]>::split_first) {
             Some((kind, key)) => (usize::from(*kind), Some(key.to_vec())),
             None => (0, None),
         };
         let limit = limit.max(1);
-        let mut part = Part { items: Vec::new(), next: None };
+        let mut part = Part {
+            items: Vec::new(),
+            next: None,
+        };
         let mut left = limit;
         for (number, kind) in KINDS.iter().enumerate().skip(start) {
             let (statement, params) = kind.page(after.take(), left)?;
@@ -61,7 +77,8 @@ impl Transfer for PostgresStore {
             }
             left -= rows.len().min(left);
             if let (0, Some(key)) = (left, last) {
-                part.next = Some([&[u8::try_from(number).unwrap_or_default()], key.as_slice()].concat());
+                part.next =
+                    Some([&[u8::try_from(number).unwrap_or_default()], key.as_slice()].concat());
                 return Ok(part);
             }
         }
@@ -71,42 +88,68 @@ impl Transfer for PostgresStore {
     async fn import(&self, records: Vec<Record>, now: Timestamp) -> Result<(), StoreUnavailable> {
         let link = self.shared.link.clone();
         let batch = Batch::of(records, now);
-        let taken = self.runtime().spawn(async move { link.in_one_step(LONG, &batch).await });
+        let taken = self
+            .runtime()
+            .spawn(async move { link.in_one_step(LONG, &batch).await });
         Ok(taken.await.map_err(|_| StoreUnavailable)??)
     }
 
-    async fn extent(&self) -> Result<u64, StoreUnavailable> {
+    async fn size_hint(&self) -> Result<u64, StoreUnavailable> {
         // What the server believes there is: counting would read all of it.
         let statement = "SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint FROM pg_class c WHERE c.oid = ANY (ARRAY[\
             'logout_sessions', 'logout_receipts', 'logout_deliveries', 'logout_once', 'logout_agreed']::regclass[])";
         let rows = self.rows(statement, params![]).await?;
-        let count: i64 = rows.first().ok_or(StoreUnavailable)?.try_get(0).map_err(Failure::from)?;
+        let count: i64 = rows
+            .first()
+            .ok_or(StoreUnavailable)?
+            .try_get(0)
+            .map_err(Failure::from)?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    async fn mark(&self) -> Result<Option<Vec<u8>>, StoreUnavailable> {
-        let rows = self.rows("SELECT value FROM logout_agreed WHERE name = $1", params![MARK]).await?;
-        Ok(rows.first().map(|row| row.try_get(0)).transpose().map_err(Failure::from)?)
+    async fn checkpoint(&self) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        let rows = self
+            .rows(
+                "SELECT value FROM logout_agreed WHERE name = $1",
+                params![MARK],
+            )
+            .await?;
+        Ok(rows
+            .first()
+            .map(|row| row.try_get(0))
+            .transpose()
+            .map_err(Failure::from)?)
     }
 
-    async fn set_mark(&self, mark: Option<Vec<u8>>) -> Result<(), StoreUnavailable> {
-        match mark {
-            Some(mark) => {
+    async fn set_checkpoint(&self, checkpoint: Option<Vec<u8>>) -> Result<(), StoreUnavailable> {
+        match checkpoint {
+            Some(checkpoint) => {
                 let statement = "INSERT INTO logout_agreed (name, value) VALUES ($1, $2) \
                     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-                self.rows(statement, params![MARK, mark]).await.map(drop)
+                self.rows(statement, params![MARK, checkpoint])
+                    .await
+                    .map(drop)
             }
-            None => self.rows("DELETE FROM logout_agreed WHERE name = $1", params![MARK]).await.map(drop),
+            None => self
+                .rows("DELETE FROM logout_agreed WHERE name = $1", params![MARK])
+                .await
+                .map(drop),
         }
     }
 }
 
 impl Kind {
     /// The statement for the rows behind `after`.
-    fn page(self, after: Option<Vec<u8>>, limit: usize) -> Result<(String, Params), StoreUnavailable> {
+    fn page(
+        self,
+        after: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<(String, Params), StoreUnavailable> {
         let most = rows_of(limit);
         let id = |after: Option<Vec<u8>>| match after {
-            Some(key) => Ok::<_, StoreUnavailable>(Some(row::uuid(&key.try_into().map_err(|_| StoreUnavailable)?))),
+            Some(key) => Ok::<_, StoreUnavailable>(Some(row::uuid(
+                &key.try_into().map_err(|_| StoreUnavailable)?,
+            ))),
             None => Ok(None),
         };
         Ok(match self {
@@ -150,34 +193,57 @@ impl Kind {
         Ok(match self {
             Self::Agreed => {
                 let name: &str = row.try_get(0)?;
-                let agreed = Agreed { name: row::plain(name).into_owned(), value: row.try_get(1)? };
+                let agreed = Agreed {
+                    name: row::plain(name).into_owned(),
+                    value: row.try_get(1)?,
+                };
                 (name.as_bytes().to_vec(), Some(Record::Agreed(agreed)))
             }
             Self::Deliveries => {
                 let delivery = row::delivery(row)?;
-                (delivery.session.as_bytes().to_vec(), Some(Record::Delivery(delivery)))
+                (
+                    delivery.session.as_bytes().to_vec(),
+                    Some(Record::Delivery(delivery)),
+                )
             }
             Self::Once => {
                 let key: &[u8] = row.try_get(0)?;
                 let expires = row::instant(row.try_get(2)?);
-                let once = Once { key: CredentialDigest::from_bytes(row::digest(key)?), value: row.try_get(1)?, expires };
+                let once = Once {
+                    key: CredentialDigest::from_bytes(row::digest(key)?),
+                    value: row.try_get(1)?,
+                    expires,
+                };
                 (key.to_vec(), (expires > now).then_some(Record::Once(once)))
             }
             Self::Receipts => {
                 let receipt = row::receipt(row)?;
-                (ReceiptId::as_bytes(&receipt.id).to_vec(), Some(Record::Receipt(receipt)))
+                (
+                    ReceiptId::as_bytes(&receipt.id).to_vec(),
+                    Some(Record::Receipt(receipt)),
+                )
             }
             Self::Sessions => {
                 let session = row::session(row, 0)?;
-                (session.id.as_bytes().to_vec(), (!session.is_expired(now)).then_some(Record::Session(session)))
+                (
+                    session.id.as_bytes().to_vec(),
+                    (!session.is_expired(now)).then_some(Record::Session(session)),
+                )
             }
             Self::Tombstones => {
                 let (key, session): (&[u8], Uuid) = (row.try_get(0)?, row.try_get(1)?);
                 let expires = row::instant(row.try_get(2)?);
                 let has_session: bool = row.try_get(3)?;
                 let digest = CredentialDigest::from_bytes(row::digest(key)?);
-                let tombstone = Tombstone { digest, session: SessionId::from_bytes(session.into_bytes()), expires };
-                (key.to_vec(), (expires > now && !has_session).then_some(Record::Tombstone(tombstone)))
+                let tombstone = Tombstone {
+                    digest,
+                    session: SessionId::from_bytes(session.into_bytes()),
+                    expires,
+                };
+                (
+                    key.to_vec(),
+                    (expires > now && !has_session).then_some(Record::Tombstone(tombstone)),
+                )
             }
         })
     }

@@ -1,5 +1,5 @@
-//! One bucket: sessions, tombstones, indexes, receipts and deliveries whose keys share a hash slot, so that a script changes
-//! all of them in one atomic step.
+//! One bucket: sessions, tombstones, indexes, receipts and deliveries whose keys share a hash slot,
+//! so that a script changes all of them in one atomic step.
 
 use logout_core::delivery::Delivery;
 use logout_core::platform::PlatformName;
@@ -7,7 +7,7 @@ use logout_core::session::SessionId;
 use logout_core::time::Timestamp;
 use redis::Value;
 
-use super::link::{Fault, Link};
+use super::link::{Link, LinkError};
 use super::record::{Row, exact};
 use super::script::{self, Script};
 
@@ -40,7 +40,10 @@ pub(super) struct Records {
 
 /// The bound that leaves out `id` itself.
 pub(super) fn beyond(id: Option<&[u8; 16]>, otherwise: &str) -> Vec<u8> {
-    id.map_or_else(|| otherwise.as_bytes().to_vec(), |id| [b"(", id.as_slice()].concat())
+    id.map_or_else(
+        || otherwise.as_bytes().to_vec(),
+        |id| [b"(", id.as_slice()].concat(),
+    )
 }
 
 /// Milliseconds as the server reads them.
@@ -53,22 +56,30 @@ impl Bucket<'_> {
         [&self.base, name].concat()
     }
 
-    pub(super) async fn read(&self, script: &Script, arguments: &[&[u8]]) -> Result<Value, Fault> {
+    pub(super) async fn read(
+        &self,
+        script: &Script,
+        arguments: &[&[u8]],
+    ) -> Result<Value, LinkError> {
         self.link.run(script, &self.base, arguments, false).await
     }
 
-    pub(super) async fn write(&self, script: &Script, arguments: &[&[u8]]) -> Result<Value, Fault> {
+    pub(super) async fn write(
+        &self,
+        script: &Script,
+        arguments: &[&[u8]],
+    ) -> Result<Value, LinkError> {
         self.link.run(script, &self.base, arguments, true).await
     }
 
-    pub(super) async fn record(&self, name: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    pub(super) async fn record(&self, name: &[u8]) -> Result<Option<Vec<u8>>, LinkError> {
         let key = self.key(name);
         let mut command = redis::cmd("GET");
         command.arg(&key);
         optional(self.link.send(command, &key, false).await?)
     }
 
-    pub(super) async fn take(&self, name: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    pub(super) async fn take(&self, name: &[u8]) -> Result<Option<Vec<u8>>, LinkError> {
         let key = self.key(name);
         let mut command = redis::cmd("GETDEL");
         command.arg(&key);
@@ -76,7 +87,7 @@ impl Bucket<'_> {
     }
 
     /// Writes something small and takes it away again.
-    pub(super) async fn probe(&self) -> Result<(), Fault> {
+    pub(super) async fn probe(&self) -> Result<(), LinkError> {
         let key = self.key(b"h");
         let (mut set, mut delete) = (redis::cmd("SET"), redis::cmd("DEL"));
         set.arg(&key).arg("1").arg("PX").arg(60_000);
@@ -86,25 +97,44 @@ impl Bucket<'_> {
         Ok(())
     }
 
-    pub(super) async fn page(&self, range: &Range, count: usize) -> Result<Records, Fault> {
+    pub(super) async fn page(&self, range: &Range, count: usize) -> Result<Records, LinkError> {
         let wanted = count.to_string();
         let backwards: &[u8] = if range.newest_first { b"1" } else { b"0" };
-        let arguments: [&[u8]; 6] = [&range.index, &range.from, &range.until, wanted.as_bytes(), range.records.as_bytes(), backwards];
+        let arguments: [&[u8]; 6] = [
+            &range.index,
+            &range.from,
+            &range.until,
+            wanted.as_bytes(),
+            range.records.as_bytes(),
+            backwards,
+        ];
         let mut answer = array(self.read(&script::PAGE, &arguments).await?)?.into_iter();
         let found = number(answer.next())?;
-        answer.next().ok_or(Fault::Shape)?;
+        answer.next().ok_or(LinkError::Shape)?;
         let mut items = Vec::with_capacity(answer.len() / 2);
         while let Some(id) = answer.next() {
-            items.push((id_of(id)?, bytes(answer.next().ok_or(Fault::Shape)?)?));
+            items.push((id_of(id)?, bytes(answer.next().ok_or(LinkError::Shape)?)?));
         }
-        Ok(Records { items, more: usize::try_from(found).is_ok_and(|found| found >= count) })
+        Ok(Records {
+            items,
+            more: usize::try_from(found).is_ok_and(|found| found >= count),
+        })
     }
 
     /// What is queued soonest for `platform`: instants, not later than `until`, at most `limit`.
-    pub(super) async fn queued(&self, platform: &PlatformName, until: Option<Timestamp>, limit: usize) -> Result<Vec<Timestamp>, Fault> {
+    pub(super) async fn queued(
+        &self,
+        platform: &PlatformName,
+        until: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<Timestamp>, LinkError> {
         let key = self.key(&[b"q:", platform.as_str().as_bytes()].concat());
         let mut command = redis::cmd("ZRANGEBYSCORE");
-        command.arg(&key).arg("-inf").arg(until.map_or_else(|| b"+inf".to_vec(), millis)).arg("WITHSCORES");
+        command
+            .arg(&key)
+            .arg("-inf")
+            .arg(until.map_or_else(|| b"+inf".to_vec(), millis))
+            .arg("WITHSCORES");
         command.arg("LIMIT").arg(0).arg(limit);
         let answer = array(self.link.send(command, &key, false).await?)?;
         // Pairs in the one protocol, members and scores in turn in the other.
@@ -119,14 +149,26 @@ impl Bucket<'_> {
             .collect()
     }
 
-    pub(super) async fn lease(&self, platform: &PlatformName, limit: usize, now: Timestamp, until: Timestamp) -> Result<Vec<Row>, Fault> {
+    pub(super) async fn lease(
+        &self,
+        platform: &PlatformName,
+        limit: usize,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Row>, LinkError> {
         let limit = limit.to_string();
-        let arguments: [&[u8]; 4] = [platform.as_str().as_bytes(), &millis(now), limit.as_bytes(), &millis(until)];
+        let arguments: [&[u8]; 4] = [
+            platform.as_str().as_bytes(),
+            &millis(now),
+            limit.as_bytes(),
+            &millis(until),
+        ];
         let mut answer = array(self.write(&script::LEASE, &arguments).await?)?.into_iter();
         let mut rows = Vec::with_capacity(answer.len() / 2);
         while let Some(id) = answer.next() {
-            let record = bytes(answer.next().ok_or(Fault::Shape)?)?;
-            // One that this program cannot read stays leased until its time is over, and in nobody's way.
+            let record = bytes(answer.next().ok_or(LinkError::Shape)?)?;
+            // One that this program cannot read stays leased until its time is over, and in
+            // nobody's way.
             match Row::read(SessionId::from_bytes(id_of(id)?), &record) {
                 Ok(row) => rows.push(row),
                 Err(fault) => log::error!("{fault}"),
@@ -135,79 +177,121 @@ impl Bucket<'_> {
         Ok(rows)
     }
 
-    pub(super) async fn delivery(&self, session: SessionId) -> Result<Option<(Row, Vec<u8>)>, Fault> {
-        let record = self.record(&[b"d:", session.as_bytes().as_slice()].concat()).await?;
-        Ok(record.map(|record| Row::read(session, &record).map(|row| (row, record))).transpose()?)
+    pub(super) async fn delivery(
+        &self,
+        session: SessionId,
+    ) -> Result<Option<(Row, Vec<u8>)>, LinkError> {
+        let record = self
+            .record(&[b"d:", session.as_bytes().as_slice()].concat())
+            .await?;
+        Ok(record
+            .map(|record| Row::read(session, &record).map(|row| (row, record)))
+            .transpose()?)
     }
 
     /// The deliveries of these sessions, in the same order.
-    pub(super) async fn deliveries(&self, sessions: &[SessionId]) -> Result<Vec<Option<Delivery>>, Fault> {
+    pub(super) async fn deliveries(
+        &self,
+        sessions: &[SessionId],
+    ) -> Result<Vec<Option<Delivery>>, LinkError> {
         let mut command = redis::cmd("MGET");
         for session in sessions {
             command.arg(self.key(&[b"d:", session.as_bytes().as_slice()].concat()));
         }
         let records = array(self.link.send(command, &self.base, false).await?)?;
         if records.len() != sessions.len() {
-            return Err(Fault::Shape);
+            return Err(LinkError::Shape);
         }
-        let read = |(session, record)| Ok(optional(record)?.map(|record| Row::read(session, &record)).transpose()?.map(|row| row.delivery));
+        let read = |(session, record)| {
+            Ok(optional(record)?
+                .map(|record| Row::read(session, &record))
+                .transpose()?
+                .map(|row| row.delivery))
+        };
         sessions.iter().copied().zip(records).map(read).collect()
     }
 
-    /// Puts `new` in place of the record `read`; where `free` is given, queues it only if it was queued for that instant.
-    pub(super) async fn change(&self, row: &Row, read: &[u8], due: Option<Timestamp>, free: Option<Timestamp>) -> Result<bool, Fault> {
+    /// Puts `new` in place of the record `read`; where `free` is given, queues it only if it was
+    /// queued for that instant.
+    pub(super) async fn change(
+        &self,
+        row: &Row,
+        read: &[u8],
+        due: Option<Timestamp>,
+        free: Option<Timestamp>,
+    ) -> Result<bool, LinkError> {
         self.exchange(row, read, &row.to_bytes()?, due, free).await
     }
 
-    pub(super) async fn forget(&self, row: &Row, read: &[u8]) -> Result<bool, Fault> {
+    pub(super) async fn forget(&self, row: &Row, read: &[u8]) -> Result<bool, LinkError> {
         self.exchange(row, read, b"", None, None).await
     }
 
-    async fn exchange(&self, row: &Row, read: &[u8], new: &[u8], due: Option<Timestamp>, free: Option<Timestamp>) -> Result<bool, Fault> {
-        let (due, free) = (due.map(millis).unwrap_or_default(), free.map(millis).unwrap_or_default());
+    async fn exchange(
+        &self,
+        row: &Row,
+        read: &[u8],
+        new: &[u8],
+        due: Option<Timestamp>,
+        free: Option<Timestamp>,
+    ) -> Result<bool, LinkError> {
+        let (due, free) = (
+            due.map(millis).unwrap_or_default(),
+            free.map(millis).unwrap_or_default(),
+        );
         let platform = row.delivery.platform.as_str().as_bytes();
-        let arguments: [&[u8]; 6] = [row.delivery.session.as_bytes(), read, new, platform, &due, &free];
+        let arguments: [&[u8]; 6] = [
+            row.delivery.session.as_bytes(),
+            read,
+            new,
+            platform,
+            &due,
+            &free,
+        ];
         Ok(number(Some(self.write(&script::CHANGE, &arguments).await?))? == 1)
     }
 }
 
-pub(super) fn array(value: Value) -> Result<Vec<Value>, Fault> {
+pub(super) fn array(value: Value) -> Result<Vec<Value>, LinkError> {
     match value {
         Value::Array(values) => Ok(values),
-        _ => Err(Fault::Shape),
+        _ => Err(LinkError::Shape),
     }
 }
 
-pub(super) fn bytes(value: Value) -> Result<Vec<u8>, Fault> {
+pub(super) fn bytes(value: Value) -> Result<Vec<u8>, LinkError> {
     match value {
         Value::BulkString(bytes) => Ok(bytes),
-        _ => Err(Fault::Shape),
+        _ => Err(LinkError::Shape),
     }
 }
 
-pub(super) fn optional(value: Value) -> Result<Option<Vec<u8>>, Fault> {
+pub(super) fn optional(value: Value) -> Result<Option<Vec<u8>>, LinkError> {
     match value {
         Value::Nil => Ok(None),
         value => bytes(value).map(Some),
     }
 }
 
-pub(super) fn number(value: Option<Value>) -> Result<i64, Fault> {
+pub(super) fn number(value: Option<Value>) -> Result<i64, LinkError> {
     match value {
         Some(Value::Int(number)) => Ok(number),
-        _ => Err(Fault::Shape),
+        _ => Err(LinkError::Shape),
     }
 }
 
-pub(super) fn id_of(value: Value) -> Result<[u8; 16], Fault> {
-    bytes(value)?.try_into().map_err(|_| Fault::Shape)
+pub(super) fn id_of(value: Value) -> Result<[u8; 16], LinkError> {
+    bytes(value)?.try_into().map_err(|_| LinkError::Shape)
 }
 
-fn instant(value: Option<Value>) -> Result<Timestamp, Fault> {
+fn instant(value: Option<Value>) -> Result<Timestamp, LinkError> {
     let score = match value {
         Some(Value::Double(score)) => score,
-        Some(Value::BulkString(text)) => std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()).ok_or(Fault::Shape)?,
-        _ => return Err(Fault::Shape),
+        Some(Value::BulkString(text)) => std::str::from_utf8(&text)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .ok_or(LinkError::Shape)?,
+        _ => return Err(LinkError::Shape),
     };
     Ok(Timestamp::from_millis(score as u64))
 }

@@ -1,10 +1,11 @@
-//! Sign-outs where everything lies in one bucket: those that wait at the same time are one script, and wait for replicas once.
+//! Sign-outs where everything lies in one bucket: those that wait at the same time are one script,
+//! and wait for replicas once.
 
 use std::sync::Arc;
 
 use logout_core::store::{EndOrder, EndTarget, StoreUnavailable};
 
-use super::link::Fault;
+use super::link::LinkError;
 use super::places::Places;
 use crate::batch::{self, Carry};
 use crate::wakeup::End;
@@ -22,9 +23,12 @@ impl Carry<End> for Endings {
             let ended = self.places.end_together(&orders).await;
             self.places.link.note(&ended);
             match ended {
-                Ok(ended) => batch::answer(short.into_iter().map(|job| job.caller).zip(ended).collect()),
-                // The server answers, and one of them is to blame, a damaged record, say. Those before it may have been carried out: given
-                // again, they answer what they ended then.
+                Ok(ended) => {
+                    batch::answer(short.into_iter().map(|job| job.caller).zip(ended).collect())
+                }
+                // The server answers, and one of them is to blame, a damaged record, say. Those
+                // before it may have been carried out: given again, they answer what they ended
+                // then.
                 Err(fault) if fault.is_answer() && short.len() > 1 => {
                     for job in short {
                         self.end_alone(job).await?;
@@ -47,7 +51,7 @@ impl Endings {
         self.places.link.note(&ended);
         match ended {
             Ok(ended) => batch::answer(vec![(job.caller, ended)]),
-            Err(Fault::Silence) => return Err(StoreUnavailable),
+            Err(LinkError::Silence) => return Err(StoreUnavailable),
             Err(_) => {}
         }
         Ok(())
@@ -56,5 +60,8 @@ impl Endings {
 
 /// Whether it reads every session there is, in many steps.
 fn is_long(order: &EndOrder) -> bool {
-    order.targets.iter().any(|target| matches!(target, EndTarget::Platform(_)))
+    order
+        .targets
+        .iter()
+        .any(|target| matches!(target, EndTarget::Platform(_)))
 }

@@ -2,11 +2,11 @@
 
 use logout_core::receipt::ReceiptId;
 use logout_core::session::SessionId;
-use logout_core::store::Swept;
+use logout_core::store::SweepPage;
 use logout_core::time::Timestamp;
 
 use super::bucket::{Range, beyond};
-use super::link::Fault;
+use super::link::LinkError;
 use super::listing::CHUNK;
 use super::places::Places;
 use super::record::{self, Fate, Row};
@@ -19,20 +19,30 @@ impl Places {
         limit: usize,
         now: Timestamp,
         receipts_until: Timestamp,
-    ) -> Result<Swept, Fault> {
+    ) -> Result<SweepPage, LinkError> {
         self.forget_until(now);
         let mut cursor = from.as_deref().and_then(Cursor::read).unwrap_or_default();
-        let mut swept = Swept::default();
+        let mut swept = SweepPage::default();
         let mut left = limit.max(1);
         while left > 0 && cursor.place < self.count() {
             let step = left.min(CHUNK);
             let bucket = self.bucket(cursor.place);
             let (index, until, records): (&[u8], _, _) = match cursor.phase {
-                Phase::Receipts => (b"R", beyond(Some(ReceiptId::first_at(receipts_until).as_bytes()), "+"), "r:"),
+                Phase::Receipts => (
+                    b"R",
+                    beyond(Some(ReceiptId::first_at(receipts_until).as_bytes()), "+"),
+                    "r:",
+                ),
                 Phase::Deliveries => (b"D", b"+".to_vec(), "d:"),
                 Phase::Sessions => (b"S", b"+".to_vec(), "s:"),
             };
-            let range = Range { index: index.to_vec(), from: beyond(cursor.after.as_ref(), "-"), until, newest_first: false, records };
+            let range = Range {
+                index: index.to_vec(),
+                from: beyond(cursor.after.as_ref(), "-"),
+                until,
+                newest_first: false,
+                records,
+            };
             let found = bucket.page(&range, step).await?;
             let mut gone: Vec<&[u8]> = Vec::new();
             for (id, record) in &found.items {
@@ -43,7 +53,8 @@ impl Places {
                         let mut row = Row::read(SessionId::from_bytes(*id), record)?;
                         match row.fate(now, receipts_until) {
                             Fate::Keep => {}
-                            // Somebody who changed it in between has a reason; the next walk looks again.
+                            // Somebody who changed it in between has a reason; the next walk looks
+                            // again.
                             Fate::Forget => drop(bucket.forget(&row, record).await?),
                             Fate::Unseal => {
                                 row.delivery.sealed = None;
@@ -64,7 +75,9 @@ impl Places {
                 arguments.append(&mut gone);
                 match cursor.phase {
                     Phase::Sessions => bucket.write(&script::UNLIST, &arguments[2..]).await?,
-                    Phase::Deliveries | Phase::Receipts => bucket.write(&script::FORGET, &arguments).await?,
+                    Phase::Deliveries | Phase::Receipts => {
+                        bucket.write(&script::FORGET, &arguments).await?
+                    }
                 };
             }
             left -= found.items.len().min(left);
@@ -94,9 +107,19 @@ enum Phase {
 impl Cursor {
     fn read(bytes: &[u8]) -> Option<Self> {
         let (head, after) = bytes.split_first_chunk::<3>()?;
-        let phase = [Phase::Receipts, Phase::Deliveries, Phase::Sessions].into_iter().find(|phase| *phase as u8 == head[2])?;
-        let after = if after.is_empty() { None } else { Some(after.try_into().ok()?) };
-        Some(Self { place: u16::from_be_bytes([head[0], head[1]]), phase, after })
+        let phase = [Phase::Receipts, Phase::Deliveries, Phase::Sessions]
+            .into_iter()
+            .find(|phase| *phase as u8 == head[2])?;
+        let after = if after.is_empty() {
+            None
+        } else {
+            Some(after.try_into().ok()?)
+        };
+        Some(Self {
+            place: u16::from_be_bytes([head[0], head[1]]),
+            phase,
+            after,
+        })
     }
 
     fn to_bytes(self) -> Vec<u8> {
@@ -130,7 +153,11 @@ mod tests {
     fn a_cursor_comes_back_as_it_was_given_out_and_reads_nothing_else() {
         for phase in [Phase::Receipts, Phase::Deliveries, Phase::Sessions] {
             for after in [None, Some([7; 16])] {
-                let cursor = Cursor { place: 300, phase, after };
+                let cursor = Cursor {
+                    place: 300,
+                    phase,
+                    after,
+                };
                 assert_eq!(Cursor::read(&cursor.to_bytes()), Some(cursor));
             }
         }

@@ -1,7 +1,8 @@
 //! The connection: made again by itself, given up in time, and silent about what it carries.
 //!
-//! The driver has a connection that reconnects by itself, but not one that asks the sentinels anew, or that leaves a server
-//! which has become somebody's replica; with this one, a single server and a master behind sentinels are the same thing.
+//! The driver has a connection that reconnects by itself, but not one that asks the sentinels anew,
+//! or that leaves a server which has become somebody's replica; with this one, a single server and
+//! a master behind sentinels are the same thing.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,7 +17,7 @@ use redis::{AsyncConnectionConfig, Cmd, ErrorKind, Pipeline, RedisError, ServerE
 use tokio::time::{Instant, timeout};
 
 use super::address::{Acknowledged, Address, Servers, client_of};
-use super::record::RecordFault;
+use super::record::RecordError;
 use super::script::Script;
 
 /// How long a connection may take to come about.
@@ -25,14 +26,15 @@ const CONNECTING: Duration = Duration::from_secs(1);
 const ANSWERING: Duration = Duration::from_secs(2);
 /// For how long a cluster's connection may bring nothing but failures before it is made anew.
 const LOST: Duration = Duration::from_secs(10);
-/// Connections where writes wait for replicas: each wait holds up what was sent after it on the same one.
+/// Connections where writes wait for replicas: each wait holds up what was sent after it on the
+/// same one.
 const WAITING_LANES: usize = 16;
 
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Fault {
+pub(super) enum LinkError {
     #[error("{0}")]
-    Record(#[from] RecordFault),
+    Record(#[from] RecordError),
     #[error("{}", without_secrets(.0))]
     Redis(#[from] RedisError),
     #[error("no answer in time")]
@@ -43,7 +45,7 @@ pub(super) enum Fault {
     Shape,
 }
 
-impl Fault {
+impl LinkError {
     /// Whether the server answered, so that another command may fare better.
     pub(super) fn is_answer(&self) -> bool {
         match self {
@@ -54,7 +56,8 @@ impl Fault {
     }
 }
 
-/// What a fault of the driver says that cannot be somebody's credential: servers repeat arguments in some messages.
+/// What a fault of the driver says that cannot be somebody's credential: servers repeat arguments
+/// in some messages.
 fn without_secrets(error: &RedisError) -> String {
     match error.code() {
         Some(code) => format!("the server answered {code}"),
@@ -74,7 +77,9 @@ pub(super) struct Link {
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Link").field("lanes", &self.lanes.len()).finish_non_exhaustive()
+        f.debug_struct("Link")
+            .field("lanes", &self.lanes.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -98,7 +103,12 @@ enum Connection {
 impl Link {
     pub(super) fn new(address: &Address) -> Self {
         let acknowledged = address.options.acknowledged;
-        let patience = ANSWERING + if acknowledged.is_wanted() { acknowledged.patience } else { Duration::ZERO };
+        let patience = ANSWERING
+            + if acknowledged.is_wanted() {
+                acknowledged.patience
+            } else {
+                Duration::ZERO
+            };
         let lane = || Lane {
             servers: address.servers.clone(),
             patience,
@@ -107,44 +117,80 @@ impl Link {
             attempts: AtomicUsize::new(0),
             failing: Mutex::new(None),
         };
-        let count = if acknowledged.is_wanted() { WAITING_LANES } else { 1 };
-        Self { lanes: (0..count).map(|_| lane()).collect(), turn: AtomicUsize::new(0), acknowledged, down: AtomicBool::new(false) }
+        let count = if acknowledged.is_wanted() {
+            WAITING_LANES
+        } else {
+            1
+        };
+        Self {
+            lanes: (0..count).map(|_| lane()).collect(),
+            turn: AtomicUsize::new(0),
+            acknowledged,
+            down: AtomicBool::new(false),
+        }
     }
 
-    /// Runs a script on the bucket `base`; where `writes`, waits for what the URL says a write must wait for.
-    pub(super) async fn run(&self, script: &Script, base: &[u8], arguments: &[&[u8]], writes: bool) -> Result<Value, Fault> {
-        let mut answer = self.send(script.by_digest(base, arguments), base, writes).await;
-        if matches!(&answer, Err(Fault::Redis(error)) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)) {
-            answer = self.send(script.in_full(base, arguments), base, writes).await;
+    /// Runs a script on the bucket `base`; where `writes`, waits for what the URL says a write must
+    /// wait for.
+    pub(super) async fn run(
+        &self,
+        script: &Script,
+        base: &[u8],
+        arguments: &[&[u8]],
+        writes: bool,
+    ) -> Result<Value, LinkError> {
+        let mut answer = self
+            .send(script.by_digest(base, arguments), base, writes)
+            .await;
+        if matches!(&answer, Err(LinkError::Redis(error)) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript))
+        {
+            answer = self
+                .send(script.in_full(base, arguments), base, writes)
+                .await;
         }
         answer
     }
 
     /// Sends one command whose keys lie in the slot of `key`.
-    pub(super) async fn send(&self, command: Cmd, key: &[u8], writes: bool) -> Result<Value, Fault> {
+    pub(super) async fn send(
+        &self,
+        command: Cmd,
+        key: &[u8],
+        writes: bool,
+    ) -> Result<Value, LinkError> {
         let mut commands = Pipeline::new();
         commands.add_command(command);
-        let waits = if writes { self.add_waits(&mut commands) } else { 0 };
+        let waits = if writes {
+            self.add_waits(&mut commands)
+        } else {
+            0
+        };
         let mut answers = self.exchange(&commands, 1 + waits, key).await?.into_iter();
-        let answer = answers.next().ok_or(Fault::Shape)?.extract_error()?;
+        let answer = answers.next().ok_or(LinkError::Shape)?.extract_error()?;
         for acknowledgement in answers {
             let enough = match acknowledgement.extract_error()? {
                 Value::Int(replicas) => replicas >= i64::from(self.acknowledged.replicas),
                 Value::Array(counts) => match counts[..] {
-                    [Value::Int(local), Value::Int(replicas)] => local >= 1 && replicas >= i64::from(self.acknowledged.replicas),
-                    _ => return Err(Fault::Shape),
+                    [Value::Int(local), Value::Int(replicas)] => {
+                        local >= 1 && replicas >= i64::from(self.acknowledged.replicas)
+                    }
+                    _ => return Err(LinkError::Shape),
                 },
-                _ => return Err(Fault::Shape),
+                _ => return Err(LinkError::Shape),
             };
             if !enough {
-                return Err(Fault::Unacknowledged);
+                return Err(LinkError::Unacknowledged);
             }
         }
         Ok(answer)
     }
 
     fn add_waits(&self, commands: &mut Pipeline) -> usize {
-        let Acknowledged { replicas, aof, patience } = self.acknowledged;
+        let Acknowledged {
+            replicas,
+            aof,
+            patience,
+        } = self.acknowledged;
         let patience = patience.as_millis() as u64;
         if aof {
             commands.cmd("WAITAOF").arg(1).arg(replicas).arg(patience);
@@ -154,19 +200,31 @@ impl Link {
         usize::from(self.acknowledged.is_wanted())
     }
 
-    async fn exchange(&self, commands: &Pipeline, count: usize, key: &[u8]) -> Result<Vec<Value>, Fault> {
+    async fn exchange(
+        &self,
+        commands: &Pipeline,
+        count: usize,
+        key: &[u8],
+    ) -> Result<Vec<Value>, LinkError> {
         let lane = &self.lanes[self.turn.fetch_add(1, Ordering::Relaxed) % self.lanes.len()];
-        // Boxed, because the driver's futures are large, and nest deeper here than the compiler likes to follow.
-        let exchange: Pin<Box<dyn Future<Output = _> + Send + '_>> = Box::pin(lane.exchange(commands, count, key));
+        // Boxed, because the driver's futures are large, and nest deeper here than the compiler
+        // likes to follow.
+        let exchange: Pin<Box<dyn Future<Output = _> + Send + '_>> =
+            Box::pin(lane.exchange(commands, count, key));
         exchange.await
     }
 
     /// Tells the log of the beginning and the end of an outage, once each.
-    pub(super) fn note<T>(&self, result: &Result<T, Fault>) {
+    pub(super) fn note<T>(&self, result: &Result<T, LinkError>) {
         match result {
-            Err(fault) if !self.down.swap(true, Ordering::Relaxed) => log::error!("the session store does not answer: {fault}"),
+            Err(fault) if !self.down.swap(true, Ordering::Relaxed) => {
+                log::error!("the session store does not answer: {fault}")
+            }
             Err(fault) => log::debug!("the session store still does not answer: {fault}"),
-            Ok(_) if self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed) => {
+            Ok(_)
+                if self.down.load(Ordering::Relaxed)
+                    && self.down.swap(false, Ordering::Relaxed) =>
+            {
                 log::info!("the session store answers again");
             }
             Ok(_) => {}
@@ -175,21 +233,40 @@ impl Link {
 }
 
 impl Lane {
-    async fn exchange(&self, commands: &Pipeline, count: usize, key: &[u8]) -> Result<Vec<Value>, Fault> {
+    async fn exchange(
+        &self,
+        commands: &Pipeline,
+        count: usize,
+        key: &[u8],
+    ) -> Result<Vec<Value>, LinkError> {
         let (generation, connection) = self.connection().await?;
         let exchange = async {
             match connection {
                 Connection::One(mut one) => one.req_packed_commands(commands, 0, count).await,
                 Connection::Cluster(mut cluster) => {
                     let route = Route::with_slot(Slot::for_key(key), SlotAddr::Master);
-                    cluster.route_pipeline(commands.clone(), 0, count, SingleNodeRoutingInfo::SpecificNode(route)).await
+                    cluster
+                        .route_pipeline(
+                            commands.clone(),
+                            0,
+                            count,
+                            SingleNodeRoutingInfo::SpecificNode(route),
+                        )
+                        .await
                 }
             }
         };
-        let answers = timeout(self.patience, exchange).await.map_err(|_| Fault::Silence).and_then(|answers| Ok(answers?));
+        let answers = timeout(self.patience, exchange)
+            .await
+            .map_err(|_| LinkError::Silence)
+            .and_then(|answers| Ok(answers?));
         let leave = match &answers {
-            Ok(answers) => answers.iter().any(|answer| matches!(answer, Value::ServerError(error) if is_no_master(error.kind()))),
-            Err(Fault::Redis(error)) => error.is_unrecoverable_error() || error.is_timeout() || error.is_io_error(),
+            Ok(answers) => answers.iter().any(
+                |answer| matches!(answer, Value::ServerError(error) if is_no_master(error.kind())),
+            ),
+            Err(LinkError::Redis(error)) => {
+                error.is_unrecoverable_error() || error.is_timeout() || error.is_io_error()
+            }
             Err(_) => true,
         };
         let lost = self.has_failed_for_long(leave);
@@ -201,12 +278,19 @@ impl Lane {
 
     fn current(&self) -> (u64, Option<Connection>) {
         // A panic cannot leave half a connection in here.
-        self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.current
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
-    /// Notes whether an exchange failed; whether they have for so long that the connection is of no use.
+    /// Notes whether an exchange failed; whether they have for so long that the connection is of no
+    /// use.
     fn has_failed_for_long(&self, failed: bool) -> bool {
-        let mut failing = self.failing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut failing = self
+            .failing
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if !failed {
             *failing = None;
             return false;
@@ -221,15 +305,18 @@ impl Lane {
     }
 
     fn forget(&self, generation: u64, lost: bool) {
-        let mut current = self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // A cluster's connection finds its way by itself; made anew it would forget which nodes there are. But now and then one was seen that
-        // did not find it after a failover.
+        let mut current = self
+            .current
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        // A cluster's connection finds its way by itself; made anew it would forget which nodes
+        // there are. But now and then one was seen that did not find it after a failover.
         if current.0 == generation && (lost || !matches!(current.1, Some(Connection::Cluster(_)))) {
             current.1 = None;
         }
     }
 
-    async fn connection(&self) -> Result<(u64, Connection), Fault> {
+    async fn connection(&self) -> Result<(u64, Connection), LinkError> {
         if let (generation, Some(connection)) = self.current() {
             return Ok((generation, connection));
         }
@@ -238,16 +325,23 @@ impl Lane {
         if let (generation, Some(connection)) = self.current() {
             return Ok((generation, connection));
         }
-        // Whoever waited for an attempt that failed has their answer; a queue of attempts would keep the last one for minutes.
+        // Whoever waited for an attempt that failed has their answer; a queue of attempts would
+        // keep the last one for minutes.
         if let Some((at, error)) = &*failed
             && *at >= asked
         {
             return Err(error.clone().into());
         }
-        match timeout(2 * CONNECTING, self.connect()).await.unwrap_or_else(|_| Err((ErrorKind::Io, "no connection in time").into())) {
+        match timeout(2 * CONNECTING, self.connect())
+            .await
+            .unwrap_or_else(|_| Err((ErrorKind::Io, "no connection in time").into()))
+        {
             Ok(connection) => {
                 *failed = None;
-                let mut current = self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut current = self
+                    .current
+                    .write()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
                 *current = (current.0 + 1, Some(connection.clone()));
                 Ok((current.0, connection))
             }
@@ -268,7 +362,9 @@ impl Lane {
                 .build()?;
             return client.get_async_connection().await.map(Connection::Cluster);
         }
-        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECTING)).set_response_timeout(Some(self.patience));
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECTING))
+            .set_response_timeout(Some(self.patience));
         client_of(&self.servers, self.attempts.fetch_add(1, Ordering::Relaxed))
             .await?
             .get_multiplexed_async_connection_with_config(&config)
@@ -279,7 +375,10 @@ impl Lane {
 
 /// Whether the server says that it is not the master any more.
 fn is_no_master(kind: Option<ServerErrorKind>) -> bool {
-    matches!(kind, Some(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
+    matches!(
+        kind,
+        Some(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
+    )
 }
 
 #[cfg(test)]
@@ -289,12 +388,20 @@ mod tests {
     #[test]
     fn what_is_told_of_a_fault_repeats_nothing_that_a_server_repeated() {
         let faults = [
-            RedisError::from((ErrorKind::AuthenticationFailed, "refused", "canary".to_owned())),
-            RedisError::from((ErrorKind::Server(ServerErrorKind::ResponseError), "unknown command", "with args canary".to_owned())),
+            RedisError::from((
+                ErrorKind::AuthenticationFailed,
+                "refused",
+                "canary".to_owned(),
+            )),
+            RedisError::from((
+                ErrorKind::Server(ServerErrorKind::ResponseError),
+                "unknown command",
+                "with args canary".to_owned(),
+            )),
             RedisError::from((ErrorKind::Extension, "strange", "canary".to_owned())),
         ];
         for fault in faults {
-            let told = Fault::Redis(fault).to_string();
+            let told = LinkError::Redis(fault).to_string();
             assert!(!told.is_empty() && !told.contains("canary"), "{told}");
         }
     }
@@ -302,14 +409,19 @@ mod tests {
     /// Somebody listens there, who never says anything.
     #[test]
     fn callers_that_wait_for_the_same_attempt_fail_with_it() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let link = Link::new(&Address::parse(&format!("redis://{}", silent.local_addr().unwrap())).unwrap());
+        let link = Link::new(
+            &Address::parse(&format!("redis://{}", silent.local_addr().unwrap())).unwrap(),
+        );
         let begun = std::time::Instant::now();
         runtime.block_on(async {
             let asks = (0..200).map(|_| link.send(redis::cmd("PING"), b"x", false));
             for answer in futures_util::future::join_all(asks).await {
-                assert!(matches!(answer, Err(Fault::Redis(_))), "{answer:?}");
+                assert!(matches!(answer, Err(LinkError::Redis(_))), "{answer:?}");
             }
         });
         assert!(begun.elapsed() < 3 * CONNECTING);

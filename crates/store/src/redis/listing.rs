@@ -9,7 +9,7 @@ use logout_core::store::{Page, SessionFilter};
 use logout_core::time::Timestamp;
 
 use super::bucket::{Range, beyond};
-use super::link::Fault;
+use super::link::LinkError;
 use super::places::Places;
 use super::record;
 
@@ -23,12 +23,25 @@ impl Places {
         after: Option<SessionId>,
         limit: usize,
         now: Timestamp,
-    ) -> Result<Page<Session, SessionId>, Fault> {
+    ) -> Result<Page<Session, SessionId>, LinkError> {
         let (index, places) = match filter {
-            SessionFilter { person: Some(person), .. } => ([b"p:", person.as_str().as_bytes()].concat(), vec![self.of_person(person)]),
-            SessionFilter { platform: Some(platform), subject: Some(subject), .. } => {
+            SessionFilter {
+                person: Some(person),
+                ..
+            } => (
+                [b"p:", person.as_str().as_bytes()].concat(),
+                vec![self.of_person(person)],
+            ),
+            SessionFilter {
+                platform: Some(platform),
+                subject: Some(subject),
+                ..
+            } => {
                 let key = record::subject_key(platform, subject);
-                ([b"u:".as_slice(), &key].concat(), self.hinted(&self.subject_hint(platform, subject)).await?)
+                (
+                    [b"u:".as_slice(), &key].concat(),
+                    self.hinted(&self.subject_hint(platform, subject)).await?,
+                )
             }
             _ => (b"S".to_vec(), self.all()),
         };
@@ -44,9 +57,20 @@ impl Places {
                     items.push(session);
                     here += 1;
                 }
-                Ok(if here > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+                Ok(if here > limit {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                })
             };
-            self.walk(place, index.clone(), "s:", after.map(|id| *id.as_bytes()), keep).await?;
+            self.walk(
+                place,
+                index.clone(),
+                "s:",
+                after.map(|id| *id.as_bytes()),
+                keep,
+            )
+            .await?;
         }
         items.sort_by_key(|session| session.id);
         let more = items.len() > limit;
@@ -62,9 +86,15 @@ impl Places {
         index: Vec<u8>,
         records: &'static str,
         after: Option<[u8; 16]>,
-        mut each: impl FnMut([u8; 16], &[u8]) -> Result<ControlFlow<()>, Fault>,
-    ) -> Result<(), Fault> {
-        let mut range = Range { index, from: beyond(after.as_ref(), "-"), until: b"+".to_vec(), newest_first: false, records };
+        mut each: impl FnMut([u8; 16], &[u8]) -> Result<ControlFlow<()>, LinkError>,
+    ) -> Result<(), LinkError> {
+        let mut range = Range {
+            index,
+            from: beyond(after.as_ref(), "-"),
+            until: b"+".to_vec(),
+            newest_first: false,
+            records,
+        };
         loop {
             let found = self.bucket(place).page(&range, CHUNK).await?;
             for (id, record) in &found.items {
@@ -79,16 +109,25 @@ impl Places {
         }
     }
 
-    pub(super) async fn receipt(&self, id: ReceiptId) -> Result<Option<Receipt>, Fault> {
+    pub(super) async fn receipt(&self, id: ReceiptId) -> Result<Option<Receipt>, LinkError> {
         let mut whole: Option<Receipt> = None;
         let name = &[b"r:", id.as_bytes().as_slice()].concat();
-        for part in self.everywhere(|bucket| async move { bucket.record(name).await }).await?.into_iter().flatten() {
+        for part in self
+            .everywhere(|bucket| async move { bucket.record(name).await })
+            .await?
+            .into_iter()
+            .flatten()
+        {
             merge(&mut whole, record::read_receipt(id, &part)?);
         }
         Ok(whole)
     }
 
-    pub(super) async fn receipts(&self, before: Option<ReceiptId>, limit: usize) -> Result<Page<Receipt, ReceiptId>, Fault> {
+    pub(super) async fn receipts(
+        &self,
+        before: Option<ReceiptId>,
+        limit: usize,
+    ) -> Result<Page<Receipt, ReceiptId>, LinkError> {
         let range = &Range {
             index: b"R".to_vec(),
             from: b"-".to_vec(),
@@ -98,10 +137,20 @@ impl Places {
         };
         let mut found: BTreeMap<ReceiptId, Option<Receipt>> = BTreeMap::new();
         let count = limit.saturating_add(1).min(1 << 20);
-        for records in self.everywhere(|bucket| async move { bucket.page(range, count).await }).await? {
-            for (id, part) in records.items.into_iter().filter(|(_, part)| !part.is_empty()) {
+        for records in self
+            .everywhere(|bucket| async move { bucket.page(range, count).await })
+            .await?
+        {
+            for (id, part) in records
+                .items
+                .into_iter()
+                .filter(|(_, part)| !part.is_empty())
+            {
                 let id = ReceiptId::from_bytes(id);
-                merge(found.entry(id).or_default(), record::read_receipt(id, &part)?);
+                merge(
+                    found.entry(id).or_default(),
+                    record::read_receipt(id, &part)?,
+                );
             }
         }
         let more = found.len() > limit;

@@ -1,9 +1,10 @@
 //! What lies in which bucket, and the pointers and hints that lead there.
 //!
-//! A single server has one bucket, and needs neither. In a cluster, a person's sessions lie in a bucket that follows from the
-//! person, those of somebody unknown in one that follows from the subject. A **pointer** says where a credential or a session
-//! lies: it is written before what it points to, so that one without the other reads as unknown. A **hint** says where
-//! sessions of a subject or of a sign-on may lie; the bucket itself knows whether they do.
+//! A single server has one bucket, and needs neither. In a cluster, a person's sessions lie in a
+//! bucket that follows from the person, those of somebody unknown in one that follows from the
+//! subject. A **pointer** says where a credential or a session lies: it is written before what it
+//! points to, so that one without the other reads as unknown. A **hint** says where sessions of a
+//! subject or of a sign-on may lie; the bucket itself knows whether they do.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,13 +14,13 @@ use futures_util::future::try_join_all;
 use logout_core::credential::CredentialDigest;
 use logout_core::platform::PlatformName;
 use logout_core::receipt::EndedSession;
-use logout_core::session::{Person, Session, SessionId, SignOnId, Subject};
+use logout_core::session::{Person, Session, SessionId, SsoSessionId, Subject};
 use logout_core::time::Timestamp;
 use redis::Value;
 
 use super::address::Address;
 use super::bucket::{Bucket, array, bytes, optional};
-use super::link::{Fault, Link};
+use super::link::{Link, LinkError};
 use super::record::{exact, subject_key};
 use super::script;
 
@@ -32,20 +33,25 @@ pub(super) struct Places {
     pub(super) link: Link,
     prefix: String,
     count: u16,
-    /// Up to when this process's housekeeping has forgotten tombstones and one-time values. The server drops them by itself,
-    /// a margin later; between the two they count as forgotten here.
+    /// Up to when this process's housekeeping has forgotten tombstones and one-time values. The
+    /// server drops them by itself, a margin later; between the two they count as forgotten here.
     forgotten: AtomicU64,
 }
 
-/// How long a key lives that is needed until `until`, in milliseconds, as the server takes it. A span, not an instant: the
-/// server's clock may say something else than the caller's.
+/// How long a key lives that is needed until `until`, in milliseconds, as the server takes it. A
+/// span, not an instant: the server's clock may say something else than the caller's.
 pub(super) fn life(until: Timestamp, now: Timestamp, margin: Duration) -> Vec<u8> {
-    (until.since(now).min(LONGEST) + margin).as_millis().to_string().into_bytes()
+    (until.since(now).min(LONGEST) + margin)
+        .as_millis()
+        .to_string()
+        .into_bytes()
 }
 
 /// FNV-1a. It decides where things lie, so it never changes.
 fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 impl Places {
@@ -71,14 +77,17 @@ impl Places {
     }
 
     pub(super) fn bucket(&self, place: u16) -> Bucket<'_> {
-        Bucket { link: &self.link, base: format!("{}{{{place}}}", self.prefix).into_bytes() }
+        Bucket {
+            link: &self.link,
+            base: format!("{}{{{place}}}", self.prefix).into_bytes(),
+        }
     }
 
     /// What every bucket answers, asked at once.
-    pub(super) async fn everywhere<'a, T, F: Future<Output = Result<T, Fault>>>(
+    pub(super) async fn everywhere<'a, T, F: Future<Output = Result<T, LinkError>>>(
         &'a self,
         ask: impl Fn(Bucket<'a>) -> F,
-    ) -> Result<Vec<T>, Fault> {
+    ) -> Result<Vec<T>, LinkError> {
         try_join_all((0..self.count).map(|place| ask(self.bucket(place)))).await
     }
 
@@ -111,17 +120,23 @@ impl Places {
     }
 
     fn of_owner(&self, person: Option<&Person>, platform: &PlatformName, subject: &Subject) -> u16 {
-        person.map_or_else(|| self.of_subject(platform, subject), |person| self.of_person(person))
+        person.map_or_else(
+            || self.of_subject(platform, subject),
+            |person| self.of_person(person),
+        )
     }
 
-    /// The buckets that the delivery of an ended session may lie in: the session's, and the subject's, where deliveries of
-    /// another store arrive without a person.
+    /// The buckets that the delivery of an ended session may lie in: the session's, and the
+    /// subject's, where deliveries of another store arrive without a person.
     pub(super) fn of_delivery(&self, ended: &EndedSession) -> [u16; 2] {
-        [self.of_ended(ended), self.of_subject(&ended.platform, &ended.subject)]
+        [
+            self.of_ended(ended),
+            self.of_subject(&ended.platform, &ended.subject),
+        ]
     }
 
     /// The bucket of a session that only its id is known of; `None` where there is no such session.
-    pub(super) async fn of_id(&self, session: SessionId) -> Result<Option<u16>, Fault> {
+    pub(super) async fn of_id(&self, session: SessionId) -> Result<Option<u16>, LinkError> {
         if !self.are_many() {
             return Ok(Some(0));
         }
@@ -140,7 +155,7 @@ impl Places {
         self.outside("s:", session.as_bytes())
     }
 
-    pub(super) fn sign_on_hint(&self, sign_on: &SignOnId) -> Vec<u8> {
+    pub(super) fn sign_on_hint(&self, sign_on: &SsoSessionId) -> Vec<u8> {
         self.outside("o:", sign_on.as_bytes())
     }
 
@@ -148,32 +163,46 @@ impl Places {
         self.outside("u:", &subject_key(platform, subject))
     }
 
-    fn place(&self, text: &[u8]) -> Result<u16, Fault> {
-        let place = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-        place.filter(|place| *place < self.count).ok_or(Fault::Shape)
+    fn place(&self, text: &[u8]) -> Result<u16, LinkError> {
+        let place = std::str::from_utf8(text)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        place
+            .filter(|place| *place < self.count)
+            .ok_or(LinkError::Shape)
     }
 
-    pub(super) async fn pointer(&self, key: &[u8]) -> Result<Option<u16>, Fault> {
+    pub(super) async fn pointer(&self, key: &[u8]) -> Result<Option<u16>, LinkError> {
         let mut command = redis::cmd("GET");
         command.arg(key);
-        optional(self.link.send(command, key, false).await?)?.map(|text| self.place(&text)).transpose()
+        optional(self.link.send(command, key, false).await?)?
+            .map(|text| self.place(&text))
+            .transpose()
     }
 
-    pub(super) async fn point(&self, key: &[u8], place: u16, life: &[u8]) -> Result<(), Fault> {
+    pub(super) async fn point(&self, key: &[u8], place: u16, life: &[u8]) -> Result<(), LinkError> {
         let mut command = redis::cmd("SET");
         command.arg(key).arg(place).arg("PX").arg(life);
         self.link.send(command, key, true).await.map(drop)
     }
 
     /// Points where nothing pointed yet; whether that was so.
-    pub(super) async fn point_first(&self, key: &[u8], place: u16, life: &[u8]) -> Result<bool, Fault> {
+    pub(super) async fn point_first(
+        &self,
+        key: &[u8],
+        place: u16,
+        life: &[u8],
+    ) -> Result<bool, LinkError> {
         let mut command = redis::cmd("SET");
         command.arg(key).arg(place).arg("NX").arg("PX").arg(life);
-        Ok(!matches!(self.link.send(command, key, true).await?, Value::Nil))
+        Ok(!matches!(
+            self.link.send(command, key, true).await?,
+            Value::Nil
+        ))
     }
 
     /// The buckets that a hint names, in order.
-    pub(super) async fn hinted(&self, key: &[u8]) -> Result<Vec<u16>, Fault> {
+    pub(super) async fn hinted(&self, key: &[u8]) -> Result<Vec<u16>, LinkError> {
         if !self.are_many() {
             return Ok(vec![0]);
         }
@@ -187,9 +216,12 @@ impl Places {
         Ok(places)
     }
 
-    pub(super) async fn hint(&self, key: &[u8], place: u16, life: &[u8]) -> Result<(), Fault> {
+    pub(super) async fn hint(&self, key: &[u8], place: u16, life: &[u8]) -> Result<(), LinkError> {
         let place = place.to_string();
-        self.link.run(&script::HINT, key, &[place.as_bytes(), life], true).await.map(drop)
+        self.link
+            .run(&script::HINT, key, &[place.as_bytes(), life], true)
+            .await
+            .map(drop)
     }
 }
 
@@ -214,16 +246,27 @@ mod tests {
         let places = Places::new(&Address::parse("redis+cluster://h").unwrap());
         let mut counts = [0; 64];
         for number in 0..6_400 {
-            counts[usize::from(places.of_person(&Person::new(format!("user{number}@example.com"))))] += 1;
+            counts[usize::from(
+                places.of_person(&Person::new(format!("user{number}@example.com"))),
+            )] += 1;
         }
-        assert!(counts.iter().all(|count| (40..200).contains(count)), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| (40..200).contains(count)),
+            "{counts:?}"
+        );
     }
 
     #[test]
     fn a_key_lives_a_span_and_not_until_an_instant() {
-        let (now, until) = (Timestamp::from_millis(1_000), Timestamp::from_millis(61_000));
+        let (now, until) = (
+            Timestamp::from_millis(1_000),
+            Timestamp::from_millis(61_000),
+        );
         assert_eq!(life(until, now, Duration::from_secs(1)), b"61000");
         assert_eq!(life(now, until, Duration::from_secs(1)), b"1000");
-        assert_eq!(life(Timestamp::from_millis(u64::MAX), now, Duration::ZERO), b"315360000000");
+        assert_eq!(
+            life(Timestamp::from_millis(u64::MAX), now, Duration::ZERO),
+            b"315360000000"
+        );
     }
 }

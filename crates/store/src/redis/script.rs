@@ -1,4 +1,5 @@
-//! The scripts, each one atomic step in one bucket. The server keeps them by digest and may forget them at any time.
+//! The scripts, each one atomic step in one bucket. The server keeps them by digest and may forget
+//! them at any time.
 
 use std::sync::LazyLock;
 

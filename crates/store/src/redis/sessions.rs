@@ -8,20 +8,21 @@ use std::time::Duration;
 use logout_core::credential::{Credential, CredentialDigest, Sealed};
 use logout_core::receipt::{EndedSession, Reach};
 use logout_core::session::{Session, SessionId};
-use logout_core::store::{EndOrder, EndTarget, Found, Opened};
+use logout_core::store::{EndOrder, EndTarget, Join, Lookup, OpenOutcome};
 use logout_core::time::Timestamp;
 use redis::Value;
 
 use super::bucket::{array, bytes, id_of, millis, number};
-use super::link::Fault;
+use super::link::LinkError;
 use super::places::{Places, life};
 use super::record;
 use super::script;
 
-/// How much longer than its own life the key of a credential, a tombstone or a one-time value is kept. The server counts from
-/// when it was written, by its own clock; who reads decides by theirs.
+/// How much longer than its own life the key of a credential, a tombstone or a one-time value is
+/// kept. The server counts from when it was written, by its own clock; who reads decides by theirs.
 pub(super) const MARGIN: Duration = Duration::from_secs(60 * 60);
-/// How much longer a session's: housekeeping must still find it, so that its end has a receipt and its upstream is told.
+/// How much longer a session's: housekeeping must still find it, so that its end has a receipt and
+/// its upstream is told.
 pub(super) const SESSION_MARGIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How much longer a one-time value's.
 pub(super) const ONCE_MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -31,59 +32,100 @@ pub(super) const OF_HUBS: &str = "of hubs: ";
 const WALK_STEP: usize = 1_000;
 
 impl Places {
-    pub(super) async fn open(&self, session: Session, joins: bool, now: Timestamp) -> Result<Opened, Fault> {
+    pub(super) async fn open(
+        &self,
+        session: Session,
+        join: Join,
+        now: Timestamp,
+    ) -> Result<OpenOutcome, LinkError> {
         let record = record::session(&session)?;
         let place = self.of_session(&session);
-        let mut joins = joins;
+        let mut join = join;
         let mut moved = Vec::new();
         if self.are_many() {
             for credential in &session.credentials {
                 let key = self.credential_pointer(&credential.digest);
                 match self.pointer(&key).await? {
                     Some(known) if known != place => {
-                        if session.sealed.is_some() && self.find_in(known, &credential.digest, now).await? == Found::Ended {
-                            return Ok(Opened::CredentialEnded);
+                        if session.sealed.is_some()
+                            && self.find_in(known, &credential.digest, now).await? == Lookup::Ended
+                        {
+                            return Ok(OpenOutcome::CredentialEnded);
                         }
                         moved.push((key, life(credential.expires, now, MARGIN)));
                     }
                     Some(_) => {}
-                    None => self.point(&key, place, &life(credential.expires, now, MARGIN)).await?,
+                    None => {
+                        self.point(&key, place, &life(credential.expires, now, MARGIN))
+                            .await?
+                    }
                 }
             }
             let session_life = life(session.expires, now, SESSION_MARGIN);
             if let Some(sign_on) = session.sign_on
-                && joins
+                && join == Join::IfLive
             {
-                for other in self.hinted(&self.sign_on_hint(&sign_on)).await?.into_iter().filter(|other| *other != place) {
-                    let answer = self.bucket(other).read(&script::JOINABLE, &[sign_on.as_bytes(), &millis(now)]).await?;
+                for other in self
+                    .hinted(&self.sign_on_hint(&sign_on))
+                    .await?
+                    .into_iter()
+                    .filter(|other| *other != place)
+                {
+                    let answer = self
+                        .bucket(other)
+                        .read(&script::JOINABLE, &[sign_on.as_bytes(), &millis(now)])
+                        .await?;
                     if number(Some(answer))? == 1 {
-                        joins = false;
+                        join = Join::Always;
                         break;
                     }
                 }
             }
-            self.point(&self.session_pointer(session.id), place, &session_life).await?;
+            self.point(&self.session_pointer(session.id), place, &session_life)
+                .await?;
             if let Some(sign_on) = session.sign_on {
-                self.hint(&self.sign_on_hint(&sign_on), place, &session_life).await?;
+                self.hint(&self.sign_on_hint(&sign_on), place, &session_life)
+                    .await?;
             }
-            self.hint(&self.subject_hint(&session.platform, &session.subject), place, &session_life).await?;
+            self.hint(
+                &self.subject_hint(&session.platform, &session.subject),
+                place,
+                &session_life,
+            )
+            .await?;
         }
-        let flag: &[u8] = if joins { b"1" } else { b"0" };
+        let flag: &[u8] = if join == Join::IfLive { b"1" } else { b"0" };
         let (now_text, session_life) = (millis(now), life(session.expires, now, SESSION_MARGIN));
-        let mut arguments: Vec<&[u8]> = vec![session.id.as_bytes(), &record, flag, &now_text, &session_life];
-        let known: Vec<_> =
-            session.credentials.iter().map(|credential| (record::credential(credential), life(credential.expires, now, MARGIN))).collect();
+        let mut arguments: Vec<&[u8]> = vec![
+            session.id.as_bytes(),
+            &record,
+            flag,
+            &now_text,
+            &session_life,
+        ];
+        let known: Vec<_> = session
+            .credentials
+            .iter()
+            .map(|credential| {
+                (
+                    record::credential(credential),
+                    life(credential.expires, now, MARGIN),
+                )
+            })
+            .collect();
         for (credential, life) in &known {
             arguments.push(&credential[..40]);
             arguments.push(life);
         }
-        let opened = match number(Some(self.bucket(place).write(&script::OPEN, &arguments).await?))? {
-            0 => Opened::Opened,
-            1 => Opened::CredentialEnded,
-            2 => Opened::SignOnEnded,
-            _ => return Err(Fault::Shape),
+        let opened = match number(Some(
+            self.bucket(place).write(&script::OPEN, &arguments).await?,
+        ))? {
+            0 => OpenOutcome::Opened,
+            1 => OpenOutcome::CredentialEnded,
+            2 => OpenOutcome::SignOnEnded,
+            _ => return Err(LinkError::Shape),
         };
-        if opened == Opened::Opened {
+        if opened == OpenOutcome::Opened {
             // Only now: a refused session must not take a credential away from the one that has it.
             for (key, life) in moved {
                 self.point(&key, place, &life).await?;
@@ -92,32 +134,47 @@ impl Places {
         Ok(opened)
     }
 
-    pub(super) async fn find(&self, digest: &CredentialDigest, now: Timestamp) -> Result<Found, Fault> {
+    pub(super) async fn find(
+        &self,
+        digest: &CredentialDigest,
+        now: Timestamp,
+    ) -> Result<Lookup, LinkError> {
         if !self.are_many() {
             return self.find_in(0, digest, now).await;
         }
         match self.pointer(&self.credential_pointer(digest)).await? {
             Some(place) => self.find_in(place, digest, now).await,
-            None => Ok(Found::Unknown),
+            None => Ok(Lookup::Unknown),
         }
     }
 
-    pub(super) async fn find_in(&self, place: u16, digest: &CredentialDigest, now: Timestamp) -> Result<Found, Fault> {
+    pub(super) async fn find_in(
+        &self,
+        place: u16,
+        digest: &CredentialDigest,
+        now: Timestamp,
+    ) -> Result<Lookup, LinkError> {
         let arguments: [&[u8]; 3] = [digest.as_bytes(), &millis(now), &millis(self.forgotten())];
         let (id, record) = match self.bucket(place).read(&script::FIND, &arguments).await? {
-            Value::Nil => return Ok(Found::Unknown),
-            Value::Int(0) => return Ok(Found::Ended),
+            Value::Nil => return Ok(Lookup::Unknown),
+            Value::Int(0) => return Ok(Lookup::Ended),
             Value::Array(found) => {
-                let [id, record] = <[Value; 2]>::try_from(found).map_err(|_| Fault::Shape)?;
+                let [id, record] = <[Value; 2]>::try_from(found).map_err(|_| LinkError::Shape)?;
                 (SessionId::from_bytes(id_of(id)?), bytes(record)?)
             }
-            _ => return Err(Fault::Shape),
+            _ => return Err(LinkError::Shape),
         };
         let session = record::read_session(id, &record)?;
-        let known = session.credentials.iter().find(|known| known.digest == *digest && known.expires > now).cloned();
+        let known = session
+            .credentials
+            .iter()
+            .find(|known| known.digest == *digest && known.expires > now)
+            .cloned();
         Ok(match known {
-            Some(credential) if !session.is_expired(now) => Found::Live(Arc::new(session), credential),
-            _ => Found::Unknown,
+            Some(credential) if !session.is_expired(now) => {
+                Lookup::Live(Arc::new(session), credential)
+            }
+            _ => Lookup::Unknown,
         })
     }
 
@@ -127,32 +184,48 @@ impl Places {
         credential: Credential,
         sealed: Option<Sealed>,
         now: Timestamp,
-    ) -> Result<bool, Fault> {
-        let Some(place) = self.of_id(session).await? else { return Ok(false) };
+    ) -> Result<bool, LinkError> {
+        let Some(place) = self.of_id(session).await? else {
+            return Ok(false);
+        };
         let life = life(credential.expires, now, MARGIN);
         let pointer = self.credential_pointer(&credential.digest);
         let pointed = !self.are_many() || self.point_first(&pointer, place, &life).await?;
         let flag: &[u8] = if sealed.is_some() { b"1" } else { b"0" };
         let sealed = sealed.as_ref().map_or(&[][..], Sealed::as_bytes);
         let credential = record::credential(&credential);
-        let arguments: [&[u8]; 6] = [session.as_bytes(), &millis(now), &credential, &life, flag, sealed];
-        let attached = number(Some(self.bucket(place).write(&script::ATTACH, &arguments).await?))? == 1;
+        let arguments: [&[u8]; 6] = [
+            session.as_bytes(),
+            &millis(now),
+            &credential,
+            &life,
+            flag,
+            sealed,
+        ];
+        let attached = number(Some(
+            self.bucket(place)
+                .write(&script::ATTACH, &arguments)
+                .await?,
+        ))? == 1;
         if attached && !pointed {
-            // Only now: what was refused must not take a credential away from the session that has it.
+            // Only now: what was refused must not take a credential away from the session that has
+            // it.
             self.point(&pointer, place, &life).await?;
         }
         Ok(attached)
     }
 
-    pub(super) async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), Fault> {
+    pub(super) async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), LinkError> {
         if let Some(place) = self.of_id(session).await? {
             // Without waiting for replicas: a touch may be lost.
-            self.bucket(place).read(&script::TOUCH, &[session.as_bytes(), &millis(now)]).await?;
+            self.bucket(place)
+                .read(&script::TOUCH, &[session.as_bytes(), &millis(now)])
+                .await?;
         }
         Ok(())
     }
 
-    pub(super) async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, Fault> {
+    pub(super) async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, LinkError> {
         let head = record::receipt_head(&order)?;
         let mut places: BTreeMap<u16, Vec<Vec<u8>>> = BTreeMap::new();
         for target in self.narrowed(&order).await?.iter() {
@@ -164,7 +237,8 @@ impl Places {
         }
         let mut ended = Vec::new();
         for (place, targets) in places {
-            self.end_in(place, &order, &head, &targets, &mut ended).await?;
+            self.end_in(place, &order, &head, &targets, &mut ended)
+                .await?;
         }
         Ok(ended)
     }
@@ -176,12 +250,13 @@ impl Places {
         head: &[u8],
         targets: &[Vec<u8>],
         ended: &mut Vec<EndedSession>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), LinkError> {
         let mut from = Vec::new();
         loop {
             let arguments = step(order, head, &from, targets);
             let arguments: Vec<&[u8]> = arguments.iter().map(AsRef::as_ref).collect();
-            let mut answer = array(self.bucket(place).write(&script::END, &arguments).await?)?.into_iter();
+            let mut answer =
+                array(self.bucket(place).write(&script::END, &arguments).await?)?.into_iter();
             from = stepped(&mut answer, ended)?;
             if from.is_empty() {
                 return Ok(());
@@ -189,9 +264,12 @@ impl Places {
         }
     }
 
-    /// Carries out orders of which none is for a whole platform, where all there is lies in one bucket: in one step, each
-    /// credited with what those before it have left.
-    pub(super) async fn end_together(&self, orders: &[&EndOrder]) -> Result<Vec<Vec<EndedSession>>, Fault> {
+    /// Carries out orders of which none is for a whole platform, where all there is lies in one
+    /// bucket: in one step, each credited with what those before it have left.
+    pub(super) async fn end_together(
+        &self,
+        orders: &[&EndOrder],
+    ) -> Result<Vec<Vec<EndedSession>>, LinkError> {
         let mut arguments = Vec::with_capacity(orders.len() * 7);
         for order in orders {
             let mut targets = Vec::with_capacity(order.targets.len());
@@ -199,7 +277,11 @@ impl Places {
                 let (kind, whom, _) = self.whom(target).await?;
                 targets.push([kind.as_bytes(), &whom].concat());
             }
-            arguments.extend(step(order, &record::receipt_head(order)?, &[], &targets).into_iter().map(Cow::into_owned));
+            arguments.extend(
+                step(order, &record::receipt_head(order)?, &[], &targets)
+                    .into_iter()
+                    .map(Cow::into_owned),
+            );
         }
         let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
         let mut answers = array(self.bucket(0).write(&script::END, &arguments).await?)?.into_iter();
@@ -209,12 +291,16 @@ impl Places {
             stepped(&mut answers, &mut sessions)?;
             ended.push(sessions);
         }
-        if answers.len() == 0 { Ok(ended) } else { Err(Fault::Shape) }
+        if answers.len() == 0 {
+            Ok(ended)
+        } else {
+            Err(LinkError::Shape)
+        }
     }
 
-    /// The targets of an order that one step in one bucket can find out. In a cluster a credential leads to its own bucket, but what lies in
-    /// others its session has to be read for first.
-    async fn narrowed<'a>(&self, order: &'a EndOrder) -> Result<Cow<'a, [EndTarget]>, Fault> {
+    /// The targets of an order that one step in one bucket can find out. In a cluster a credential
+    /// leads to its own bucket, but what lies in others its session has to be read for first.
+    async fn narrowed<'a>(&self, order: &'a EndOrder) -> Result<Cow<'a, [EndTarget]>, LinkError> {
         let is_wide = |target: &EndTarget| matches!(target, EndTarget::Credential(by) if by.reach > Reach::Session);
         if !self.are_many() || !order.targets.iter().any(is_wide) {
             return Ok(Cow::Borrowed(&order.targets));
@@ -222,7 +308,9 @@ impl Places {
         let mut targets = Vec::new();
         for target in &order.targets {
             match target {
-                EndTarget::Credential(by) if is_wide(target) => targets.extend(by.resolved(&self.find(&by.digest, order.at).await?)),
+                EndTarget::Credential(by) if is_wide(target) => {
+                    targets.extend(by.resolved(&self.find(&by.digest, order.at).await?))
+                }
                 other => targets.push(other.clone()),
             }
         }
@@ -230,29 +318,49 @@ impl Places {
     }
 
     /// A target as the script takes it, and the buckets where it may be.
-    async fn whom(&self, target: &EndTarget) -> Result<(&'static str, Vec<u8>, Vec<u16>), Fault> {
+    async fn whom(
+        &self,
+        target: &EndTarget,
+    ) -> Result<(&'static str, Vec<u8>, Vec<u16>), LinkError> {
         let by_id = async |id: &SessionId| {
             let place = self.of_id(*id).await?;
             // Without a pointer, which may have been lost when a server failed, it may be anywhere.
-            Ok::<_, Fault>(place.map_or_else(|| self.all(), |place| vec![place]))
+            Ok::<_, LinkError>(place.map_or_else(|| self.all(), |place| vec![place]))
         };
         Ok(match target {
             EndTarget::Credential(by) => {
-                let at = if self.are_many() { self.pointer(&self.credential_pointer(&by.digest)).await? } else { Some(0) };
+                let at = if self.are_many() {
+                    self.pointer(&self.credential_pointer(&by.digest)).await?
+                } else {
+                    Some(0)
+                };
                 ("C", record::by_credential(by), at.into_iter().collect())
             }
             EndTarget::Expired(id) => ("E", id.as_bytes().to_vec(), by_id(id).await?),
-            EndTarget::Person(person) => ("P", person.as_str().into(), vec![self.of_person(person)]),
+            EndTarget::Person(person) => {
+                ("P", person.as_str().into(), vec![self.of_person(person)])
+            }
             EndTarget::Platform(platform) => ("F", platform.as_str().into(), self.all()),
             EndTarget::Session(id) => ("S", id.as_bytes().to_vec(), by_id(id).await?),
-            EndTarget::SignOn(id) => ("O", id.as_bytes().to_vec(), self.hinted(&self.sign_on_hint(id)).await?),
-            EndTarget::Subject(platform, subject) => {
-                ("U", record::subject_key(platform, subject), self.hinted(&self.subject_hint(platform, subject)).await?)
-            }
+            EndTarget::SignOn(id) => (
+                "O",
+                id.as_bytes().to_vec(),
+                self.hinted(&self.sign_on_hint(id)).await?,
+            ),
+            EndTarget::Subject(platform, subject) => (
+                "U",
+                record::subject_key(platform, subject),
+                self.hinted(&self.subject_hint(platform, subject)).await?,
+            ),
         })
     }
 
-    pub(super) async fn put_once(&self, key: CredentialDigest, value: Vec<u8>, expires: Timestamp) -> Result<bool, Fault> {
+    pub(super) async fn put_once(
+        &self,
+        key: CredentialDigest,
+        value: Vec<u8>,
+        expires: Timestamp,
+    ) -> Result<bool, LinkError> {
         let value = record::once(&value, expires);
         let margin = life(expires, expires, ONCE_MARGIN);
         let arguments: [&[u8]; 4] = [key.as_bytes(), &value, &millis(self.forgotten()), &margin];
@@ -260,24 +368,48 @@ impl Places {
         Ok(number(Some(bucket.write(&script::PUT_ONCE, &arguments).await?))? == 1)
     }
 
-    pub(super) async fn take_once(&self, key: &CredentialDigest, now: Timestamp) -> Result<Option<Vec<u8>>, Fault> {
+    pub(super) async fn take_once(
+        &self,
+        key: &CredentialDigest,
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, LinkError> {
         let bucket = self.bucket(self.of_bytes(key.as_bytes()));
-        let Some(bytes) = bucket.take(&[b"v:", key.as_bytes().as_slice()].concat()).await? else { return Ok(None) };
+        let Some(bytes) = bucket
+            .take(&[b"v:", key.as_bytes().as_slice()].concat())
+            .await?
+        else {
+            return Ok(None);
+        };
         let (expires, value) = record::read_once(&bytes)?;
         Ok((expires > now.max(self.forgotten())).then(|| value.to_vec()))
     }
 
-    pub(super) async fn agree(&self, name: &str, candidate: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        bytes(self.bucket(0).write(&script::AGREE, &[name.as_bytes(), &candidate]).await?)
+    pub(super) async fn get_or_insert(
+        &self,
+        name: &str,
+        candidate: Vec<u8>,
+    ) -> Result<Vec<u8>, LinkError> {
+        bytes(
+            self.bucket(0)
+                .write(&script::AGREE, &[name.as_bytes(), &candidate])
+                .await?,
+        )
     }
 
-    pub(super) async fn health(&self) -> Result<(), Fault> {
-        self.everywhere(|bucket| async move { bucket.probe().await }).await.map(drop)
+    pub(super) async fn health(&self) -> Result<(), LinkError> {
+        self.everywhere(|bucket| async move { bucket.probe().await })
+            .await
+            .map(drop)
     }
 }
 
 /// One step of an order, as the script takes it.
-fn step<'a>(order: &'a EndOrder, head: &'a [u8], from: &'a [u8], targets: &'a [Vec<u8>]) -> Vec<Cow<'a, [u8]>> {
+fn step<'a>(
+    order: &'a EndOrder,
+    head: &'a [u8],
+    from: &'a [u8],
+    targets: &'a [Vec<u8>],
+) -> Vec<Cow<'a, [u8]>> {
     let mut arguments: Vec<Cow<'_, [u8]>> = vec![
         millis(order.at).into(),
         order.receipt.as_bytes().as_slice().into(),
@@ -286,13 +418,20 @@ fn step<'a>(order: &'a EndOrder, head: &'a [u8], from: &'a [u8], targets: &'a [V
         WALK_STEP.to_string().into_bytes().into(),
         targets.len().to_string().into_bytes().into(),
     ];
-    arguments.extend(targets.iter().map(|target| Cow::Borrowed(target.as_slice())));
+    arguments.extend(
+        targets
+            .iter()
+            .map(|target| Cow::Borrowed(target.as_slice())),
+    );
     arguments
 }
 
 /// What a step ended; brings where the walk goes on, or nothing.
-fn stepped(answers: &mut impl Iterator<Item = Value>, ended: &mut Vec<EndedSession>) -> Result<Vec<u8>, Fault> {
-    let mut next = || bytes(answers.next().ok_or(Fault::Shape)?);
+fn stepped(
+    answers: &mut impl Iterator<Item = Value>,
+    ended: &mut Vec<EndedSession>,
+) -> Result<Vec<u8>, LinkError> {
+    let mut next = || bytes(answers.next().ok_or(LinkError::Shape)?);
     let (from, entries) = (next()?, next()?);
     ended.extend(record::read_entries(&entries)?);
     Ok(from)

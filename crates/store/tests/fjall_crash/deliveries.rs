@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use futures_executor::block_on;
 use logout_core::credential::Sealed;
-use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Leased, Outcome, Settlement};
+use logout_core::delivery::{
+    Attempt, AttemptAnswer, Delivery, DeliveryState, Leased, Outcome, Settlement,
+};
 use logout_core::outbox::{DeliveryFilter, Outbox as _};
 use logout_core::session::{Session, SessionId};
-use logout_core::store::{EndTarget, Opened, SessionStore as _};
+use logout_core::store::{EndTarget, Join, OpenOutcome, SessionStore as _};
 use logout_store::FjallStore;
 
 use crate::sessions::{NOW, is_alive, order, session};
@@ -23,20 +25,31 @@ const ACKNOWLEDGED: usize = 600;
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn at_upstream(number: u32) -> Session {
-    Session { sealed: Some(Sealed::new(format!("sealed {number}"))), ..session(number) }
+    Session {
+        sealed: Some(Sealed::new(format!("sealed {number}"))),
+        ..session(number)
+    }
 }
 
 /// What becomes of it follows from its id, so that both processes know.
 fn outcome_of(session: SessionId) -> Outcome {
     match session.as_bytes()[0] % 4 {
-        0 => Outcome::Again { due: NOW.plus(10 * MINUTE) },
+        0 => Outcome::Again {
+            due: NOW.plus(10 * MINUTE),
+        },
         1 => Outcome::GivenUp,
         _ => Outcome::Confirmed { verified: None },
     }
 }
 
 fn settlement_of(session: SessionId) -> Settlement {
-    Settlement { attempt: Some(Attempt { at: NOW, answer: AttemptAnswer::Status(200) }), outcome: outcome_of(session) }
+    Settlement {
+        attempt: Some(Attempt {
+            at: NOW,
+            answer: AttemptAnswer::Status(200),
+        }),
+        outcome: outcome_of(session),
+    }
 }
 
 pub(crate) fn victim(directory: &Path) {
@@ -46,7 +59,10 @@ pub(crate) fn victim(directory: &Path) {
             let store = &store;
             scope.spawn(move || {
                 for number in (0..COUNT).skip(thread).step_by(16) {
-                    assert_eq!(block_on(store.open(at_upstream(number), false, NOW)), Ok(Opened::Opened));
+                    assert_eq!(
+                        block_on(store.open(at_upstream(number), Join::Always, NOW)),
+                        Ok(OpenOutcome::Opened)
+                    );
                 }
             });
         }
@@ -63,15 +79,26 @@ pub(crate) fn victim(directory: &Path) {
                             return;
                         }
                         let id = at_upstream(number).id;
-                        assert_eq!(block_on(store.end(order(number, EndTarget::Session(id)))).unwrap().len(), 1);
+                        assert_eq!(
+                            block_on(store.end(order(number, EndTarget::Session(id))))
+                                .unwrap()
+                                .len(),
+                            1
+                        );
                         say("ended", id);
                     }
                 }
                 let mut settled = 0;
                 while settled < COUNT {
-                    for Leased { delivery, lease } in block_on(store.lease(&session(0).platform, 4, NOW, NOW.plus(MINUTE))).unwrap() {
+                    for Leased { delivery, lease } in
+                        block_on(store.lease(&session(0).platform, 4, NOW, NOW.plus(MINUTE)))
+                            .unwrap()
+                    {
                         let id = delivery.session;
-                        assert_eq!(block_on(store.settle(id, lease, settlement_of(id))), Ok(true));
+                        assert_eq!(
+                            block_on(store.settle(id, lease, settlement_of(id))),
+                            Ok(true)
+                        );
                         settled += 1;
                         say("settled", id);
                     }
@@ -84,7 +111,8 @@ pub(crate) fn victim(directory: &Path) {
 fn all(store: &FjallStore) -> BTreeMap<SessionId, Delivery> {
     let (mut all, mut from) = (BTreeMap::new(), None);
     loop {
-        let page = block_on(store.deliveries(&DeliveryFilter::default(), from, 500)).expect("the store answers");
+        let page = block_on(store.deliveries(&DeliveryFilter::default(), from, 500))
+            .expect("the store answers");
         for delivery in page.items {
             let before = all.insert(delivery.session, delivery);
             assert_eq!(before, None, "listed twice");
@@ -117,13 +145,30 @@ pub(crate) fn after_a_kill_no_delivery_is_lost_and_none_that_was_settled_comes_b
             let session = at_upstream(number);
             let is_alive = is_alive(&store, &session);
             alive += u32::from(is_alive);
-            assert!(!(is_alive && ended.contains(&session.id)), "session {number} is back");
+            assert!(
+                !(is_alive && ended.contains(&session.id)),
+                "session {number} is back"
+            );
             let delivery = found.get(&session.id);
-            assert_eq!(delivery.is_some(), !is_alive, "session {number} is ended exactly where there is a delivery");
-            assert_eq!(block_on(store.delivery(session.id)).unwrap().as_ref(), delivery);
+            assert_eq!(
+                delivery.is_some(),
+                !is_alive,
+                "session {number} is ended exactly where there is a delivery"
+            );
+            assert_eq!(
+                block_on(store.delivery(session.id)).unwrap().as_ref(),
+                delivery
+            );
             let Some(delivery) = delivery else { continue };
             let mut expected = Delivery::of(&session, delivery.receipt, NOW).unwrap();
-            assert_eq!(block_on(store.receipt(delivery.receipt)).unwrap().unwrap().sessions[0].id, session.id);
+            assert_eq!(
+                block_on(store.receipt(delivery.receipt))
+                    .unwrap()
+                    .unwrap()
+                    .sessions[0]
+                    .id,
+                session.id
+            );
             // One that was settled and not acknowledged may be either, but only whole.
             if settled.contains(&session.id) || delivery.attempts > 0 {
                 expected.settle(&settlement_of(session.id));
@@ -131,12 +176,23 @@ pub(crate) fn after_a_kill_no_delivery_is_lost_and_none_that_was_settled_comes_b
             assert_eq!(*delivery, expected, "delivery {number}");
         }
         assert!(alive > 0, "the victim was killed too late to show anything");
-        // Whatever is pending, leased when the victim died or not, is carried out now, and nothing else is.
+        // Whatever is pending, leased when the victim died or not, is carried out now, and nothing
+        // else is.
         let later = NOW.plus(10 * MINUTE);
-        let leased = block_on(store.lease(&session(0).platform, usize::MAX, later, later.plus(MINUTE))).unwrap();
-        let leased: BTreeSet<_> = leased.into_iter().map(|leased| leased.delivery.session).collect();
-        let pending = found.values().filter(|delivery| delivery.state == DeliveryState::Pending);
+        let leased =
+            block_on(store.lease(&session(0).platform, usize::MAX, later, later.plus(MINUTE)))
+                .unwrap();
+        let leased: BTreeSet<_> = leased
+            .into_iter()
+            .map(|leased| leased.delivery.session)
+            .collect();
+        let pending = found
+            .values()
+            .filter(|delivery| delivery.state == DeliveryState::Pending);
         assert_eq!(leased, pending.map(|delivery| delivery.session).collect());
-        assert!(leased.iter().any(|id| !settled.contains(id)), "nothing was waiting when the victim was killed");
+        assert!(
+            leased.iter().any(|id| !settled.contains(id)),
+            "nothing was waiting when the victim was killed"
+        );
     }
 }

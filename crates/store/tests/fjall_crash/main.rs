@@ -1,7 +1,11 @@
-//! `kill -9` in the middle of the work: what was acknowledged holds, nothing else is lost, nothing is half done.
+//! `kill -9` in the middle of the work: what was acknowledged holds, nothing else is lost, nothing
+//! is half done.
 //!
 //! Who is killed is this program again, in a process of its own and with a folder of its own.
-#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 
 mod deliveries;
 #[path = "../sessions/mod.rs"]
@@ -43,16 +47,23 @@ fn main() -> ExitCode {
             Ok(())
         })
     };
-    libtest_mimic::run(&Arguments::from_args(), tests.into_iter().map(trial).collect()).exit_code()
+    libtest_mimic::run(
+        &Arguments::from_args(),
+        tests.into_iter().map(trial).collect(),
+    )
+    .exit_code()
 }
 
 /// A victim's word of what was acknowledged to it. One line, one system call.
 fn say(word: &str, about: impl std::fmt::Display) {
-    std::io::stdout().lock().write_all(format!("{word} {about}\n").as_bytes()).expect("the other process listens");
+    std::io::stdout()
+        .lock()
+        .write_all(format!("{word} {about}\n").as_bytes())
+        .expect("the other process listens");
 }
 
-/// Has `work` done in `directory` by a victim, who is killed as soon as `heard` says so. `heard` gets every word that came, those
-/// on the way at that moment included.
+/// Has `work` done in `directory` by a victim, who is killed as soon as `heard` says so. `heard`
+/// gets every word that came, those on the way at that moment included.
 fn kill_amid(work: &str, directory: &Path, mut heard: impl FnMut(&str, &str) -> bool) {
     let mut victim = Command::new(std::env::current_exe().expect("this program"))
         .env(WORK, work)
@@ -63,12 +74,18 @@ fn kill_amid(work: &str, directory: &Path, mut heard: impl FnMut(&str, &str) -> 
     let mut lines = BufReader::new(victim.stdout.take().expect("its output")).lines();
     let mut killed = false;
     while let Some(Ok(line)) = lines.next() {
-        let Some((word, about)) = line.split_once(' ') else { continue };
+        let Some((word, about)) = line.split_once(' ') else {
+            continue;
+        };
         if heard(word, about) && !killed {
             victim.kill().expect("it can be killed");
             killed = true;
         }
     }
-    assert!(killed, "the victim came to its end by itself: {:?}", victim.wait());
+    assert!(
+        killed,
+        "the victim came to its end by itself: {:?}",
+        victim.wait()
+    );
     victim.wait().expect("it is gone");
 }

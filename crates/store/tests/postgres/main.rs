@@ -31,9 +31,12 @@ fn server() -> Arc<Server> {
         let server = Server::start();
         drop(PostgresStore::connect(&server.database()).expect("tables"));
         // A template must not be in use, and connections take a moment to go.
-        let template = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'hub0'";
+        let template =
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'hub0'";
         server.sql("postgres", template).expect("an administrator");
-        server.sql("postgres", "ALTER DATABASE hub0 RENAME TO prepared").expect("an administrator");
+        server
+            .sql("postgres", "ALTER DATABASE hub0 RENAME TO prepared")
+            .expect("an administrator");
         Arc::new(server)
     });
     started.clone()
@@ -60,7 +63,8 @@ fn main() -> ExitCode {
     tests.extend(faults::tests());
     tests.extend(failover::tests());
     let missing = server::programs().err();
-    let is_required = std::env::var("LOGOUT_HUB_REQUIRE").is_ok_and(|list| list.split(',').any(|name| name.trim() == "postgres"));
+    let is_required = std::env::var("LOGOUT_HUB_REQUIRE")
+        .is_ok_and(|list| list.split(',').any(|name| name.trim() == "postgres"));
     let trials = tests.into_iter().map(|(name, body)| {
         let missing = missing.clone();
         let is_ignored = missing.is_some() && !is_required;
@@ -75,7 +79,9 @@ fn main() -> ExitCode {
     });
     let outcome = libtest_mimic::run(&arguments, trials.collect());
     if let Some(reason) = missing.filter(|_| !is_required) {
-        eprintln!("skipped: the tests of the store on PostgreSQL, because {reason} (LOGOUT_HUB_REQUIRE=postgres makes that a failure)");
+        eprintln!(
+            "skipped: the tests of the store on PostgreSQL, because {reason} (LOGOUT_HUB_REQUIRE=postgres makes that a failure)"
+        );
     }
     drop(SERVER.lock().unwrap_or_else(PoisonError::into_inner).take());
     outcome.exit_code()

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use futures_executor::block_on;
 use libtest_mimic::Trial;
-use logout_core::store::{EndTarget, Opened, SessionStore};
+use logout_core::store::{EndTarget, Join, OpenOutcome, SessionStore};
 use logout_store::RedisStore;
 
 use crate::server::{Server, eventually};
@@ -16,8 +16,14 @@ static NODES: OnceLock<String> = OnceLock::new();
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = named("cluster", logout_suite::store_conformance!(@named fresh));
-    trials.extend(named("cluster_outbox", logout_suite::outbox_conformance!(@named fresh_outbox)));
-    trials.extend(named("cluster_transfer", logout_suite::transfer_conformance!(@named fresh_outbox)));
+    trials.extend(named(
+        "cluster_outbox",
+        logout_suite::outbox_conformance!(@named fresh_outbox),
+    ));
+    trials.extend(named(
+        "cluster_transfer",
+        logout_suite::transfer_conformance!(@named fresh_outbox),
+    ));
     trials.extend(named(
         "failover",
         vec![(
@@ -36,18 +42,35 @@ fn a_master_of_a_cluster_that_dies_is_replaced_and_every_session_can_be_ended() 
             .map(|server| server.ask("INFO replication"))
             .all(|info| info.contains("master_link_status:up") || info.contains("state=online"))
     });
-    let (store, strict) = (connect(&url), connect(&format!("{url}?wait_replicas=1&wait_ms=2000")));
+    let (store, strict) = (
+        connect(&url),
+        connect(&format!("{url}?wait_replicas=1&wait_ms=2000")),
+    );
     for number in 0..200 {
-        assert_eq!(block_on(strict.open(session(number), false, NOW)), Ok(Opened::Opened));
+        assert_eq!(
+            block_on(strict.open(session(number), Join::Always, NOW)),
+            Ok(OpenOutcome::Opened)
+        );
     }
     let is_master = |server: &Server| server.ask("ROLE").contains("master");
-    let master = servers.iter().position(is_master).expect("there are masters");
+    let master = servers
+        .iter()
+        .position(is_master)
+        .expect("there are masters");
     servers[master].kill();
-    eventually("a replica takes over", || servers.iter().filter(|server| is_master(server)).count() == 3);
-    eventually("the store finds its way", || block_on(store.health()).is_ok());
+    eventually("a replica takes over", || {
+        servers.iter().filter(|server| is_master(server)).count() == 3
+    });
+    eventually("the store finds its way", || {
+        block_on(store.health()).is_ok()
+    });
     for number in 0..200 {
         let order = order(number, EndTarget::Session(session(number).id));
-        assert_eq!(block_on(store.end(order)).map(|ended| ended.len()), Ok(1), "session {number}");
+        assert_eq!(
+            block_on(store.end(order)).map(|ended| ended.len()),
+            Ok(1),
+            "session {number}"
+        );
         assert!(!is_alive(&*store, &session(number)));
     }
 }
@@ -57,7 +80,10 @@ fn fresh() -> (Arc<dyn SessionStore>, ()) {
 }
 
 fn fresh_outbox() -> (Arc<RedisStore>, ()) {
-    (connect(&fresh_url(NODES.get().expect("the cluster runs"), "")), ())
+    (
+        connect(&fresh_url(NODES.get().expect("the cluster runs"), "")),
+        (),
+    )
 }
 
 /// Starts one, and makes its address known to the tests.
@@ -68,9 +94,19 @@ pub(crate) fn start_shared() -> Vec<Server> {
 }
 
 fn start() -> (Vec<Server>, String) {
-    let settings = ["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "5000"];
+    let settings = [
+        "--cluster-enabled",
+        "yes",
+        "--cluster-config-file",
+        "nodes.conf",
+        "--cluster-node-timeout",
+        "5000",
+    ];
     let servers: Vec<_> = (0..6).map(|_| Server::start(&settings)).collect();
-    let addresses: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+    let addresses: Vec<_> = servers
+        .iter()
+        .map(|server| format!("127.0.0.1:{}", server.port))
+        .collect();
     let created = Command::new("redis-cli")
         .args(["--cluster", "create"])
         .args(&addresses)
@@ -82,7 +118,9 @@ fn start() -> (Vec<Server>, String) {
     eventually("the cluster is whole", || {
         servers.iter().all(|server| {
             let info = server.ask("CLUSTER INFO");
-            info.contains("cluster_state:ok") && info.contains("cluster_slots_ok:16384") && info.contains("cluster_known_nodes:6")
+            info.contains("cluster_state:ok")
+                && info.contains("cluster_slots_ok:16384")
+                && info.contains("cluster_known_nodes:6")
         })
     });
     let url = format!("redis+cluster://{}", addresses[..3].join(","));

@@ -7,8 +7,10 @@ use libtest_mimic::Trial;
 use logout_core::credential::{CredentialDigest, Sealed};
 use logout_core::outbox::Outbox as _;
 use logout_core::session::Session;
-use logout_core::store::{EndTarget, Found, Opened, SessionStore as _, StoreUnavailable};
-use logout_store::{RedisConnectFault, RedisStore};
+use logout_core::store::{
+    EndTarget, Join, Lookup, OpenOutcome, SessionStore as _, StoreUnavailable,
+};
+use logout_store::{RedisConnectError, RedisStore};
 
 use crate::relay::Relay;
 use crate::server::{Server, eventually};
@@ -47,11 +49,15 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 fn open(store: &RedisStore, session: &Session) {
-    assert_eq!(block_on(store.open(session.clone(), false, NOW)), Ok(Opened::Opened));
+    assert_eq!(
+        block_on(store.open(session.clone(), Join::Always, NOW)),
+        Ok(OpenOutcome::Opened)
+    );
 }
 
 fn end(store: &RedisStore, number: u32) -> Result<usize, StoreUnavailable> {
-    block_on(store.end(order(number, EndTarget::Session(session(number).id)))).map(|ended| ended.len())
+    block_on(store.end(order(number, EndTarget::Session(session(number).id))))
+        .map(|ended| ended.len())
 }
 
 fn refused_soon<T: std::fmt::Debug + PartialEq>(ask: impl FnOnce() -> Result<T, StoreUnavailable>) {
@@ -61,7 +67,9 @@ fn refused_soon<T: std::fmt::Debug + PartialEq>(ask: impl FnOnce() -> Result<T, 
 }
 
 fn recovers(store: &RedisStore) {
-    eventually("the store answers again", || block_on(store.health()).is_ok());
+    eventually("the store answers again", || {
+        block_on(store.health()).is_ok()
+    });
 }
 
 fn a_sign_out_at_one_hub_is_final_at_the_other() {
@@ -78,9 +86,17 @@ fn a_sign_out_at_one_hub_is_final_at_the_other() {
 fn a_delivery_that_one_hub_holds_is_not_given_to_another_before_the_lease_is_over() {
     let url = fresh_url(shared_server(), "");
     let (here, there) = (connect(&url), connect(&url));
-    open(&here, &Session { sealed: Some(Sealed::new(*b"x")), ..session(1) });
+    open(
+        &here,
+        &Session {
+            sealed: Some(Sealed::new(*b"x")),
+            ..session(1)
+        },
+    );
     assert_eq!(end(&here, 1), Ok(1));
-    let lease = |store: &RedisStore, now| block_on(store.lease(&session(1).platform, 9, now, now.plus(MINUTE))).expect("it answers");
+    let lease = |store: &RedisStore, now| {
+        block_on(store.lease(&session(1).platform, 9, now, now.plus(MINUTE))).expect("it answers")
+    };
     assert_eq!(lease(&here, NOW).len(), 1);
     drop(here);
     assert_eq!(lease(&there, NOW.plus(MINUTE / 2)), []);
@@ -100,7 +116,13 @@ fn what_was_answered_survives_a_kill_and_the_store_comes_back_by_itself() {
     let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let store = connect(&server.url());
     for number in 0..20 {
-        open(&store, &Session { sealed: Some(Sealed::new(*b"x")), ..session(number) });
+        open(
+            &store,
+            &Session {
+                sealed: Some(Sealed::new(*b"x")),
+                ..session(number)
+            },
+        );
     }
     for number in 0..10 {
         assert_eq!(end(&store, number), Ok(1));
@@ -111,10 +133,18 @@ fn what_was_answered_survives_a_kill_and_the_store_comes_back_by_itself() {
     server.restart();
     recovers(&store);
     for number in 0..20 {
-        let session = Session { sealed: Some(Sealed::new(*b"x")), ..session(number) };
-        assert_eq!(is_alive(&*store, &session), number >= 10, "session {number}");
+        let session = Session {
+            sealed: Some(Sealed::new(*b"x")),
+            ..session(number)
+        };
+        assert_eq!(
+            is_alive(&*store, &session),
+            number >= 10,
+            "session {number}"
+        );
     }
-    let leased = block_on(store.lease(&session(0).platform, 99, NOW, NOW.plus(MINUTE))).expect("it answers");
+    let leased =
+        block_on(store.lease(&session(0).platform, 99, NOW, NOW.plus(MINUTE))).expect("it answers");
     assert_eq!(leased.len(), 10);
 }
 
@@ -134,13 +164,29 @@ fn a_paused_server_is_an_error_within_seconds_and_used_again_afterwards() {
 fn a_full_server_refuses_logins_and_still_ends_sessions() {
     let server = Server::start(&[]);
     let store = connect(&server.url());
-    open(&store, &Session { sealed: Some(Sealed::new(*b"x")), ..session(1) });
+    open(
+        &store,
+        &Session {
+            sealed: Some(Sealed::new(*b"x")),
+            ..session(1)
+        },
+    );
     assert!(server.ask("CONFIG SET maxmemory 1mb").contains("OK"));
-    assert_eq!(block_on(store.open(session(2), false, NOW)), Err(StoreUnavailable));
+    assert_eq!(
+        block_on(store.open(session(2), Join::Always, NOW)),
+        Err(StoreUnavailable)
+    );
     assert_eq!(block_on(store.health()), Err(StoreUnavailable));
     assert_eq!(end(&store, 1), Ok(1));
-    assert_eq!(block_on(store.find(&session(1).credentials[0].digest, NOW)), Ok(Found::Ended));
-    assert!(block_on(store.delivery(session(1).id)).expect("it answers").is_some());
+    assert_eq!(
+        block_on(store.find(&session(1).credentials[0].digest, NOW)),
+        Ok(Lookup::Ended)
+    );
+    assert!(
+        block_on(store.delivery(session(1).id))
+            .expect("it answers")
+            .is_some()
+    );
     assert!(server.ask("CONFIG SET maxmemory 0").contains("OK"));
     open(&store, &session(2));
 }
@@ -160,7 +206,10 @@ fn a_server_that_has_become_a_replica_is_an_error_until_it_is_a_master_again() {
 fn a_server_that_is_slow_is_waited_for_and_one_that_is_too_slow_is_an_error_that_claims_nothing() {
     let server = Server::start(&[]);
     let relay = Relay::start(server.port);
-    let (store, direct) = (connect(&format!("redis://127.0.0.1:{}", relay.port)), connect(&server.url()));
+    let (store, direct) = (
+        connect(&format!("redis://127.0.0.1:{}", relay.port)),
+        connect(&server.url()),
+    );
     relay.delay(Duration::from_millis(200));
     for number in 0..4 {
         open(&store, &session(number));
@@ -182,9 +231,13 @@ fn a_server_that_is_slow_is_waited_for_and_one_that_is_too_slow_is_an_error_that
 fn a_sign_out_whose_answer_is_cut_off_is_an_error_and_says_what_it_ended_when_repeated() {
     let server = Server::start(&[]);
     let relay = Relay::start(server.port);
-    let (store, direct) = (connect(&format!("redis://127.0.0.1:{}", relay.port)), connect(&server.url()));
+    let (store, direct) = (
+        connect(&format!("redis://127.0.0.1:{}", relay.port)),
+        connect(&server.url()),
+    );
     open(&store, &session(1));
-    // So that the server has the script already: the answer that is cut off is not its question for it.
+    // So that the server has the script already: the answer that is cut off is not its question for
+    // it.
     assert_eq!(end(&store, 3), Ok(0));
     relay.cut(true);
     refused_soon(|| end(&store, 1));
@@ -194,7 +247,8 @@ fn a_sign_out_whose_answer_is_cut_off_is_an_error_and_says_what_it_ended_when_re
     assert_eq!(end(&store, 1), Ok(1), "the same order");
     let other = order(2, EndTarget::Session(session(1).id));
     assert_eq!(block_on(store.end(other)), Ok(Vec::new()), "another order");
-    let receipt = block_on(store.receipt(order(1, EndTarget::Session(session(1).id)).receipt)).expect("it answers");
+    let receipt = block_on(store.receipt(order(1, EndTarget::Session(session(1).id)).receipt))
+        .expect("it answers");
     assert_eq!(receipt.expect("a receipt").sessions.len(), 1);
 }
 
@@ -203,19 +257,34 @@ fn a_write_without_the_acknowledgements_asked_for_is_an_error() {
     let lenient = connect(&server.url());
     open(&lenient, &session(1));
     let replica = Server::start(&["--replicaof", "127.0.0.1", &server.port.to_string()]);
-    eventually("the replica follows", || replica.ask("INFO replication").contains("master_link_status:up"));
+    eventually("the replica follows", || {
+        replica
+            .ask("INFO replication")
+            .contains("master_link_status:up")
+    });
     let store = connect(&format!("{}?wait_replicas=1&wait_ms=200", server.url()));
     drop(replica);
-    eventually("the master knows that it is gone", || server.ask("INFO replication").contains("connected_slaves:0"));
+    eventually("the master knows that it is gone", || {
+        server
+            .ask("INFO replication")
+            .contains("connected_slaves:0")
+    });
     refused_soon(|| end(&store, 1));
     refused_soon(|| block_on(store.health()));
-    assert!(!is_alive(&*lenient, &session(1)), "it was carried out all the same");
+    assert!(
+        !is_alive(&*lenient, &session(1)),
+        "it was carried out all the same"
+    );
 }
 
 fn a_write_with_the_acknowledgements_asked_for_is_answered() {
     let server = Server::start(&[]);
     let replica = Server::start(&["--replicaof", "127.0.0.1", &server.port.to_string()]);
-    eventually("the replica follows", || replica.ask("INFO replication").contains("master_link_status:up"));
+    eventually("the replica follows", || {
+        replica
+            .ask("INFO replication")
+            .contains("master_link_status:up")
+    });
     let store = connect(&format!("{}?wait_replicas=1&wait_ms=2000", server.url()));
     open(&store, &session(1));
     assert_eq!(end(&store, 1), Ok(1));
@@ -225,7 +294,11 @@ fn a_write_with_the_acknowledgements_asked_for_is_answered() {
 
 /// How many sessions a replica has, which no store can be opened on.
 fn connect_reading(replica: &Server) -> String {
-    replica.ask("ZCARD logout:{0}S").trim().trim_start_matches(':').to_owned()
+    replica
+        .ask("ZCARD logout:{0}S")
+        .trim()
+        .trim_start_matches(':')
+        .to_owned()
 }
 
 fn a_server_that_knows_no_waitaof_is_refused_when_it_is_asked_for() {
@@ -239,7 +312,10 @@ fn a_server_that_knows_no_waitaof_is_refused_when_it_is_asked_for() {
 fn a_server_that_evicts_keys_is_refused() {
     let server = Server::start(&["--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru"]);
     let refused = RedisStore::connect(&server.url());
-    assert!(matches!(&refused, Err(RedisConnectFault::Evicts(policy)) if policy == "volatile-lru"), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(RedisConnectError::Evicts(policy)) if policy == "volatile-lru"),
+        "{refused:?}"
+    );
 }
 
 fn another_number_of_buckets_is_refused() {
@@ -247,7 +323,10 @@ fn another_number_of_buckets_is_refused() {
     let store = connect(&server.url());
     open(&store, &session(1));
     let refused = RedisStore::connect(&format!("{}?buckets=8", server.url()));
-    assert!(matches!(refused, Err(RedisConnectFault::Buckets { asked: 8, .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(RedisConnectError::Buckets { asked: 8, .. })),
+        "{refused:?}"
+    );
 }
 
 fn a_hub_whose_clock_is_ahead_does_not_make_another_forget_what_ended() {
@@ -256,17 +335,30 @@ fn a_hub_whose_clock_is_ahead_does_not_make_another_forget_what_ended() {
     let session = session(1);
     // Opened, ended and swept by the one whose clock is five minutes ahead.
     let soon = NOW.plus(5 * MINUTE);
-    assert_eq!(block_on(ahead.open(session.clone(), false, soon)), Ok(Opened::Opened));
-    let ended = logout_core::store::EndOrder { at: soon, ..order(1, EndTarget::Session(session.id)) };
+    assert_eq!(
+        block_on(ahead.open(session.clone(), Join::Always, soon)),
+        Ok(OpenOutcome::Opened)
+    );
+    let ended = logout_core::store::EndOrder {
+        at: soon,
+        ..order(1, EndTarget::Session(session.id))
+    };
     assert_eq!(block_on(ahead.end(ended)).map(|ended| ended.len()), Ok(1));
     let expiry = session.credentials[0].expires;
     assert!(block_on(ahead.sweep(None, 1_000, expiry.plus(MINUTE), NOW)).is_ok());
     let found = |store: &RedisStore, now| block_on(store.find(&session.credentials[0].digest, now));
-    assert_eq!(found(&ahead, expiry.plus(MINUTE)), Ok(Found::Unknown));
+    assert_eq!(found(&ahead, expiry.plus(MINUTE)), Ok(Lookup::Unknown));
     let by_the_other_clock = logout_core::time::Timestamp::from_millis(expiry.as_millis() - 1);
-    assert_eq!(found(&behind, by_the_other_clock), Ok(Found::Ended));
-    let again = Session { sealed: Some(Sealed::new(*b"x")), id: session_of(2, 1).id, ..session.clone() };
-    assert_eq!(block_on(behind.open(again, false, by_the_other_clock)), Ok(Opened::CredentialEnded));
+    assert_eq!(found(&behind, by_the_other_clock), Ok(Lookup::Ended));
+    let again = Session {
+        sealed: Some(Sealed::new(*b"x")),
+        id: session_of(2, 1).id,
+        ..session.clone()
+    };
+    assert_eq!(
+        block_on(behind.open(again, Join::Always, by_the_other_clock)),
+        Ok(OpenOutcome::CredentialEnded)
+    );
 }
 
 fn what_an_order_over_several_buckets_ended_is_on_one_receipt() {
@@ -277,14 +369,26 @@ fn what_an_order_over_several_buckets_ended_is_on_one_receipt() {
     let all = order(1, EndTarget::Platform(session(0).platform));
     let ended = block_on(store.end(all.clone())).expect("it answers");
     assert_eq!(ended.len(), 100);
-    let mut receipt = block_on(store.receipt(all.receipt)).expect("it answers").expect("a receipt");
+    let mut receipt = block_on(store.receipt(all.receipt))
+        .expect("it answers")
+        .expect("a receipt");
     let mut expected = all.receipt_for(ended.clone());
     receipt.sessions.sort_by_key(|session| session.id);
     expected.sessions.sort_by_key(|session| session.id);
     assert_eq!(receipt, expected);
     let page = block_on(store.receipts(None, 10)).expect("it answers");
-    assert_eq!(page.items.iter().map(|receipt| (receipt.id, receipt.sessions.len())).collect::<Vec<_>>(), [(all.receipt, 100)]);
-    assert_eq!(block_on(store.end(all)).map(|ended| ended.len()), Ok(100), "the same order again");
+    assert_eq!(
+        page.items
+            .iter()
+            .map(|receipt| (receipt.id, receipt.sessions.len()))
+            .collect::<Vec<_>>(),
+        [(all.receipt, 100)]
+    );
+    assert_eq!(
+        block_on(store.end(all)).map(|ended| ended.len()),
+        Ok(100),
+        "the same order again"
+    );
     let nobody = CredentialDigest::from_bytes([9; 32]);
-    assert_eq!(block_on(store.find(&nobody, NOW)), Ok(Found::Unknown));
+    assert_eq!(block_on(store.find(&nobody, NOW)), Ok(Lookup::Unknown));
 }

@@ -28,7 +28,10 @@ static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 /// The URL of an empty store: keys of its own, on a server that several tests share.
 fn fresh_url(server: &str, query: &str) -> String {
-    format!("{server}?prefix=t{}:{query}", NEXT.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "{server}?prefix=t{}:{query}",
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 fn connect(url: &str) -> Arc<RedisStore> {
@@ -75,29 +78,56 @@ fn named(kind: &str, cases: Vec<(&str, fn())>) -> Vec<Trial> {
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
-    trials.extend(named("single", logout_suite::store_conformance!(@named single)));
-    trials.extend(named("single_outbox", logout_suite::outbox_conformance!(@named single_outbox)));
-    trials.extend(named("spread", logout_suite::store_conformance!(@named spread)));
-    trials.extend(named("spread_outbox", logout_suite::outbox_conformance!(@named spread_outbox)));
-    trials.extend(named("single_transfer", logout_suite::transfer_conformance!(@named single_outbox)));
-    trials.extend(named("spread_transfer", logout_suite::transfer_conformance!(@named spread_outbox)));
+    trials.extend(named(
+        "single",
+        logout_suite::store_conformance!(@named single),
+    ));
+    trials.extend(named(
+        "single_outbox",
+        logout_suite::outbox_conformance!(@named single_outbox),
+    ));
+    trials.extend(named(
+        "spread",
+        logout_suite::store_conformance!(@named spread),
+    ));
+    trials.extend(named(
+        "spread_outbox",
+        logout_suite::outbox_conformance!(@named spread_outbox),
+    ));
+    trials.extend(named(
+        "single_transfer",
+        logout_suite::transfer_conformance!(@named single_outbox),
+    ));
+    trials.extend(named(
+        "spread_transfer",
+        logout_suite::transfer_conformance!(@named spread_outbox),
+    ));
     trials.extend(faults::trials());
     trials.extend(cluster::trials());
     trials.extend(sentinel::trials());
     trials.extend(losses::trials());
     trials.extend(receipts::trials());
-    let there = ["redis-server", "redis-cli"].into_iter().all(server::is_there);
+    let there = ["redis-server", "redis-cli"]
+        .into_iter()
+        .all(server::is_there);
     let required = std::env::var("LOGOUT_HUB_REQUIRE").unwrap_or_default();
     let required = required.split(',').any(|name| name.trim() == "redis");
     if !there && required {
-        eprintln!("LOGOUT_HUB_REQUIRE names redis, but redis-server or redis-cli cannot be started");
+        eprintln!(
+            "LOGOUT_HUB_REQUIRE names redis, but redis-server or redis-cli cannot be started"
+        );
         return ExitCode::FAILURE;
     }
     if !there || arguments.list {
-        let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(!there)).collect();
+        let trials = trials
+            .into_iter()
+            .map(|trial| trial.with_ignored_flag(!there))
+            .collect();
         let conclusion = libtest_mimic::run(&arguments, trials);
         if !there {
-            eprintln!("skipped: the tests of the store on Redis need redis-server, which is not installed");
+            eprintln!(
+                "skipped: the tests of the store on Redis need redis-server, which is not installed"
+            );
         }
         return conclusion.exit_code();
     }
@@ -105,7 +135,10 @@ fn main() -> ExitCode {
     SHARED.set(server.url()).expect("set once");
     // Held until the tests are over. Six more processes are worth starting only for tests that are
     // asked for.
-    let _cluster = trials.iter().any(|trial| is_asked_for(&arguments, trial)).then(cluster::start_shared);
+    let _cluster = trials
+        .iter()
+        .any(|trial| is_asked_for(&arguments, trial))
+        .then(cluster::start_shared);
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -5,7 +5,7 @@ use libtest_mimic::Trial;
 use logout_core::credential::Sealed;
 use logout_core::outbox::Outbox as _;
 use logout_core::session::Session;
-use logout_core::store::{EndTarget, Opened, SessionStore as _};
+use logout_core::store::{EndTarget, Join, OpenOutcome, SessionStore as _};
 
 use crate::server::Server;
 use crate::sessions::{NOW, order, session_of};
@@ -24,14 +24,21 @@ pub(crate) fn trials() -> Vec<Trial> {
     )
 }
 
-/// Ends `count` sessions of each of `persons` persons in one order, and reads their deliveries; how many commands that took.
+/// Ends `count` sessions of each of `persons` persons in one order, and reads their deliveries; how
+/// many commands that took.
 fn commands(buckets: u16, persons: u32, count: u32) -> u64 {
     let server = Server::start(&[]);
     let store = connect(&format!("{}?buckets={buckets}", server.url()));
     let mut targets = Vec::new();
     for number in 0..persons * count {
-        let session = Session { sealed: Some(Sealed::new(*b"sealed")), ..session_of(number, number / count) };
-        assert_eq!(block_on(store.open(session.clone(), false, NOW)), Ok(Opened::Opened));
+        let session = Session {
+            sealed: Some(Sealed::new(*b"sealed")),
+            ..session_of(number, number / count)
+        };
+        assert_eq!(
+            block_on(store.open(session.clone(), Join::Always, NOW)),
+            Ok(OpenOutcome::Opened)
+        );
         targets.push(EndTarget::Session(session.id));
     }
     let mut order = order(1, targets[0].clone());
@@ -41,11 +48,25 @@ fn commands(buckets: u16, persons: u32, count: u32) -> u64 {
     assert!(server.ask("CONFIG RESETSTAT").contains("OK"));
     let found = block_on(store.deliveries_of(&asked)).expect("it answers");
     let stats = server.ask("INFO commandstats");
-    assert!(found.iter().zip(&asked).all(|(delivery, session)| delivery.as_ref().is_some_and(|own| own.session == session.id)));
-    assert_eq!(asked.len(), usize::try_from(persons * count).expect("it fits"));
+    assert!(found.iter().zip(&asked).all(|(delivery, session)| {
+        delivery
+            .as_ref()
+            .is_some_and(|own| own.session == session.id)
+    }));
+    assert_eq!(
+        asked.len(),
+        usize::try_from(persons * count).expect("it fits")
+    );
     // Those that are sent by whoever counts.
-    let ours = |line: &&str| line.starts_with("cmdstat_") && !line.starts_with("cmdstat_config") && !line.starts_with("cmdstat_info");
-    let calls = |line: &str| line.split_once("calls=").and_then(|(_, rest)| rest.split(',').next()?.parse::<u64>().ok());
+    let ours = |line: &&str| {
+        line.starts_with("cmdstat_")
+            && !line.starts_with("cmdstat_config")
+            && !line.starts_with("cmdstat_info")
+    };
+    let calls = |line: &str| {
+        line.split_once("calls=")
+            .and_then(|(_, rest)| rest.split(',').next()?.parse::<u64>().ok())
+    };
     stats.lines().filter(ours).filter_map(calls).sum()
 }
 

@@ -7,8 +7,8 @@ use futures_executor::block_on;
 use logout_core::credential::{Credential, CredentialDigest};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{Reach, Reason, ReceiptId};
-use logout_core::session::{Device, Person, Session, SessionId, SignOnId, Subject};
-use logout_core::store::{EndOrder, EndTarget, Found, SessionFilter, SessionStore};
+use logout_core::session::{Device, Person, Session, SessionId, SsoSessionId, Subject};
+use logout_core::store::{EndOrder, EndTarget, Lookup, SessionFilter, SessionStore};
 use logout_core::time::Timestamp;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_760_000_000_000);
@@ -27,12 +27,15 @@ pub(crate) fn session(number: u32) -> Session {
 
 /// Session `number` of person `person`.
 pub(crate) fn session_of(number: u32, person: u32) -> Session {
-    let credential =
-        |kind| Credential { digest: CredentialDigest::from_bytes(wide(kind, number)), expires: NOW.plus(DAY), csrf_due: false };
+    let credential = |kind| Credential {
+        digest: CredentialDigest::from_bytes(wide(kind, number)),
+        expires: NOW.plus(DAY),
+        csrf_due: false,
+    };
     Session {
         id: SessionId::from_bytes(wide(1, number)),
         platform: PlatformName::new("cms"),
-        sign_on: Some(SignOnId::from_bytes(wide(2, number))),
+        sign_on: Some(SsoSessionId::from_bytes(wide(2, number))),
         subject: Subject::new("Default", format!("user {person}")),
         person: Some(Person::new(format!("person {person}"))),
         account: None,
@@ -65,22 +68,38 @@ pub(crate) fn order(number: u32, target: EndTarget) -> EndOrder {
 pub(crate) fn is_alive(store: &dyn SessionStore, session: &Session) -> bool {
     let mut signs = Vec::new();
     for credential in &session.credentials {
-        signs.push(match block_on(store.find(&credential.digest, NOW)).expect("the store answers") {
-            Found::Live(live, by) => {
-                assert_eq!((&*live, &by), (session, credential));
-                true
-            }
-            Found::Ended => false,
-            Found::Unknown => panic!("session {} has vanished without a tombstone", session.id),
-        });
+        signs.push(
+            match block_on(store.find(&credential.digest, NOW)).expect("the store answers") {
+                Lookup::Live(live, by) => {
+                    assert_eq!((&*live, &by), (session, credential));
+                    true
+                }
+                Lookup::Ended => false,
+                Lookup::Unknown => {
+                    panic!("session {} has vanished without a tombstone", session.id)
+                }
+            },
+        );
     }
     for filter in [
-        SessionFilter { person: session.person.clone(), ..SessionFilter::default() },
-        SessionFilter { platform: Some(session.platform.clone()), subject: Some(session.subject.clone()), ..SessionFilter::default() },
+        SessionFilter {
+            person: session.person.clone(),
+            ..SessionFilter::default()
+        },
+        SessionFilter {
+            platform: Some(session.platform.clone()),
+            subject: Some(session.subject.clone()),
+            ..SessionFilter::default()
+        },
     ] {
-        let page = block_on(store.sessions(&filter, None, usize::MAX, NOW)).expect("the store answers");
+        let page =
+            block_on(store.sessions(&filter, None, usize::MAX, NOW)).expect("the store answers");
         signs.push(page.items.contains(session));
     }
-    assert!(signs.iter().all(|sign| *sign == signs[0]), "session {} is half ended: {signs:?}", session.id);
+    assert!(
+        signs.iter().all(|sign| *sign == signs[0]),
+        "session {} is half ended: {signs:?}",
+        session.id
+    );
     signs[0]
 }

@@ -1,6 +1,7 @@
 //! The rules of [`SessionStore`], one case each.
 //!
-//! A store's tests call [`store_conformance!`](crate::store_conformance) with something that makes a fresh, empty store:
+//! A store's tests call [`store_conformance!`](crate::store_conformance) with something that makes
+//! a fresh, empty store:
 //!
 //! ```
 //! # mod of_memory {
@@ -16,8 +17,9 @@
 //! # }
 //! ```
 //!
-//! The second value is kept until the case is over: a temporary directory, say. Cases use threads of their own where a rule
-//! is about concurrency, and need no async runtime; a store that does brings it along.
+//! The second value is kept until the case is over: a temporary directory, say. Cases use threads
+//! of their own where a rule is about concurrency, and need no async runtime; a store that does
+//! brings it along.
 
 mod by_credential;
 mod credentials;
@@ -47,14 +49,17 @@ use logout_core::credential::{Credential, CredentialDigest, random_bytes};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use logout_core::session::{AccountVersion, Device, Person, Session, SessionId, Subject};
-use logout_core::store::{EndOrder, EndTarget, Found, Opened, SessionFilter, SessionStore};
+use logout_core::store::{
+    EndOrder, EndTarget, Join, Lookup, OpenOutcome, SessionFilter, SessionStore,
+};
 use logout_core::time::Timestamp;
 
 /// The store under test.
 pub type Store = Arc<dyn SessionStore>;
 
-/// Makes every case a test named after its rule. `$fresh` is called once per test and returns `(Arc<dyn SessionStore>, guard)`.
-/// Behind `@named` it makes none, and brings a list of their names and functions for a harness of one's own.
+/// Makes every case a test named after its rule. `$fresh` is called once per test and returns
+/// `(Arc<dyn SessionStore>, guard)`. Behind `@named` it makes none, and brings a list of their
+/// names and functions for a harness of one's own.
 #[macro_export]
 macro_rules! store_conformance {
     ($fresh:expr) => {
@@ -131,7 +136,11 @@ fn fresh_digest() -> CredentialDigest {
 }
 
 fn fresh_credential() -> Credential {
-    Credential { digest: fresh_digest(), expires: NOW.plus(ABSOLUTE), csrf_due: false }
+    Credential {
+        digest: fresh_digest(),
+        expires: NOW.plus(ABSOLUTE),
+        csrf_due: false,
+    }
 }
 
 /// A session with two credentials, the second of which lives half as long.
@@ -145,19 +154,32 @@ fn session(platform: &str, name: &str) -> Session {
         account: Some(AccountVersion::from_bytes([7; 8])),
         client: None,
         administrator: false,
-        credentials: vec![fresh_credential(), Credential { expires: NOW.plus(ABSOLUTE / 2), csrf_due: true, ..fresh_credential() }],
+        credentials: vec![
+            fresh_credential(),
+            Credential {
+                expires: NOW.plus(ABSOLUTE / 2),
+                csrf_due: true,
+                ..fresh_credential()
+            },
+        ],
         csrf: None,
         opened: NOW,
         seen: NOW,
         idle_timeout: Some(IDLE),
         expires: NOW.plus(ABSOLUTE),
-        device: Device { address: Some([192, 0, 2, 1].into()), user_agent: Some("suite".to_owned()) },
+        device: Device {
+            address: Some([192, 0, 2, 1].into()),
+            user_agent: Some("suite".to_owned()),
+        },
         sealed: None,
     }
 }
 
 async fn open(store: &Store, session: Session) -> Session {
-    assert_eq!(store.open(session.clone(), false, NOW).await, Ok(Opened::Opened));
+    assert_eq!(
+        store.open(session.clone(), Join::Always, NOW).await,
+        Ok(OpenOutcome::Opened)
+    );
     session
 }
 
@@ -166,16 +188,30 @@ fn order(targets: Vec<EndTarget>) -> EndOrder {
 }
 
 fn order_at(at: Timestamp, targets: Vec<EndTarget>) -> EndOrder {
-    EndOrder { receipt: ReceiptId::at(at), at, reason: Reason::User, platform: None, reach: Reach::Session, targets }
+    EndOrder {
+        receipt: ReceiptId::at(at),
+        at,
+        reason: Reason::User,
+        platform: None,
+        reach: Reach::Session,
+        targets,
+    }
 }
 
 async fn end(store: &Store, target: EndTarget) -> Vec<EndedSession> {
-    store.end(order(vec![target])).await.expect("the store answers")
+    store
+        .end(order(vec![target]))
+        .await
+        .expect("the store answers")
 }
 
 fn ids(ended: &[EndedSession]) -> BTreeSet<SessionId> {
     let ids: BTreeSet<_> = ended.iter().map(|session| session.id).collect();
-    assert_eq!(ids.len(), ended.len(), "a session was credited twice in one order");
+    assert_eq!(
+        ids.len(),
+        ended.len(),
+        "a session was credited twice in one order"
+    );
     ids
 }
 
@@ -183,39 +219,65 @@ fn ids_of<'a>(sessions: impl IntoIterator<Item = &'a Session>) -> BTreeSet<Sessi
     sessions.into_iter().map(|session| session.id).collect()
 }
 
-async fn found(store: &Store, digest: &CredentialDigest, now: Timestamp) -> Found {
+async fn found(store: &Store, digest: &CredentialDigest, now: Timestamp) -> Lookup {
     store.find(digest, now).await.expect("the store answers")
 }
 
 async fn assert_alive(store: &Store, session: &Session) {
     for credential in &session.credentials {
         match found(store, &credential.digest, NOW).await {
-            Found::Live(live, by) => assert_eq!((&*live, &by), (session, credential)),
+            Lookup::Live(live, by) => assert_eq!((&*live, &by), (session, credential)),
             other => panic!("{} should be alive, but is {other:?}", session.id),
         }
     }
-    assert!(listed(store, &SessionFilter::default(), NOW).await.contains(&session.id), "{} is not listed", session.id);
+    assert!(
+        listed(store, &SessionFilter::default(), NOW)
+            .await
+            .contains(&session.id),
+        "{} is not listed",
+        session.id
+    );
 }
 
 async fn assert_ended(store: &Store, session: &Session) {
     for credential in &session.credentials {
-        assert_eq!(found(store, &credential.digest, NOW).await, Found::Ended, "{}", session.id);
+        assert_eq!(
+            found(store, &credential.digest, NOW).await,
+            Lookup::Ended,
+            "{}",
+            session.id
+        );
     }
-    assert!(!listed(store, &SessionFilter::default(), NOW).await.contains(&session.id), "{} is still listed", session.id);
+    assert!(
+        !listed(store, &SessionFilter::default(), NOW)
+            .await
+            .contains(&session.id),
+        "{} is still listed",
+        session.id
+    );
 }
 
 async fn listed(store: &Store, filter: &SessionFilter, now: Timestamp) -> BTreeSet<SessionId> {
-    ids_of(&store.sessions(filter, None, usize::MAX, now).await.expect("the store answers").items)
+    ids_of(
+        &store
+            .sessions(filter, None, usize::MAX, now)
+            .await
+            .expect("the store answers")
+            .items,
+    )
 }
 
-/// Waits until touches that were asked for before are written, if they ever will be: a store that writes them late writes them
-/// before it says how it is.
+/// Waits until touches that were asked for before are written, if they ever will be: a store that
+/// writes them late writes them before it says how it is.
 async fn settle(store: &Store) {
     assert_eq!(store.health().await, Ok(()));
 }
 
 /// What each of `count` threads got, all started at once.
-fn at_once<T: Send, F: Future<Output = T>>(count: usize, act: impl Fn(usize) -> F + Sync) -> Vec<T> {
+fn at_once<T: Send, F: Future<Output = T>>(
+    count: usize,
+    act: impl Fn(usize) -> F + Sync,
+) -> Vec<T> {
     let start = Barrier::new(count);
     std::thread::scope(|scope| {
         let (start, act) = (&start, &act);
@@ -227,7 +289,10 @@ fn at_once<T: Send, F: Future<Output = T>>(count: usize, act: impl Fn(usize) -> 
                 })
             })
             .collect();
-        threads.into_iter().map(|thread| thread.join().expect("no thread panics")).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no thread panics"))
+            .collect()
     })
 }
 
@@ -254,8 +319,14 @@ mod tests {
         let (_, list) = source.split_once("$($then)*\n").unwrap();
         let (list, _) = list.split_once('}').unwrap();
         let listed: Vec<_> = list.split_whitespace().collect();
-        let written: Vec<_> =
-            source.lines().filter_map(|line| line.strip_prefix("pub async fn ")?.split_once('(').map(|(name, _)| name)).collect();
+        let written: Vec<_> = source
+            .lines()
+            .filter_map(|line| {
+                line.strip_prefix("pub async fn ")?
+                    .split_once('(')
+                    .map(|(name, _)| name)
+            })
+            .collect();
         assert!(!written.is_empty());
         for case in &written {
             assert!(listed.contains(case), "{case} is not run");

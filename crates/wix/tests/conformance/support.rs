@@ -18,14 +18,29 @@ pub(crate) const CALLBACK: &str = "https://mysite.com/callback";
 pub(crate) const GOODBYE: &str = "https://mysite.com/goodbye";
 pub(crate) const VERIFIER: &str = "a-code-verifier-that-is-long-enough-for-anybody";
 pub(crate) const LOGOUT: &str = "/_api/iam/authentication/v1/logout";
-pub(crate) const LOGOUT_PATHS: [&str; 5] =
-    [LOGOUT, "/iam/authentication/v1/logout", "/authentication/v1/logout", "/_api/authentication/v1/logout", "/v1/logout"];
-pub(crate) const REDIRECT_SESSION_PATHS: [&str; 3] =
-    ["/_api/redirects-api/v1/redirect-session", "/headless/v1/redirect-session", "/redirect-session/v1/redirect-session"];
+pub(crate) const LOGOUT_PATHS: [&str; 5] = [
+    LOGOUT,
+    "/iam/authentication/v1/logout",
+    "/authentication/v1/logout",
+    "/_api/authentication/v1/logout",
+    "/v1/logout",
+];
+pub(crate) const REDIRECT_SESSION_PATHS: [&str; 3] = [
+    "/_api/redirects-api/v1/redirect-session",
+    "/headless/v1/redirect-session",
+    "/redirect-session/v1/redirect-session",
+];
 pub(crate) const SDK: &str = "environment=js-sdk,package-name=@wix/auto_sdk_identity_authentication,\
     method-fqn=wix.iam.authentication.v1.AuthenticationService.Logout,entity=wix.iam.authentication.v1.authentication";
-pub(crate) const COOKIES: [&str; 7] =
-    ["smSession", "svSession", "hs", "XSRF-TOKEN", "bSession", "server-session-bind", "client-session-bind"];
+pub(crate) const COOKIES: [&str; 7] = [
+    "smSession",
+    "svSession",
+    "hs",
+    "XSRF-TOKEN",
+    "bSession",
+    "server-session-bind",
+    "client-session-bind",
+];
 
 #[derive(Debug)]
 pub(crate) struct Shop(pub(crate) StandIn<WixProvider>);
@@ -60,10 +75,15 @@ impl Shop {
             redirect_domains: vec!["allowed.example".into(), "localhost".into()],
             ..App::default()
         };
-        let mut config = WixConfig { apps: vec![app(APP), app(OTHER_APP)], ..WixConfig::default() };
+        let mut config = WixConfig {
+            apps: vec![app(APP), app(OTHER_APP)],
+            ..WixConfig::default()
+        };
         change(&mut config);
         let platform = Platform::new("shop", base.parse().unwrap());
-        Self(StandIn::new(platform, |platform| WixProvider::new(config, platform).unwrap()))
+        Self(StandIn::new(platform, |platform| {
+            WixProvider::new(config, platform).unwrap()
+        }))
     }
 
     pub(crate) fn send(&self, request: Request) -> Response {
@@ -75,9 +95,15 @@ impl Shop {
     }
 
     pub(crate) fn visitor_of(&self, app: &str) -> Visitor {
-        let answer = self.send(post("/oauth2/token", &json!({ "clientId": app, "grantType": "anonymous" })));
+        let answer = self.send(post(
+            "/oauth2/token",
+            &json!({ "clientId": app, "grantType": "anonymous" }),
+        ));
         assert_eq!(answer.status(), 200);
-        Visitor { access: text(&told(&answer)["access_token"]), refresh: text(&told(&answer)["refresh_token"]) }
+        Visitor {
+            access: text(&told(&answer)["access_token"]),
+            refresh: text(&told(&answer)["refresh_token"]),
+        }
     }
 
     /// The way that a script logs in: visitor, login, authorize, code.
@@ -87,15 +113,30 @@ impl Shop {
 
     pub(crate) fn member_of(&self, app: &str, name: &str) -> Member {
         let session_token = self.session_token(app, name);
-        let sent_back = self.send(authorize(app, &[("sessionToken", &session_token), ("prompt", "none")]));
+        let sent_back = self.send(authorize(
+            app,
+            &[("sessionToken", &session_token), ("prompt", "none")],
+        ));
         let cookie = set_cookie(&sent_back, "smSession").expect("no cookie");
         let tokens = told(&self.send(exchange(app, &code_in(&sent_back))));
-        Member { access: text(&tokens["access_token"]), refresh: text(&tokens["refresh_token"]), cookie, session_token }
+        Member {
+            access: text(&tokens["access_token"]),
+            refresh: text(&tokens["refresh_token"]),
+            cookie,
+            session_token,
+        }
     }
 
     pub(crate) fn session_token(&self, app: &str, name: &str) -> String {
-        let answer = self.send(login(&self.visitor_of(app).access, &format!("{name}@example.com"), &format!("{name}-password")));
-        assert_eq!((answer.status(), &told(&answer)["state"]), (200, &json!("SUCCESS")));
+        let answer = self.send(login(
+            &self.visitor_of(app).access,
+            &format!("{name}@example.com"),
+            &format!("{name}-password"),
+        ));
+        assert_eq!(
+            (answer.status(), &told(&answer)["state"]),
+            (200, &json!("SUCCESS"))
+        );
         text(&told(&answer)["sessionToken"])
     }
 
@@ -103,26 +144,69 @@ impl Shop {
     pub(crate) fn what_still_works(&self, member: &Member) -> Vec<&'static str> {
         let by_cookie = format!("x=y; smSession={}", member.cookie);
         let tries = [
-            ("access token at the probe", with_token(get("/members/v1/members/my"), &member.access), 200),
-            ("access token at the other probe", with_token(get("/_api/members/v1/members/my"), &member.access), 200),
-            ("cookie at the probe", get("/members/v1/members/my").with_header("cookie", by_cookie.clone()), 200),
+            (
+                "access token at the probe",
+                with_token(get("/members/v1/members/my"), &member.access),
+                200,
+            ),
+            (
+                "access token at the other probe",
+                with_token(get("/_api/members/v1/members/my"), &member.access),
+                200,
+            ),
+            (
+                "cookie at the probe",
+                get("/members/v1/members/my").with_header("cookie", by_cookie.clone()),
+                200,
+            ),
             ("refresh token", refresh(APP, &member.refresh), 200),
-            ("access token at login", login(&member.access, "bob", "bob-password"), 200),
-            ("access token at redirect session", redirect_to_logout(REDIRECT_SESSION_PATHS[0], &member.access, None), 200),
+            (
+                "access token at login",
+                login(&member.access, "bob", "bob-password"),
+                200,
+            ),
+            (
+                "access token at redirect session",
+                redirect_to_logout(REDIRECT_SESSION_PATHS[0], &member.access, None),
+                200,
+            ),
         ];
-        let mut working: Vec<_> =
-            tries.into_iter().filter(|(_, request, alive)| self.send(request.clone()).status() == *alive).map(|(name, ..)| name).collect();
+        let mut working: Vec<_> = tries
+            .into_iter()
+            .filter(|(_, request, alive)| self.send(request.clone()).status() == *alive)
+            .map(|(name, ..)| name)
+            .collect();
         let silent = authorize(APP, &[("prompt", "none")]).with_header("cookie", by_cookie);
-        working.extend(location(&self.send(silent)).filter(|to| to.contains("code=")).map(|_| "cookie at authorize"));
-        let direct = authorize(APP, &[("prompt", "none"), ("sessionToken", &member.session_token)]);
-        working.extend(location(&self.send(direct)).filter(|to| to.contains("code=")).map(|_| "session token at authorize"));
-        let info = self.send(post("/oauth2/token-info", &json!({ "token": member.access })));
-        working.extend((told(&info)["active"] == json!(true)).then_some("access token at token-info"));
+        working.extend(
+            location(&self.send(silent))
+                .filter(|to| to.contains("code="))
+                .map(|_| "cookie at authorize"),
+        );
+        let direct = authorize(
+            APP,
+            &[("prompt", "none"), ("sessionToken", &member.session_token)],
+        );
+        working.extend(
+            location(&self.send(direct))
+                .filter(|to| to.contains("code="))
+                .map(|_| "session token at authorize"),
+        );
+        let info = self.send(post(
+            "/oauth2/token-info",
+            &json!({ "token": member.access }),
+        ));
+        working
+            .extend((told(&info)["active"] == json!(true)).then_some("access token at token-info"));
         working
     }
 
     pub(crate) fn assert_alive(&self, member: &Member) {
-        assert_eq!(self.what_still_works(member).len(), 9, "{:?}", self.what_still_works(member));
+        assert_eq!(
+            self.what_still_works(member).len(),
+            9,
+            "{:?}",
+            self.what_still_works(member)
+        );
     }
 
     pub(crate) fn assert_dead(&self, member: &Member) {
@@ -130,13 +214,21 @@ impl Shop {
     }
 
     pub(crate) fn receipts(&self) -> usize {
-        block_on(self.0.store().receipts(None, 100)).unwrap().items.len()
+        block_on(self.0.store().receipts(None, 100))
+            .unwrap()
+            .items
+            .len()
     }
 
     pub(crate) fn visitor_lives(&self, visitor: &Visitor) -> bool {
-        let probed = self.send(with_token(get("/members/v1/members/my"), &visitor.access)).status();
+        let probed = self
+            .send(with_token(get("/members/v1/members/my"), &visitor.access))
+            .status();
         let refreshed = self.send(refresh(APP, &visitor.refresh)).status();
-        assert!(matches!((probed, refreshed), (403, 200) | (401, 400)), "{probed} {refreshed}");
+        assert!(
+            matches!((probed, refreshed), (403, 200) | (401, 400)),
+            "{probed} {refreshed}"
+        );
         refreshed == 200
     }
 }
@@ -147,7 +239,9 @@ pub(crate) fn get(target: &str) -> Request {
 }
 
 pub(crate) fn post(path: &str, body: &Value) -> Request {
-    Request::new(Method::Post, path).with_header("content-type", "application/json").with_body(body.to_string())
+    Request::new(Method::Post, path)
+        .with_header("content-type", "application/json")
+        .with_body(body.to_string())
 }
 
 pub(crate) fn with_token(request: Request, token: &str) -> Request {
@@ -160,12 +254,14 @@ pub(crate) fn login(token: &str, email: &str, password: &str) -> Request {
 }
 
 pub(crate) fn refresh(app: &str, token: &str) -> Request {
-    post("/oauth2/token", &json!({ "clientId": app, "grantType": "refresh_token", "refreshToken": token }))
+    post(
+        "/oauth2/token",
+        &json!({ "clientId": app, "grantType": "refresh_token", "refreshToken": token }),
+    )
 }
 
 pub(crate) fn exchange(app: &str, code: &str) -> Request {
-    let body =
-        json!({ "clientId": app, "grantType": "authorization_code", "redirectUri": CALLBACK, "code": code, "codeVerifier": VERIFIER });
+    let body = json!({ "clientId": app, "grantType": "authorization_code", "redirectUri": CALLBACK, "code": code, "codeVerifier": VERIFIER });
     post("/oauth2/token", &body)
 }
 
@@ -185,12 +281,16 @@ pub(crate) fn authorize(app: &str, more: &[(&str, &str)]) -> Request {
         ("codeChallenge", challenge.as_str()),
         ("codeChallengeMethod", "S256"),
     ];
-    let kept = usual.iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name));
+    let kept = usual
+        .iter()
+        .filter(|(name, _)| more.iter().all(|(other, _)| other != name));
     Request::new(Method::Get, "/_api/oauth2/authorize").with_query(encoded(kept.chain(more)))
 }
 
 pub(crate) fn encoded<'a>(pairs: impl Iterator<Item = &'a (&'a str, &'a str)>) -> String {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish()
 }
 
 pub(crate) fn redirect_to_logout(path: &str, token: &str, to: Option<&str>) -> Request {
@@ -211,7 +311,12 @@ pub(crate) fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
 }
 
 pub(crate) fn headers<'a>(answer: &'a Response, name: &str) -> Vec<&'a str> {
-    answer.headers().iter().filter(|(key, _)| *key == name).map(|(_, value)| value.as_str()).collect()
+    answer
+        .headers()
+        .iter()
+        .filter(|(key, _)| *key == name)
+        .map(|(_, value)| value.as_str())
+        .collect()
 }
 
 pub(crate) fn location(answer: &Response) -> Option<&str> {
@@ -221,43 +326,77 @@ pub(crate) fn location(answer: &Response) -> Option<&str> {
 pub(crate) fn parameter(address: &str, name: &str) -> Option<String> {
     let (_, rest) = address.split_once(['?', '#'])?;
     let pairs = form_urlencoded::parse(rest.split('#').next()?.as_bytes());
-    pairs.into_owned().find(|(key, _)| key == name).map(|(_, value)| value)
+    pairs
+        .into_owned()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value)
 }
 
 pub(crate) fn code_in(answer: &Response) -> String {
     assert_eq!(answer.status(), 302);
-    location(answer).and_then(|to| parameter(to, "code")).expect("no code")
+    location(answer)
+        .and_then(|to| parameter(to, "code"))
+        .expect("no code")
 }
 
 pub(crate) fn set_cookie(answer: &Response, name: &str) -> Option<String> {
-    let pair = headers(answer, "set-cookie").into_iter().find_map(|value| value.strip_prefix(&format!("{name}=")));
-    pair.and_then(|rest| rest.split(';').next()).map(str::to_owned)
+    let pair = headers(answer, "set-cookie")
+        .into_iter()
+        .find_map(|value| value.strip_prefix(&format!("{name}=")));
+    pair.and_then(|rest| rest.split(';').next())
+        .map(str::to_owned)
 }
 
 /// The names of the cookies that these `Set-Cookie` values remove.
 pub(crate) fn removed<'a>(set_cookies: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
-    let gone = set_cookies.into_iter().filter(|value| value.contains("=; ") && value.contains("Max-Age=0"));
+    let gone = set_cookies
+        .into_iter()
+        .filter(|value| value.contains("=; ") && value.contains("Max-Age=0"));
     gone.filter_map(|value| value.split('=').next()).collect()
 }
 
 /// An envelope: the inner status, the inner headers, the decoded body.
 pub(crate) fn opened(answer: &Response) -> (u64, Vec<(String, String)>, Vec<u8>) {
-    assert_eq!((answer.status(), header(answer, "content-type")), (200, Some("application/json")));
+    assert_eq!(
+        (answer.status(), header(answer, "content-type")),
+        (200, Some("application/json"))
+    );
     assert_eq!(location(answer), None);
     let told = told(answer);
     let headers = told["headers"].as_array().expect("no headers").iter();
-    let headers = headers.map(|header| (text(&header["key"]), text(&header["value"]))).collect();
-    (told["statusCode"].as_u64().expect("no status"), headers, STANDARD.decode(text(&told["body"])).expect("no base64"))
+    let headers = headers
+        .map(|header| (text(&header["key"]), text(&header["value"])))
+        .collect();
+    (
+        told["statusCode"].as_u64().expect("no status"),
+        headers,
+        STANDARD.decode(text(&told["body"])).expect("no base64"),
+    )
 }
 
 /// The code of an application error, or else the field and rule of a validation error.
 pub(crate) fn error(answer: &Response) -> (u16, String) {
     let told = told(answer);
-    assert!(header(answer, "x-wix-request-id").is_some(), "an error without a request id");
+    assert!(
+        header(answer, "x-wix-request-id").is_some(),
+        "an error without a request id"
+    );
     let violation = &told["details"]["validationError"]["fieldViolations"][0];
-    let code = told["details"]["applicationError"]["code"].as_str().map(str::to_owned);
-    let violation = || format!("{} {}", violation["field"].as_str().unwrap_or("?"), violation["ruleName"].as_str().unwrap_or("?"));
-    (answer.status(), code.or_else(|| told["error"].as_str().map(str::to_owned)).unwrap_or_else(violation))
+    let code = told["details"]["applicationError"]["code"]
+        .as_str()
+        .map(str::to_owned);
+    let violation = || {
+        format!(
+            "{} {}",
+            violation["field"].as_str().unwrap_or("?"),
+            violation["ruleName"].as_str().unwrap_or("?")
+        )
+    };
+    (
+        answer.status(),
+        code.or_else(|| told["error"].as_str().map(str::to_owned))
+            .unwrap_or_else(violation),
+    )
 }
 
 pub(crate) fn logout(query: &[(&str, &str)]) -> Request {
@@ -270,6 +409,9 @@ pub(crate) fn by_cookie(request: Request, member: &Member) -> Request {
 
 /// The error of an answer that clears nothing and leads nowhere.
 pub(crate) fn refusal(answer: &Response) -> (u16, String) {
-    assert_eq!((location(answer), headers(answer, "set-cookie").len()), (None, 0));
+    assert_eq!(
+        (location(answer), headers(answer, "set-cookie").len()),
+        (None, 0)
+    );
     error(answer)
 }

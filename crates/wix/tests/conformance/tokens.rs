@@ -11,10 +11,19 @@ use crate::support::*;
 fn the_token_endpoint_takes_json_and_forms_in_either_spelling_on_both_paths() {
     let shop = Shop::new();
     for path in ["/oauth2/token", "/_api/oauth2/token"] {
-        for body in [json!({ "clientId": APP, "grantType": "anonymous" }), json!({ "client_id": APP, "grant_type": "anonymous" })] {
+        for body in [
+            json!({ "clientId": APP, "grantType": "anonymous" }),
+            json!({ "client_id": APP, "grant_type": "anonymous" }),
+        ] {
             let answer = shop.send(post(path, &body));
-            assert_eq!((answer.status(), &told(&answer)["expires_in"]), (200, &json!(14400)));
-            assert!(text(&told(&answer)["access_token"]).starts_with("OauthNG.JWS.") && told(&answer)["token_type"] == json!("Bearer"));
+            assert_eq!(
+                (answer.status(), &told(&answer)["expires_in"]),
+                (200, &json!(14400))
+            );
+            assert!(
+                text(&told(&answer)["access_token"]).starts_with("OauthNG.JWS.")
+                    && told(&answer)["token_type"] == json!("Bearer")
+            );
         }
         let form = Request::new(Method::Post, path)
             .with_header("content-type", "application/x-www-form-urlencoded")
@@ -30,18 +39,46 @@ fn the_token_endpoint_refuses_as_rfc_6749_words_it() {
         (json!({}), "invalid_request"),
         (json!([]), "invalid_request"),
         (json!({ "grantType": 1 }), "invalid_request"),
-        (json!({ "clientId": UNKNOWN_APP, "grantType": "anonymous" }), "invalid_client"),
-        (json!({ "clientId": "x", "grantType": "anonymous" }), "invalid_client"),
+        (
+            json!({ "clientId": UNKNOWN_APP, "grantType": "anonymous" }),
+            "invalid_client",
+        ),
+        (
+            json!({ "clientId": "x", "grantType": "anonymous" }),
+            "invalid_client",
+        ),
         (json!({ "grantType": "anonymous" }), "invalid_client"),
-        (json!({ "clientId": APP, "grantType": "client_credentials" }), "unsupported_grant_type"),
-        (json!({ "clientId": APP, "grantType": "refresh_token" }), "invalid_request"),
-        (json!({ "clientId": APP, "grantType": "refresh_token", "refreshToken": "x" }), "invalid_grant"),
-        (json!({ "clientId": APP, "grantType": "authorization_code", "code": "x" }), "invalid_request"),
-        (json!({ "clientId": APP, "grantType": "authorization_code", "code": "x", "codeVerifier": "y" }), "invalid_grant"),
+        (
+            json!({ "clientId": APP, "grantType": "client_credentials" }),
+            "unsupported_grant_type",
+        ),
+        (
+            json!({ "clientId": APP, "grantType": "refresh_token" }),
+            "invalid_request",
+        ),
+        (
+            json!({ "clientId": APP, "grantType": "refresh_token", "refreshToken": "x" }),
+            "invalid_grant",
+        ),
+        (
+            json!({ "clientId": APP, "grantType": "authorization_code", "code": "x" }),
+            "invalid_request",
+        ),
+        (
+            json!({ "clientId": APP, "grantType": "authorization_code", "code": "x", "codeVerifier": "y" }),
+            "invalid_grant",
+        ),
     ] {
-        assert_eq!(error(&shop.send(post("/oauth2/token", &body))), (400, code.to_owned()), "{body}");
+        assert_eq!(
+            error(&shop.send(post("/oauth2/token", &body))),
+            (400, code.to_owned()),
+            "{body}"
+        );
     }
-    assert_eq!(error(&shop.send(refresh(OTHER_APP, &shop.member("alice").refresh))), (400, "invalid_grant".into()));
+    assert_eq!(
+        error(&shop.send(refresh(OTHER_APP, &shop.member("alice").refresh))),
+        (400, "invalid_grant".into())
+    );
 }
 
 #[test]
@@ -69,10 +106,19 @@ fn a_code_works_once_for_its_client_its_address_and_its_verifier() {
 #[test]
 fn of_many_exchanges_of_one_code_at_most_one_succeeds() {
     let shop = Shop::new();
-    let code = code_in(&shop.send(authorize(APP, &[("sessionToken", &shop.session_token(APP, "alice"))])));
+    let code = code_in(&shop.send(authorize(
+        APP,
+        &[("sessionToken", &shop.session_token(APP, "alice"))],
+    )));
     let granted = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..16).map(|_| scope.spawn(|| shop.send(exchange(APP, &code)).status())).collect();
-        threads.into_iter().filter_map(|thread| thread.join().ok()).filter(|status| *status == 200).count()
+        let threads: Vec<_> = (0..16)
+            .map(|_| scope.spawn(|| shop.send(exchange(APP, &code)).status()))
+            .collect();
+        threads
+            .into_iter()
+            .filter_map(|thread| thread.join().ok())
+            .filter(|status| *status == 200)
+            .count()
     });
     // The one that was first may find its session ended by the second.
     assert!(granted <= 1, "{granted}");
@@ -84,7 +130,10 @@ fn a_code_and_a_session_token_die_with_the_session() {
     let alice = shop.member("alice");
     let code = code_in(&shop.send(authorize(APP, &[("sessionToken", &alice.session_token)])));
     shop.send(with_token(get(LOGOUT), &alice.access));
-    assert_eq!(error(&shop.send(exchange(APP, &code))), (400, "invalid_grant".into()));
+    assert_eq!(
+        error(&shop.send(exchange(APP, &code))),
+        (400, "invalid_grant".into())
+    );
     shop.assert_dead(&alice);
 }
 
@@ -95,15 +144,33 @@ fn the_probe_knows_members_from_visitors_and_from_nobody() {
     let probe = || get("/members/v1/members/my");
     let known = told(&shop.send(with_token(probe(), &alice.access)));
     assert_eq!(
-        (&known["member"]["loginEmail"], &known["member"]["profile"]["nickname"]),
+        (
+            &known["member"]["loginEmail"],
+            &known["member"]["profile"]["nickname"]
+        ),
         (&json!("alice@example.com"), &json!("Alice Example"))
     );
     assert_eq!(error(&shop.send(probe())), (401, "UNAUTHENTICATED".into()));
-    assert_eq!(error(&shop.send(with_token(probe(), &visitor.access))), (403, "PERMISSION_DENIED".into()));
-    let info = told(&shop.send(post("/oauth2/token-info", &json!({ "token": visitor.access }))));
-    assert_eq!((&info["active"], &info["subjectType"], &info["clientId"]), (&json!(true), &json!("VISITOR"), &json!(APP)));
-    let member = told(&shop.send(post("/oauth2/token-info", &json!({ "token": alice.access }))));
-    assert_eq!((&member["subjectType"], &member["subjectId"]), (&json!("MEMBER"), &known["member"]["id"]));
+    assert_eq!(
+        error(&shop.send(with_token(probe(), &visitor.access))),
+        (403, "PERMISSION_DENIED".into())
+    );
+    let info = told(&shop.send(post(
+        "/oauth2/token-info",
+        &json!({ "token": visitor.access }),
+    )));
+    assert_eq!(
+        (&info["active"], &info["subjectType"], &info["clientId"]),
+        (&json!(true), &json!("VISITOR"), &json!(APP))
+    );
+    let member = told(&shop.send(post(
+        "/oauth2/token-info",
+        &json!({ "token": alice.access }),
+    )));
+    assert_eq!(
+        (&member["subjectType"], &member["subjectId"]),
+        (&json!("MEMBER"), &known["member"]["id"])
+    );
 }
 
 #[test]
@@ -111,13 +178,20 @@ fn access_lives_four_hours_and_refresh_fourteen_days() {
     let shop = Shop::new();
     let alice = shop.member("alice");
     shop.0.clock().advance(Duration::from_secs(4 * 3600));
-    assert_eq!(shop.send(with_token(get("/members/v1/members/my"), &alice.access)).status(), 401);
+    assert_eq!(
+        shop.send(with_token(get("/members/v1/members/my"), &alice.access))
+            .status(),
+        401
+    );
     let fresh = told(&shop.send(refresh(APP, &alice.refresh)));
     assert_eq!(fresh["refresh_token"], json!(alice.refresh));
     shop.0.clock().advance(Duration::from_secs(13 * 24 * 3600));
     assert_eq!(shop.send(refresh(APP, &alice.refresh)).status(), 200);
     shop.0.clock().advance(Duration::from_secs(20 * 3600));
-    assert_eq!(error(&shop.send(refresh(APP, &alice.refresh))), (400, "invalid_grant".into()));
+    assert_eq!(
+        error(&shop.send(refresh(APP, &alice.refresh))),
+        (400, "invalid_grant".into())
+    );
 }
 
 #[test]
@@ -133,7 +207,9 @@ fn after_a_lost_session_the_client_can_become_a_visitor() {
 fn one_session_cannot_fill_the_store_with_tokens() {
     let shop = Shop::new();
     let visitor = shop.visitor();
-    let refused = (0..300).map(|_| shop.send(refresh(APP, &visitor.refresh)).status()).find(|status| *status != 200);
+    let refused = (0..300)
+        .map(|_| shop.send(refresh(APP, &visitor.refresh)).status())
+        .find(|status| *status != 200);
     assert_eq!(refused, Some(429));
     shop.0.clock().advance(Duration::from_secs(4 * 3600));
     assert_eq!(shop.send(refresh(APP, &visitor.refresh)).status(), 200);
@@ -151,7 +227,10 @@ fn when_the_store_does_not_answer_nothing_succeeds_and_nothing_is_cleared() {
         get(LOGOUT).with_header("cookie", format!("smSession={}", alice.cookie)),
         redirect_to_logout(REDIRECT_SESSION_PATHS[0], &alice.access, None),
         refresh(APP, &alice.refresh),
-        post("/oauth2/token", &json!({ "clientId": APP, "grantType": "anonymous" })),
+        post(
+            "/oauth2/token",
+            &json!({ "clientId": APP, "grantType": "anonymous" }),
+        ),
         exchange(APP, "code"),
         login(&alice.access, "alice@example.com", "alice-password"),
         authorize(APP, &[("sessionToken", &token)]),
@@ -160,7 +239,11 @@ fn when_the_store_does_not_answer_nothing_succeeds_and_nothing_is_cleared() {
     ];
     for request in requests {
         let answer = shop.send(request.clone());
-        assert_eq!((answer.status(), told(&answer)), (503, json!({ "message": "", "details": {} })), "{request:?}");
+        assert_eq!(
+            (answer.status(), told(&answer)),
+            (503, json!({ "message": "", "details": {} })),
+            "{request:?}"
+        );
         assert_eq!(headers(&answer, "set-cookie").len(), 0);
     }
     shop.0.store().set_broken(false);

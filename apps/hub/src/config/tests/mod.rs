@@ -8,11 +8,19 @@ use std::fs;
 
 use super::*;
 
-const EVERYTHING: Compiled<'_> =
-    Compiled { vendors: &[Vendor::Assets, Vendor::HclDx, Vendor::Sitefinity, Vendor::Wix], stores: &["fjall", "redis", "postgres"] };
+const EVERYTHING: Compiled<'_> = Compiled {
+    vendors: &[
+        Vendor::Assets,
+        Vendor::HclDx,
+        Vendor::Sitefinity,
+        Vendor::Wix,
+    ],
+    stores: &["fjall", "redis", "postgres"],
+};
 
 /// A hash with tiny costs, of the password `x`.
-const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$2JzOE7bGvZ0s7n1Z0mKX4w1y3YH3bq2yR0xk3zq1y7w";
+const HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$2JzOE7bGvZ0s7n1Z0mKX4w1y3YH3bq2yR0xk3zq1y7w";
 
 const CMS: &str = "[[platform]]\nname = \"cms\"\nvendor = \"sitefinity\"\n";
 
@@ -21,12 +29,22 @@ fn parse(text: &str) -> Result<Config, ConfigErrors> {
 }
 
 fn parse_with(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
-    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Config::parse(text, Path::new("/etc/hub/hub.toml"), environment, &EVERYTHING)
+    let environment = environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::parse(
+        text,
+        Path::new("/etc/hub/hub.toml"),
+        environment,
+        &EVERYTHING,
+    )
 }
 
 fn errors(text: &str) -> String {
-    parse(text).map(|_| ()).expect_err("must be refused").to_string()
+    parse(text)
+        .map(|_| ())
+        .expect_err("must be refused")
+        .to_string()
 }
 
 /// Compares what is said about every text of a table with what is to be said, and names all that
@@ -64,10 +82,26 @@ fn an_empty_configuration_has_the_documented_defaults() {
     assert_eq!(config.admin.listen.to_string(), "127.0.0.1:8081");
     assert_eq!(config.admin.token_file, Path::new("/etc/hub/admin.token"));
     assert_eq!(config.store.url.to_string(), "fjall:/etc/hub/hub-data");
-    assert_eq!((config.sessions.idle_timeout.as_secs(), config.sessions.absolute_timeout.as_secs()), (1_800, 43_200));
+    assert_eq!(
+        (
+            config.sessions.idle_timeout.as_secs(),
+            config.sessions.absolute_timeout.as_secs()
+        ),
+        (1_800, 43_200)
+    );
     assert_eq!(config.receipts.retention.as_secs(), 90 * 86_400);
-    assert_eq!((config.server.max_body.get(), config.server.shutdown_timeout.as_secs()), (16_384, 8));
-    assert!(config.server.public_url.is_none() && config.accounts.is_empty() && config.platforms.is_empty());
+    assert_eq!(
+        (
+            config.server.max_body.get(),
+            config.server.shutdown_timeout.as_secs()
+        ),
+        (16_384, 8)
+    );
+    assert!(
+        config.server.public_url.is_none()
+            && config.accounts.is_empty()
+            && config.platforms.is_empty()
+    );
 }
 
 #[test]
@@ -119,26 +153,58 @@ require_same_site = true
     ))
     .unwrap();
     let tls = config.server.tls.unwrap();
-    assert_eq!((tls.certificate_file.as_path(), tls.key_file.as_path()), (Path::new("/etc/hub/hub.pem"), Path::new("/keys/hub.key")));
-    assert_eq!((config.server.workers.map(|count| count.get()), config.server.log_format), (Some(2), LogFormat::Json));
+    assert_eq!(
+        (tls.certificate_file.as_path(), tls.key_file.as_path()),
+        (Path::new("/etc/hub/hub.pem"), Path::new("/keys/hub.key"))
+    );
+    assert_eq!(
+        (
+            config.server.workers.map(|count| count.get()),
+            config.server.log_format
+        ),
+        (Some(2), LogFormat::Json)
+    );
     assert_eq!(config.sessions.idle_timeout.as_secs(), 5_400);
     let account = config.accounts[0].to_account().account;
-    assert_eq!((account.email.as_deref(), account.realm.as_str(), account.administrator), (Some("alice@example.com"), "Staff", true));
+    assert_eq!(
+        (
+            account.email.as_deref(),
+            account.realm.as_str(),
+            account.administrator
+        ),
+        (Some("alice@example.com"), "Staff", true)
+    );
     let platform = &config.platforms[0];
     assert_eq!(platform.host.as_deref(), Some("cms.example.com:8443"));
     let server_url = config.server.public_url.unwrap();
     let core = platform.platform(&server_url, &config.sessions, &config.redirects);
-    assert_eq!((core.public_url.as_str(), core.prefix.as_str()), ("https://cms.example.com/dx", "/dx"));
-    assert_eq!(core.redirects, ["https://www.example.com", "https://*.example.org", "https://cms.example.net/bye"]);
+    assert_eq!(
+        (core.public_url.as_str(), core.prefix.as_str()),
+        ("https://cms.example.com/dx", "/dx")
+    );
+    assert_eq!(
+        core.redirects,
+        [
+            "https://www.example.com",
+            "https://*.example.org",
+            "https://cms.example.net/bye"
+        ]
+    );
     assert_eq!(core.absolute_timeout.as_secs(), 172_800);
 }
 
 #[test]
 fn a_platforms_url_is_the_servers_with_its_prefix_unless_it_has_one() {
     let config = parse(&format!("{CMS}prefix = \"/cms\"")).unwrap();
-    for (server, platform) in [("http://127.0.0.1:8080", "http://127.0.0.1:8080/cms"), ("https://h.example/a/", "https://h.example/a/cms")]
-    {
-        let core = config.platforms[0].platform(&server.parse().unwrap(), &config.sessions, &config.redirects);
+    for (server, platform) in [
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080/cms"),
+        ("https://h.example/a/", "https://h.example/a/cms"),
+    ] {
+        let core = config.platforms[0].platform(
+            &server.parse().unwrap(),
+            &config.sessions,
+            &config.redirects,
+        );
         assert_eq!(core.public_url.as_str(), platform);
     }
 }
@@ -148,46 +214,102 @@ fn person_and_address_stand_in_for_each_other() {
     for (keys, person, email) in [
         ("", None, None),
         ("person = \"p-17\"", Some("p-17"), None),
-        ("person = \"a@example.com\"", Some("a@example.com"), Some("a@example.com")),
-        ("email = \"a@example.com\"", Some("a@example.com"), Some("a@example.com")),
-        ("person = \"p-17\"\nemail = \"a@example.com\"", Some("p-17"), Some("a@example.com")),
+        (
+            "person = \"a@example.com\"",
+            Some("a@example.com"),
+            Some("a@example.com"),
+        ),
+        (
+            "email = \"a@example.com\"",
+            Some("a@example.com"),
+            Some("a@example.com"),
+        ),
+        (
+            "person = \"p-17\"\nemail = \"a@example.com\"",
+            Some("p-17"),
+            Some("a@example.com"),
+        ),
     ] {
         let account = parse(&account(keys)).unwrap().accounts.remove(0);
-        assert_eq!((account.person.as_deref(), account.email.as_deref()), (person, email), "{keys}");
-        assert_eq!((account.display_name.as_str(), account.realm.as_str()), ("alice", "Default"));
+        assert_eq!(
+            (account.person.as_deref(), account.email.as_deref()),
+            (person, email),
+            "{keys}"
+        );
+        assert_eq!(
+            (account.display_name.as_str(), account.realm.as_str()),
+            ("alice", "Default")
+        );
     }
 }
 
 #[test]
 fn names_are_unique() {
     let said = errors(&format!("{CMS}{}", CMS.replace("cms", "CMS")));
-    assert_eq!(said, "/etc/hub/hub.toml:5:8: platform `CMS` is already taken by /etc/hub/hub.toml:2:8");
-    let said = errors(&format!("{}{}", account(""), account("realm = \"default\"").replace("alice", "Alice")));
-    assert_eq!(said, "/etc/hub/hub.toml:5:8: account `Alice` is already taken by /etc/hub/hub.toml:2:8");
+    assert_eq!(
+        said,
+        "/etc/hub/hub.toml:5:8: platform `CMS` is already taken by /etc/hub/hub.toml:2:8"
+    );
+    let said = errors(&format!(
+        "{}{}",
+        account(""),
+        account("realm = \"default\"").replace("alice", "Alice")
+    ));
+    assert_eq!(
+        said,
+        "/etc/hub/hub.toml:5:8: account `Alice` is already taken by /etc/hub/hub.toml:2:8"
+    );
     assert!(parse(&format!("{}{}", account(""), account("realm = \"Staff\""))).is_ok());
 }
 
 #[test]
 fn what_is_not_compiled_in_is_refused_with_the_feature_that_brings_it() {
-    let bare = Compiled { vendors: &[Vendor::Wix], stores: &[] };
+    let bare = Compiled {
+        vendors: &[Vendor::Wix],
+        stores: &[],
+    };
     let text = format!("[store]\nurl = \"redis://:canary@cache\"\n{CMS}");
-    let said = Config::parse(&text, Path::new("hub.toml"), [], &bare).unwrap_err().to_string();
+    let said = Config::parse(&text, Path::new("hub.toml"), [], &bare)
+        .unwrap_err()
+        .to_string();
     assert_eq!(
         said,
         "hub.toml:2:7: `redis` is not part of this build; it needs the cargo feature `store-redis`\n\
          hub.toml:5:10: `sitefinity` is not part of this build; it needs the cargo feature `sitefinity`"
     );
-    assert!(Config::parse("[store]\nurl = \"memory:\"", Path::new("hub.toml"), [], &bare).is_ok());
+    assert!(
+        Config::parse(
+            "[store]\nurl = \"memory:\"",
+            Path::new("hub.toml"),
+            [],
+            &bare
+        )
+        .is_ok()
+    );
 }
 
 #[test]
 fn a_password_hash_must_be_one_and_is_never_repeated() {
-    for (value, place) in [("\"canary\"", "3:17"), ("4711", "3:17"), ("[\"canary\"]", "3:17")] {
-        let said = errors(&format!("[[account]]\nname = \"alice\"\npassword_hash = {value}"));
-        assert!(said.starts_with(&format!("/etc/hub/hub.toml:{place}: `account.alice.password_hash`: ")), "{said}");
+    for (value, place) in [
+        ("\"canary\"", "3:17"),
+        ("4711", "3:17"),
+        ("[\"canary\"]", "3:17"),
+    ] {
+        let said = errors(&format!(
+            "[[account]]\nname = \"alice\"\npassword_hash = {value}"
+        ));
+        assert!(
+            said.starts_with(&format!(
+                "/etc/hub/hub.toml:{place}: `account.alice.password_hash`: "
+            )),
+            "{said}"
+        );
         assert!(!said.contains("canary") && !said.contains("4711"), "{said}");
     }
-    assert_eq!(errors("[[account]]\nname = \"alice\""), "/etc/hub/hub.toml:1:1: `account.alice.password_hash` is missing");
+    assert_eq!(
+        errors("[[account]]\nname = \"alice\""),
+        "/etc/hub/hub.toml:1:1: `account.alice.password_hash` is missing"
+    );
 }
 
 #[test]
@@ -196,18 +318,30 @@ fn a_password_hash_may_lie_in_a_file_beside_the_configuration() {
     let file = folder.path().join("hub.toml");
     let text = "[[account]]\nname = \"alice\"\npassword_hash_file = \"alice.hash\"";
     let load = || Config::parse(text, &file, [], &EVERYTHING);
-    assert!(load().unwrap_err().to_string().contains(":3:22: `account.alice.password_hash_file`: "));
+    assert!(
+        load()
+            .unwrap_err()
+            .to_string()
+            .contains(":3:22: `account.alice.password_hash_file`: ")
+    );
     write_private(&folder.path().join("alice.hash"), &format!("{HASH}\n"));
     assert_eq!(load().unwrap().accounts[0].password_hash.reveal(), HASH);
     let both = format!("{text}\npassword_hash = \"{HASH}\"");
-    let said = Config::parse(&both, &file, [], &EVERYTHING).unwrap_err().to_string();
-    assert!(said.ends_with("`password_hash` and `password_hash_file` are both given; keep one"), "{said}");
+    let said = Config::parse(&both, &file, [], &EVERYTHING)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        said.ends_with("`password_hash` and `password_hash_file` are both given; keep one"),
+        "{said}"
+    );
 }
 
 #[test]
 fn the_common_keys_are_those_that_are_read() {
     for key in COMMON_KEYS {
-        let said = parse(&format!("[[platform]]\n{key} = 1")).unwrap_err().to_string();
+        let said = parse(&format!("[[platform]]\n{key} = 1"))
+            .unwrap_err()
+            .to_string();
         assert!(!said.contains("unknown key"), "{said}");
     }
 }

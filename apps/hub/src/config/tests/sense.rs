@@ -49,7 +49,9 @@ const REFUSED: &[(&str, &str)] = &[
 
 #[test]
 fn what_makes_no_sense_together_is_refused() {
-    each_is_said(REFUSED, |text| errors(text).replace("/etc/hub/hub.toml:", ""));
+    each_is_said(REFUSED, |text| {
+        errors(text).replace("/etc/hub/hub.toml:", "")
+    });
 }
 
 #[test]
@@ -80,7 +82,10 @@ fn a_key_that_is_wrong_by_itself_is_compared_with_nothing() {
 
 /// Texts that are accepted, and what is said about them all the same.
 const WARNED: &[(&str, &str)] = &[
-    ("", ":1:1: warning: no platform is configured, so that nobody can sign out; add a `[[platform]]` with `name` and `vendor`"),
+    (
+        "",
+        ":1:1: warning: no platform is configured, so that nobody can sign out; add a `[[platform]]` with `name` and `vendor`",
+    ),
     (
         "[admin]\nlisten = \"0.0.0.0:9000\"\n[[platform]]\nname = \"cms\"\nvendor = \"wix\"",
         ":2:10: warning: `admin.listen`: 0.0.0.0:9000 can be reached from other machines, and the admin listener has no TLS, so that its token can be read on the way; write \"127.0.0.1:9000\", or let only a proxy with TLS reach it",
@@ -98,8 +103,16 @@ const WARNED: &[(&str, &str)] = &[
 #[test]
 fn what_was_probably_not_meant_is_warned_of() {
     let said = |text: &str| {
-        let warnings: Vec<String> = parse(text).unwrap().warnings.iter().map(|warning| format!("{warning}\n")).collect();
-        warnings.concat().trim_end().replace("/etc/hub/hub.toml", "")
+        let warnings: Vec<String> = parse(text)
+            .unwrap()
+            .warnings
+            .iter()
+            .map(|warning| format!("{warning}\n"))
+            .collect();
+        warnings
+            .concat()
+            .trim_end()
+            .replace("/etc/hub/hub.toml", "")
     };
     each_is_said(WARNED, said);
     for fine in [

@@ -4,9 +4,13 @@
 
 use async_trait::async_trait;
 use logout_core::time::Timestamp;
-use logout_core::upstream::{Addressee, Confirmation, Learned, Presentable, UpstreamAnswer, UpstreamRequest, UpstreamSession};
+use logout_core::upstream::{
+    Addressee, Confirmation, UpstreamAnswer, UpstreamCredential, UpstreamLogin, UpstreamRequest,
+    UpstreamSession,
+};
 use logout_core::{
-    CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Method, Refusal, Reply, Request, Response, SessionAuthority, UpstreamLogout,
+    CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Method, Refusal, Reply, Request,
+    Response, SessionAuthority, UpstreamLogout,
 };
 use logout_suite::testing::AsText;
 
@@ -57,11 +61,16 @@ impl UpstreamLogout for Dialect {
         &[]
     }
 
-    fn credentials(&self, _session: &UpstreamSession) -> Vec<Presentable> {
+    fn credentials(&self, _session: &UpstreamSession) -> Vec<UpstreamCredential> {
         Vec::new()
     }
 
-    fn learn(&self, _request: &Request, _answer: &UpstreamAnswer, _now: Timestamp) -> Option<Learned> {
+    fn parse_login(
+        &self,
+        _request: &Request,
+        _answer: &UpstreamAnswer,
+        _now: Timestamp,
+    ) -> Option<UpstreamLogin> {
         None
     }
 
@@ -85,14 +94,17 @@ impl UpstreamLogout for Dialect {
         let body = std::str::from_utf8(&answer.body).unwrap_or_default();
         let landing = |rest: &str| rest.strip_prefix(',').map(str::to_owned);
         match (answer.status, body.strip_prefix(SIGNED_OUT)) {
-            (200, Some(rest)) => Confirmation::Confirmed { landing: landing(rest) },
+            (200, Some(rest)) => Confirmation::Confirmed {
+                landing: landing(rest),
+            },
             (401, _) => Confirmation::NotSignedIn,
             _ => Confirmation::Refused,
         }
     }
 
     fn probe(&self, to: &Addressee) -> Option<UpstreamRequest> {
-        (!to.session.is_empty()).then(|| UpstreamRequest::new(Method::Get, "/session").with_cookies(&to.session))
+        (!to.session.is_empty())
+            .then(|| UpstreamRequest::new(Method::Get, "/session").with_cookies(&to.session))
     }
 
     fn alive(&self, answer: &UpstreamAnswer) -> Option<bool> {

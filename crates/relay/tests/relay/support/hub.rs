@@ -7,13 +7,13 @@ use logout_core::credential::{Sealed, Secret};
 use logout_core::delivery::{Delivery, DeliveryState};
 use logout_core::outbox::Outbox;
 use logout_core::platform::PlatformName;
-use logout_core::ports::{Clock, Deliveries, Seal, SealFault};
+use logout_core::ports::{Clock, Deliveries, Seal, SealError};
 use logout_core::provider::Upstream;
 use logout_core::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use logout_core::session::{Device, Session, SessionId, Subject};
-use logout_core::store::{EndOrder, EndTarget, Opened, SessionStore};
+use logout_core::store::{EndOrder, EndTarget, Join, OpenOutcome, SessionStore};
 use logout_core::time::Timestamp;
-use logout_core::upstream::{Carrier, UpstreamSession};
+use logout_core::upstream::{UpstreamClient, UpstreamSession};
 use logout_relay::{Backoff, Relay, RelaySettings};
 use logout_store::MemoryStore;
 use tokio::time::Instant;
@@ -37,7 +37,10 @@ pub(crate) struct TokioClock {
 
 impl TokioClock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { began: Instant::now(), at: Timestamp::from_millis(1_790_000_000_000) })
+        Arc::new(Self {
+            began: Instant::now(),
+            at: Timestamp::from_millis(1_790_000_000_000),
+        })
     }
 }
 
@@ -53,11 +56,20 @@ pub(crate) struct Turned;
 
 impl Seal for Turned {
     fn seal(&self, session: SessionId, plain: &[u8]) -> Sealed {
-        Sealed::new([session.as_bytes().as_slice(), &plain.iter().rev().copied().collect::<Vec<_>>()].concat())
+        Sealed::new(
+            [
+                session.as_bytes().as_slice(),
+                &plain.iter().rev().copied().collect::<Vec<_>>(),
+            ]
+            .concat(),
+        )
     }
 
-    fn open(&self, session: SessionId, sealed: &Sealed) -> Result<Vec<u8>, SealFault> {
-        let turned = sealed.as_bytes().strip_prefix(session.as_bytes().as_slice()).ok_or(SealFault)?;
+    fn open(&self, session: SessionId, sealed: &Sealed) -> Result<Vec<u8>, SealError> {
+        let turned = sealed
+            .as_bytes()
+            .strip_prefix(session.as_bytes().as_slice())
+            .ok_or(SealError)?;
         Ok(turned.iter().rev().copied().collect())
     }
 }
@@ -68,9 +80,15 @@ pub(crate) fn brisk() -> RelaySettings {
         wait: Duration::from_secs(30),
         call_timeout: Duration::from_secs(30),
         verify: false,
-        retry: Backoff { first: Duration::from_millis(20), cap: Duration::from_millis(100) },
+        retry: Backoff {
+            first: Duration::from_millis(20),
+            cap: Duration::from_millis(100),
+        },
         breaker_opens_after: 1_000,
-        breaker_pause: Backoff { first: Duration::from_millis(20), cap: Duration::from_millis(100) },
+        breaker_pause: Backoff {
+            first: Duration::from_millis(20),
+            cap: Duration::from_millis(100),
+        },
         first_sight_rate: 1_000,
         ..RelaySettings::default()
     }
@@ -83,25 +101,51 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn start(settings: RelaySettings, upstreams: Vec<(&str, Arc<dyn Carrier>)>) -> Self {
-        Self::on(Arc::new(MemoryStore::new()), TokioClock::new(), settings, upstreams)
+    pub(crate) fn start(
+        settings: RelaySettings,
+        upstreams: Vec<(&str, Arc<dyn UpstreamClient>)>,
+    ) -> Self {
+        Self::on(
+            Arc::new(MemoryStore::new()),
+            TokioClock::new(),
+            settings,
+            upstreams,
+        )
     }
 
     pub(crate) fn on(
         store: Arc<MemoryStore>,
         clock: Arc<TokioClock>,
         settings: RelaySettings,
-        upstreams: Vec<(&str, Arc<dyn Carrier>)>,
+        upstreams: Vec<(&str, Arc<dyn UpstreamClient>)>,
     ) -> Self {
         log::record();
-        let relay = Relay::start(settings, store.clone(), clock.clone(), Arc::new(Turned), of(upstreams));
-        Self { store, clock, relay }
+        let relay = Relay::start(
+            settings,
+            store.clone(),
+            clock.clone(),
+            Arc::new(Turned),
+            of(upstreams),
+        );
+        Self {
+            store,
+            clock,
+            relay,
+        }
     }
 
     /// Ends `count` sessions of alice at `platform` in one step, and wakes the relay.
     pub(crate) async fn end(&self, platform: &str, count: usize) -> (ReceiptId, Vec<EndedSession>) {
         let receipt = ReceiptId::at(self.clock.now());
-        let ended = end(&*self.store, &*self.clock, receipt, platform, "alice", count).await;
+        let ended = end(
+            &*self.store,
+            &*self.clock,
+            receipt,
+            platform,
+            "alice",
+            count,
+        )
+        .await;
         self.relay.wake(&ended);
         (receipt, ended)
     }
@@ -116,27 +160,41 @@ impl Hub {
 
     /// The delivery, once it is settled.
     pub(crate) async fn settled(&self, session: SessionId) -> Delivery {
-        self.once(session, |delivery| delivery.state != DeliveryState::Pending).await
+        self.once(session, |delivery| delivery.state != DeliveryState::Pending)
+            .await
     }
 
     /// The delivery, once it is as wanted.
-    pub(crate) async fn once(&self, session: SessionId, wanted: impl Fn(&Delivery) -> bool) -> Delivery {
+    pub(crate) async fn once(
+        &self,
+        session: SessionId,
+        requested: impl Fn(&Delivery) -> bool,
+    ) -> Delivery {
         let mut changes = self.relay.changes();
         for _ in 0..MOST_CHANGES {
             let delivery = self.delivery(session).await;
-            if wanted(&delivery) {
+            if requested(&delivery) {
                 return delivery;
             }
-            tokio::time::timeout(PATIENCE, changes.changed()).await.unwrap().unwrap();
+            tokio::time::timeout(PATIENCE, changes.changed())
+                .await
+                .unwrap()
+                .unwrap();
         }
-        panic!("{session} never was as wanted");
+        panic!("{session} never was as requested");
     }
 }
 
 /// Upstreams that speak the tests' own dialect.
-pub(crate) fn of(upstreams: Vec<(&str, Arc<dyn Carrier>)>) -> Vec<(PlatformName, Upstream)> {
-    let upstream = |carrier| Upstream { provider: Arc::new(Dialect::default()), carrier };
-    upstreams.into_iter().map(|(name, carrier)| (PlatformName::new(name), upstream(carrier))).collect()
+pub(crate) fn of(upstreams: Vec<(&str, Arc<dyn UpstreamClient>)>) -> Vec<(PlatformName, Upstream)> {
+    let upstream = |carrier| Upstream {
+        provider: Arc::new(Dialect::default()),
+        carrier,
+    };
+    upstreams
+        .into_iter()
+        .map(|(name, carrier)| (PlatformName::new(name), upstream(carrier)))
+        .collect()
 }
 
 /// Ends `count` sessions of `name` at `platform` in one step. Each is known there by the cookie
@@ -153,15 +211,31 @@ pub(crate) async fn end(
     for _ in 0..count {
         let session = session(clock.now(), platform, name);
         targets.push(EndTarget::Session(session.id));
-        assert_eq!(store.open(session, false, clock.now()).await.unwrap(), Opened::Opened);
+        assert_eq!(
+            store
+                .open(session, Join::Always, clock.now())
+                .await
+                .unwrap(),
+            OpenOutcome::Opened
+        );
     }
-    let order = EndOrder { receipt, at: clock.now(), reason: Reason::User, platform: None, reach: Reach::Session, targets };
+    let order = EndOrder {
+        receipt,
+        at: clock.now(),
+        reason: Reason::User,
+        platform: None,
+        reach: Reach::Session,
+        targets,
+    };
     store.end(order).await.unwrap()
 }
 
 pub(crate) fn session(now: Timestamp, platform: &str, name: &str) -> Session {
     let id = SessionId::at(now);
-    let known_by = UpstreamSession { cookies: vec![("sid".to_owned(), Secret::new(format!("canary-{id}")))], ..UpstreamSession::default() };
+    let known_by = UpstreamSession {
+        cookies: vec![("sid".to_owned(), Secret::new(format!("canary-{id}")))],
+        ..UpstreamSession::default()
+    };
     Session {
         id,
         platform: PlatformName::new(platform),

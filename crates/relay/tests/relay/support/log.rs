@@ -27,8 +27,17 @@ impl Log for Recorder {
     fn log(&self, record: &Record<'_>) {
         let mut pairs = Pairs(String::new());
         record.key_values().visit(&mut pairs).unwrap();
-        let line = format!("{} {} {}{}", record.level(), record.target(), record.args(), pairs.0);
-        LINES.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        let line = format!(
+            "{} {} {}{}",
+            record.level(),
+            record.target(),
+            record.args(),
+            pairs.0
+        );
+        LINES
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(line);
     }
 
     fn flush(&self) {}
@@ -45,8 +54,17 @@ pub(crate) fn record() {
 /// The lines so far that speak of `platform`, which no other test may use.
 pub(crate) fn of(platform: &str) -> Vec<String> {
     let name = format!(" platform={platform}");
-    let speaks = |line: &&String| line.split_once(&name).is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with(' '));
-    LINES.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(speaks).cloned().collect()
+    let speaks = |line: &&String| {
+        line.split_once(&name)
+            .is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with(' '))
+    };
+    LINES
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+        .filter(speaks)
+        .cloned()
+        .collect()
 }
 
 /// All lines so far.

@@ -1,4 +1,5 @@
-//! A carrier without sockets: it answers what a function says, so that tokio's paused clock can run.
+//! A carrier without sockets: it answers what a function says, so that tokio's paused clock can
+//! run.
 
 use std::fmt;
 use std::future::Future;
@@ -7,12 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use logout_core::upstream::{Carrier, CarrierFault, UpstreamAnswer, UpstreamRequest};
+use logout_core::upstream::{UpstreamAnswer, UpstreamClient, UpstreamError, UpstreamRequest};
 
 use super::dialect::SIGNED_OUT;
 
-type Answered = Result<UpstreamAnswer, CarrierFault>;
-type Play = dyn Fn(UpstreamRequest, usize) -> Pin<Box<dyn Future<Output = Answered> + Send>> + Send + Sync;
+type Answered = Result<UpstreamAnswer, UpstreamError>;
+type Play =
+    dyn Fn(UpstreamRequest, usize) -> Pin<Box<dyn Future<Output = Answered> + Send>> + Send + Sync;
 
 pub(crate) struct Played {
     play: Box<Play>,
@@ -21,11 +23,16 @@ pub(crate) struct Played {
 
 impl Played {
     /// Answers each request, given how many came before it.
-    pub(crate) fn new<F>(play: impl Fn(UpstreamRequest, usize) -> F + Send + Sync + 'static) -> Arc<Self>
+    pub(crate) fn new<F>(
+        play: impl Fn(UpstreamRequest, usize) -> F + Send + Sync + 'static,
+    ) -> Arc<Self>
     where
         F: Future<Output = Answered> + Send + 'static,
     {
-        Arc::new(Self { play: Box::new(move |request, nth| Box::pin(play(request, nth))), calls: AtomicUsize::new(0) })
+        Arc::new(Self {
+            play: Box::new(move |request, nth| Box::pin(play(request, nth))),
+            calls: AtomicUsize::new(0),
+        })
     }
 
     /// How many requests there were.
@@ -41,7 +48,7 @@ impl fmt::Debug for Played {
 }
 
 #[async_trait]
-impl Carrier for Played {
+impl UpstreamClient for Played {
     async fn send(&self, request: UpstreamRequest) -> Answered {
         let nth = self.calls.fetch_add(1, Ordering::SeqCst);
         (self.play)(request, nth).await
@@ -53,9 +60,17 @@ pub(crate) fn signed_out() -> Answered {
 }
 
 pub(crate) fn answer(status: u16, body: &str) -> Answered {
-    Ok(UpstreamAnswer { status, headers: Vec::new(), body: body.as_bytes().to_vec() })
+    Ok(UpstreamAnswer {
+        status,
+        headers: Vec::new(),
+        body: body.as_bytes().to_vec(),
+    })
 }
 
 pub(crate) fn answer_with(status: u16, name: &str, value: &str) -> Answered {
-    Ok(UpstreamAnswer { status, headers: vec![(name.to_owned(), value.as_bytes().to_vec())], body: Vec::new() })
+    Ok(UpstreamAnswer {
+        status,
+        headers: vec![(name.to_owned(), value.as_bytes().to_vec())],
+        body: Vec::new(),
+    })
 }

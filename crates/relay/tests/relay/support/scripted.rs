@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use logout_core::upstream::Carrier;
-use logout_relay::{CarrierSettings, HttpCarrier};
+use logout_core::upstream::UpstreamClient;
+use logout_relay::{CarrierSettings, HttpClient};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket};
@@ -31,8 +31,15 @@ impl Seen {
     }
 
     pub(crate) fn header(&self, name: &str) -> Vec<&str> {
-        let pairs = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
-        pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+        let pairs = self
+            .head
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(": "));
+        pairs
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+            .collect()
     }
 }
 
@@ -54,8 +61,14 @@ pub(crate) enum Play {
 impl Play {
     pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref();
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let head = format!("HTTP/1.1 {status} Said\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n", body.len());
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let head = format!(
+            "HTTP/1.1 {status} Said\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n",
+            body.len()
+        );
         Self::Bytes([head.as_bytes(), body].concat())
     }
 
@@ -88,13 +101,26 @@ impl Drop for Scripted {
 
 impl Scripted {
     /// Plays what `script` says of each request, given how many came before it.
-    pub(crate) async fn start(script: impl Fn(&Seen, usize) -> Play + Send + Sync + 'static) -> Self {
-        Self::listen(TcpListener::bind("127.0.0.1:0").await.unwrap(), None, script)
+    pub(crate) async fn start(
+        script: impl Fn(&Seen, usize) -> Play + Send + Sync + 'static,
+    ) -> Self {
+        Self::listen(
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            None,
+            script,
+        )
     }
 
     /// The same, by TLS.
-    pub(crate) async fn start_tls(certificate: &Certificate, script: impl Fn(&Seen, usize) -> Play + Send + Sync + 'static) -> Self {
-        Self::listen(TcpListener::bind("127.0.0.1:0").await.unwrap(), Some(certificate.acceptor.clone()), script)
+    pub(crate) async fn start_tls(
+        certificate: &Certificate,
+        script: impl Fn(&Seen, usize) -> Play + Send + Sync + 'static,
+    ) -> Self {
+        Self::listen(
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            Some(certificate.acceptor.clone()),
+            script,
+        )
     }
 
     pub(crate) fn listen(
@@ -103,8 +129,12 @@ impl Scripted {
         script: impl Fn(&Seen, usize) -> Play + Send + Sync + 'static,
     ) -> Self {
         let address = listener.local_addr().unwrap();
-        let stage =
-            Arc::new(Stage { script: Box::new(script), seen: Mutex::default(), open: AtomicUsize::new(0), most_open: AtomicUsize::new(0) });
+        let stage = Arc::new(Stage {
+            script: Box::new(script),
+            seen: Mutex::default(),
+            open: AtomicUsize::new(0),
+            most_open: AtomicUsize::new(0),
+        });
         let playing = stage.clone();
         let task = tokio::spawn(async move {
             // Connections end with this task.
@@ -123,10 +153,14 @@ impl Scripted {
                 while connections.try_join_next().is_some() {}
             }
         });
-        Self { address, stage, task }
+        Self {
+            address,
+            stage,
+            task,
+        }
     }
 
-    pub(crate) fn carrier(&self) -> Arc<dyn Carrier> {
+    pub(crate) fn carrier(&self) -> Arc<dyn UpstreamClient> {
         carrier(self.address)
     }
 
@@ -194,20 +228,35 @@ async fn read(socket: &mut (impl AsyncRead + Unpin)) -> Option<Seen> {
     loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-            let seen = Seen { head, body: bytes[end + 4..].to_vec() };
-            let length: usize = seen.header("content-length").first().map_or(0, |length| length.parse().unwrap());
+            let seen = Seen {
+                head,
+                body: bytes[end + 4..].to_vec(),
+            };
+            let length: usize = seen
+                .header("content-length")
+                .first()
+                .map_or(0, |length| length.parse().unwrap());
             if seen.body.len() >= length {
                 return Some(seen);
             }
         }
         let mut chunk = [0; 4096];
-        let count = socket.read(&mut chunk).await.ok().filter(|count| *count > 0)?;
+        let count = socket
+            .read(&mut chunk)
+            .await
+            .ok()
+            .filter(|count| *count > 0)?;
         bytes.extend_from_slice(&chunk[..count]);
     }
 }
 
-pub(crate) fn carrier(address: SocketAddr) -> Arc<dyn Carrier> {
-    Arc::new(HttpCarrier::new(CarrierSettings::new(format!("http://{address}").parse().unwrap())).unwrap())
+pub(crate) fn carrier(address: SocketAddr) -> Arc<dyn UpstreamClient> {
+    Arc::new(
+        HttpClient::new(CarrierSettings::new(
+            format!("http://{address}").parse().unwrap(),
+        ))
+        .unwrap(),
+    )
 }
 
 /// A port that is taken, and where nobody listens until it is told to.
@@ -241,8 +290,14 @@ impl Certificate {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("ca.pem"), made.cert.pem()).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
-        Self { folder, acceptor: TlsAcceptor::from(Arc::new(config)) }
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        Self {
+            folder,
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+        }
     }
 
     pub(crate) fn file(&self) -> PathBuf {

@@ -8,9 +8,9 @@ use logout_core::time::Timestamp;
 use tokio::sync::oneshot::Sender;
 
 use super::{Answer, Decided, Group};
-use crate::embedded::engine::ReadFault;
+use crate::embedded::engine::ReadError;
 use crate::embedded::queue::Job;
-use crate::embedded::record::{CredentialRecord, DeliveryRecord, Fate, RecordFault, SessionRecord};
+use crate::embedded::record::{CredentialRecord, DeliveryRecord, Fate, RecordError, SessionRecord};
 use crate::embedded::table::Table;
 
 /// A delivery that an order calls for, ready to be written.
@@ -21,11 +21,18 @@ pub(super) struct Posted {
 }
 
 /// What the order to end `sessions` calls for.
-pub(super) fn posted(sessions: &[(SessionId, SessionRecord<'_>)], order: &EndOrder) -> Result<Vec<Posted>, RecordFault> {
+pub(super) fn posted(
+    sessions: &[(SessionId, SessionRecord<'_>)],
+    order: &EndOrder,
+) -> Result<Vec<Posted>, RecordError> {
     let mut all = Vec::new();
     for (session, ended) in sessions {
         if let Some(record) = DeliveryRecord::of_ended(ended, order) {
-            all.push(Posted { session: *session, platform: PlatformName::new(record.platform()), record: record.to_bytes()? });
+            all.push(Posted {
+                session: *session,
+                platform: PlatformName::new(record.platform()),
+                record: record.to_bytes()?,
+            });
         }
     }
     Ok(all)
@@ -33,23 +40,44 @@ pub(super) fn posted(sessions: &[(SessionId, SessionRecord<'_>)], order: &EndOrd
 
 impl Group<'_> {
     pub(super) fn post(&mut self, all: Vec<Posted>, at: Timestamp) {
-        for Posted { session, platform, record } in all {
+        for Posted {
+            session,
+            platform,
+            record,
+        } in all
+        {
             self.write(Table::Pending, session.as_bytes(), record);
             self.due.put(session, platform.as_str(), at);
         }
     }
 
-    /// Whether a credential of a session that has an upstream is a tombstone: what its session was ended for must not come
-    /// back to life under another one.
-    pub(super) fn is_ended_credential_of(&self, session: &Session, now: Timestamp) -> Result<bool, ReadFault> {
+    /// Whether a credential of a session that has an upstream is a tombstone: what its session was
+    /// ended for must not come back to life under another one.
+    pub(super) fn is_ended_credential_of(
+        &self,
+        session: &Session,
+        now: Timestamp,
+    ) -> Result<bool, ReadError> {
         if session.sealed.is_none() {
             return Ok(false);
         }
         for credential in &session.credentials {
-            let Some(bytes) = self.engine.read(Table::Credentials, credential.digest.as_bytes())? else { continue };
+            let Some(bytes) = self
+                .engine
+                .read(Table::Credentials, credential.digest.as_bytes())?
+            else {
+                continue;
+            };
             let CredentialRecord { session, expires } = CredentialRecord::read(&bytes)?;
-            let has_ended =
-                || Ok::<_, ReadFault>(self.ended.contains(&session) || self.engine.read(Table::Sessions, session.as_bytes())?.is_none());
+            let has_ended = || {
+                Ok::<_, ReadError>(
+                    self.ended.contains(&session)
+                        || self
+                            .engine
+                            .read(Table::Sessions, session.as_bytes())?
+                            .is_none(),
+                )
+            };
             if expires > now && has_ended()? {
                 return Ok(true);
             }
@@ -70,7 +98,11 @@ impl Group<'_> {
         Decided::Done
     }
 
-    pub(super) fn next_due(&mut self, platform: &PlatformName, reply: Sender<Option<Timestamp>>) -> Decided {
+    pub(super) fn next_due(
+        &mut self,
+        platform: &PlatformName,
+        reply: Sender<Option<Timestamp>>,
+    ) -> Decided {
         let next = self.due.next(platform);
         self.answers.push(Answer::Due(reply, next));
         Decided::Done
@@ -82,18 +114,28 @@ impl Group<'_> {
         lease: u64,
         settlement: Settlement,
         reply: Sender<bool>,
-    ) -> Result<Decided, ReadFault> {
+    ) -> Result<Decided, ReadError> {
         if self.deliveries.contains(&session) {
-            return Ok(Decided::Conflict(Job::Settle { session, lease, settlement, reply }));
+            return Ok(Decided::Conflict(Job::Settle {
+                session,
+                lease,
+                settlement,
+                reply,
+            }));
         }
-        let pending = if self.due.is_held(session, lease) { self.delivery_in(Table::Pending, session)? } else { None };
+        let pending = if self.due.is_held(session, lease) {
+            self.delivery_in(Table::Pending, session)?
+        } else {
+            None
+        };
         let settled = match pending {
             None => false,
             Some(mut delivery) => {
                 delivery.settle(&settlement);
                 self.keep(&delivery, Table::Pending)?;
                 if delivery.state == DeliveryState::Pending {
-                    self.due.put(session, delivery.platform.as_str(), delivery.due);
+                    self.due
+                        .put(session, delivery.platform.as_str(), delivery.due);
                 } else {
                     self.due.remove(session);
                 }
@@ -104,13 +146,24 @@ impl Group<'_> {
         Ok(Decided::Done)
     }
 
-    pub(super) fn retry(&mut self, session: SessionId, now: Timestamp, reply: Sender<bool>) -> Result<Decided, ReadFault> {
+    pub(super) fn retry(
+        &mut self,
+        session: SessionId,
+        now: Timestamp,
+        reply: Sender<bool>,
+    ) -> Result<Decided, ReadError> {
         if self.deliveries.contains(&session) {
-            return Ok(Decided::Conflict(Job::Retry { session, now, reply }));
+            return Ok(Decided::Conflict(Job::Retry {
+                session,
+                now,
+                reply,
+            }));
         }
         let found = match self.delivery_in(Table::Pending, session)? {
             Some(pending) => Some((pending, Table::Pending)),
-            None => self.delivery_in(Table::Settled, session)?.map(|settled| (settled, Table::Settled)),
+            None => self
+                .delivery_in(Table::Settled, session)?
+                .map(|settled| (settled, Table::Settled)),
         };
         let due = match found {
             None => false,
@@ -118,7 +171,8 @@ impl Group<'_> {
                 let possible = delivery.try_again(now);
                 if possible {
                     self.keep(&delivery, was_in)?;
-                    // One that somebody is trying right now stays with them until the lease is over.
+                    // One that somebody is trying right now stays with them until the lease is
+                    // over.
                     if !self.due.is_leased(session) {
                         self.due.put(session, delivery.platform.as_str(), now);
                     }
@@ -130,12 +184,20 @@ impl Group<'_> {
         Ok(Decided::Done)
     }
 
-    /// Looks again before it forgets: since housekeeping saw the delivery, somebody may have made it due again.
-    pub(super) fn tidy(&mut self, session: SessionId, now: Timestamp, until: Timestamp) -> Result<(), ReadFault> {
+    /// Looks again before it forgets: since housekeeping saw the delivery, somebody may have made
+    /// it due again.
+    pub(super) fn tidy(
+        &mut self,
+        session: SessionId,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(), ReadError> {
         if self.deliveries.contains(&session) {
             return Ok(());
         }
-        let Some(bytes) = self.engine.read(Table::Settled, session.as_bytes())? else { return Ok(()) };
+        let Some(bytes) = self.engine.read(Table::Settled, session.as_bytes())? else {
+            return Ok(());
+        };
         let record = DeliveryRecord::read(&bytes)?;
         match record.fate(now, until) {
             Fate::Forget => self.remove(Table::Settled, session.as_bytes()),
@@ -149,16 +211,22 @@ impl Group<'_> {
         Ok(())
     }
 
-    fn delivery_in(&self, table: Table, session: SessionId) -> Result<Option<Delivery>, ReadFault> {
-        let Some(bytes) = self.engine.read(table, session.as_bytes())? else { return Ok(None) };
+    fn delivery_in(&self, table: Table, session: SessionId) -> Result<Option<Delivery>, ReadError> {
+        let Some(bytes) = self.engine.read(table, session.as_bytes())? else {
+            return Ok(None);
+        };
         Ok(Some(DeliveryRecord::read(&bytes)?.to_delivery(session)?))
     }
 
     /// Puts a changed delivery where its state belongs, and takes it from where it was.
-    fn keep(&mut self, delivery: &Delivery, was_in: Table) -> Result<(), RecordFault> {
+    fn keep(&mut self, delivery: &Delivery, was_in: Table) -> Result<(), RecordError> {
         let record = DeliveryRecord::of(delivery).to_bytes()?;
         let key = delivery.session.as_bytes();
-        let table = if delivery.state == DeliveryState::Pending { Table::Pending } else { Table::Settled };
+        let table = if delivery.state == DeliveryState::Pending {
+            Table::Pending
+        } else {
+            Table::Settled
+        };
         if table != was_in {
             self.remove(was_in, key);
         }
@@ -176,7 +244,7 @@ mod tests {
     use logout_core::credential::Sealed;
     use logout_core::delivery::Outcome;
     use logout_core::receipt::{Reach, Reason, ReceiptId};
-    use logout_core::store::{EndTarget, Opened};
+    use logout_core::store::{EndTarget, Join, OpenOutcome};
     use tokio::sync::oneshot::{Receiver, channel};
 
     use super::*;
@@ -201,8 +269,13 @@ mod tests {
         fn new() -> Self {
             let directory = tempfile::tempdir().unwrap();
             let engine = Engine::open(directory.path()).unwrap();
-            let mut bench = Self { engine, members: Members::default(), due: Due::new(), _directory: directory };
-            bench.commit(|group| assert_eq!(opened(group, session()), Some(Opened::Opened)));
+            let mut bench = Self {
+                engine,
+                members: Members::default(),
+                due: Due::new(),
+                _directory: directory,
+            };
+            bench.commit(|group| assert_eq!(opened(group, session()), Some(OpenOutcome::Opened)));
             bench
         }
 
@@ -218,7 +291,18 @@ mod tests {
             self.commit(end);
             let (reply, mut answer) = channel();
             let platform = session().platform;
-            self.commit(|group| group.decide(Job::Lease { platform, limit: 9, now: NOW, until: LATER, reply }).map(drop).unwrap());
+            self.commit(|group| {
+                group
+                    .decide(Job::Lease {
+                        platform,
+                        limit: 9,
+                        now: NOW,
+                        until: LATER,
+                        reply,
+                    })
+                    .map(drop)
+                    .unwrap()
+            });
             let leased = answer.try_recv().unwrap();
             assert_eq!((leased.len(), leased[0].0), (1, session().id));
             leased[0].1
@@ -234,13 +318,29 @@ mod tests {
             reach: Reach::Session,
             targets: vec![EndTarget::Session(session().id)],
         };
-        group.end(&order, Caller { reply: channel().0, thread: thread::current().id() }).unwrap();
+        group
+            .end(
+                &order,
+                Caller {
+                    reply: channel().0,
+                    thread: thread::current().id(),
+                },
+            )
+            .unwrap();
     }
 
     /// `None`: it has to wait for the next group.
-    fn opened(group: &mut Group<'_>, session: Session) -> Option<Opened> {
+    fn opened(group: &mut Group<'_>, session: Session) -> Option<OpenOutcome> {
         let session = Box::new(session);
-        match group.decide(Job::Open { session, joins: false, now: NOW, reply: channel().0 }).unwrap() {
+        match group
+            .decide(Job::Open {
+                session,
+                join: Join::Always,
+                now: NOW,
+                reply: channel().0,
+            })
+            .unwrap()
+        {
             Decided::Conflict(_) => None,
             Decided::Done => match group.answers.last() {
                 Some(Answer::Opened(_, opened)) => Some(*opened),
@@ -251,12 +351,30 @@ mod tests {
 
     fn settle(lease: u64, outcome: Outcome) -> (Job, Receiver<bool>) {
         let (reply, answer) = channel();
-        (Job::Settle { session: session().id, lease, settlement: Settlement { attempt: None, outcome }, reply }, answer)
+        (
+            Job::Settle {
+                session: session().id,
+                lease,
+                settlement: Settlement {
+                    attempt: None,
+                    outcome,
+                },
+                reply,
+            },
+            answer,
+        )
     }
 
     fn retry() -> (Job, Receiver<bool>) {
         let (reply, answer) = channel();
-        (Job::Retry { session: session().id, now: LATER, reply }, answer)
+        (
+            Job::Retry {
+                session: session().id,
+                now: LATER,
+                reply,
+            },
+            answer,
+        )
     }
 
     #[test]
@@ -273,15 +391,26 @@ mod tests {
         let (retried, settled_again) = bench.commit(|group| {
             assert!(matches!(group.decide(settled).unwrap(), Decided::Done));
             assert!(group.durable, "it must be synced before it is answered");
-            (again(group.decide(retried).unwrap()), again(group.decide(settled_again).unwrap()))
+            (
+                again(group.decide(retried).unwrap()),
+                again(group.decide(settled_again).unwrap()),
+            )
         });
         let settled_again = bench.commit(|group| {
             assert!(matches!(group.decide(retried).unwrap(), Decided::Done));
             assert!(group.durable, "it must be synced before it is answered");
             again(group.decide(settled_again).unwrap())
         });
-        bench.commit(|group| assert!(matches!(group.decide(settled_again).unwrap(), Decided::Done)));
-        assert_eq!((first.try_recv(), second.try_recv(), third.try_recv()), (Ok(true), Ok(true), Ok(false)));
+        bench.commit(|group| {
+            assert!(matches!(
+                group.decide(settled_again).unwrap(),
+                Decided::Done
+            ))
+        });
+        assert_eq!(
+            (first.try_recv(), second.try_recv(), third.try_recv()),
+            (Ok(true), Ok(true), Ok(false))
+        );
         assert_eq!(bench.due.next(&session().platform), Some(LATER));
     }
 
@@ -291,30 +420,62 @@ mod tests {
         for until in [NOW, LATER] {
             let mut bench = Bench::new();
             let lease = bench.leased();
-            bench.commit(|group| group.decide(settle(lease, Outcome::GivenUp).0).map(drop).unwrap());
+            bench.commit(|group| {
+                group
+                    .decide(settle(lease, Outcome::GivenUp).0)
+                    .map(drop)
+                    .unwrap()
+            });
             bench.commit(|group| {
                 group.decide(retry().0).map(drop).unwrap();
                 group.tidy(session().id, session().expires, until).unwrap();
             });
-            assert!(bench.engine.read(Table::Pending, session().id.as_bytes()).unwrap().is_some());
-            assert!(bench.engine.read(Table::Settled, session().id.as_bytes()).unwrap().is_none());
+            assert!(
+                bench
+                    .engine
+                    .read(Table::Pending, session().id.as_bytes())
+                    .unwrap()
+                    .is_some()
+            );
+            assert!(
+                bench
+                    .engine
+                    .read(Table::Settled, session().id.as_bytes())
+                    .unwrap()
+                    .is_none()
+            );
         }
     }
 
     #[test]
     fn a_credential_that_was_ended_in_the_same_group_opens_nothing_at_an_upstream() {
-        let again = || Session { id: SessionId::from_bytes([77; 16]), ..session() };
+        let again = || Session {
+            id: SessionId::from_bytes([77; 16]),
+            ..session()
+        };
         let mut bench = Bench::new();
         bench.commit(|group| {
             end(group);
-            assert_eq!(opened(group, again()), Some(Opened::CredentialEnded));
+            assert_eq!(opened(group, again()), Some(OpenOutcome::CredentialEnded));
         });
         bench.commit(|group| {
-            assert_eq!(opened(group, again()), Some(Opened::CredentialEnded));
-            let ours = Session { sealed: None, ..again() };
-            assert_eq!(opened(group, ours), Some(Opened::Opened));
+            assert_eq!(opened(group, again()), Some(OpenOutcome::CredentialEnded));
+            let ours = Session {
+                sealed: None,
+                ..again()
+            };
+            assert_eq!(opened(group, ours), Some(OpenOutcome::Opened));
             // Now it is this session's: whether it is ended is known when the group is committed.
-            assert_eq!(opened(group, Session { id: SessionId::from_bytes([78; 16]), ..again() }), None);
+            assert_eq!(
+                opened(
+                    group,
+                    Session {
+                        id: SessionId::from_bytes([78; 16]),
+                        ..again()
+                    }
+                ),
+                None
+            );
         });
     }
 
@@ -327,11 +488,27 @@ mod tests {
         bench.commit(|group| {
             end(group);
             assert!(group.durable, "it must be synced before it is answered");
-            group.decide(Job::Lease { platform, limit: 9, now: NOW, until: LATER, reply }).map(drop).unwrap();
+            group
+                .decide(Job::Lease {
+                    platform,
+                    limit: 9,
+                    now: NOW,
+                    until: LATER,
+                    reply,
+                })
+                .map(drop)
+                .unwrap();
         });
         let (id, lease) = answer.try_recv().unwrap()[0];
-        let bytes = bench.engine.read(Table::Pending, id.as_bytes()).unwrap().unwrap();
-        let delivery = DeliveryRecord::read(&bytes).unwrap().to_delivery(id).unwrap();
+        let bytes = bench
+            .engine
+            .read(Table::Pending, id.as_bytes())
+            .unwrap()
+            .unwrap();
+        let delivery = DeliveryRecord::read(&bytes)
+            .unwrap()
+            .to_delivery(id)
+            .unwrap();
         assert_eq!(delivery.sealed, Some(Sealed::new(*b"sealed")));
         let (settled, mut answer) = settle(lease, Outcome::Confirmed { verified: None });
         bench.commit(|group| group.decide(settled).map(drop).unwrap());

@@ -11,17 +11,27 @@ use logout_core::transfer::{Agreed, Once, Record, Tombstone};
 use tokio::sync::oneshot::Sender;
 
 use super::{Answer, Decided, Group, Listing, agreed_key};
-use crate::embedded::engine::ReadFault;
+use crate::embedded::engine::ReadError;
 use crate::embedded::index::IndexKey;
 use crate::embedded::queue::Job;
 use crate::embedded::record::{self, CredentialRecord, DeliveryRecord, SessionRecord};
 use crate::embedded::table::Table;
 
 impl Group<'_> {
-    /// In a group with nothing else: then no operation has to know what became of records that it was never asked about.
-    pub(super) fn import(&mut self, records: Vec<Record>, now: Timestamp, reply: Sender<()>) -> Result<Decided, ReadFault> {
+    /// In a group with nothing else: then no operation has to know what became of records that it
+    /// was never asked about.
+    pub(super) fn import(
+        &mut self,
+        records: Vec<Record>,
+        now: Timestamp,
+        reply: Sender<()>,
+    ) -> Result<Decided, ReadError> {
         if !self.batch.is_empty() || self.len() > 0 {
-            return Ok(Decided::Conflict(Job::Import { records, now, reply }));
+            return Ok(Decided::Conflict(Job::Import {
+                records,
+                now,
+                reply,
+            }));
         }
         self.is_closed = true;
         let mut receipts = HashSet::new();
@@ -41,13 +51,17 @@ impl Group<'_> {
     }
 
     /// Puts `mark` where whoever fills this store looks for it.
-    pub(super) fn set_mark(&mut self, mark: Option<Vec<u8>>, reply: Sender<()>) -> Decided {
+    pub(super) fn set_checkpoint(
+        &mut self,
+        checkpoint: Option<Vec<u8>>,
+        reply: Sender<()>,
+    ) -> Decided {
         if !self.batch.is_empty() || self.len() > 0 {
-            return Decided::Conflict(Job::SetMark { mark, reply });
+            return Decided::Conflict(Job::SetCheckpoint { checkpoint, reply });
         }
         self.is_closed = true;
-        match mark {
-            Some(mark) => self.write(Table::Agreed, MARK_KEY, mark),
+        match checkpoint {
+            Some(checkpoint) => self.write(Table::Agreed, MARK_KEY, checkpoint),
             None => self.remove(Table::Agreed, MARK_KEY),
         }
         self.durable = true;
@@ -55,7 +69,7 @@ impl Group<'_> {
         Decided::Done
     }
 
-    fn take_in_session(&mut self, session: &Session, now: Timestamp) -> Result<(), ReadFault> {
+    fn take_in_session(&mut self, session: &Session, now: Timestamp) -> Result<(), ReadError> {
         if session.is_expired(now) || self.is_there(session.id)? || self.has_ended(session, now)? {
             return Ok(());
         }
@@ -72,7 +86,11 @@ impl Group<'_> {
         self.write(Table::Sessions, session.id.as_bytes(), bytes);
         for key in IndexKey::all_of(session) {
             self.write(key.table, key.entry(session.id), []);
-            self.listings.push(Listing { key, session: session.id, listed: true });
+            self.listings.push(Listing {
+                key,
+                session: session.id,
+                listed: true,
+            });
         }
         for credential in missing {
             self.write_credential(credential.digest, session.id, credential.expires);
@@ -81,8 +99,12 @@ impl Group<'_> {
         Ok(())
     }
 
-    fn take_in_tombstone(&mut self, tombstone: Tombstone, now: Timestamp) -> Result<(), ReadFault> {
-        let Tombstone { digest, session, expires } = tombstone;
+    fn take_in_tombstone(&mut self, tombstone: Tombstone, now: Timestamp) -> Result<(), ReadError> {
+        let Tombstone {
+            digest,
+            session,
+            expires,
+        } = tombstone;
         if expires > now && !self.is_there(session)? && self.is_free(&digest, now)? {
             self.write_credential(digest, session, expires);
             self.ended.insert(session);
@@ -90,7 +112,7 @@ impl Group<'_> {
         Ok(())
     }
 
-    fn take_in_delivery(&mut self, delivery: &Delivery) -> Result<(), ReadFault> {
+    fn take_in_delivery(&mut self, delivery: &Delivery) -> Result<(), ReadError> {
         let session = delivery.session;
         if self.is_there(session)? || self.has_delivery(session)? {
             return Ok(());
@@ -98,7 +120,8 @@ impl Group<'_> {
         let record = DeliveryRecord::of(delivery).to_bytes()?;
         if delivery.state == DeliveryState::Pending {
             self.write(Table::Pending, session.as_bytes(), record);
-            self.due.put(session, delivery.platform.as_str(), delivery.due);
+            self.due
+                .put(session, delivery.platform.as_str(), delivery.due);
         } else {
             self.write(Table::Settled, session.as_bytes(), record);
         }
@@ -107,8 +130,16 @@ impl Group<'_> {
         Ok(())
     }
 
-    fn take_in_receipt(&mut self, receipt: &Receipt, taken: &mut HashSet<ReceiptId>) -> Result<(), ReadFault> {
-        if self.engine.read(Table::Receipts, receipt.id.as_bytes())?.is_none() {
+    fn take_in_receipt(
+        &mut self,
+        receipt: &Receipt,
+        taken: &mut HashSet<ReceiptId>,
+    ) -> Result<(), ReadError> {
+        if self
+            .engine
+            .read(Table::Receipts, receipt.id.as_bytes())?
+            .is_none()
+        {
             let bytes = record::receipt(receipt)?;
             if taken.insert(receipt.id) {
                 self.write(Table::Receipts, receipt.id.as_bytes(), bytes);
@@ -117,14 +148,24 @@ impl Group<'_> {
         Ok(())
     }
 
-    fn take_in_once(&mut self, once: &Once, now: Timestamp) -> Result<(), ReadFault> {
-        if once.expires > now && self.engine.read(Table::Once, once.key.as_bytes())?.is_none() && self.once.insert(once.key) {
-            self.write(Table::Once, once.key.as_bytes(), record::once(&once.value, once.expires));
+    fn take_in_once(&mut self, once: &Once, now: Timestamp) -> Result<(), ReadError> {
+        if once.expires > now
+            && self
+                .engine
+                .read(Table::Once, once.key.as_bytes())?
+                .is_none()
+            && self.once.insert(once.key)
+        {
+            self.write(
+                Table::Once,
+                once.key.as_bytes(),
+                record::once(&once.value, once.expires),
+            );
         }
         Ok(())
     }
 
-    fn take_in_agreed(&mut self, agreed: Agreed) -> Result<(), ReadFault> {
+    fn take_in_agreed(&mut self, agreed: Agreed) -> Result<(), ReadError> {
         let key = agreed_key(&agreed.name);
         if self.engine.read(Table::Agreed, &key)?.is_none() && self.agreed.insert(agreed.name) {
             self.write(Table::Agreed, key, agreed.value);
@@ -132,17 +173,27 @@ impl Group<'_> {
         Ok(())
     }
 
-    fn is_there(&self, session: SessionId) -> Result<bool, ReadFault> {
-        Ok(self.sessions.contains(&session) || self.engine.read(Table::Sessions, session.as_bytes())?.is_some())
+    fn is_there(&self, session: SessionId) -> Result<bool, ReadError> {
+        Ok(self.sessions.contains(&session)
+            || self
+                .engine
+                .read(Table::Sessions, session.as_bytes())?
+                .is_some())
     }
 
-    /// Whether this very session, which is not there, was: it left a tombstone, or somebody to tell.
-    fn has_ended(&self, session: &Session, now: Timestamp) -> Result<bool, ReadFault> {
+    /// Whether this very session, which is not there, was: it left a tombstone, or somebody to
+    /// tell.
+    fn has_ended(&self, session: &Session, now: Timestamp) -> Result<bool, ReadError> {
         if self.ended.contains(&session.id) {
             return Ok(true);
         }
         for credential in &session.credentials {
-            let Some(bytes) = self.engine.read(Table::Credentials, credential.digest.as_bytes())? else { continue };
+            let Some(bytes) = self
+                .engine
+                .read(Table::Credentials, credential.digest.as_bytes())?
+            else {
+                continue;
+            };
             let known = CredentialRecord::read(&bytes)?;
             if known.session == session.id && known.expires > now {
                 return Ok(true);
@@ -151,23 +202,37 @@ impl Group<'_> {
         Ok(session.sealed.is_some() && self.has_delivery(session.id)?)
     }
 
-    fn has_delivery(&self, session: SessionId) -> Result<bool, ReadFault> {
-        let lies_in = |table| Ok::<_, ReadFault>(self.engine.read(table, session.as_bytes())?.is_some());
-        Ok(self.deliveries.contains(&session) || lies_in(Table::Pending)? || lies_in(Table::Settled)?)
+    fn has_delivery(&self, session: SessionId) -> Result<bool, ReadError> {
+        let lies_in =
+            |table| Ok::<_, ReadError>(self.engine.read(table, session.as_bytes())?.is_some());
+        Ok(self.deliveries.contains(&session)
+            || lies_in(Table::Pending)?
+            || lies_in(Table::Settled)?)
     }
 
     /// Whether nothing that counts lies under the digest.
-    fn is_free(&self, digest: &CredentialDigest, now: Timestamp) -> Result<bool, ReadFault> {
+    fn is_free(&self, digest: &CredentialDigest, now: Timestamp) -> Result<bool, ReadError> {
         if self.credentials.contains(digest) {
             return Ok(false);
         }
-        let Some(bytes) = self.engine.read(Table::Credentials, digest.as_bytes())? else { return Ok(true) };
+        let Some(bytes) = self.engine.read(Table::Credentials, digest.as_bytes())? else {
+            return Ok(true);
+        };
         Ok(CredentialRecord::read(&bytes)?.expires <= now)
     }
 
-    fn write_credential(&mut self, digest: CredentialDigest, session: SessionId, expires: Timestamp) {
+    fn write_credential(
+        &mut self,
+        digest: CredentialDigest,
+        session: SessionId,
+        expires: Timestamp,
+    ) {
         if self.credentials.insert(digest) {
-            self.write(Table::Credentials, digest.as_bytes(), CredentialRecord { session, expires }.to_bytes());
+            self.write(
+                Table::Credentials,
+                digest.as_bytes(),
+                CredentialRecord { session, expires }.to_bytes(),
+            );
         }
     }
 }

@@ -9,14 +9,14 @@ use logout_core::store::EndOrder;
 use logout_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{RecordFault, SessionRecord, decode, encode};
+use super::{RecordError, SessionRecord, decode, encode};
 use crate::attempt::AttemptRecord;
 
 const DELIVERY: u8 = 1;
 const WHAT: &str = "delivery";
 
-/// A delivery without its session's id, which is the key. State, faults and verification are words, so that new ones cannot
-/// renumber old ones.
+/// A delivery without its session's id, which is the key. State, faults and verification are words,
+/// so that new ones cannot renumber old ones.
 #[derive(Debug, Deserialize, Serialize)]
 pub(in crate::embedded) struct DeliveryRecord<'a> {
     platform: &'a str,
@@ -54,7 +54,10 @@ impl<'a> DeliveryRecord<'a> {
     }
 
     /// As `Delivery::of`, from the session's record.
-    pub(in crate::embedded) fn of_ended(session: &SessionRecord<'a>, order: &EndOrder) -> Option<Self> {
+    pub(in crate::embedded) fn of_ended(
+        session: &SessionRecord<'a>,
+        order: &EndOrder,
+    ) -> Option<Self> {
         Some(Self {
             platform: session.platform,
             realm: session.realm,
@@ -71,11 +74,11 @@ impl<'a> DeliveryRecord<'a> {
         })
     }
 
-    pub(in crate::embedded) fn read(bytes: &'a [u8]) -> Result<Self, RecordFault> {
+    pub(in crate::embedded) fn read(bytes: &'a [u8]) -> Result<Self, RecordError> {
         decode(WHAT, DELIVERY, bytes)
     }
 
-    pub(in crate::embedded) fn to_bytes(&self) -> Result<Vec<u8>, RecordFault> {
+    pub(in crate::embedded) fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
         encode(WHAT, DELIVERY, self)
     }
 
@@ -91,7 +94,10 @@ impl<'a> DeliveryRecord<'a> {
     pub(in crate::embedded) fn fate(&self, now: Timestamp, until: Timestamp) -> Fate {
         if self.created < until.as_millis() {
             Fate::Forget
-        } else if self.state == DeliveryState::GivenUp.as_str() && self.sealed.is_some() && self.expires <= now.as_millis() {
+        } else if self.state == DeliveryState::GivenUp.as_str()
+            && self.sealed.is_some()
+            && self.expires <= now.as_millis()
+        {
             Fate::Unseal
         } else {
             Fate::Keep
@@ -100,11 +106,17 @@ impl<'a> DeliveryRecord<'a> {
 
     /// Without what was sealed.
     pub(in crate::embedded) fn unsealed(self) -> Self {
-        Self { sealed: None, ..self }
+        Self {
+            sealed: None,
+            ..self
+        }
     }
 
-    pub(in crate::embedded) fn to_delivery(&self, session: SessionId) -> Result<Delivery, RecordFault> {
-        let damaged = RecordFault::Damaged(WHAT);
+    pub(in crate::embedded) fn to_delivery(
+        &self,
+        session: SessionId,
+    ) -> Result<Delivery, RecordError> {
+        let damaged = RecordError::Damaged(WHAT);
         Ok(Delivery {
             session,
             platform: PlatformName::new(self.platform),
@@ -116,8 +128,16 @@ impl<'a> DeliveryRecord<'a> {
             due: self.due(),
             state: DeliveryState::parse(self.state).ok_or(damaged)?,
             attempts: self.attempts,
-            history: self.history.iter().map(AttemptRecord::to_attempt).collect::<Option<_>>().ok_or(damaged)?,
-            verified: self.verified.map(|word| Verification::parse(word).ok_or(damaged)).transpose()?,
+            history: self
+                .history
+                .iter()
+                .map(AttemptRecord::to_attempt)
+                .collect::<Option<_>>()
+                .ok_or(damaged)?,
+            verified: self
+                .verified
+                .map(|word| Verification::parse(word).ok_or(damaged))
+                .transpose()?,
         })
     }
 }
@@ -133,7 +153,7 @@ pub(in crate::embedded) enum Fate {
 #[cfg(test)]
 mod tests {
     use logout_core::delivery::{Attempt, AttemptAnswer};
-    use logout_core::upstream::CarrierFault;
+    use logout_core::upstream::UpstreamError;
 
     use super::*;
     use crate::embedded::record::tests::session;
@@ -156,12 +176,15 @@ mod tests {
     }
 
     fn tried() -> Delivery {
-        let attempt = |at, answer| Attempt { at: Timestamp::from_millis(at), answer };
+        let attempt = |at, answer| Attempt {
+            at: Timestamp::from_millis(at),
+            answer,
+        };
         Delivery {
             due: Timestamp::from_millis(400),
             attempts: 3,
             history: vec![
-                attempt(301, AttemptAnswer::Fault(CarrierFault::NoConnection)),
+                attempt(301, AttemptAnswer::Error(UpstreamError::NoConnection)),
                 attempt(302, AttemptAnswer::Status(503)),
                 attempt(303, AttemptAnswer::Unsealable),
             ],
@@ -170,24 +193,48 @@ mod tests {
     }
 
     fn confirmed() -> Delivery {
-        Delivery { state: DeliveryState::Confirmed, sealed: None, verified: Some(Verification::Outlived), ..tried() }
+        Delivery {
+            state: DeliveryState::Confirmed,
+            sealed: None,
+            verified: Some(Verification::Outlived),
+            ..tried()
+        }
     }
 
     #[test]
     fn a_delivery_comes_back_as_it_was_written() {
-        for delivery in [delivery(), tried(), confirmed(), Delivery { state: DeliveryState::GivenUp, ..tried() }] {
+        for delivery in [
+            delivery(),
+            tried(),
+            confirmed(),
+            Delivery {
+                state: DeliveryState::GivenUp,
+                ..tried()
+            },
+        ] {
             let bytes = DeliveryRecord::of(&delivery).to_bytes().unwrap();
-            assert_eq!(DeliveryRecord::read(&bytes).unwrap().to_delivery(delivery.session), Ok(delivery));
+            assert_eq!(
+                DeliveryRecord::read(&bytes)
+                    .unwrap()
+                    .to_delivery(delivery.session),
+                Ok(delivery)
+            );
         }
     }
 
     #[test]
     fn ending_a_session_s_record_calls_for_the_same_delivery_as_ending_the_session() {
-        let without = Session { sealed: None, ..session() };
+        let without = Session {
+            sealed: None,
+            ..session()
+        };
         for session in [session(), without] {
             let of_record = DeliveryRecord::of_ended(&SessionRecord::of(&session), &order());
             let of_record = of_record.map(|record| record.to_delivery(session.id).unwrap());
-            assert_eq!(of_record, Delivery::of(&session, order().receipt, order().at));
+            assert_eq!(
+                of_record,
+                Delivery::of(&session, order().receipt, order().at)
+            );
         }
     }
 
@@ -200,7 +247,12 @@ mod tests {
         written.extend_from_slice(b"\xad\x02\x00\x01\x0dno-connection\xae\x02\x01\xf7\x03\x00\xaf\x02\x00\x00\x01\x08outlived");
         let confirmed = confirmed();
         assert_eq!(DeliveryRecord::of(&confirmed).to_bytes().unwrap(), written);
-        assert_eq!(DeliveryRecord::read(&written).unwrap().to_delivery(confirmed.session), Ok(confirmed));
+        assert_eq!(
+            DeliveryRecord::read(&written)
+                .unwrap()
+                .to_delivery(confirmed.session),
+            Ok(confirmed)
+        );
     }
 
     #[test]
@@ -208,10 +260,20 @@ mod tests {
         for delivery in [tried(), confirmed()] {
             let mut bytes = DeliveryRecord::of(&delivery).to_bytes().unwrap();
             for length in 0..bytes.len() {
-                assert_eq!(DeliveryRecord::read(&bytes[..length]).err(), Some(RecordFault::Damaged(WHAT)), "cut to {length}");
+                assert_eq!(
+                    DeliveryRecord::read(&bytes[..length]).err(),
+                    Some(RecordError::Damaged(WHAT)),
+                    "cut to {length}"
+                );
             }
             bytes[0] = 77;
-            assert_eq!(DeliveryRecord::read(&bytes).err(), Some(RecordFault::UnknownVersion { what: WHAT, version: 77 }));
+            assert_eq!(
+                DeliveryRecord::read(&bytes).err(),
+                Some(RecordError::UnknownVersion {
+                    what: WHAT,
+                    version: 77
+                })
+            );
         }
     }
 
@@ -219,22 +281,45 @@ mod tests {
     fn words_that_nobody_knows_are_damage() {
         let delivery = tried();
         let record = || DeliveryRecord::of(&delivery);
-        let attempt = |status, fault| AttemptRecord { at: 1, status, fault };
+        let attempt = |status, fault| AttemptRecord {
+            at: 1,
+            status,
+            fault,
+        };
         let strange = [
-            DeliveryRecord { state: "forgotten", ..record() },
-            DeliveryRecord { verified: Some("perhaps"), ..record() },
-            DeliveryRecord { history: vec![attempt(None, Some("bored"))], ..record() },
-            DeliveryRecord { history: vec![attempt(Some(200), Some("broken"))], ..record() },
+            DeliveryRecord {
+                state: "forgotten",
+                ..record()
+            },
+            DeliveryRecord {
+                verified: Some("perhaps"),
+                ..record()
+            },
+            DeliveryRecord {
+                history: vec![attempt(None, Some("bored"))],
+                ..record()
+            },
+            DeliveryRecord {
+                history: vec![attempt(Some(200), Some("broken"))],
+                ..record()
+            },
         ];
         for record in strange {
-            assert_eq!(record.to_delivery(delivery.session), Err(RecordFault::Damaged(WHAT)), "{record:?}");
+            assert_eq!(
+                record.to_delivery(delivery.session),
+                Err(RecordError::Damaged(WHAT)),
+                "{record:?}"
+            );
         }
     }
 
     #[test]
     fn housekeeping_forgets_what_is_old_and_unseals_what_was_given_up_and_has_expired() {
         let at = Timestamp::from_millis;
-        let given_up = Delivery { state: DeliveryState::GivenUp, ..tried() };
+        let given_up = Delivery {
+            state: DeliveryState::GivenUp,
+            ..tried()
+        };
         for (delivery, now, until, fate) in [
             (&given_up, 499, 300, Fate::Keep),
             (&given_up, 500, 300, Fate::Unseal),

@@ -108,17 +108,27 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn of(records: Vec<Record>, now: Timestamp) -> Self {
-        let mut batch = Self { rows: Default::default(), now: row::millis(now) };
+        let mut batch = Self {
+            rows: Default::default(),
+            now: row::millis(now),
+        };
         let [agreed, tombstones, once, receipts, deliveries, sessions] = &mut batch.rows;
         for record in records {
             match record {
                 Record::Agreed(one) => agreed.push(params![row::text(&one.name), one.value]),
                 Record::Delivery(one) => deliveries.push(delivery(&one)),
-                Record::Once(one) => once.push(params![one.key.as_bytes().to_vec(), one.value, row::millis(one.expires)]),
+                Record::Once(one) => once.push(params![
+                    one.key.as_bytes().to_vec(),
+                    one.value,
+                    row::millis(one.expires)
+                ]),
                 Record::Receipt(one) => receipts.push(receipt(&one)),
                 Record::Session(one) => sessions.push(row::columns_of(one)),
                 Record::Tombstone(one) => {
-                    let (digest, session) = (one.digest.as_bytes().to_vec(), row::uuid(one.session.as_bytes()));
+                    let (digest, session) = (
+                        one.digest.as_bytes().to_vec(),
+                        row::uuid(one.session.as_bytes()),
+                    );
                     tombstones.push(params![digest, session, row::millis(one.expires)]);
                 }
             }
@@ -142,16 +152,38 @@ impl Steps for Batch {
 
 impl Way {
     async fn fill(&self, client: &Object, rows: &[Params]) -> Result<(), Error> {
-        let Self { table, like, columns, .. } = self;
-        client.batch_execute(&format!("CREATE TEMP TABLE IF NOT EXISTS {table} (LIKE {like}) ON COMMIT DELETE ROWS")).await?;
+        let Self {
+            table,
+            like,
+            columns,
+            ..
+        } = self;
+        client
+            .batch_execute(&format!(
+                "CREATE TEMP TABLE IF NOT EXISTS {table} (LIKE {like}) ON COMMIT DELETE ROWS"
+            ))
+            .await?;
         let types: Vec<Type> = {
-            let shape = client.prepare_cached(&format!("SELECT {columns} FROM {table}")).await?;
-            shape.columns().iter().map(|column| column.type_().clone()).collect()
+            let shape = client
+                .prepare_cached(&format!("SELECT {columns} FROM {table}"))
+                .await?;
+            shape
+                .columns()
+                .iter()
+                .map(|column| column.type_().clone())
+                .collect()
         };
-        let sink = client.copy_in(&format!("COPY {table} ({columns}) FROM STDIN (FORMAT binary)")).await?;
+        let sink = client
+            .copy_in(&format!(
+                "COPY {table} ({columns}) FROM STDIN (FORMAT binary)"
+            ))
+            .await?;
         let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
         for row in rows {
-            let values: Vec<&(dyn ToSql + Sync)> = row.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
+            let values: Vec<&(dyn ToSql + Sync)> = row
+                .iter()
+                .map(|value| &**value as &(dyn ToSql + Sync))
+                .collect();
             writer.as_mut().write(&values).await?;
         }
         writer.finish().await.map(drop)
@@ -160,18 +192,41 @@ impl Way {
 
 fn receipt(receipt: &Receipt) -> Params {
     let sessions = &receipt.sessions;
-    let ids: Vec<Uuid> = sessions.iter().map(|session| row::uuid(session.id.as_bytes())).collect();
-    let platforms: Vec<String> = sessions.iter().map(|session| row::text(session.platform.as_str())).collect();
-    let realms: Vec<String> = sessions.iter().map(|session| row::text(&session.subject.realm)).collect();
-    let names: Vec<String> = sessions.iter().map(|session| row::text(&session.subject.name)).collect();
-    let persons: Vec<Option<String>> =
-        sessions.iter().map(|session| session.person.as_ref().map(|person| row::text(person.as_str()))).collect();
+    let ids: Vec<Uuid> = sessions
+        .iter()
+        .map(|session| row::uuid(session.id.as_bytes()))
+        .collect();
+    let platforms: Vec<String> = sessions
+        .iter()
+        .map(|session| row::text(session.platform.as_str()))
+        .collect();
+    let realms: Vec<String> = sessions
+        .iter()
+        .map(|session| row::text(&session.subject.realm))
+        .collect();
+    let names: Vec<String> = sessions
+        .iter()
+        .map(|session| row::text(&session.subject.name))
+        .collect();
+    let persons: Vec<Option<String>> = sessions
+        .iter()
+        .map(|session| {
+            session
+                .person
+                .as_ref()
+                .map(|person| row::text(person.as_str()))
+        })
+        .collect();
     let upstreams: Vec<bool> = sessions.iter().map(|session| session.upstream).collect();
     params![
         row::uuid(receipt.id.as_bytes()),
         row::millis(receipt.at),
         receipt.reason.as_str(),
-        receipt.platform.as_ref().map(PlatformName::as_str).map(row::text),
+        receipt
+            .platform
+            .as_ref()
+            .map(PlatformName::as_str)
+            .map(row::text),
         receipt.reach.as_str(),
         ids,
         platforms,
@@ -183,8 +238,11 @@ fn receipt(receipt: &Receipt) -> Params {
 }
 
 fn delivery(delivery: &Delivery) -> Params {
-    let (tried_at, answers): (Vec<i64>, Vec<String>) =
-        delivery.history.iter().map(|attempt| (row::millis(attempt.at), row::answer(attempt.answer))).unzip();
+    let (tried_at, answers): (Vec<i64>, Vec<String>) = delivery
+        .history
+        .iter()
+        .map(|attempt| (row::millis(attempt.at), row::answer(attempt.answer)))
+        .unzip();
     let due = row::millis(delivery.due);
     params![
         row::uuid(delivery.session.as_bytes()),
@@ -192,7 +250,10 @@ fn delivery(delivery: &Delivery) -> Params {
         row::text(&delivery.subject.realm),
         row::text(&delivery.subject.name),
         row::uuid(delivery.receipt.as_bytes()),
-        delivery.sealed.as_ref().map(|sealed| sealed.as_bytes().to_vec()),
+        delivery
+            .sealed
+            .as_ref()
+            .map(|sealed| sealed.as_bytes().to_vec()),
         row::millis(delivery.expires),
         row::millis(delivery.created),
         due,

@@ -1,4 +1,5 @@
-//! What lies in the server of a delivery. `lua/end.lua` writes it first, `lua/lease.lua` counts its leases.
+//! What lies in the server of a delivery. `lua/end.lua` writes it first, `lua/lease.lua` counts its
+//! leases.
 
 use logout_core::credential::Sealed;
 use logout_core::delivery::{Delivery, DeliveryState, Verification};
@@ -8,11 +9,11 @@ use logout_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::reader::Reader;
-use super::{RecordFault, exact, put_text, read_subject, subject_key};
+use super::{RecordError, exact, put_text, read_subject, subject_key};
 use crate::attempt::AttemptRecord;
 
 const DELIVERY: u8 = 1;
-const DAMAGED: RecordFault = RecordFault("delivery");
+const DAMAGED: RecordError = RecordError("delivery");
 
 /// A delivery and how often it was leased.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +41,7 @@ pub(in crate::redis) enum Fate {
 
 impl Row {
     /// Without the session's id, which is in the key.
-    pub(in crate::redis) fn to_bytes(&self) -> Result<Vec<u8>, RecordFault> {
+    pub(in crate::redis) fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
         let delivery = &self.delivery;
         let mut bytes = vec![DELIVERY];
         bytes.extend_from_slice(&self.lease.to_be_bytes());
@@ -53,9 +54,15 @@ impl Row {
             bytes.extend_from_slice(&exact(at).to_be_bytes());
         }
         bytes.extend_from_slice(delivery.receipt.as_bytes());
-        put_text(&mut bytes, &subject_key(&delivery.platform, &delivery.subject));
+        put_text(
+            &mut bytes,
+            &subject_key(&delivery.platform, &delivery.subject),
+        );
         bytes.push(u8::from(delivery.sealed.is_some()));
-        put_text(&mut bytes, delivery.sealed.as_ref().map_or(&[], Sealed::as_bytes));
+        put_text(
+            &mut bytes,
+            delivery.sealed.as_ref().map_or(&[], Sealed::as_bytes),
+        );
         let story = Story {
             attempts: delivery.attempts,
             history: delivery.history.iter().map(AttemptRecord::of).collect(),
@@ -64,7 +71,7 @@ impl Row {
         postcard::to_extend(&story, bytes).map_err(|_| DAMAGED)
     }
 
-    pub(in crate::redis) fn read(session: SessionId, bytes: &[u8]) -> Result<Self, RecordFault> {
+    pub(in crate::redis) fn read(session: SessionId, bytes: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader::of("delivery", DELIVERY, bytes)?;
         let lease = reader.number()?;
         let state = match reader.byte()? {
@@ -78,8 +85,11 @@ impl Row {
         let (platform, subject) = read_subject(&mut reader.inner()?)?;
         let has_sealed = reader.flag()?;
         let sealed = Sealed::new(reader.text()?);
-        let story: Story<'_> =
-            if reader.is_empty() { Story::default() } else { postcard::from_bytes(reader.rest()).map_err(|_| DAMAGED)? };
+        let story: Story<'_> = if reader.is_empty() {
+            Story::default()
+        } else {
+            postcard::from_bytes(reader.rest()).map_err(|_| DAMAGED)?
+        };
         Ok(Self {
             lease,
             delivery: Delivery {
@@ -93,8 +103,16 @@ impl Row {
                 due,
                 state,
                 attempts: story.attempts,
-                history: story.history.iter().map(AttemptRecord::to_attempt).collect::<Option<_>>().ok_or(DAMAGED)?,
-                verified: story.verified.map(|word| Verification::parse(word).ok_or(DAMAGED)).transpose()?,
+                history: story
+                    .history
+                    .iter()
+                    .map(AttemptRecord::to_attempt)
+                    .collect::<Option<_>>()
+                    .ok_or(DAMAGED)?,
+                verified: story
+                    .verified
+                    .map(|word| Verification::parse(word).ok_or(DAMAGED))
+                    .transpose()?,
             },
         })
     }
@@ -103,7 +121,10 @@ impl Row {
         let delivery = &self.delivery;
         if delivery.state != DeliveryState::Pending && delivery.created < until {
             Fate::Forget
-        } else if delivery.state == DeliveryState::GivenUp && delivery.sealed.is_some() && delivery.expires <= now {
+        } else if delivery.state == DeliveryState::GivenUp
+            && delivery.sealed.is_some()
+            && delivery.expires <= now
+        {
             Fate::Unseal
         } else {
             Fate::Keep
@@ -114,29 +135,55 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use logout_core::delivery::{Attempt, AttemptAnswer};
-    use logout_core::upstream::CarrierFault;
+    use logout_core::upstream::UpstreamError;
 
     use super::*;
     use crate::redis::record::tests::full_session;
 
     fn row() -> Row {
-        let delivery = Delivery::of(&full_session(), ReceiptId::from_bytes([9; 16]), Timestamp::from_millis(300)).unwrap();
+        let delivery = Delivery::of(
+            &full_session(),
+            ReceiptId::from_bytes([9; 16]),
+            Timestamp::from_millis(300),
+        )
+        .unwrap();
         let at = Timestamp::from_millis;
-        let attempt = |number, answer| Attempt { at: at(number), answer };
+        let attempt = |number, answer| Attempt {
+            at: at(number),
+            answer,
+        };
         let history = vec![
-            attempt(301, AttemptAnswer::Fault(CarrierFault::NoConnection)),
+            attempt(301, AttemptAnswer::Error(UpstreamError::NoConnection)),
             attempt(302, AttemptAnswer::Status(503)),
             attempt(303, AttemptAnswer::Unsealable),
         ];
-        Row { delivery: Delivery { expires: at(500), attempts: 3, history, ..delivery }, lease: 4 }
+        Row {
+            delivery: Delivery {
+                expires: at(500),
+                attempts: 3,
+                history,
+                ..delivery
+            },
+            lease: 4,
+        }
     }
 
     #[test]
     fn a_delivery_comes_back_as_it_was_written() {
         let tried = row();
-        let confirmed =
-            Delivery { state: DeliveryState::Confirmed, sealed: None, verified: Some(Verification::Outlived), ..tried.delivery.clone() };
-        for row in [tried.clone(), Row { delivery: confirmed, lease: u64::MAX }] {
+        let confirmed = Delivery {
+            state: DeliveryState::Confirmed,
+            sealed: None,
+            verified: Some(Verification::Outlived),
+            ..tried.delivery.clone()
+        };
+        for row in [
+            tried.clone(),
+            Row {
+                delivery: confirmed,
+                lease: u64::MAX,
+            },
+        ] {
             let bytes = row.to_bytes().unwrap();
             assert_eq!(Row::read(row.delivery.session, &bytes), Ok(row.clone()));
         }
@@ -149,7 +196,10 @@ mod tests {
         for length in 0..bytes.len() {
             // Cut right before its story it is one that nobody tried yet.
             let cut = Row::read(row.delivery.session, &bytes[..length]);
-            assert!(cut == Err(DAMAGED) || cut.is_ok_and(|cut| cut.delivery.history.is_empty()), "cut to {length}");
+            assert!(
+                cut == Err(DAMAGED) || cut.is_ok_and(|cut| cut.delivery.history.is_empty()),
+                "cut to {length}"
+            );
         }
         bytes[0] = 77;
         assert_eq!(Row::read(row.delivery.session, &bytes), Err(DAMAGED));
@@ -158,7 +208,13 @@ mod tests {
     #[test]
     fn housekeeping_forgets_what_is_old_and_unseals_what_was_given_up_and_has_expired() {
         let at = Timestamp::from_millis;
-        let with = |state| Row { delivery: Delivery { state, ..row().delivery }, lease: 1 };
+        let with = |state| Row {
+            delivery: Delivery {
+                state,
+                ..row().delivery
+            },
+            lease: 1,
+        };
         for (state, now, until, fate) in [
             (DeliveryState::GivenUp, 499, 300, Fate::Keep),
             (DeliveryState::GivenUp, 500, 300, Fate::Unseal),

@@ -2,7 +2,7 @@
 
 use logout_core::time::Timestamp;
 
-use super::RecordFault;
+use super::RecordError;
 
 pub(super) struct Reader<'a> {
     what: &'static str,
@@ -11,10 +11,14 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Of a record that begins with its version.
-    pub(super) fn of(what: &'static str, version: u8, bytes: &'a [u8]) -> Result<Self, RecordFault> {
+    pub(super) fn of(
+        what: &'static str,
+        version: u8,
+        bytes: &'a [u8],
+    ) -> Result<Self, RecordError> {
         match bytes.split_first() {
             Some((&found, left)) if found == version => Ok(Self { what, left }),
-            _ => Err(RecordFault(what)),
+            _ => Err(RecordError(what)),
         }
     }
 
@@ -31,53 +35,59 @@ impl<'a> Reader<'a> {
         self.left
     }
 
-    fn take(&mut self, length: usize) -> Result<&'a [u8], RecordFault> {
-        let (taken, left) = self.left.split_at_checked(length).ok_or(RecordFault(self.what))?;
+    fn take(&mut self, length: usize) -> Result<&'a [u8], RecordError> {
+        let (taken, left) = self
+            .left
+            .split_at_checked(length)
+            .ok_or(RecordError(self.what))?;
         self.left = left;
         Ok(taken)
     }
 
-    pub(super) fn skip(&mut self, length: usize) -> Result<(), RecordFault> {
+    pub(super) fn skip(&mut self, length: usize) -> Result<(), RecordError> {
         self.take(length).map(|_| ())
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordFault> {
-        self.take(N)?.try_into().map_err(|_| RecordFault(self.what))
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
+        self.take(N)?.try_into().map_err(|_| RecordError(self.what))
     }
 
-    pub(super) fn flag(&mut self) -> Result<bool, RecordFault> {
+    pub(super) fn flag(&mut self) -> Result<bool, RecordError> {
         match self.array()? {
             [0] => Ok(false),
             [1] => Ok(true),
-            _ => Err(RecordFault(self.what)),
+            _ => Err(RecordError(self.what)),
         }
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8, RecordFault> {
+    pub(super) fn byte(&mut self) -> Result<u8, RecordError> {
         self.array().map(|[byte]| byte)
     }
 
-    pub(super) fn number(&mut self) -> Result<u64, RecordFault> {
+    pub(super) fn number(&mut self) -> Result<u64, RecordError> {
         self.array().map(u64::from_be_bytes)
     }
 
-    pub(super) fn instant(&mut self) -> Result<Timestamp, RecordFault> {
+    pub(super) fn instant(&mut self) -> Result<Timestamp, RecordError> {
         self.number().map(Timestamp::from_millis)
     }
 
     /// Bytes behind their length.
-    pub(super) fn text(&mut self) -> Result<&'a [u8], RecordFault> {
+    pub(super) fn text(&mut self) -> Result<&'a [u8], RecordError> {
         let length = u32::from_be_bytes(self.array()?);
-        self.take(usize::try_from(length).map_err(|_| RecordFault(self.what))?)
+        self.take(usize::try_from(length).map_err(|_| RecordError(self.what))?)
     }
 
     /// Text behind its length.
-    pub(super) fn str(&mut self) -> Result<&'a str, RecordFault> {
-        std::str::from_utf8(self.text()?).map_err(|_| RecordFault(self.what))
+    pub(super) fn str(&mut self) -> Result<&'a str, RecordError> {
+        std::str::from_utf8(self.text()?).map_err(|_| RecordError(self.what))
     }
 
     /// What lies behind its length, to be read by itself.
-    pub(super) fn inner(&mut self) -> Result<Self, RecordFault> {
-        Ok(Self { what: self.what, left: self.text()? })
+    pub(super) fn inner(&mut self) -> Result<Self, RecordError> {
+        Ok(Self {
+            what: self.what,
+            left: self.text()?,
+        })
     }
 }

@@ -1,32 +1,73 @@
 //! Orders, and what each target reaches.
 
-use super::{NOW, Store, after, assert_alive, assert_ended, end, found, ids, ids_of, listed, open, order, order_at, session, settle};
+use super::{
+    NOW, Store, after, assert_alive, assert_ended, end, found, ids, ids_of, listed, open, order,
+    order_at, session, settle,
+};
 use logout_core::receipt::EndedSession;
-use logout_core::session::{Person, Session, SignOnId, Subject};
-use logout_core::store::{EndTarget, Found, Opened, SessionFilter};
+use logout_core::session::{Person, Session, SsoSessionId, Subject};
+use logout_core::store::{EndTarget, Join, Lookup, OpenOutcome, SessionFilter};
 
 /// Also not another session of the same subject.
 pub async fn ending_a_session_kills_all_its_credentials_and_no_other_session(store: Store) {
-    let (one, other, bob) = (session("cms", "alice"), session("cms", "alice"), session("cms", "bob"));
+    let (one, other, bob) = (
+        session("cms", "alice"),
+        session("cms", "alice"),
+        session("cms", "bob"),
+    );
     for session in [&one, &other, &bob] {
         open(&store, session.clone()).await;
     }
-    assert_eq!(end(&store, EndTarget::Session(one.id)).await, [EndedSession::from(&one)]);
+    assert_eq!(
+        end(&store, EndTarget::Session(one.id)).await,
+        [EndedSession::from(&one)]
+    );
     assert_ended(&store, &one).await;
     assert_alive(&store, &other).await;
     assert_alive(&store, &bob).await;
-    assert_eq!(end(&store, EndTarget::Person(one.person.clone().expect("has one"))).await, [EndedSession::from(&other)]);
+    assert_eq!(
+        end(
+            &store,
+            EndTarget::Person(one.person.clone().expect("has one"))
+        )
+        .await,
+        [EndedSession::from(&other)]
+    );
     assert_alive(&store, &bob).await;
 }
 
 /// The sessions of one browser login.
 pub async fn ending_a_sign_on_ends_its_sessions_at_all_platforms_and_no_others(store: Store) {
-    let (here, there) = (Some(SignOnId::random()), Some(SignOnId::random()));
-    let cms = open(&store, Session { sign_on: here, ..session("cms", "alice") }).await;
-    let dam = open(&store, Session { sign_on: here, ..session("dam", "alice") }).await;
-    let elsewhere = open(&store, Session { sign_on: there, ..session("cms", "alice") }).await;
+    let (here, there) = (Some(SsoSessionId::random()), Some(SsoSessionId::random()));
+    let cms = open(
+        &store,
+        Session {
+            sign_on: here,
+            ..session("cms", "alice")
+        },
+    )
+    .await;
+    let dam = open(
+        &store,
+        Session {
+            sign_on: here,
+            ..session("dam", "alice")
+        },
+    )
+    .await;
+    let elsewhere = open(
+        &store,
+        Session {
+            sign_on: there,
+            ..session("cms", "alice")
+        },
+    )
+    .await;
     let without = open(&store, session("cms", "alice")).await;
-    assert_eq!(ids(&end(&store, EndTarget::SignOn(here.expect("just set"))).await), ids_of([&cms, &dam]));
+    assert_eq!(
+        ids(&end(&store, EndTarget::SignOn(here.expect("just set"))).await),
+        ids_of([&cms, &dam])
+    );
     assert_ended(&store, &cms).await;
     assert_ended(&store, &dam).await;
     assert_alive(&store, &elsewhere).await;
@@ -41,9 +82,18 @@ pub async fn ending_a_subject_ends_it_at_this_platform_and_realm_only(store: Sto
         session("dam", "alice"),
         session("cms", "alic"),
         session("cms", "alice2"),
-        Session { subject: Subject::new("Other", "alice"), ..session("cms", "alice") },
-        Session { subject: Subject::new("Defaulta", "lice"), ..session("cms", "alice") },
-        Session { subject: Subject::new("sDefault", "alice"), ..session("cm", "alice") },
+        Session {
+            subject: Subject::new("Other", "alice"),
+            ..session("cms", "alice")
+        },
+        Session {
+            subject: Subject::new("Defaulta", "lice"),
+            ..session("cms", "alice")
+        },
+        Session {
+            subject: Subject::new("sDefault", "alice"),
+            ..session("cm", "alice")
+        },
     ];
     for other in &others {
         open(&store, other.clone()).await;
@@ -59,9 +109,26 @@ pub async fn ending_a_subject_ends_it_at_this_platform_and_realm_only(store: Sto
 pub async fn ending_a_person_ends_all_platforms_and_no_other_person(store: Store) {
     let alice = Person::new("alice@example.com");
     let cms = open(&store, session("cms", "alice")).await;
-    let dam = open(&store, Session { person: Some(alice.clone()), ..session("dam", "a.smith") }).await;
-    let namesake = open(&store, Session { person: Some(Person::new("alice@example.org")), ..session("cms", "alice") }).await;
-    assert_eq!(ids(&end(&store, EndTarget::Person(alice)).await), ids_of([&cms, &dam]));
+    let dam = open(
+        &store,
+        Session {
+            person: Some(alice.clone()),
+            ..session("dam", "a.smith")
+        },
+    )
+    .await;
+    let namesake = open(
+        &store,
+        Session {
+            person: Some(Person::new("alice@example.org")),
+            ..session("cms", "alice")
+        },
+    )
+    .await;
+    assert_eq!(
+        ids(&end(&store, EndTarget::Person(alice)).await),
+        ids_of([&cms, &dam])
+    );
     assert_ended(&store, &cms).await;
     assert_ended(&store, &dam).await;
     assert_alive(&store, &namesake).await;
@@ -69,9 +136,15 @@ pub async fn ending_a_person_ends_all_platforms_and_no_other_person(store: Store
 
 /// Everybody there, nobody elsewhere.
 pub async fn ending_a_platform_leaves_other_platforms_alone(store: Store) {
-    let (alice, bob) = (open(&store, session("cms", "alice")).await, open(&store, session("cms", "bob")).await);
+    let (alice, bob) = (
+        open(&store, session("cms", "alice")).await,
+        open(&store, session("cms", "bob")).await,
+    );
     let dam = open(&store, session("dam", "alice")).await;
-    assert_eq!(ids(&end(&store, EndTarget::Platform(alice.platform.clone())).await), ids_of([&alice, &bob]));
+    assert_eq!(
+        ids(&end(&store, EndTarget::Platform(alice.platform.clone())).await),
+        ids_of([&alice, &bob])
+    );
     assert_ended(&store, &alice).await;
     assert_ended(&store, &bob).await;
     assert_alive(&store, &dam).await;
@@ -79,8 +152,15 @@ pub async fn ending_a_platform_leaves_other_platforms_alone(store: Store) {
 
 /// Overlap within one order.
 pub async fn several_targets_are_a_union_that_credits_nothing_twice(store: Store) {
-    let sign_on = SignOnId::random();
-    let one = open(&store, Session { sign_on: Some(sign_on), ..session("cms", "alice") }).await;
+    let sign_on = SsoSessionId::random();
+    let one = open(
+        &store,
+        Session {
+            sign_on: Some(sign_on),
+            ..session("cms", "alice")
+        },
+    )
+    .await;
     let two = open(&store, session("cms", "alice")).await;
     let bob = open(&store, session("cms", "bob")).await;
     let targets = vec![
@@ -99,30 +179,77 @@ pub async fn several_targets_are_a_union_that_credits_nothing_twice(store: Store
 pub async fn an_order_for_expired_sessions_leaves_live_ones_alone(store: Store) {
     let session = open(&store, session("cms", "alice")).await;
     let target = || vec![EndTarget::Expired(session.id)];
-    assert_eq!(store.end(order_at(after(59), target())).await, Ok(Vec::new()));
+    assert_eq!(
+        store.end(order_at(after(59), target())).await,
+        Ok(Vec::new())
+    );
     assert_alive(&store, &session).await;
-    assert_eq!(ids(&store.end(order_at(after(60), target())).await.expect("the store answers")), [session.id].into());
+    assert_eq!(
+        ids(&store
+            .end(order_at(after(60), target()))
+            .await
+            .expect("the store answers")),
+        [session.id].into()
+    );
     assert_ended(&store, &session).await;
 }
 
 /// The same, where only the touch keeps it alive.
 pub async fn a_touched_session_is_not_ended_as_expired(store: Store) {
     let session = open(&store, session("cms", "alice")).await;
-    store.touch(session.id, after(50)).await.expect("the store answers");
+    store
+        .touch(session.id, after(50))
+        .await
+        .expect("the store answers");
     let target = || vec![EndTarget::Expired(session.id)];
     settle(&store).await;
-    assert_eq!(store.end(order_at(after(109), target())).await, Ok(Vec::new()));
-    assert_eq!(store.end(order_at(after(110), target())).await.expect("the store answers").len(), 1);
+    assert_eq!(
+        store.end(order_at(after(109), target())).await,
+        Ok(Vec::new())
+    );
+    assert_eq!(
+        store
+            .end(order_at(after(110), target()))
+            .await
+            .expect("the store answers")
+            .len(),
+        1
+    );
 }
 
 /// Nothing in common is not something in common.
 pub async fn a_session_without_person_or_sign_on_is_ended_by_neither(store: Store) {
-    let lone = open(&store, Session { person: None, ..session("cms", "alice") }).await;
-    open(&store, Session { sign_on: Some(SignOnId::random()), ..session("cms", "bob") }).await;
-    assert!(end(&store, EndTarget::Person(Person::new(""))).await.is_empty());
-    assert!(end(&store, EndTarget::SignOn(SignOnId::from_bytes([0; 16]))).await.is_empty());
+    let lone = open(
+        &store,
+        Session {
+            person: None,
+            ..session("cms", "alice")
+        },
+    )
+    .await;
+    open(
+        &store,
+        Session {
+            sign_on: Some(SsoSessionId::random()),
+            ..session("cms", "bob")
+        },
+    )
+    .await;
+    assert!(
+        end(&store, EndTarget::Person(Person::new("")))
+            .await
+            .is_empty()
+    );
+    assert!(
+        end(&store, EndTarget::SignOn(SsoSessionId::from_bytes([0; 16])))
+            .await
+            .is_empty()
+    );
     assert_alive(&store, &lone).await;
-    assert_eq!(end(&store, EndTarget::Session(lone.id)).await, [EndedSession::from(&lone)]);
+    assert_eq!(
+        end(&store, EndTarget::Session(lone.id)).await,
+        [EndedSession::from(&lone)]
+    );
 }
 
 /// However many, one step and one record.
@@ -136,8 +263,14 @@ pub async fn a_person_with_a_thousand_sessions_ends_in_one_order_with_one_receip
     let ended = store.end(order.clone()).await.expect("the store answers");
     assert_eq!(ids(&ended), ids_of(&sessions));
     for session in &sessions {
-        assert_eq!(found(&store, &session.credentials[0].digest, NOW).await, Found::Ended);
-        assert_eq!(found(&store, &session.credentials[1].digest, NOW).await, Found::Ended);
+        assert_eq!(
+            found(&store, &session.credentials[0].digest, NOW).await,
+            Lookup::Ended
+        );
+        assert_eq!(
+            found(&store, &session.credentials[1].digest, NOW).await,
+            Lookup::Ended
+        );
     }
     assert_alive(&store, &bob).await;
     let receipts = store.receipts(None, 10).await.expect("the store answers");
@@ -165,36 +298,105 @@ pub async fn a_person_who_signs_in_again_and_again_is_ended_each_time(store: Sto
 /// A copied token is recognised as ended for as long as anybody might still believe in it.
 pub async fn a_tombstone_stays_until_the_credential_would_have_expired(store: Store) {
     let session = open(&store, session("cms", "alice")).await;
-    let [long, short] = [&session.credentials[0].digest, &session.credentials[1].digest];
+    let [long, short] = [
+        &session.credentials[0].digest,
+        &session.credentials[1].digest,
+    ];
     end(&store, EndTarget::Session(session.id)).await;
-    assert_eq!(found(&store, short, after(1_799)).await, Found::Ended);
-    assert_eq!(found(&store, short, after(1_800)).await, Found::Unknown);
-    assert_eq!(found(&store, long, after(3_599)).await, Found::Ended);
-    assert_eq!(found(&store, long, after(3_600)).await, Found::Unknown);
+    assert_eq!(found(&store, short, after(1_799)).await, Lookup::Ended);
+    assert_eq!(found(&store, short, after(1_800)).await, Lookup::Unknown);
+    assert_eq!(found(&store, long, after(3_599)).await, Lookup::Ended);
+    assert_eq!(found(&store, long, after(3_600)).await, Lookup::Unknown);
 
-    let late = open(&store, Session { idle_timeout: None, ..self::session("cms", "bob") }).await;
-    store.end(order_at(after(1_800), vec![EndTarget::Session(late.id)])).await.expect("the store answers");
-    assert_eq!(found(&store, &late.credentials[1].digest, NOW).await, Found::Unknown, "it had expired before the end");
-    assert_eq!(found(&store, &late.credentials[0].digest, NOW).await, Found::Ended);
+    let late = open(
+        &store,
+        Session {
+            idle_timeout: None,
+            ..self::session("cms", "bob")
+        },
+    )
+    .await;
+    store
+        .end(order_at(after(1_800), vec![EndTarget::Session(late.id)]))
+        .await
+        .expect("the store answers");
+    assert_eq!(
+        found(&store, &late.credentials[1].digest, NOW).await,
+        Lookup::Unknown,
+        "it had expired before the end"
+    );
+    assert_eq!(
+        found(&store, &late.credentials[0].digest, NOW).await,
+        Lookup::Ended
+    );
 }
 
 /// Signed out means signed out: nothing opens under a login that is over.
 pub async fn a_dead_sign_on_cannot_be_joined(store: Store) {
-    let sign_on = SignOnId::random();
-    let join = || Session { sign_on: Some(sign_on), ..session("dam", "alice") };
+    let sign_on = SsoSessionId::random();
+    let join = || Session {
+        sign_on: Some(sign_on),
+        ..session("dam", "alice")
+    };
     let refused = join();
-    assert_eq!(store.open(refused.clone(), true, NOW).await, Ok(Opened::SignOnEnded), "never opened");
-    assert_eq!(found(&store, &refused.credentials[0].digest, NOW).await, Found::Unknown);
+    assert_eq!(
+        store.open(refused.clone(), Join::IfLive, NOW).await,
+        Ok(OpenOutcome::SignOnEnded),
+        "never opened"
+    );
+    assert_eq!(
+        found(&store, &refused.credentials[0].digest, NOW).await,
+        Lookup::Unknown
+    );
 
-    let first = open(&store, Session { sign_on: Some(sign_on), ..session("cms", "alice") }).await;
-    assert_eq!(store.open(join(), true, after(60)).await, Ok(Opened::SignOnEnded), "idle");
+    let first = open(
+        &store,
+        Session {
+            sign_on: Some(sign_on),
+            ..session("cms", "alice")
+        },
+    )
+    .await;
+    assert_eq!(
+        store.open(join(), Join::IfLive, after(60)).await,
+        Ok(OpenOutcome::SignOnEnded),
+        "idle"
+    );
     let second = join();
-    assert_eq!(store.open(second.clone(), true, NOW).await, Ok(Opened::Opened));
+    assert_eq!(
+        store.open(second.clone(), Join::IfLive, NOW).await,
+        Ok(OpenOutcome::Opened)
+    );
     end(&store, EndTarget::Session(first.id)).await;
-    assert_eq!(store.open(join(), true, NOW).await, Ok(Opened::Opened), "another session of it lives");
+    assert_eq!(
+        store.open(join(), Join::IfLive, NOW).await,
+        Ok(OpenOutcome::Opened),
+        "another session of it lives"
+    );
     end(&store, EndTarget::SignOn(sign_on)).await;
-    assert_eq!(store.open(join(), true, NOW).await, Ok(Opened::SignOnEnded), "ended");
+    assert_eq!(
+        store.open(join(), Join::IfLive, NOW).await,
+        Ok(OpenOutcome::SignOnEnded),
+        "ended"
+    );
     assert_ended(&store, &second).await;
-    assert!(listed(&store, &SessionFilter::default(), NOW).await.is_empty());
-    assert_eq!(store.open(Session { sign_on: None, ..join() }, true, NOW).await, Ok(Opened::Opened), "it names none");
+    assert!(
+        listed(&store, &SessionFilter::default(), NOW)
+            .await
+            .is_empty()
+    );
+    assert_eq!(
+        store
+            .open(
+                Session {
+                    sign_on: None,
+                    ..join()
+                },
+                Join::IfLive,
+                NOW
+            )
+            .await,
+        Ok(OpenOutcome::Opened),
+        "it names none"
+    );
 }

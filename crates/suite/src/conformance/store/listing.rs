@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{NOW, Store, after, end, ids_of, listed, open, order, order_at, session};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason};
-use logout_core::session::{Person, Session, SessionId, SignOnId, Subject};
+use logout_core::session::{Person, Session, SessionId, SsoSessionId, Subject};
 use logout_core::store::{EndOrder, EndTarget, SessionFilter};
 
 /// Word for word.
@@ -18,7 +18,12 @@ pub async fn a_receipt_says_what_was_asked_and_what_ended(store: Store) {
     ] {
         let session = open(&store, session("cms", "alice")).await;
         let platform = Some(session.platform.clone());
-        let order = EndOrder { reason, reach, platform, ..order(vec![EndTarget::Session(session.id)]) };
+        let order = EndOrder {
+            reason,
+            reach,
+            platform,
+            ..order(vec![EndTarget::Session(session.id)])
+        };
         store.end(order.clone()).await.expect("the store answers");
         let expected = order.receipt_for(vec![EndedSession::from(&session)]);
         assert_eq!(store.receipt(order.receipt).await, Ok(Some(expected)));
@@ -35,7 +40,7 @@ pub async fn nothing_is_written_when_nothing_ended(store: Store) {
         EndTarget::Person(Person::new("nobody")),
         EndTarget::Platform(PlatformName::new("nowhere")),
         EndTarget::Session(ended.id),
-        EndTarget::SignOn(SignOnId::random()),
+        EndTarget::SignOn(SsoSessionId::random()),
         EndTarget::Subject(PlatformName::new("cms"), Subject::new("Default", "nobody")),
     ];
     for target in targets {
@@ -77,11 +82,27 @@ pub async fn sessions_are_listed_in_pages_without_gaps_or_repeats(store: Store) 
             _ => drop(expected.insert(session.id)),
         }
     }
-    open(&store, Session { expires: NOW, ..session("cms", "alice") }).await;
-    for filter in [SessionFilter::default(), SessionFilter { person: Some(Person::new("alice@example.com")), ..Default::default() }] {
+    open(
+        &store,
+        Session {
+            expires: NOW,
+            ..session("cms", "alice")
+        },
+    )
+    .await;
+    for filter in [
+        SessionFilter::default(),
+        SessionFilter {
+            person: Some(Person::new("alice@example.com")),
+            ..Default::default()
+        },
+    ] {
         let (mut read, mut after) = (Vec::new(), None);
         for _ in 0..3 {
-            let page = store.sessions(&filter, after, 8, NOW).await.expect("the store answers");
+            let page = store
+                .sessions(&filter, after, 8, NOW)
+                .await
+                .expect("the store answers");
             read.extend(page.items.iter().map(|session| session.id));
             after = page.next;
             assert_eq!(after.is_some(), read.len() < 20);
@@ -104,14 +125,63 @@ pub async fn sessions_are_filtered_by_person_platform_and_subject(store: Store) 
     let none = SessionFilter::default;
     for (filter, expected) in [
         (none(), vec![&alice_cms, &alice_dam, &bob_cms]),
-        (SessionFilter { person: person.clone(), ..none() }, vec![&alice_cms, &alice_dam]),
-        (SessionFilter { platform: platform.clone(), ..none() }, vec![&alice_cms, &bob_cms]),
-        (SessionFilter { subject: subject.clone(), ..none() }, vec![&bob_cms]),
-        (SessionFilter { person: person.clone(), platform: platform.clone(), ..none() }, vec![&alice_cms]),
-        (SessionFilter { platform, subject: subject.clone(), ..none() }, vec![&bob_cms]),
-        (SessionFilter { person, subject, ..none() }, vec![]),
-        (SessionFilter { platform: Some(PlatformName::new("shop")), ..none() }, vec![]),
+        (
+            SessionFilter {
+                person: person.clone(),
+                ..none()
+            },
+            vec![&alice_cms, &alice_dam],
+        ),
+        (
+            SessionFilter {
+                platform: platform.clone(),
+                ..none()
+            },
+            vec![&alice_cms, &bob_cms],
+        ),
+        (
+            SessionFilter {
+                subject: subject.clone(),
+                ..none()
+            },
+            vec![&bob_cms],
+        ),
+        (
+            SessionFilter {
+                person: person.clone(),
+                platform: platform.clone(),
+                ..none()
+            },
+            vec![&alice_cms],
+        ),
+        (
+            SessionFilter {
+                platform,
+                subject: subject.clone(),
+                ..none()
+            },
+            vec![&bob_cms],
+        ),
+        (
+            SessionFilter {
+                person,
+                subject,
+                ..none()
+            },
+            vec![],
+        ),
+        (
+            SessionFilter {
+                platform: Some(PlatformName::new("shop")),
+                ..none()
+            },
+            vec![],
+        ),
     ] {
-        assert_eq!(listed(&store, &filter, NOW).await, ids_of(expected), "{filter:?}");
+        assert_eq!(
+            listed(&store, &filter, NOW).await,
+            ids_of(expected),
+            "{filter:?}"
+        );
     }
 }

@@ -8,11 +8,13 @@ use logout_core::delivery::{Attempt, AttemptAnswer, Outcome, Settlement, Verific
 use logout_core::outbox::Store;
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
-use logout_core::session::{AccountVersion, ClientId, Device, Person, Session, SessionId, SignOnId, Subject};
-use logout_core::store::{EndOrder, EndTarget, Opened};
+use logout_core::session::{
+    AccountVersion, ClientId, Device, Person, Session, SessionId, SsoSessionId, Subject,
+};
+use logout_core::store::{EndOrder, EndTarget, Join, OpenOutcome};
 use logout_core::time::Timestamp;
 use logout_core::transfer::{Once, Record};
-use logout_core::upstream::CarrierFault;
+use logout_core::upstream::UpstreamError;
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_760_000_000_000);
 /// The life of most things, in seconds.
@@ -23,14 +25,19 @@ pub(super) fn after(seconds: u64) -> Timestamp {
 }
 
 pub(super) fn credential(seconds: u64) -> Credential {
-    Credential { digest: CredentialDigest::from_bytes(random_bytes()), expires: after(seconds), csrf_due: false }
+    Credential {
+        digest: CredentialDigest::from_bytes(random_bytes()),
+        expires: after(seconds),
+        csrf_due: false,
+    }
 }
 
 pub(super) fn sealed() -> Sealed {
     Sealed::new(b"sealed\0\xff".to_vec())
 }
 
-/// A session with nothing that it need not have, and two credentials, the second of which lives half as long.
+/// A session with nothing that it need not have, and two credentials, the second of which lives
+/// half as long.
 pub(super) fn session(platform: &str, name: &str) -> Session {
     Session {
         id: SessionId::at(NOW),
@@ -53,14 +60,29 @@ pub(super) fn session(platform: &str, name: &str) -> Session {
 }
 
 pub(super) async fn end(store: &impl Store, target: EndTarget, at: Timestamp) -> Vec<EndedSession> {
-    let (receipt, reason, platform) = (ReceiptId::at(at), Reason::Administrator, Some(PlatformName::new("cms")));
-    let order = EndOrder { receipt, at, reason, platform, reach: Reach::Person, targets: vec![target] };
+    let (receipt, reason, platform) = (
+        ReceiptId::at(at),
+        Reason::Administrator,
+        Some(PlatformName::new("cms")),
+    );
+    let order = EndOrder {
+        receipt,
+        at,
+        reason,
+        platform,
+        reach: Reach::Person,
+        targets: vec![target],
+    };
     store.end(order).await.expect("the store answers")
 }
 
 /// Waits until touches that were asked for before are written.
 pub(super) async fn settle(store: &impl Store) {
-    assert!(end(store, EndTarget::Session(SessionId::at(NOW)), NOW).await.is_empty());
+    assert!(
+        end(store, EndTarget::Session(SessionId::at(NOW)), NOW)
+            .await
+            .is_empty()
+    );
 }
 
 /// What [`World::make`] has put into a store.
@@ -84,49 +106,104 @@ impl World {
     pub(super) async fn make(store: &impl Store) -> Self {
         let bare = open(store, session("cms", "nobody")).await;
         let full = full_session(store).await;
-        let sign_on = Some(SignOnId::random());
-        let sibling = |platform| Session { sign_on, person: Some(Person::new("carol")), ..session(platform, "carol\0\x01") };
-        let siblings = [open(store, sibling("cms")).await, open(store, sibling("portal")).await];
-        open(store, Session { expires: NOW, ..session("cms", "over") }).await;
+        let sign_on = Some(SsoSessionId::random());
+        let sibling = |platform| Session {
+            sign_on,
+            person: Some(Person::new("carol")),
+            ..session(platform, "carol\0\x01")
+        };
+        let siblings = [
+            open(store, sibling("cms")).await,
+            open(store, sibling("portal")).await,
+        ];
+        open(
+            store,
+            Session {
+                expires: NOW,
+                ..session("cms", "over")
+            },
+        )
+        .await;
 
         let stand_in = open(store, session("cms", "dave")).await;
-        let spent = Session { credentials: vec![credential(0)], ..session("cms", "spent") };
+        let spent = Session {
+            credentials: vec![credential(0)],
+            ..session("cms", "spent")
+        };
         let spent = open(store, spent).await;
-        let [confirmed, given_up, held, put_off, pending] = ["a", "b", "c", "d", "e"].map(|name| Session {
-            sealed: Some(sealed()),
-            person: Some(Person::new(name)),
-            ..session("dam", name)
-        });
+        let [confirmed, given_up, held, put_off, pending] =
+            ["a", "b", "c", "d", "e"].map(|name| Session {
+                sealed: Some(sealed()),
+                person: Some(Person::new(name)),
+                ..session("dam", name)
+            });
         let mut receipts = Vec::new();
-        for session in [&confirmed, &given_up, &put_off, &held, &pending, &stand_in, &spent] {
+        for session in [
+            &confirmed, &given_up, &put_off, &held, &pending, &stand_in, &spent,
+        ] {
             if session.sealed.is_some() {
                 open(store, session.clone()).await;
             }
             let ended = end(store, EndTarget::Session(session.id), NOW).await;
             assert_eq!(ended.len(), 1);
             if session.id == confirmed.id {
-                tell(store, session, Outcome::Confirmed { verified: Some(Verification::Outlived) }).await;
+                tell(
+                    store,
+                    session,
+                    Outcome::Confirmed {
+                        verified: Some(Verification::Outlived),
+                    },
+                )
+                .await;
             } else if session.id == given_up.id {
                 tell(store, session, Outcome::GivenUp).await;
             } else if session.id == put_off.id {
                 tell(store, session, Outcome::Again { due: after(300) }).await;
             } else if session.id == held.id {
-                let leased = store.lease(&held.platform, 10, NOW, after(200)).await.expect("the store answers");
+                let leased = store
+                    .lease(&held.platform, 10, NOW, after(200))
+                    .await
+                    .expect("the store answers");
                 assert_eq!(leased.len(), 1);
             }
         }
-        receipts.extend(store.receipts(None, 100).await.expect("the store answers").items);
+        receipts.extend(
+            store
+                .receipts(None, 100)
+                .await
+                .expect("the store answers")
+                .items,
+        );
         assert_eq!(receipts.len(), 7);
 
-        let agreed =
-            vec![("key/1".to_owned(), vec![0, 1, 255]), ("Schlüssel %*[\\".to_owned(), b"x".to_vec()), ("key/2".to_owned(), Vec::new())];
+        let agreed = vec![
+            ("key/1".to_owned(), vec![0, 1, 255]),
+            ("Schlüssel %*[\\".to_owned(), b"x".to_vec()),
+            ("key/2".to_owned(), Vec::new()),
+        ];
         for (name, value) in &agreed {
-            assert_eq!(store.agree(name, value.clone()).await.as_ref(), Ok(value));
+            assert_eq!(
+                store.get_or_insert(name, value.clone()).await.as_ref(),
+                Ok(value)
+            );
         }
-        let once = Once { key: CredentialDigest::from_bytes(random_bytes()), value: b"once\0".to_vec(), expires: after(LIFE) };
-        let over = Once { key: CredentialDigest::from_bytes(random_bytes()), expires: NOW, ..once.clone() };
+        let once = Once {
+            key: CredentialDigest::from_bytes(random_bytes()),
+            value: b"once\0".to_vec(),
+            expires: after(LIFE),
+        };
+        let over = Once {
+            key: CredentialDigest::from_bytes(random_bytes()),
+            expires: NOW,
+            ..once.clone()
+        };
         for once in [&once, &over] {
-            assert_eq!(store.put_once(once.key, once.value.clone(), once.expires).await, Ok(true));
+            assert_eq!(
+                store
+                    .put_once(once.key, once.value.clone(), once.expires)
+                    .await,
+                Ok(true)
+            );
         }
         Self {
             agreed,
@@ -149,7 +226,13 @@ impl World {
     }
 
     fn deliveries(&self) -> [&Session; 5] {
-        [&self.confirmed, &self.given_up, &self.held, &self.put_off, &self.pending]
+        [
+            &self.confirmed,
+            &self.given_up,
+            &self.held,
+            &self.put_off,
+            &self.pending,
+        ]
     }
 
     pub(super) fn put_off_until(&self) -> Timestamp {
@@ -163,7 +246,12 @@ impl World {
 
     /// How many of its records will be over then.
     pub(super) fn over_by_and_by(&self) -> usize {
-        let tombstones: usize = self.deliveries().into_iter().chain([&self.ended[0]]).map(|session| session.credentials.len()).sum();
+        let tombstones: usize = self
+            .deliveries()
+            .into_iter()
+            .chain([&self.ended[0]])
+            .map(|session| session.credentials.len())
+            .sum();
         self.live().count() + 1 + tombstones
     }
 
@@ -175,14 +263,23 @@ impl World {
         }
         let record = Record::Once(self.once.clone());
         assert_eq!(contents.get(&name(&record)), Some(&record));
-        let deliveries = contents.values().filter(|record| matches!(record, Record::Delivery(_))).count();
+        let deliveries = contents
+            .values()
+            .filter(|record| matches!(record, Record::Delivery(_)))
+            .count();
         assert_eq!((deliveries, self.deliveries().len()), (5, 5));
-        assert_eq!(contents.len(), self.over_by_and_by() + self.agreed.len() + self.receipts.len() + deliveries);
+        assert_eq!(
+            contents.len(),
+            self.over_by_and_by() + self.agreed.len() + self.receipts.len() + deliveries
+        );
     }
 }
 
 async fn open(store: &impl Store, session: Session) -> Session {
-    assert_eq!(store.open(session.clone(), false, NOW).await, Ok(Opened::Opened));
+    assert_eq!(
+        store.open(session.clone(), Join::Always, NOW).await,
+        Ok(OpenOutcome::Opened)
+    );
     session
 }
 
@@ -190,7 +287,7 @@ async fn open(store: &impl Store, session: Session) -> Session {
 async fn full_session(store: &impl Store) -> Session {
     let before = NOW.as_millis() - 30_000;
     let full = Session {
-        sign_on: Some(SignOnId::random()),
+        sign_on: Some(SsoSessionId::random()),
         person: Some(Person::new("alice@example.com")),
         client: Some(ClientId::new("app")),
         administrator: true,
@@ -198,9 +295,18 @@ async fn full_session(store: &impl Store) -> Session {
         opened: Timestamp::from_millis(before),
         seen: Timestamp::from_millis(before),
         idle_timeout: Some(Duration::from_secs(60)),
-        device: Device { address: Some([192, 0, 2, 1].into()), user_agent: Some("Mozilla/5.0 (ü)".to_owned()) },
+        device: Device {
+            address: Some([192, 0, 2, 1].into()),
+            user_agent: Some("Mozilla/5.0 (ü)".to_owned()),
+        },
         sealed: Some(sealed()),
-        credentials: vec![credential(LIFE), Credential { csrf_due: true, ..credential(LIFE / 2) }],
+        credentials: vec![
+            credential(LIFE),
+            Credential {
+                csrf_due: true,
+                ..credential(LIFE / 2)
+            },
+        ],
         ..session("dx", "alice")
     };
     let mut full = open(store, full).await;
@@ -208,7 +314,17 @@ async fn full_session(store: &impl Store) -> Session {
     settle(store).await;
     full.seen = NOW;
     let attached = credential(LIFE / 3);
-    assert_eq!(store.attach(full.id, attached.clone(), Some(Sealed::new(*b"renewed")), NOW).await, Ok(true));
+    assert_eq!(
+        store
+            .attach(
+                full.id,
+                attached.clone(),
+                Some(Sealed::new(*b"renewed")),
+                NOW
+            )
+            .await,
+        Ok(true)
+    );
     full.credentials.push(attached);
     full.sealed = Some(Sealed::new(*b"renewed"));
     full
@@ -216,9 +332,20 @@ async fn full_session(store: &impl Store) -> Session {
 
 /// One try of the delivery that `session` calls for, which is the only one due.
 async fn tell(store: &impl Store, session: &Session, outcome: Outcome) {
-    let leased = store.lease(&session.platform, 10, NOW, after(1)).await.expect("the store answers");
+    let leased = store
+        .lease(&session.platform, 10, NOW, after(1))
+        .await
+        .expect("the store answers");
     let [leased] = <[_; 1]>::try_from(leased).expect("one is due");
     assert_eq!(leased.delivery.session, session.id);
-    let attempt = Some(Attempt { at: NOW, answer: AttemptAnswer::Fault(CarrierFault::NoConnection) });
-    assert_eq!(store.settle(session.id, leased.lease, Settlement { attempt, outcome }).await, Ok(true));
+    let attempt = Some(Attempt {
+        at: NOW,
+        answer: AttemptAnswer::Error(UpstreamError::NoConnection),
+    });
+    assert_eq!(
+        store
+            .settle(session.id, leased.lease, Settlement { attempt, outcome })
+            .await,
+        Ok(true)
+    );
 }

@@ -8,29 +8,45 @@
 use super::{SessionAuthority, SignedOut, landing};
 use crate::receipt::{Reach, Reason, ReceiptId};
 use crate::session::ClientId;
-use crate::sign_out::{Asked, Choice, CsrfProof, LandingPolicy, Refusal, Target, Wanted};
+use crate::sign_out::{
+    Asked, CredentialPolicy, CsrfProof, PostLogoutRedirectPolicy, Refusal, RequestedRedirect,
+    Target,
+};
 use crate::store::{ByCredential, EndOrder, EndTarget};
 use crate::time::Timestamp;
 
 impl SessionAuthority {
     /// `None`: it has to be decided step by step; nothing has ended.
-    pub(super) async fn sign_out_in_one_visit(
+    pub(super) async fn sign_out_by_fast_path(
         &self,
         asked: &Asked,
         receipt: ReceiptId,
         reach: Reach,
         at: Timestamp,
     ) -> Result<Option<SignedOut>, Refusal> {
-        let Some(targets) = self.targets_by_credential(asked, reach) else { return Ok(None) };
+        let Some(targets) = self.targets_by_credential(asked, reach) else {
+            return Ok(None);
+        };
         let client = asked.client.as_ref().map(|claim| &claim.id);
         // A bad landing that refuses has to refuse before anything ends. Any other is decided on
         // later: once, and it may be logged.
-        let approved = match asked.landing.refuse_bad.then(|| landing::landing(&asked.landing, client, &[])) {
+        let approved = match asked
+            .landing
+            .reject_invalid
+            .then(|| landing::landing(&asked.landing, client, &[]))
+        {
             Some(Err(_)) => return Ok(None),
             Some(Ok(landing)) => Some(landing),
             None => None,
         };
-        let order = EndOrder { receipt, at, reason: Reason::User, platform: Some(self.platform.name.clone()), reach, targets };
+        let order = EndOrder {
+            receipt,
+            at,
+            reason: Reason::User,
+            platform: Some(self.platform.name.clone()),
+            reach,
+            targets,
+        };
         let ended = self.end(asked, order).await?;
         if ended.sessions.is_empty() {
             return Ok(None);
@@ -39,7 +55,9 @@ impl SessionAuthority {
             Some(landing) => landing,
             None => landing::landing(&asked.landing, client, &[])?,
         };
-        Ok(Some(self.signed_out(asked, receipt, reach, ended, landing, true)))
+        Ok(Some(
+            self.signed_out(asked, receipt, reach, ended, landing, true),
+        ))
     }
 
     /// What ends, where that follows from the request and from each credential by itself.
@@ -50,20 +68,32 @@ impl SessionAuthority {
         if self.platform.has_upstream {
             return None;
         }
-        let is_plain = asked.target == Target::Caller && client.is_none_or(|claim| claim.known) && !needs_session(asked);
+        let is_plain = asked.target == Target::Caller
+            && client.is_none_or(|claim| claim.known)
+            && !needs_session(asked);
         // Of several credentials each must count whatever the others are; a single one that no
         // cookie carried always does.
         let is_single = asked.credentials.len() == 1;
-        let each_counts = match asked.choice {
-            Choice::All => is_single || (client.is_none() && asked.csrf == CsrfProof::NotNeeded),
-            Choice::FirstAndProvenCookies => is_single && !asked.credentials[0].by_cookie,
-            Choice::FirstAndSameSubject | Choice::FirstValid => is_single,
+        let each_counts = match asked.credential_policy {
+            CredentialPolicy::All => {
+                is_single || (client.is_none() && asked.csrf == CsrfProof::NotNeeded)
+            }
+            CredentialPolicy::FirstAndProvenCookies => is_single && !asked.credentials[0].by_cookie,
+            CredentialPolicy::FirstAndSameSubject | CredentialPolicy::FirstValid => is_single,
         };
-        if !is_plain || !each_counts || asked.credentials.iter().any(|presented| presented.foreign) {
+        if !is_plain || !each_counts || asked.credentials.iter().any(|presented| presented.foreign)
+        {
             return None;
         }
         let client: Option<ClientId> = client.map(|claim| claim.id.clone());
-        let by = |digest| EndTarget::Credential(ByCredential { digest, client: client.clone(), csrf: asked.csrf, reach });
+        let by = |digest| {
+            EndTarget::Credential(ByCredential {
+                digest,
+                client: client.clone(),
+                csrf: asked.csrf,
+                reach,
+            })
+        };
         // Of a single credential the likely reading is enough: where it ends nothing, the flow
         // looks at all of them. Beside others that do end something nothing would be looked at
         // again.
@@ -71,7 +101,11 @@ impl SessionAuthority {
         for presented in &asked.credentials {
             match (is_single, presented.secret.reveal()) {
                 (true, secret) => targets.push(by(self.digest(presented.purpose, secret))),
-                (false, secret) => targets.extend(self.sole_digests(presented.purpose, secret)?.into_iter().map(by)),
+                (false, secret) => targets.extend(
+                    self.sole_digests(presented.purpose, secret)?
+                        .into_iter()
+                        .map(by),
+                ),
             }
         }
         (!targets.is_empty()).then_some(targets)
@@ -80,6 +114,12 @@ impl SessionAuthority {
 
 /// Whether the session has to be known to tell if the landing is allowed.
 fn needs_session(asked: &Asked) -> bool {
-    let wants = matches!((&asked.landing.policy, &asked.landing.wanted), (LandingPolicy::ByClient(_), Wanted::Address(_)));
+    let wants = matches!(
+        (&asked.landing.policy, &asked.landing.requested),
+        (
+            PostLogoutRedirectPolicy::ByClient(_),
+            RequestedRedirect::Address(_)
+        )
+    );
     wants && asked.client.is_none()
 }

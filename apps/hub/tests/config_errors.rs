@@ -1,7 +1,10 @@
 //! What `check-config` and `serve` say of configurations that look right by themselves: files,
 //! vendors' keys, overlaps.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +12,8 @@ use std::path::Path;
 use assert_cmd::Command;
 use tempfile::TempDir;
 
-const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$2JzOE7bGvZ0s7n1Z0mKX4w1y3YH3bq2yR0xk3zq1y7w";
+const HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$2JzOE7bGvZ0s7n1Z0mKX4w1y3YH3bq2yR0xk3zq1y7w";
 
 const CMS: &str = "[[platform]]\nname = \"cms\"\nvendor = \"sitefinity\"\n";
 
@@ -61,10 +65,24 @@ fn folder_with(configuration: &str, files: &[FileBeside<'_>]) -> TempDir {
 /// error. The folder is left out of what is said.
 fn run(command: &str, folder: &Path) -> (i32, String, String) {
     let mut hub = Command::cargo_bin("logout-hub").unwrap();
-    let output = hub.env_clear().args([command, "--config", "hub.toml"]).current_dir(folder).output().unwrap();
+    let output = hub
+        .env_clear()
+        .args([command, "--config", "hub.toml"])
+        .current_dir(folder)
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    let said = said.replace(&format!("{}/", folder.canonicalize().unwrap().display()), "").replace(&format!("{}/", folder.display()), "");
-    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap(), said)
+    let said = said
+        .replace(
+            &format!("{}/", folder.canonicalize().unwrap().display()),
+            "",
+        )
+        .replace(&format!("{}/", folder.display()), "");
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+        said,
+    )
 }
 
 /// Compares what both commands say about each configuration with what is to be said.
@@ -73,9 +91,17 @@ fn each_is_refused(table: &[(&str, &[FileBeside<'_>], &str)]) {
         let folder = folder_with(text, files);
         ["check-config", "serve"].map(|command| {
             let (status, output, said) = run(command, folder.path());
-            let said: String = said.lines().filter(|line| !line.contains(": warning: ")).map(|line| format!("{line}\n")).collect();
+            let said: String = said
+                .lines()
+                .filter(|line| !line.contains(": warning: "))
+                .map(|line| format!("{line}\n"))
+                .collect();
             let right = (status, output.as_str(), said.trim_end()) == (2, "", *expected);
-            (!right).then(|| format!("{text}\n--- {command}, {status}, {output}, says\n{said}--- not\n{expected}\n"))
+            (!right).then(|| {
+                format!(
+                    "{text}\n--- {command}, {status}, {output}, says\n{said}--- not\n{expected}\n"
+                )
+            })
         })
     });
     let differ: Vec<String> = differ.flatten().collect();
@@ -88,10 +114,14 @@ const SEAL_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";
 #[test]
 fn files_of_secrets_that_others_can_read_are_refused_with_their_mode() {
     let account = "[[account]]\nname = \"alice\"\npassword_hash_file = \"alice.hash\"";
-    let access_key = format!("{CMS}[[platform.access_key]]\nusername = \"a\"\nkey_file = \"a.key\"");
+    let access_key =
+        format!("{CMS}[[platform.access_key]]\nusername = \"a\"\nkey_file = \"a.key\"");
     let upstream = format!("{CMS}upstream = \"http://cms.internal\"");
-    let person = format!("{upstream}\nperson = {{ from = \"claim\", claim = \"email\", algorithm = \"HS256\", key_file = \"hmac\" }}");
-    let administrator = format!("{upstream}\nupstream_administrator = {{ bearer_token_file = \"bearer\" }}");
+    let person = format!(
+        "{upstream}\nperson = {{ from = \"claim\", claim = \"email\", algorithm = \"HS256\", key_file = \"hmac\" }}"
+    );
+    let administrator =
+        format!("{upstream}\nupstream_administrator = {{ bearer_token_file = \"bearer\" }}");
     each_is_refused(&[
         (
             "",
@@ -141,7 +171,9 @@ fn files_of_secrets_that_others_can_read_are_refused_with_their_mode() {
 fn keys_and_tokens_below_the_floor_are_refused() {
     let upstream = format!("{CMS}upstream = \"http://cms.internal\"");
     let person = |algorithm: &str| {
-        format!("{upstream}\nperson = {{ from = \"claim\", claim = \"email\", algorithm = \"{algorithm}\", key_file = \"key\" }}")
+        format!(
+            "{upstream}\nperson = {{ from = \"claim\", claim = \"email\", algorithm = \"{algorithm}\", key_file = \"key\" }}"
+        )
     };
     each_is_refused(&[
         (
@@ -149,7 +181,11 @@ fn keys_and_tokens_below_the_floor_are_refused() {
             &[("admin.token", 0o600, "secret\n")],
             "hub.toml: `admin.token_file`: admin.token: the token has 6 characters, and must have 32 or more; take what `openssl rand -hex 32` prints, or remove the file and have one made",
         ),
-        ("", &[("check.token", 0o600, "\n")], "hub.toml: `admin.check_token_file`: check.token: holds nothing"),
+        (
+            "",
+            &[("check.token", 0o600, "\n")],
+            "hub.toml: `admin.check_token_file`: check.token: holds nothing",
+        ),
         (
             &person("HS256"),
             &[("key", 0o600, "short")],
@@ -176,7 +212,8 @@ fn keys_and_tokens_below_the_floor_are_refused() {
 
 #[test]
 fn files_that_are_not_there_are_named() {
-    let upstream = format!("{CMS}upstream = \"https://cms.internal\"\nupstream_ca_file = \"ca.pem\"");
+    let upstream =
+        format!("{CMS}upstream = \"https://cms.internal\"\nupstream_ca_file = \"ca.pem\"");
     each_is_refused(&[
         (
             "[server.tls]\ncertificate_file = \"c.pem\"\nkey_file = \"k.pem\"",
@@ -184,15 +221,31 @@ fn files_that_are_not_there_are_named() {
             "hub.toml:2:20: `server.tls.certificate_file`: c.pem: cannot be read: No such file or directory (os error 2)\n\
              hub.toml:3:12: `server.tls.key_file`: k.pem: cannot be read: No such file or directory (os error 2)",
         ),
-        (&upstream, &[], "hub.toml:5:20: `platform.cms.upstream_ca_file`: ca.pem cannot be read: No such file or directory (os error 2)"),
+        (
+            &upstream,
+            &[],
+            "hub.toml:5:20: `platform.cms.upstream_ca_file`: ca.pem cannot be read: No such file or directory (os error 2)",
+        ),
     ]);
 }
 
 #[test]
 fn platforms_that_overlap_are_said_with_both_places() {
-    let platform = |name: &str, rest: &str| format!("[[platform]]\nname = \"{name}\"\nvendor = \"sitefinity\"\n{rest}\n");
-    let three = [platform("one", ""), platform("two", ""), platform("three", "")].concat();
-    let some = [platform("one", "prefix = \"/a\""), platform("two", ""), platform("three", "prefix = \"/a\"")].concat();
+    let platform = |name: &str, rest: &str| {
+        format!("[[platform]]\nname = \"{name}\"\nvendor = \"sitefinity\"\n{rest}\n")
+    };
+    let three = [
+        platform("one", ""),
+        platform("two", ""),
+        platform("three", ""),
+    ]
+    .concat();
+    let some = [
+        platform("one", "prefix = \"/a\""),
+        platform("two", ""),
+        platform("three", "prefix = \"/a\""),
+    ]
+    .concat();
     let reserved = platform("greedy", "prefix = \"/receipts\"");
     each_is_refused(&[
         (
@@ -216,7 +269,8 @@ fn platforms_that_overlap_are_said_with_both_places() {
 
 #[test]
 fn cookie_names_that_the_settings_void_are_refused() {
-    let named = |name: &str, keys: &str| format!("{CMS}cookie_names = {{ session = \"{name}\" }}\n{keys}");
+    let named =
+        |name: &str, keys: &str| format!("{CMS}cookie_names = {{ session = \"{name}\" }}\n{keys}");
     let https = "public_url = \"https://cms.example.com\"";
     each_is_refused(&[
         (
@@ -225,7 +279,10 @@ fn cookie_names_that_the_settings_void_are_refused() {
             "hub.toml:4:16: `platform.cms.cookie_names`: \"__Host-sf\": browsers drop a cookie `__Host-…` or `__Secure-…` that is not Secure; write `cookies.secure = \"always\"`, or an https `public_url`",
         ),
         (
-            &named("__Secure-sf", "cookies = { secure = \"never\" }\npublic_url = \"https://cms.example.com\""),
+            &named(
+                "__Secure-sf",
+                "cookies = { secure = \"never\" }\npublic_url = \"https://cms.example.com\"",
+            ),
             &[],
             "hub.toml:4:16: `platform.cms.cookie_names`: \"__Secure-sf\": browsers drop a cookie `__Host-…` or `__Secure-…` that is not Secure; write `cookies.secure = \"always\"`, or an https `public_url`",
         ),
@@ -235,7 +292,10 @@ fn cookie_names_that_the_settings_void_are_refused() {
             "hub.toml:4:16: `platform.cms.cookie_names`: \"__Host-sf\": browsers drop a cookie `__Host-…` whose Path is not `/`; remove `prefix`, or begin the name with `__Secure-`",
         ),
         (
-            &named("__Host-sf", &format!("{https}\ncookies = {{ domain = \"example.com\" }}")),
+            &named(
+                "__Host-sf",
+                &format!("{https}\ncookies = {{ domain = \"example.com\" }}"),
+            ),
             &[],
             "hub.toml:4:16: `platform.cms.cookie_names`: \"__Host-sf\": browsers drop a cookie `__Host-…` that has a Domain; remove `cookies.domain`, or begin the name with `__Secure-`",
         ),
@@ -243,10 +303,17 @@ fn cookie_names_that_the_settings_void_are_refused() {
     for right in [
         named("__Host-sf", https),
         named("__Host-sf", "cookies = { secure = \"always\" }"),
-        named("__Secure-sf", &format!("{https}\nprefix = \"/cms\"\ncookies = {{ domain = \"example.com\" }}")),
+        named(
+            "__Secure-sf",
+            &format!("{https}\nprefix = \"/cms\"\ncookies = {{ domain = \"example.com\" }}"),
+        ),
     ] {
         let folder = folder_with(&right, &[]);
-        assert_eq!(run("check-config", folder.path()), (0, "ok: 1 platforms\n".to_owned(), String::new()), "{right}");
+        assert_eq!(
+            run("check-config", folder.path()),
+            (0, "ok: 1 platforms\n".to_owned(), String::new()),
+            "{right}"
+        );
     }
 }
 
@@ -281,20 +348,36 @@ fn what_is_warned_of_is_said_and_served_all_the_same() {
                    other platforms alone unless a registration named the person; write `person = { from = \"subject\" }`, or another `reach`\n";
     let text = format!("{CMS}upstream = \"http://cms.internal\"\nreach = \"person\"\n");
     let folder = folder_with(&text, &[]);
-    assert_eq!(run("check-config", folder.path()), (0, "ok: 1 platforms\n".to_owned(), warning.to_owned()));
+    assert_eq!(
+        run("check-config", folder.path()),
+        (0, "ok: 1 platforms\n".to_owned(), warning.to_owned())
+    );
     let folder = folder_with(&format!("{text}max_cookies = 0\n"), &[]);
     let (status, output, said) = run("check-config", folder.path());
-    assert!(status == 2 && output.is_empty() && said.starts_with(warning) && said.lines().count() == 2, "{said}");
+    assert!(
+        status == 2 && output.is_empty() && said.starts_with(warning) && said.lines().count() == 2,
+        "{said}"
+    );
 }
 
 #[test]
 fn the_demo_refuses_its_passwords_where_others_can_read_them() {
     let folder = folder_with("", &[("passwords.json", 0o644, "{}")]);
     let mut demo = Command::cargo_bin("logout-hub").unwrap();
-    let output = demo.env_clear().args(["demo", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path()).output().unwrap();
+    let output = demo
+        .env_clear()
+        .args(["demo", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let file = folder.path().join("passwords.json");
     let file = file.display();
     assert!(!output.status.success(), "{said}");
-    assert!(said.contains(&format!("{file}: mode 0644 lets every user of this machine read it; run `chmod 600 {file}`")), "{said}");
+    assert!(
+        said.contains(&format!(
+            "{file}: mode 0644 lets every user of this machine read it; run `chmod 600 {file}`"
+        )),
+        "{said}"
+    );
 }

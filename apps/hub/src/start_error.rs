@@ -2,19 +2,19 @@
 
 use std::net::SocketAddr;
 
-use logout_identity::AccountFault;
+use logout_identity::AccountError;
 
 use crate::config::{ConfigErrors, TokenFileError};
-use crate::stores::StoreFault;
+use crate::stores::StoreError;
 use crate::tls;
 
 /// The hub could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum StartFault {
+pub enum StartError {
     /// The accounts do not fit together.
     #[error("{0}")]
-    Accounts(#[from] AccountFault),
+    Accounts(#[from] AccountError),
     /// The admin token cannot be read or made.
     #[error("admin token: {0}")]
     AdminToken(#[from] TokenFileError),
@@ -31,7 +31,7 @@ pub enum StartFault {
     },
     /// Two platforms claim one address, or one claims an address of the hub's.
     #[error("{0}")]
-    Mount(#[from] logout_actix::MountFault),
+    Mount(#[from] logout_actix::MountError),
     /// An entry of `server.trusted_proxies` is neither an address nor a network.
     #[error("server.trusted_proxies: {0:?} is neither an address nor a network")]
     Proxy(String),
@@ -40,25 +40,28 @@ pub enum StartFault {
     PublicUrl(SocketAddr),
     /// The keys that upstreams' credentials are sealed with cannot be read or made.
     #[error("server.seal_key_file: {0}")]
-    SealKeys(#[from] logout_identity::SealKeyFault),
+    SealKeys(#[from] logout_identity::SealKeyError),
     /// The server could not be started.
     #[error("cannot serve: {0}")]
     Serve(std::io::Error),
     /// The store does not open.
     #[error("{0}")]
-    Store(#[from] StoreFault),
+    Store(#[from] StoreError),
     /// The store opened, but does not answer.
     #[error("the store does not answer")]
     StoreUnavailable(#[from] logout_core::store::StoreUnavailable),
     /// The certificate or its key cannot be used.
     #[error("tls: {0}")]
-    Tls(tls::TlsFault),
+    Tls(tls::TlsError),
 }
 
-impl StartFault {
+impl StartError {
     /// The first of several faults of the same files.
-    pub(crate) fn of_tls(faults: Vec<tls::TlsFault>) -> Self {
+    pub(crate) fn of_tls(faults: Vec<tls::TlsError>) -> Self {
         let first = faults.into_iter().next();
-        first.map_or_else(|| Self::Serve(std::io::Error::other("no certificate")), Self::Tls)
+        first.map_or_else(
+            || Self::Serve(std::io::Error::other("no certificate")),
+            Self::Tls,
+        )
     }
 }

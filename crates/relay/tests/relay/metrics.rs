@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use ::metrics::{
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    SharedString, Unit, with_local_recorder,
+};
 use logout_core::credential::Secret;
 use logout_core::platform::PlatformName;
 use logout_core::ports::Deliveries as _;
 use logout_core::upstream::UpstreamSession;
-use logout_relay::{RelaySettings, figures};
-use metrics::{
-    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit, with_local_recorder,
-};
+use logout_relay::{RelaySettings, metrics as relay_metrics};
 
 use crate::support::hub::{Hub, brisk};
 use crate::support::played::{Played, answer, signed_out};
@@ -24,7 +25,10 @@ struct Cell(String, Values);
 
 impl Cell {
     fn of(key: &Key, noted: &Noted) -> Arc<Self> {
-        let labels: String = key.labels().map(|label| format!(" {}={}", label.key(), label.value())).collect();
+        let labels: String = key
+            .labels()
+            .map(|label| format!(" {}={}", label.key(), label.value()))
+            .collect();
         Arc::new(Self(format!("{}{labels}", key.name()), noted.0.clone()))
     }
 
@@ -82,8 +86,12 @@ fn tries_settlements_survivors_breakers_and_strangers_are_counted() {
     let noted = Noted::default();
     let values = noted.0.clone();
     with_local_recorder(&noted, || {
-        figures::describe();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        relay_metrics::describe();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let carrier = Played::new(|request, nth| async move {
                 match (nth, request.target.as_str()) {
@@ -92,24 +100,54 @@ fn tries_settlements_survivors_breakers_and_strangers_are_counted() {
                     _ => signed_out(),
                 }
             });
-            let settings = RelaySettings { verify: true, breaker_opens_after: 1, ..brisk() };
+            let settings = RelaySettings {
+                verify: true,
+                breaker_opens_after: 1,
+                ..brisk()
+            };
             let hub = Hub::start(settings, vec![("counted", carrier)]);
             let session = hub.end_one("counted").await;
             hub.once(session, |delivery| delivery.attempts == 1).await;
-            assert_eq!(values.lock().unwrap()["logout_relay_breaker_open platform=counted"], 1.0);
+            assert_eq!(
+                values.lock().unwrap()["logout_relay_breaker_open platform=counted"],
+                1.0
+            );
             hub.settled(session).await;
-            let stranger = UpstreamSession { bearer: Some(Secret::new("x")), ..UpstreamSession::default() };
-            hub.relay.first_sight(&PlatformName::new("counted"), &stranger).await;
+            let stranger = UpstreamSession {
+                bearer: Some(Secret::new("x")),
+                ..UpstreamSession::default()
+            };
+            hub.relay
+                .pass_through(&PlatformName::new("counted"), &stranger)
+                .await;
         });
     });
     let expected = [
-        ("logout_relay_attempts_total platform=counted outcome=confirmed", 1.0),
-        ("logout_relay_attempts_total platform=counted outcome=refused", 1.0),
+        (
+            "logout_relay_attempts_total platform=counted outcome=confirmed",
+            1.0,
+        ),
+        (
+            "logout_relay_attempts_total platform=counted outcome=refused",
+            1.0,
+        ),
         ("logout_relay_breaker_open platform=counted", 0.0),
-        ("logout_relay_deliveries_outlived_total platform=counted", 1.0),
-        ("logout_relay_deliveries_settled_total platform=counted state=confirmed", 1.0),
+        (
+            "logout_relay_deliveries_outlived_total platform=counted",
+            1.0,
+        ),
+        (
+            "logout_relay_deliveries_settled_total platform=counted state=confirmed",
+            1.0,
+        ),
         ("logout_relay_delivery_seconds platform=counted", 1.0),
-        ("logout_relay_first_sight_total platform=counted result=confirmed", 1.0),
+        (
+            "logout_relay_first_sight_total platform=counted result=confirmed",
+            1.0,
+        ),
     ];
-    assert_eq!(*values.lock().unwrap(), BTreeMap::from(expected.map(|(name, value)| (name.to_owned(), value))));
+    assert_eq!(
+        *values.lock().unwrap(),
+        BTreeMap::from(expected.map(|(name, value)| (name.to_owned(), value)))
+    );
 }

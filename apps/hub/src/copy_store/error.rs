@@ -5,7 +5,7 @@ use std::fmt;
 use logout_core::store::StoreUnavailable;
 
 use crate::config::StoreUrl;
-use crate::stores::StoreFault;
+use crate::stores::StoreError;
 
 /// Which of the two stores.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -16,8 +16,8 @@ pub(super) enum Side {
 
 impl Side {
     /// What a store's silence means.
-    pub(super) fn silent(self) -> impl Fn(StoreUnavailable) -> CopyFault + Copy {
-        move |_| CopyFault::Silent { side: self }
+    pub(super) fn silent(self) -> impl Fn(StoreUnavailable) -> CopyError + Copy {
+        move |_| CopyError::Silent { side: self }
     }
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for Side {
 
 /// A copy was not made, or is not complete.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CopyFault {
+pub(super) enum CopyError {
     #[error("--from: there is no store at {from}")]
     Absent { from: StoreUrl },
     #[error(
@@ -45,7 +45,9 @@ pub(super) enum CopyFault {
     Memory { side: Side },
     #[error("--to: {to} is not empty, and what it holds is not of an interrupted copy")]
     NotEmpty { to: StoreUrl },
-    #[error("{side}: this build has no store of that kind; build it with the feature `store-{kind}`")]
+    #[error(
+        "{side}: this build has no store of that kind; build it with the feature `store-{kind}`"
+    )]
     NotCompiled { side: Side, kind: &'static str },
     #[error("--from: {from} holds nothing")]
     Nothing { from: StoreUrl },
@@ -53,17 +55,19 @@ pub(super) enum CopyFault {
     OfAnother { to: StoreUrl, from: String },
     #[error("--from and --to are the same store")]
     Same,
-    #[error("{side}: the store does not answer; once it does, the same command goes on where this one has stopped")]
+    #[error(
+        "{side}: the store does not answer; once it does, the same command goes on where this one has stopped"
+    )]
     Silent { side: Side },
     #[error("{0}")]
-    Store(#[from] StoreFault),
+    Store(#[from] StoreError),
     #[error("--from: {from} holds an interrupted copy itself, which has to be finished first")]
     Unfinished { from: StoreUrl },
     #[error("{side}: {reason}")]
     Url { side: Side, reason: String },
 }
 
-impl CopyFault {
+impl CopyError {
     /// The exit status: 2 for what no second try can mend.
     pub(super) fn status(&self) -> u8 {
         match self {

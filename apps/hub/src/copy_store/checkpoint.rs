@@ -29,8 +29,11 @@ mod tests {
     #[test]
     fn a_mark_comes_back_as_it_was_written() {
         for place in [None, Some(vec![0, 255])] {
-            let mark = Mark { from: "fjall:/x".to_owned(), place };
-            assert_eq!(Mark::read(&mark.to_bytes()), Some(mark));
+            let checkpoint = Mark {
+                from: "fjall:/x".to_owned(),
+                place,
+            };
+            assert_eq!(Mark::read(&checkpoint.to_bytes()), Some(checkpoint));
         }
         assert_eq!(Mark::read(b"else"), None);
     }
