@@ -28,6 +28,7 @@ mod housekeeping;
 mod listing;
 mod races;
 mod reference;
+mod sign_ons;
 mod values;
 
 use std::collections::BTreeSet;
@@ -43,6 +44,7 @@ pub use housekeeping::*;
 pub use listing::*;
 pub use races::*;
 pub use reference::*;
+pub use sign_ons::*;
 pub use values::*;
 
 use logout_core::credential::{Credential, CredentialDigest, random_bytes};
@@ -314,6 +316,7 @@ mod tests {
             include_str!("store/listing.rs"),
             include_str!("store/races.rs"),
             include_str!("store/reference.rs"),
+            include_str!("store/sign_ons.rs"),
             include_str!("store/values.rs"),
         );
         let (_, list) = source.split_once("$($then)*\n").unwrap();
