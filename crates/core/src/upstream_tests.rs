@@ -1,4 +1,5 @@
 use super::*;
+use crate::session::ClientId;
 
 #[test]
 fn a_session_comes_back_as_it_was_sealed() {
