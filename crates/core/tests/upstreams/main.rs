@@ -8,6 +8,7 @@
 mod check;
 mod login_relay;
 mod registration;
+mod relayed_cookies;
 mod sign_out;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
