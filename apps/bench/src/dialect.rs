@@ -6,6 +6,8 @@ use logout_assets::{AssetsConfig, AssetsProvider};
 use logout_core::LoginProvider;
 use logout_core::credential::CredentialDigest;
 use logout_core::platform::{Platform, PlatformName};
+use logout_core::ports::{TokenClaims, Tokens};
+use logout_core::time::Timestamp;
 use logout_hcl_dx::{HclDxConfig, HclDxProvider};
 use logout_sitefinity::{SitefinityConfig, SitefinityProvider};
 use logout_wix::{WixConfig, WixProvider};
@@ -69,35 +71,78 @@ pub(crate) fn digest(
     ))
 }
 
-/// What the adapter calls a credential that is this `secret`, and the request that signs out with
+/// A credential as the vendor's stand-in itself gives it out: a token that `tokens` signs, or an
+/// opaque value. The same arguments make the same credential.
+pub(crate) fn stand_in_secret(
+    tokens: &dyn Tokens,
+    vendor: &str,
+    platform: &PlatformName,
+    number: u64,
+    (opened, expires): (Timestamp, Timestamp),
+) -> Result<String, BoxError> {
+    let token = |audience: &str, (key, value): (&str, &str)| {
+        let claims = TokenClaims {
+            iss: platform.to_string(),
+            aud: audience.to_owned(),
+            sub: format!("user{number}"),
+            jti: format!("{number:043}"),
+            iat: opened.as_secs(),
+            exp: expires.as_secs(),
+            vendor: [(key.to_owned(), value.to_owned())].into_iter().collect(),
+        };
+        tokens.mint(&claims).map(|token| token.reveal().to_owned())
+    };
+    Ok(match vendor {
+        "assets" => token("authToken", ("reqCsrf", "false"))?,
+        "wix" => format!("OauthNG.JWS.{}", token("access", ("client_id", CLIENT))?),
+        // As an encoder could have written it: a whole number of groups.
+        _ => format!("{number:044}"),
+    })
+}
+
+/// The adapter's name for a credential that is this `secret`, and the request that signs out with
 /// it.
 pub(crate) fn sign_out(vendor: &str, secret: &str) -> Result<(&'static str, String), BoxError> {
-    Ok(match vendor {
+    let (purpose, line, client, header) = match vendor {
         "sitefinity" => (
             "site",
-            format!(
-                "GET /Sitefinity/SignOut?sts_signout=true HTTP/1.1\r\nHost: bench\r\nCookie: .AspNet.Cookies={secret}\r\n\r\n"
-            ),
+            "GET /Sitefinity/SignOut?sts_signout=true",
+            "",
+            "Cookie: .AspNet.Cookies=",
         ),
         "assets" => (
             "authToken",
-            format!(
-                "POST /services/logout HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\nAuthorization: Bearer {secret}\r\n\r\n"
-            ),
+            "POST /services/logout",
+            "",
+            "Content-Length: 0\r\nAuthorization: Bearer ",
         ),
         "wix" => (
             "access",
-            format!(
-                "GET /_api/iam/authentication/v1/logout?postLogoutRedirectUri=https%3A%2F%2Fapp.example%2Fbye&clientId={CLIENT} HTTP/1.1\r\n\
-                 Host: bench\r\nAuthorization: {secret}\r\n\r\n"
-            ),
+            "GET /_api/iam/authentication/v1/logout\
+             ?postLogoutRedirectUri=https%3A%2F%2Fapp.example%2Fbye&clientId=",
+            CLIENT,
+            "Authorization: ",
         ),
         "hcl-dx" => (
             "ltpa",
-            format!(
-                "POST /dx/api/core/v1/auth/logout HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\nCookie: LtpaToken2={secret}\r\n\r\n"
-            ),
+            "POST /dx/api/core/v1/auth/logout",
+            "",
+            "Content-Length: 0\r\nCookie: LtpaToken2=",
         ),
         other => return Err(format!("no such vendor: {other}").into()),
-    })
+    };
+    let request = format!("{line}{client} HTTP/1.1\r\nHost: bench\r\n{header}{secret}\r\n\r\n");
+    Ok((purpose, request))
+}
+
+/// The platform's part of a hub's configuration.
+pub(crate) fn platform_toml(vendor: &str, name: &str) -> String {
+    let app = if vendor == "wix" {
+        format!(
+            "[[platform.app]]\nclient_id = \"{CLIENT}\"\nredirect_domains = [\"app.example\"]\n"
+        )
+    } else {
+        String::new()
+    };
+    format!("[[platform]]\nname = \"{name}\"\nvendor = \"{vendor}\"\n{app}")
 }

@@ -6,16 +6,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use logout_hub::config::Config;
-use logout_hub::{COMPILED, Hub, Options, SystemClock};
 
+use crate::answer::Answer;
 use crate::dialect::{VENDORS, provider};
+use crate::hub::{self, configuration};
 use crate::process::BoxError;
-use crate::subject::configuration;
 
 /// Sizes of a request's head. A whole 128 KiB is more than the web framework reads.
 const KIBIBYTES: [usize; 5] = [1, 8, 32, 64, 127];
@@ -206,16 +205,8 @@ fn answer(connection: &mut TcpStream) -> Result<u16, BoxError> {
             return Err("the connection was closed before the answer's end".into());
         }
         read.extend_from_slice(&buffer[..length]);
-        let Some(head) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
-            continue;
-        };
-        let text = std::str::from_utf8(&read[..head])?.to_ascii_lowercase();
-        let body = text
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "))
-            .map_or(Ok(0), str::parse::<usize>)?;
-        if read.len() >= head + 4 + body {
-            return Ok(text.split(' ').nth(1).ok_or("no status")?.parse()?);
+        if let Some(answer) = Answer::parse(&read)? {
+            return Ok(answer.status);
         }
     }
 }
@@ -229,23 +220,12 @@ struct Running {
 
 impl Running {
     fn start(vendor: &str, folder: &std::path::Path) -> Result<Self, BoxError> {
-        let config = Config::parse(
-            &configuration(vendor, "memory", 1),
-            &folder.join("bench.toml"),
-            Vec::new(),
-            &COMPILED,
-        )?;
+        let (configuration, folder) = (configuration(vendor, 1), folder.to_owned());
         let (started, has_started) = mpsc::channel();
         let (stop, stopped) = mpsc::channel::<()>();
         std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let options = Options {
-                    clock: Arc::new(SystemClock),
-                    listener: None,
-                    names_people: false,
-                    store: None,
-                };
-                match Hub::start(config, options).await {
+                match hub::start(&configuration, &folder, None).await {
                     Err(fault) => drop(started.send(Err(fault.to_string()))),
                     Ok(hub) => {
                         drop(started.send(Ok((hub.address, hub.admin_address))));

@@ -1,29 +1,33 @@
-//! Side by side: a sign-out by the hub, and a bare actix-web app that answers a fixed 302, loaded
-//! by the same client in turns. What counts are the ratios within one run; absolute figures drift
-//! from minute to minute.
+//! Side by side: sign-outs by the hub, and a bare actix-web app that gives the same answers, loaded
+//! by the same client in turns. Only the ratios within one run mean anything; absolute figures
+//! drift from minute to minute.
 //!
-//! `cargo run --release -p logout-bench` prints a table. The hub and the bare app are processes of
-//! their own (this binary, started again), so that each one's CPU time can be read.
+//! `cargo run --release -p logout-bench` prints tables. The hub and the bare app are processes of
+//! their own (this binary, started again), so that the CPU time of each can be read.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line")]
 
+mod answer;
+mod bare;
 mod client;
 mod dialect;
 mod engine;
 mod headers;
-mod pgbench;
+mod hub;
+mod measure;
+mod plan;
 mod process;
+mod procfs;
 mod report;
-mod scale;
-mod session_id;
+mod requests;
+mod session;
 mod single_logout;
-mod subject;
+mod stores;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use scale::hub::ScaleHub;
-use scale::{Plot, Scale};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use plan::Plan;
 use single_logout::fan_out::FanOut;
 use single_logout::hub::HubSubject;
 use single_logout::storm::Storm;
@@ -45,75 +49,47 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Role {
+    /// Be the bare app (started by the benchmark itself).
+    #[command(hide = true)]
+    Bare(bare::Bare),
     /// A person's four sessions ended by one sign-out, with an instance behind each platform.
     FanOut(FanOut),
     /// What it costs to read a request, over its size.
     Headers(headers::Headers),
-    /// The tables and the plot of what `scale` has found, once more, without measuring.
-    Plot(Plot),
-    /// Sign-outs over the number of live sessions.
-    Scale(Scale),
-    /// Be a hub over many sessions that is measured (started by the benchmark itself).
-    #[command(hide = true)]
-    ScaleHub(ScaleHub),
     /// Be a hub that is measured (started by the benchmark itself).
+    #[command(hide = true)]
+    Hub(hub::HubRole),
+    /// The tables and the plot of an earlier measurement, from its CSV file.
+    Plot(report::Plot),
+    /// The same over the number of live sessions, and restarts.
+    Scale(Plan),
+    /// Be a hub with instances behind it (started by the benchmark itself).
     #[command(hide = true)]
     SingleLogoutHub(HubSubject),
     /// Sign-outs at four platforms while one of the instances behind them is dead.
     Storm(Storm),
-    /// Be a server that is measured (started by the benchmark itself).
-    #[command(hide = true)]
-    Subject(subject::Subject),
     /// Be the instances behind the platforms (started by the benchmark itself).
     #[command(hide = true)]
     Upstreams(Upstreams),
 }
 
-/// What is measured.
-#[derive(Args, Clone, Debug)]
-struct Plan {
-    /// Connections that are kept busy at once.
-    #[arg(long, value_delimiter = ',', default_value = "64,256")]
-    connections: Vec<usize>,
-    /// Stores to measure: `memory`, `fjall`, the URL of an empty PostgreSQL database or Redis
-    /// server, or `postgres` or `redis` for a server that is started for it.
-    #[arg(long, value_delimiter = ',', default_value = "memory,fjall")]
-    stores: Vec<String>,
-    /// Vendors to measure.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "sitefinity,assets,wix,hcl-dx"
-    )]
-    vendors: Vec<String>,
-    /// Sign-outs in one turn; each ends another session.
-    #[arg(long, default_value_t = 40_000)]
-    requests: usize,
-    /// Turns of each, one after the other.
-    #[arg(long, default_value_t = 3)]
-    turns: usize,
-    /// Worker threads of the servers.
-    #[arg(long, default_value_t = 1)]
-    workers: usize,
-    /// Where fjall, and servers that are started, keep their files; a folder of the system's for
-    /// temporary files by default, which may be in memory.
-    #[arg(long)]
-    data: Option<std::path::PathBuf>,
-}
-
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = match &cli.role {
+    let matches = plan::with_scale_defaults(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|fault| fault.exit());
+    let outcome = match cli.role {
+        Some(Role::Bare(bare)) => bare.run(),
         Some(Role::FanOut(fan_out)) => fan_out.run(),
         Some(Role::Headers(headers)) => headers.run(),
+        Some(Role::Hub(hub)) => hub.run(),
         Some(Role::Plot(plot)) => plot.run(),
-        Some(Role::Scale(scale)) => scale.run(),
-        Some(Role::ScaleHub(hub)) => hub.run(),
+        Some(Role::Scale(plan)) => measure::run(&Plan {
+            restarts: true,
+            ..plan
+        }),
         Some(Role::SingleLogoutHub(hub)) => hub.run(),
         Some(Role::Storm(storm)) => storm.run(),
-        Some(Role::Subject(subject)) => subject.run(),
         Some(Role::Upstreams(upstreams)) => upstreams.run(),
-        None => report::run(&cli.plan),
+        None => measure::run(&cli.plan),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -121,5 +97,27 @@ fn main() -> ExitCode {
             eprintln!("{fault}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scale_has_defaults_of_its_own() {
+        let command = plan::with_scale_defaults(Cli::command());
+        command.clone().debug_assert();
+        let matches = command.get_matches_from(["logout-bench", "scale", "--turns", "7"]);
+        let cli = Cli::from_arg_matches(&matches).unwrap();
+        assert_eq!(cli.plan.sizes, [100_000]);
+        let Some(Role::Scale(plan)) = cli.role else {
+            panic!("{cli:?}")
+        };
+        assert_eq!(plan.sizes, [10_000, 1_000_000, 10_000_000]);
+        assert_eq!(
+            (plan.stores.len(), plan.vendors.len(), plan.turns),
+            (4, 1, 7)
+        );
     }
 }

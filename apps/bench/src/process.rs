@@ -1,10 +1,14 @@
-//! Servers that are measured, in processes of their own (this binary, started again), so that each
-//! one's CPU time can be read.
+//! Servers that are measured, in processes of their own (this binary, started again), so that the
+//! CPU time of each can be read.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
+
+use tokio::task::LocalSet;
+
+use crate::procfs::Usage;
 
 pub(crate) type BoxError = Box<dyn std::error::Error>;
 
@@ -42,6 +46,14 @@ impl Server {
         Ok(server)
     }
 
+    /// The same, with `role` and options by their names.
+    pub(crate) fn with_options(role: &str, options: &[(&str, String)]) -> Result<Self, BoxError> {
+        let options = options
+            .iter()
+            .flat_map(|(name, value)| [(*name).to_owned(), value.clone()]);
+        Self::start([role.to_owned()].into_iter().chain(options))
+    }
+
     pub(crate) fn address(&self) -> Result<SocketAddr, BoxError> {
         Ok(*self.addresses.first().ok_or("no address")?)
     }
@@ -61,33 +73,14 @@ impl Server {
         self.line()
     }
 
-    /// CPU time that the process has used so far.
-    pub(crate) fn cpu(&self) -> Result<Duration, BoxError> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
-        let ticks: u64 = fields
-            .get(11..13)
-            .ok_or("no CPU time")?
-            .iter()
-            .map(|field| field.parse::<u64>().unwrap_or(0))
-            .sum();
-        // A tick is 10 ms on every Linux that actix runs on.
-        Ok(Duration::from_millis(ticks * 10))
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
-    /// Bytes of the process that are in memory.
-    pub(crate) fn memory(&self) -> Result<u64, BoxError> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .ok_or("no size in memory")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
+    /// CPU time that the process has used so far.
+    pub(crate) fn cpu(&self) -> Result<Duration, BoxError> {
+        Ok(Usage::of(self.id())?.total())
     }
 
     /// Ends it as a power cut would end it.
@@ -103,9 +96,17 @@ impl Drop for Server {
     }
 }
 
+/// Runs a load, on one thread.
+pub(crate) fn block_on<T>(load: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    LocalSet::new().block_on(&runtime, load)
+}
+
 /// Answers each line of standard input until that ends.
-pub(crate) async fn answer<F: Future<Output = Result<String, BoxError>>>(
-    reply: impl Fn(String) -> F,
+pub(crate) async fn answer(
+    reply: impl AsyncFn(String) -> Result<String, BoxError>,
 ) -> Result<(), BoxError> {
     loop {
         let line = actix_web::rt::task::spawn_blocking(|| {
@@ -123,7 +124,7 @@ pub(crate) async fn answer<F: Future<Output = Result<String, BoxError>>>(
     }
 }
 
-/// Tells who started this process where it listens.
+/// Tells the parent process where this one listens.
 pub(crate) fn announce(addresses: &[SocketAddr]) -> Result<(), BoxError> {
     let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
     println!("{}", addresses.join(" "));

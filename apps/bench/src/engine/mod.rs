@@ -1,7 +1,6 @@
 //! The server behind a store: one that was named by its URL, or one of our own that ends with the
 //! measurement.
 
-mod console;
 mod postgres;
 mod programs;
 mod redis;
@@ -10,19 +9,19 @@ mod upkeep;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-pub(crate) use console::{Console, output};
-
 use crate::process::BoxError;
+use crate::procfs::Usage;
+use crate::stores::{EMBEDDED, MEMORY, scheme};
 
 /// How long a server may take to start, and how long it is waited for until what loading set off
 /// has been done.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// A store to measure, with what keeps it.
+/// A store to measure, with the server that keeps it.
 pub(crate) struct Engine {
-    /// `memory`, `fjall`, `postgres` or `redis`.
-    pub(crate) name: String,
-    /// What a hub is told to use: `memory`, `fjall`, or a URL.
+    /// `memory`, `postgres`, `redis`, or the embedded store's name.
+    pub(crate) name: &'static str,
+    /// The store that a hub is told to use: a name or a URL.
     pub(crate) store: String,
     kind: Kind,
 }
@@ -30,77 +29,64 @@ pub(crate) struct Engine {
 enum Kind {
     /// The hub keeps it itself.
     Hub,
-    Postgres {
-        console: Console,
-        own: Option<postgres::Server>,
-    },
-    Redis {
-        url: String,
-        own: Option<redis::Server>,
-    },
+    Postgres(Option<postgres::Server>),
+    Redis(Option<redis::Server>),
 }
 
 impl Engine {
-    /// The store that is meant by `memory`, `fjall`, a URL, or `postgres` or `redis` for a server
-    /// of our own with its files in `data`.
+    /// The store that is meant by its name or a URL. `postgres` and `redis` are servers of our own
+    /// with their files in `data`.
     pub(crate) fn start(store: &str, data: Option<&Path>) -> Result<Self, BoxError> {
-        // Of a URL no more than its scheme: the rest may hold a password.
-        let scheme = store.split([':', '+']).next().unwrap_or_default();
         let named = store.contains("://");
-        let (name, kind, store) = match scheme {
-            "memory" | "fjall" if !named => (scheme, Kind::Hub, store.to_owned()),
+        let (name, kind) = match scheme(store) {
+            MEMORY if !named => (MEMORY, Kind::Hub),
+            EMBEDDED if !named => (EMBEDDED, Kind::Hub),
             "postgres" | "postgresql" => {
-                let own = if named {
-                    None
-                } else {
-                    Some(postgres::Server::start(data)?)
-                };
-                let url = own
-                    .as_ref()
-                    .map_or_else(|| store.to_owned(), postgres::Server::url);
-                (
-                    "postgres",
-                    Kind::Postgres {
-                        console: Console::new(&url)?,
-                        own,
-                    },
-                    url,
-                )
+                let own = (!named)
+                    .then(|| postgres::Server::start(data))
+                    .transpose()?;
+                ("postgres", Kind::Postgres(own))
             }
             "redis" | "rediss" => {
-                let own = if named {
-                    None
-                } else {
-                    Some(redis::Server::start(data)?)
-                };
-                let url = own
-                    .as_ref()
-                    .map_or_else(|| store.to_owned(), redis::Server::url);
-                (
-                    "redis",
-                    Kind::Redis {
-                        url: url.clone(),
-                        own,
-                    },
-                    url,
-                )
+                let own = (!named).then(|| redis::Server::start(data)).transpose()?;
+                ("redis", Kind::Redis(own))
             }
-            _ => return Err("a store is `memory`, `fjall`, `postgres`, `redis` or a URL".into()),
+            _ => {
+                return Err(format!(
+                    "a store is `{MEMORY}`, `{EMBEDDED}`, `postgres`, `redis` or a URL"
+                )
+                .into());
+            }
+        };
+        let own = match &kind {
+            Kind::Postgres(Some(own)) => Some(own.url()),
+            Kind::Redis(Some(own)) => Some(own.url()),
+            _ => None,
         };
         Ok(Self {
-            name: name.to_owned(),
-            store,
+            name,
+            store: own.unwrap_or_else(|| store.to_owned()),
             kind,
         })
     }
 
-    /// PostgreSQL's own programs, pointed at this database.
-    pub(crate) fn console(&self) -> Option<&Console> {
-        if let Kind::Postgres { console, .. } = &self.kind {
-            Some(console)
-        } else {
-            None
+    /// Whether a server of our own keeps the store.
+    pub(crate) fn is_own_server(&self) -> bool {
+        self.process().is_some()
+    }
+
+    fn process(&self) -> Option<u32> {
+        match &self.kind {
+            Kind::Postgres(Some(own)) => own.id(),
+            Kind::Redis(Some(own)) => own.id(),
+            Kind::Hub | Kind::Postgres(None) | Kind::Redis(None) => None,
         }
+    }
+
+    /// CPU time that a server of our own has used so far, its children's included.
+    pub(crate) fn cpu(&self) -> Result<Option<Duration>, BoxError> {
+        let used = |process| Ok(Usage::with_children(process)?.total());
+        self.process().map(used).transpose()
     }
 }
 

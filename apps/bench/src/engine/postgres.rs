@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
+use tokio_postgres::{NoTls, SimpleQueryMessage, SimpleQueryRow};
 
-use super::console::Console;
 use super::programs::{User, command, folder_of, free_port, ordinary_user, signal};
 use super::until;
 use crate::process::BoxError;
@@ -76,6 +76,11 @@ impl Server {
         format!("postgres://hub@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// Its first process, the parent of the others.
+    pub(super) fn id(&self) -> Option<u32> {
+        self.running.as_ref().map(Child::id)
+    }
+
     fn files(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -104,10 +109,10 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(log);
         let running = self.running.insert(postgres.spawn()?);
-        let console = Console::new(&format!("postgres://hub@127.0.0.1:{}/postgres", self.port))?;
+        let url = format!("postgres://hub@127.0.0.1:{}/postgres", self.port);
         until(|| match running.try_wait()? {
             Some(_) => Err(std::fs::read_to_string(self.folder.path().join("log"))?.into()),
-            None => Ok(console.sql("SELECT 1").is_ok()),
+            None => Ok(sql(&url, "SELECT 1").is_ok()),
         })
     }
 
@@ -129,4 +134,30 @@ impl Drop for Server {
             let _ = running.wait();
         }
     }
+}
+
+/// Carries out SQL, and brings its rows.
+pub(super) fn sql(url: &str, statement: &str) -> Result<Vec<SimpleQueryRow>, BoxError> {
+    // On a thread of its own, because the caller's may run a runtime.
+    let carried_out = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|fault| fault.to_string())?;
+        let rows = async {
+            let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+            tokio::spawn(connection);
+            client.simple_query(statement).await
+        };
+        // The URL, which may hold a password, is not part of these errors.
+        let messages = runtime.block_on(rows);
+        messages.map_err(|fault| format!("PostgreSQL, {statement}: {fault}"))
+    };
+    let messages = std::thread::scope(|scope| scope.spawn(carried_out).join());
+    let messages = messages.map_err(|_| "asking PostgreSQL has failed")??;
+    let row = |message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    };
+    Ok(messages.into_iter().filter_map(row).collect())
 }

@@ -44,6 +44,10 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    pub(super) fn id(&self) -> Option<u32> {
+        self.running.as_ref().map(Child::id)
+    }
+
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
     }

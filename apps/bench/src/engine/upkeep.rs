@@ -1,21 +1,25 @@
-//! What a long measurement asks of a store's server besides sign-outs: that it is empty, at rest,
-//! how large, and started again.
+//! The upkeep of a store's server around a measurement: expect it empty, let it settle, size it,
+//! restart it, empty it.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::postgres::sql;
 use super::{Engine, Kind, redis, until};
 use crate::process::BoxError;
+use crate::stores::MEMORY;
+
+/// The size of each table with its indexes.
+const TABLES: &str = "SELECT pg_total_relation_size(c.oid) FROM pg_class c \
+                      WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace";
 
 impl Engine {
     /// Fails unless nothing is kept there yet.
     pub(crate) fn expect_empty(&self) -> Result<(), BoxError> {
         let kept = match &self.kind {
             Kind::Hub => 0,
-            Kind::Postgres { console, .. } => console
-                .sql("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()")?
-                .parse()?,
-            Kind::Redis { url, .. } => redis::keys(url)?,
+            Kind::Postgres(_) => sql(&self.store, TABLES)?.len() as u64,
+            Kind::Redis(_) => redis::keys(&self.store)?,
         };
         if kept == 0 {
             Ok(())
@@ -32,11 +36,13 @@ impl Engine {
     /// server of our own ends instead.
     pub(crate) fn leave(self) -> Result<(), BoxError> {
         match &self.kind {
-            Kind::Postgres { console, own: None } => console
-                .sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-                .map(drop),
-            Kind::Redis { url, own: None } => redis::forget(url),
-            Kind::Hub | Kind::Postgres { .. } | Kind::Redis { .. } => Ok(()),
+            Kind::Postgres(None) => sql(
+                &self.store,
+                "DROP SCHEMA public CASCADE; CREATE SCHEMA public",
+            )
+            .map(drop),
+            Kind::Redis(None) => redis::forget(&self.store),
+            Kind::Hub | Kind::Postgres(_) | Kind::Redis(_) => Ok(()),
         }
     }
 
@@ -44,25 +50,26 @@ impl Engine {
     /// after it.
     pub(crate) fn settle(&self, folder: &Path) -> Result<(), BoxError> {
         match &self.kind {
+            Kind::Hub if self.name == MEMORY => Ok(()),
             Kind::Hub => settled(|| Ok(on_disk(folder))),
-            Kind::Postgres { console, own } => {
-                console.sql("VACUUM (ANALYZE)")?;
+            Kind::Postgres(own) => {
+                sql(&self.store, "VACUUM (ANALYZE)")?;
                 // Others than an administrator may not.
                 if own.is_some() {
-                    console.sql("CHECKPOINT")?;
+                    sql(&self.store, "CHECKPOINT")?;
                 }
                 Ok(())
             }
-            Kind::Redis { url, .. } => {
-                until(|| Ok(redis::info(url, "persistence", "aof_rewrite_in_progress")? == 0))
-            }
+            Kind::Redis(_) => until(|| {
+                Ok(redis::info(&self.store, "persistence", "aof_rewrite_in_progress")? == 0)
+            }),
         }
     }
 
     /// Bytes of memory that the server says it uses for what it keeps. PostgreSQL does not say.
     pub(crate) fn memory(&self) -> Result<Option<u64>, BoxError> {
-        if let Kind::Redis { url, .. } = &self.kind {
-            redis::info(url, "memory", "used_memory").map(Some)
+        if let Kind::Redis(_) = &self.kind {
+            redis::info(&self.store, "memory", "used_memory").map(Some)
         } else {
             Ok(None)
         }
@@ -72,41 +79,31 @@ impl Engine {
     /// PostgreSQL's tables.
     pub(crate) fn disk(&self, folder: &Path) -> Result<Option<u64>, BoxError> {
         Ok(match &self.kind {
-            Kind::Hub if self.name == "memory" => None,
+            Kind::Hub if self.name == MEMORY => None,
             Kind::Hub => Some(on_disk(folder)),
-            Kind::Postgres { .. } => Some(self.tables()?.iter().map(|(_, bytes)| bytes).sum()),
-            Kind::Redis { own, .. } => own.as_ref().map(|own| on_disk(own.folder())),
+            Kind::Postgres(_) => {
+                let rows = sql(&self.store, TABLES)?;
+                let bytes = rows
+                    .iter()
+                    .filter_map(|row| row.get(0)?.parse::<u64>().ok());
+                Some(bytes.sum())
+            }
+            Kind::Redis(own) => own.as_ref().map(|own| on_disk(own.folder())),
         })
-    }
-
-    /// Each table that is not nearly empty, with its indexes, and how many bytes they take.
-    pub(crate) fn tables(&self) -> Result<Vec<(String, u64)>, BoxError> {
-        let Some(console) = self.console() else {
-            return Ok(Vec::new());
-        };
-        let rows = console.sql(
-            "SELECT c.relname, pg_total_relation_size(c.oid) FROM pg_class c \
-             WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND pg_total_relation_size(c.oid) > 65536 ORDER BY 1",
-        )?;
-        let row = |line: &str| {
-            let (name, bytes) = line.split_once('|').ok_or("a row has two columns")?;
-            Ok((name.to_owned(), bytes.parse()?))
-        };
-        rows.lines().map(row).collect()
     }
 
     /// Stops the server and starts it again, where it is our own; says how long it took to answer.
     pub(crate) fn restart(&mut self) -> Result<Option<Duration>, BoxError> {
         Ok(match &mut self.kind {
-            Kind::Postgres { own: Some(own), .. } => {
+            Kind::Postgres(Some(own)) => {
                 own.stop()?;
                 Some(timed(|| own.go_on())?)
             }
-            Kind::Redis { own: Some(own), .. } => {
+            Kind::Redis(Some(own)) => {
                 own.stop()?;
                 Some(timed(|| own.go_on())?)
             }
-            Kind::Hub | Kind::Postgres { .. } | Kind::Redis { .. } => None,
+            Kind::Hub | Kind::Postgres(None) | Kind::Redis(None) => None,
         })
     }
 }

@@ -2,17 +2,17 @@
 //! there is.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use tokio::task::LocalSet;
 
 use super::pair::{Common, Kind, Pair};
-use crate::client::{Turn, load};
+use crate::client::{Load, Turn};
 use crate::dialect::VENDORS;
-use crate::process::BoxError;
+use crate::process::{BoxError, block_on};
 use crate::report::median;
+use crate::requests::Requests;
 
 /// What is measured of the fan-out.
 #[derive(Args, Clone, Debug)]
@@ -35,7 +35,7 @@ pub(crate) struct FanOut {
     /// How long the deliveries of one turn may take until all are confirmed, in seconds.
     #[arg(long, default_value_t = 120)]
     patience: u64,
-    /// Where fjall keeps its files; a folder of the system's for temporary files by default, which
+    /// Where the embedded store keeps its files; a folder of the system's for temporary files by default, which
     /// may be in memory.
     #[arg(long)]
     data: Option<PathBuf>,
@@ -68,20 +68,16 @@ impl Side {
     }
 
     fn rate(&self) -> f64 {
-        median(self.turns.iter().map(|turn| turn.rate))
+        median(self.turns.iter().map(Turn::rate))
     }
 
     fn millis(&self, share: f64) -> f64 {
-        median(
-            self.turns
-                .iter()
-                .map(|turn| turn.percentile(share).as_secs_f64() * 1e3),
-        )
+        median(self.turns.iter().map(|turn| turn.millis(share)))
     }
 
     /// The requests of one turn: of a person with sessions everywhere, one of these, at the
     /// platforms in turn.
-    fn requests(&self, turn: usize, count: usize) -> Vec<Vec<u8>> {
+    fn requests(&self, turn: usize, count: usize) -> Requests {
         let persons = turn * count..(turn + 1) * count;
         let line = |person: usize| {
             if self.kind.everywhere {
@@ -90,18 +86,13 @@ impl Side {
                 person
             }
         };
-        persons
-            .filter_map(|person| self.pair.requests.get(line(person)).cloned())
-            .collect()
+        self.pair.requests.select(persons.map(line))
     }
 }
 
 impl FanOut {
     pub(crate) fn run(&self) -> Result<(), BoxError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        LocalSet::new().block_on(&runtime, self.measure())
+        block_on(self.measure())
     }
 
     fn kinds() -> Vec<Kind> {
@@ -165,11 +156,17 @@ impl FanOut {
     }
 
     async fn turn(&self, side: &mut Side, turn: usize) -> Result<(), BoxError> {
-        let requests = Arc::new(side.requests(turn, self.requests));
+        let requests = Rc::new(side.requests(turn, self.requests));
         let ended = requests.len() * side.fan();
         let before = side.pair.hub.cpu()?;
         let started = Instant::now();
-        let outcome = load(side.pair.hub.address()?, requests, self.connections).await?;
+        let load = Load {
+            address: side.pair.hub.address()?,
+            requests,
+            connections: self.connections,
+            expected: None,
+        };
+        let outcome = load.closed(None, false).await?;
         if side.kind.wait.is_some() {
             side.pair
                 .confirmed(ended, Duration::from_secs(self.patience))

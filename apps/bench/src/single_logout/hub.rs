@@ -5,30 +5,31 @@ use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
-use logout_core::credential::{Credential, Secret};
+use logout_core::credential::Secret;
 use logout_core::delivery::{DeliveryState, Verification};
 use logout_core::outbox::{DeliveryFilter, Store};
 use logout_core::platform::PlatformName;
-use logout_core::ports::{Clock as _, TokenClaims};
-use logout_core::session::{Device, Person, Session, SessionId, Subject};
-use logout_core::store::Join;
-use logout_core::time::Timestamp;
+use logout_core::ports::Clock as _;
+use logout_core::session::{Session, SessionId};
+use logout_core::store::{Join, SessionFilter, SessionStore};
 use logout_core::upstream::UpstreamSession;
-use logout_hub::config::Config;
-use logout_hub::{COMPILED, Hub, Options, SystemClock};
-use logout_store::FjallStore;
+use logout_hub::{Hub, SystemClock};
 use serde::{Deserialize, Serialize};
 
 use super::confirmations::Confirmations;
 use super::upstream::LANDING;
-use crate::dialect::{CLIENT, VENDORS, digest, sign_out};
+use crate::dialect::{VENDORS, platform_toml, sign_out, stand_in_secret};
+use crate::hub;
 use crate::process::{BoxError, announce, answer};
-use crate::subject::{LOADING, live_sessions};
+use crate::session::login;
+use crate::stores::{self, EMBEDDED};
+
+/// How many sessions are opened at once.
+const LOADING: usize = 512;
 
 /// Which hub to be.
 #[derive(Args, Debug)]
@@ -88,73 +89,55 @@ impl HubSubject {
 
     async fn serve(&self) -> Result<(), BoxError> {
         let confirmations = Confirmations::install()?;
-        let store: Arc<dyn Store> = Arc::new(FjallStore::open(&self.folder.join("store"))?);
-        let config = Config::parse(
-            &self.configuration(),
-            &self.folder.join("bench.toml"),
-            Vec::new(),
-            &COMPILED,
-        )?;
-        let options = Options {
-            clock: Arc::new(SystemClock),
-            listener: None,
-            names_people: false,
-            store: Some(store.clone()),
-        };
-        let hub = Hub::start(config, options).await?;
+        let store = stores::open(EMBEDDED, &self.folder)?.store;
+        let configuration = self.configuration();
+        let hub = hub::start(&configuration, &self.folder, Some(store.clone())).await?;
         self.load(&hub).await?;
         announce(&[hub.address])?;
-        let replies = |question: String| {
-            let (store, confirmations, ports) =
-                (store.clone(), confirmations.clone(), hub.ports.clone());
-            async move {
-                let words: Vec<&str> = question.split(' ').collect();
-                match words.as_slice() {
-                    ["live"] => Ok(live_sessions(&ports).await?.to_string()),
-                    ["confirmed", count, limit] => {
-                        let limit = Duration::from_millis(limit.parse()?);
-                        Ok(confirmations.reach(count.parse()?, limit).await.to_string())
-                    }
-                    ["seconds"] => Ok(serde_json::to_string(&confirmations.take())?),
-                    ["tally"] => Ok(serde_json::to_string(&tally(&*store).await?)?),
-                    _ => Err(format!("no such question: {question}").into()),
+        answer(async |question| {
+            let words: Vec<&str> = question.split(' ').collect();
+            match words.as_slice() {
+                ["live"] => Ok(live_sessions(&*store).await?.to_string()),
+                ["confirmed", count, limit] => {
+                    let limit = Duration::from_millis(limit.parse()?);
+                    Ok(confirmations.reach(count.parse()?, limit).await.to_string())
                 }
+                ["seconds"] => Ok(serde_json::to_string(&confirmations.take())?),
+                ["tally"] => Ok(serde_json::to_string(&tally(&*store).await?)?),
+                _ => Err(format!("no such question: {question}").into()),
             }
-        };
-        answer(replies).await?;
+        })
+        .await?;
         hub.stop().await;
         Ok(())
     }
 
     fn configuration(&self) -> String {
         let mut text = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\nworkers = {}\n[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"fjall:store\"\n\
+            "[server]\nlisten = \"127.0.0.1:0\"\nworkers = {}\n\
+             [admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"memory:\"\n\
              [sessions]\nsweep_interval = \"1h\"\n[redirects]\nallow = [\"{LANDING}\"]\n\
              [single_logout]\nwait = \"{}\"\nverify = {}\nmax_in_flight = {}\n",
             self.workers, self.wait, self.verify, self.in_flight
         );
         for (index, vendor) in VENDORS.iter().enumerate() {
-            text += &format!(
-                "[[platform]]\nname = \"{vendor}\"\nvendor = \"{vendor}\"\nreach = \"{}\"\n",
-                self.reach
+            let upstream = self.upstreams.get(index);
+            let upstream =
+                upstream.map_or_else(String::new, |at| format!("upstream = \"http://{at}\"\n"));
+            // Before the tables that belong to the platform.
+            text += &platform_toml(vendor, vendor).replacen(
+                "[[platform]]\n",
+                &format!("[[platform]]\nreach = \"{}\"\n{upstream}", self.reach),
+                1,
             );
-            if let Some(upstream) = self.upstreams.get(index) {
-                text += &format!("upstream = \"http://{upstream}\"\n");
-            }
-            if *vendor == "wix" {
-                text += &format!(
-                    "[[platform.app]]\nclient_id = \"{CLIENT}\"\nredirect_domains = [\"app.example\"]\n"
-                );
-            }
         }
         text
     }
 
-    /// Opens the sessions, many at a time, and writes one request per session into `requests.txt`,
-    /// each on a line, with its line breaks escaped: a person's after the other's, and of each in
-    /// the order of the vendors.
+    /// Opens the sessions, many at a time, and writes one request per session into `requests`: one
+    /// person's after the other's, and those of a person in the order of the vendors.
     async fn load(&self, hub: &Hub) -> Result<(), BoxError> {
-        let mut requests = BufWriter::new(std::fs::File::create(self.folder.join("requests.txt"))?);
+        let mut requests = BufWriter::new(std::fs::File::create(self.folder.join("requests"))?);
         let mut sessions = Vec::new();
         for person in 0..self.persons {
             let own = person % VENDORS.len();
@@ -165,8 +148,7 @@ impl HubSubject {
                 .map(|(_, vendor)| vendor)
             {
                 let (session, request) = self.session(hub, vendor, person)?;
-                requests.write_all(request.replace("\r\n", "~").as_bytes())?;
-                requests.write_all(b"\n")?;
+                requests.write_all(request.as_bytes())?;
                 sessions.push(session);
             }
         }
@@ -189,14 +171,15 @@ impl HubSubject {
     ) -> Result<(Session, String), BoxError> {
         let (platform, now) = (PlatformName::new(vendor), SystemClock.now());
         let expires = now.plus(Duration::from_secs(12 * 60 * 60));
-        let name = format!("user{person}");
+        let number = person as u64;
         let has_upstream = !self.upstreams.is_empty();
         let secret = if has_upstream {
             upstream_secret(vendor, person)
         } else {
-            stand_in_secret(hub, vendor, person, &name, now, expires)?
+            let tokens = &*hub.ports.tokens;
+            stand_in_secret(tokens, vendor, &platform, number, (now, expires))?
         };
-        let (purpose, request) = sign_out(vendor, &secret)?;
+        let (_, request) = sign_out(vendor, &secret)?;
         let id = SessionId::at(now);
         let known_by = || UpstreamSession {
             cookies: cookie(vendor)
@@ -217,28 +200,9 @@ impl HubSubject {
         });
         let session = Session {
             id,
-            sign_on: None,
-            subject: Subject::new("default", &name),
-            person: Some(Person::new(format!("{name}@example.com"))),
-            account: None,
-            client: None,
-            administrator: false,
-            credentials: vec![Credential {
-                digest: digest(vendor, &platform, purpose, &secret)?,
-                expires,
-                csrf_due: false,
-            }],
-            csrf: None,
-            opened: now,
-            seen: now,
             idle_timeout: (!has_upstream).then_some(Duration::from_secs(30 * 60)),
-            expires,
-            device: Device {
-                address: Some([127, 0, 0, 1].into()),
-                user_agent: Some("Mozilla/5.0 (X11; Linux x86_64) bench".to_owned()),
-            },
             sealed: sealed.transpose()?,
-            platform,
+            ..login(vendor, platform, number, &secret, (now, expires))?
         };
         Ok((session, request))
     }
@@ -260,38 +224,19 @@ fn upstream_secret(vendor: &str, person: usize) -> String {
     format!("{prefix}eyJhbGciOiJIUzI1NiJ9.{filler}{person:044}.{person:043}")
 }
 
-/// What a stand-in itself gives out.
-fn stand_in_secret(
-    hub: &Hub,
-    vendor: &str,
-    person: usize,
-    name: &str,
-    now: Timestamp,
-    expires: Timestamp,
-) -> Result<String, BoxError> {
-    let token = |audience: &str, said: &[(&str, &str)]| {
-        let claims = TokenClaims {
-            iss: vendor.to_owned(),
-            aud: audience.to_owned(),
-            sub: name.to_owned(),
-            jti: format!("{person:043}"),
-            iat: now.as_secs(),
-            exp: expires.as_secs(),
-            vendor: said
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-                .collect(),
-        };
-        hub.ports
-            .tokens
-            .mint(&claims)
-            .map(|token| token.reveal().to_owned())
-    };
-    Ok(match vendor {
-        "assets" => token("authToken", &[("reqCsrf", "false")])?,
-        "wix" => format!("OauthNG.JWS.{}", token("access", &[("client_id", CLIENT)])?),
-        _ => format!("{person:044}"),
-    })
+/// How many sessions are live.
+async fn live_sessions(store: &dyn SessionStore) -> Result<usize, BoxError> {
+    let (mut live, mut after) = (0, None);
+    loop {
+        let page = store
+            .sessions(&SessionFilter::default(), after, 10_000, SystemClock.now())
+            .await?;
+        live += page.items.len();
+        after = page.next;
+        if after.is_none() {
+            return Ok(live);
+        }
+    }
 }
 
 /// Reads the whole outbox, settled deliveries included.

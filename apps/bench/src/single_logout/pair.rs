@@ -11,6 +11,7 @@ use super::hub::Tally;
 use super::upstream::Heard;
 use crate::dialect::VENDORS;
 use crate::process::{BoxError, Server};
+use crate::requests::Requests;
 
 /// What a hub is started with.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ pub(crate) struct Pair {
     pub(crate) hub: Server,
     pub(crate) upstreams: Option<Server>,
     /// One for each session that was loaded.
-    pub(crate) requests: Vec<Vec<u8>>,
+    pub(crate) requests: Requests,
     _folder: TempDir,
 }
 
@@ -71,11 +72,7 @@ impl Pair {
             *place.ok_or("no such vendor")? = address;
         }
         let hub = start_hub(kind, common, &addresses, folder.path())?;
-        let requests = std::fs::read_to_string(folder.path().join("requests.txt"))?;
-        let requests = requests
-            .lines()
-            .map(|line| line.replace('~', "\r\n").into_bytes())
-            .collect();
+        let requests = Requests::read(&folder.path().join("requests"))?;
         Ok(Self {
             hub,
             upstreams,

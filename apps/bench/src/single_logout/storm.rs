@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::task::LocalSet;
 
 use super::pair::{Common, Kind, Pair};
-use crate::client::{Turn, at_a_rate};
+use crate::client::{Load, Turn};
 use crate::dialect::VENDORS;
-use crate::process::BoxError;
+use crate::process::{BoxError, block_on};
 use crate::report::median;
 
 /// What is measured of the storm.
@@ -45,7 +46,7 @@ pub(crate) struct Storm {
     /// seconds.
     #[arg(long, default_value_t = 120)]
     patience: u64,
-    /// Where fjall keeps its files; a folder of the system's for temporary files by default, which
+    /// Where the embedded store keeps its files; a folder of the system's for temporary files by default, which
     /// may be in memory.
     #[arg(long)]
     data: Option<PathBuf>,
@@ -99,10 +100,7 @@ struct Case {
 
 impl Storm {
     pub(crate) fn run(&self) -> Result<(), BoxError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        LocalSet::new().block_on(&runtime, self.measure())
+        block_on(self.measure())
     }
 
     async fn measure(&self) -> Result<(), BoxError> {
@@ -154,24 +152,8 @@ impl Storm {
         )?;
         let each = self.requests / VENDORS.len();
         let living = |vendor: &&&str| **vendor != self.dead.as_str();
-        let requests = |vendor: &str, from: usize, count: usize, all: &[Vec<u8>]| -> Vec<Vec<u8>> {
-            let place = VENDORS
-                .iter()
-                .position(|known| *known == vendor)
-                .unwrap_or_default();
-            all.chunks(VENDORS.len())
-                .skip(from)
-                .take(count)
-                .filter_map(|person| person.get(place).cloned())
-                .collect()
-        };
-
-        let first = VENDORS
-            .iter()
-            .filter(living)
-            .map(|vendor| requests(vendor, 0, self.warm_up, &pair.requests))
-            .collect();
-        at_a_rate(pair.hub.address()?, first, self.rate).await?;
+        let first: Vec<&str> = VENDORS.iter().filter(living).copied().collect();
+        sign_out(&pair, &first, 0..self.warm_up, self.rate).await?;
         pair.confirmed(
             self.warm_up * (VENDORS.len() - 1),
             Duration::from_secs(self.patience),
@@ -183,13 +165,10 @@ impl Storm {
             .filter(|vendor| living(vendor) || fourth != Fourth::Idle)
             .copied()
             .collect();
-        let storm = asked
-            .iter()
-            .map(|vendor| requests(vendor, self.warm_up, each, &pair.requests))
-            .collect();
         let rate = self.rate / u32::try_from(VENDORS.len())? * u32::try_from(asked.len())?;
         let before = pair.hub.cpu()?;
-        let turns = at_a_rate(pair.hub.address()?, storm, rate).await?;
+        let persons = self.warm_up..self.warm_up + each;
+        let turns = sign_out(&pair, &asked, persons, rate).await?;
         let answering = if fourth == Fourth::Living {
             VENDORS.len()
         } else {
@@ -219,13 +198,9 @@ impl Storm {
                 )
                 .into());
             }
-            nanos.sort_unstable();
             let figures = case.living.entry(*vendor).or_default();
-            figures.replies.push(p99(&turn));
-            figures.deliveries.push(p99(&Turn {
-                rate: 0.0,
-                latencies: nanos,
-            }));
+            figures.replies.push(turn.millis(0.99));
+            figures.deliveries.push(Turn::new(0.0, nanos).millis(0.99));
         }
         Ok(())
     }
@@ -323,6 +298,36 @@ impl Storm {
 /// One of the figures of a living platform.
 type Pick = fn(&Living) -> &Vec<f64>;
 
-fn p99(turn: &Turn) -> f64 {
-    turn.percentile(0.99).as_secs_f64() * 1e3
+/// Sign-outs of these persons at these vendors in turn, at a fixed rate over all. Brings the
+/// latencies by vendor, counted from the time when each request was due.
+async fn sign_out(
+    pair: &Pair,
+    vendors: &[&str],
+    persons: Range<usize>,
+    rate: u32,
+) -> Result<Vec<Turn>, BoxError> {
+    /// More than are busy at once, while a quarter waits half a second for a dead instance.
+    const CONNECTIONS: usize = 800;
+    let places = VENDORS
+        .iter()
+        .enumerate()
+        .filter(|(_, vendor)| vendors.contains(vendor));
+    let places: Vec<usize> = places.map(|(place, _)| place).collect();
+    let of_person = |person| {
+        places
+            .iter()
+            .map(move |place| person * VENDORS.len() + place)
+    };
+    let requests = pair.requests.select(persons.flat_map(of_person));
+    let count = requests.len();
+    let load = Load {
+        address: pair.hub.address()?,
+        requests: Rc::new(requests),
+        connections: CONNECTIONS,
+        expected: None,
+    };
+    let nanos = load.open(f64::from(rate), count).await?;
+    let of_vendor = |place| nanos.iter().skip(place).step_by(vendors.len()).copied();
+    let turns = (0..vendors.len()).map(|place| Turn::new(0.0, of_vendor(place).collect()));
+    Ok(turns.collect())
 }

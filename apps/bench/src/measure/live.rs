@@ -1,5 +1,4 @@
-//! Which sessions are live, kept by whoever asks for sign-outs, to be compared with what the store
-//! says.
+//! The sessions that should be live, to be compared with those of the store.
 
 use std::fmt;
 use std::ops::Range;
@@ -13,48 +12,24 @@ use crate::process::BoxError;
 pub(super) struct Live {
     opened: u32,
     free: Vec<u32>,
-    aside: Aside,
     random: Rng,
-}
-
-/// Sessions that somebody else ends, in runs of `count`, each spread over the sessions that were
-/// opened first: the `n`th run ends every `stride`th session from `n` on.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Aside {
-    pub(super) count: u32,
-    pub(super) stride: u32,
-    pub(super) runs: u32,
-    pub(super) done: u32,
-}
-
-impl Aside {
-    fn holds(&self, number: u32) -> bool {
-        self.stride > 0 && number / self.stride < self.count && number % self.stride < self.runs
-    }
-
-    fn live(self) -> impl Iterator<Item = u32> {
-        (self.done..self.runs)
-            .flat_map(move |run| (0..self.count).map(move |index| run + self.stride * index))
-    }
 }
 
 impl Live {
     /// None yet.
-    pub(super) fn new(aside: Aside) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             opened: 0,
             free: Vec::new(),
-            aside,
             random: Rng::with_seed(1),
         }
     }
 
     /// As many more as make `size` live ones: their numbers.
     pub(super) fn open_up_to(&mut self, size: usize) -> Result<Range<u32>, BoxError> {
-        let more = u32::try_from(size.saturating_sub(self.count()))?;
+        let more = u32::try_from(size.saturating_sub(self.free.len()))?;
         let opened = self.opened..self.opened.checked_add(more).ok_or("too many sessions")?;
-        self.free
-            .extend(opened.clone().filter(|number| !self.aside.holds(*number)));
+        self.free.extend(opened.clone());
         self.opened = opened.end;
         Ok(opened)
     }
@@ -67,40 +42,21 @@ impl Live {
             .collect()
     }
 
-    /// The next run of those that somebody else ends has ended.
-    pub(super) fn run_ended(&mut self) {
-        self.aside.done += 1;
+    /// These were taken and have not ended.
+    pub(super) fn put_back(&mut self, numbers: &[u32]) {
+        self.free.extend(numbers);
     }
 
-    /// How many of those runs have.
-    pub(super) fn runs_ended(&self) -> usize {
-        self.aside.done as usize
-    }
-
-    fn count(&self) -> usize {
-        let aside = if self.opened == 0 {
-            0
-        } else {
-            (self.aside.runs - self.aside.done) * self.aside.count
-        };
-        self.free.len() + aside as usize
-    }
-
-    /// What a census of the store has to show.
+    /// The census that the store has to show.
     pub(super) fn census(&self) -> Census {
-        self.free
-            .iter()
-            .copied()
-            .chain(self.aside.live())
-            .map(u64::from)
-            .collect()
+        self.free.iter().copied().map(u64::from).collect()
     }
 }
 
 /// How many sessions there are, and a sum over which ones: two censuses agree on other sessions
 /// with a probability of one in 2^64.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Census {
+pub(crate) struct Census {
     pub(super) count: u64,
     sum: u64,
 }
