@@ -1,47 +1,52 @@
 //! Sessions in a Redis or Valkey server, a master behind sentinels, or a cluster: for more than one
 //! hub.
 //!
-//! Follow one sign-out: [`RedisStore`] hands the order to its own thread, where those that wait go
-//! together (`ending`) unless there are several buckets; `sessions` finds out which buckets it
-//! concerns (`places`), a script (`lua/end.lua`) ends everything of one bucket in one atomic step,
-//! and the `link` waits for as many acknowledgements as the URL asks for.
+//! Follow one sign-out: [`RedisStore`] hands the order to its own thread, where those that wait are
+//! executed together (`ending`) unless there are several shards. The order's `shards` are found, a
+//! script (`lua/end.lua`) ends everything of one shard in one atomic step, and the `link` waits for
+//! as many acknowledgements as the URL asks for.
 //!
-//! # What lies where
+//! # Keys
 //!
-//! A bucket is what shares one hash tag: `logout:{7}`, followed by
+//! The keys of a shard share one hash tag: `logout:{7}`, followed by
 //!
-//! | key | what |
+//! | key | value |
 //! |---|---|
-//! | `s:` session's id | the session; its last use is written in place |
-//! | `c:` credential's digest | the session's id and the credential's expiry. Where the session is not there, a tombstone |
+//! | `s:` session's id | the session, with the parts of its receipt and its delivery ready made |
+//! | `c:` credential's digest | the session's id, the credential's expiry, the conditions of a sign-out by it. Where the session is not there, a tombstone |
 //! | `S`, `p:` person, `u:` subject, `o:` sign-on | sorted sets of sessions' ids: of all, and of one |
-//! | `r:` receipt's id, `R` | what this bucket's part of a sign-out ended; all of them |
+//! | `r:` receipt's id, `R` | what this shard's part of a sign-out ended; all of them |
 //! | `d:` session's id, `D`, `q:` platform | deliveries; all of them; when each can be leased |
 //! | `v:`, `a:` | one-time values; values that all agree on |
 //!
-//! A single server has the bucket `{0}` and nothing else. A cluster has 64 and, outside of them,
-//! the pointers and hints that `places` speaks of.
+//! A single server has the shard `{0}` and nothing else. A cluster has 64, and shard keys and hints
+//! outside of them (`shards`).
 //!
-//! # What expires when
+//! A sign-out leaves the ids of ended sessions in their indexes. Readers, openings and housekeeping
+//! take them out; an id without a session counts as nothing.
+//!
+//! # Expiry of keys
 //!
 //! The caller's `now` decides what is alive. Keys live longer than that: their own life, counted
-//! from the `now` of who wrote them, and an hour (sessions: a week) more. It is a span, counted by
-//! the server's clock, so it does not matter what the server believes the time to be; and while
-//! clocks of hubs differ by less than the margin, no tombstone is gone for one hub while another
-//! still believes in its credential.
+//! from the writer's `now`, and an hour (sessions: a week) more. It is a span, counted by the
+//! server's clock, so it does not matter what the server believes the time to be. While clocks of
+//! hubs differ by less than the margin, no tombstone is gone for one hub while another still
+//! believes in its credential.
 
 mod address;
-mod bucket;
+mod cursor;
 mod ending;
+mod export;
 mod housekeeping;
+mod import;
 mod link;
 mod listing;
 mod outbox;
-mod places;
 mod record;
 mod script;
 mod sessions;
-mod transfer;
+mod shard;
+mod shards;
 
 use logout_core::store::Join;
 use std::fmt;
@@ -62,9 +67,9 @@ use crate::batch::Batches;
 use crate::wakeup::End;
 use address::Address;
 pub use address::AddressError;
-use ending::Endings;
+use ending::EndBatcher;
 use link::LinkError;
-use places::Places;
+use shards::Shards;
 
 /// How many scripts that end sessions are under way at once, and how many orders one may have: a
 /// server does nothing else meanwhile.
@@ -75,25 +80,25 @@ const ENDING: (usize, usize) = (2, 64);
 /// - **Atomicity.** On a single server, or a master behind sentinels, each call is one script: all
 ///   or nothing, at once; sign-outs that wait at the same time share one. In a cluster that holds
 ///   for everything of one person, and for one subject that no person is known of. An order that
-///   concerns several is carried out bucket by bucket: when it fails halfway, what has ended so far
+///   concerns several is executed shard by shard: when it fails halfway, what has ended so far
 ///   has ended, and the receipt of that id lists it. A sign-on that several persons share is
-///   joined, and ended, bucket by bucket too. Ending a platform takes steps of 1,000 sessions
+///   joined, and ended, shard by shard too. Ending a platform takes steps of 1,000 sessions
 ///   everywhere.
 /// - **Durability.** As the server is configured: what it has answered but not yet synced or
 ///   replicated is lost with it. The URL can make writes wait: `?wait_replicas=1&wait_ms=500`, or
 ///   `?wait_aof=1` (servers from 7.2). Too few acknowledgements are [`StoreUnavailable`]; the order
-///   may have been carried out.
+///   may have been executed.
 /// - **Failure.** A server that is gone, paused, full, read-only or loading is [`StoreUnavailable`]
 ///   within a few seconds, and used again as soon as it answers. An order that was refused so may
-///   have been carried out; given again with the same receipt's id, it answers what it ended then.
+///   have been executed; given again with the same receipt's id, it answers what it ended then.
 ///   A server that is full still ends sessions.
 /// - **Leases** are kept by the server, and last until they run out, whichever hub holds them.
 ///
 /// It has a thread of its own for its connection, so no async runtime is needed, and no worker of a
 /// web server waits for another's.
 pub struct RedisStore {
-    endings: Arc<Batches<End, Endings>>,
-    places: Arc<Places>,
+    endings: Arc<Batches<End, EndBatcher>>,
+    shards: Arc<Shards>,
     runtime: Option<Runtime>,
 }
 
@@ -104,7 +109,7 @@ pub enum RedisConnectError {
     /// The URL does not name one.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// What is there was written with another number of buckets, so nothing would be found.
+    /// The sessions there were written with another number of buckets, so none would be found.
     #[error(
         "the sessions there lie in {found} buckets, and not in {asked}; they cannot be moved by asking for another number"
     )]
@@ -128,7 +133,7 @@ pub enum RedisConnectError {
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
-            .field("places", &self.places)
+            .field("shards", &self.shards)
             .finish_non_exhaustive()
     }
 }
@@ -155,22 +160,22 @@ impl RedisStore {
             .enable_all()
             .build()
             .map_err(RedisConnectError::Thread)?;
-        let places = Arc::new(Places::new(&address));
+        let shards = Arc::new(Shards::new(&address));
         let endings = Batches::new(
-            Arc::new(Endings {
-                places: places.clone(),
+            Arc::new(EndBatcher {
+                shards: shards.clone(),
             }),
             ENDING.0,
             ENDING.1,
         );
         let store = Self {
             endings,
-            places: places.clone(),
+            shards: shards.clone(),
             runtime: Some(runtime),
         };
         let (answer, answered) = std::sync::mpsc::channel();
         let asked = address.options.buckets;
-        store.spawn(async move { drop(answer.send(fitness(&places, asked).await)) });
+        store.spawn(async move { drop(answer.send(fitness(&shards, asked).await)) });
         answered
             .recv()
             .unwrap_or_else(|_| Err(RedisConnectError::Server(LinkError::Silence.to_string())))?;
@@ -186,15 +191,15 @@ impl RedisStore {
 
     /// Does something on the store's own thread. It goes on when the caller stops waiting: an order
     /// is not dropped halfway.
-    async fn run<T, F>(&self, task: impl FnOnce(Arc<Places>) -> F) -> Result<T, StoreUnavailable>
+    async fn run<T, F>(&self, task: impl FnOnce(Arc<Shards>) -> F) -> Result<T, StoreUnavailable>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, LinkError>> + Send + 'static,
     {
-        let (places, task) = (self.places.clone(), task(self.places.clone()));
+        let (shards, task) = (self.shards.clone(), task(self.shards.clone()));
         let handle = self.spawn(async move {
             let done = task.await;
-            places.link.note(&done);
+            shards.link.note(&done);
             done.map_err(|_| StoreUnavailable)
         });
         match handle {
@@ -214,12 +219,12 @@ impl Drop for RedisStore {
 }
 
 /// Whether the server can keep what this store promises.
-async fn fitness(places: &Places, asked: u16) -> Result<(), RedisConnectError> {
+async fn fitness(shards: &Shards, asked: u16) -> Result<(), RedisConnectError> {
     let told = |fault: LinkError| RedisConnectError::Server(fault.to_string());
     let mut info = redis::cmd("INFO");
     info.arg("memory");
-    let base = places.bucket(0).base;
-    match places.link.send(info, &base, false).await {
+    let base = shards.shard(0).base;
+    match shards.link.send(info, &base, false).await {
         Ok(text) => {
             let text = redis::from_redis_value::<String>(text).unwrap_or_default();
             let field = |name: &str| {
@@ -239,7 +244,7 @@ async fn fitness(places: &Places, asked: u16) -> Result<(), RedisConnectError> {
         }
         Err(fault) => return Err(told(fault)),
     }
-    let found = places
+    let found = shards
         .get_or_insert("buckets", asked.to_string().into_bytes())
         .await
         .map_err(told)?;
@@ -260,7 +265,7 @@ impl SessionStore for RedisStore {
         join: Join,
         now: Timestamp,
     ) -> Result<OpenOutcome, StoreUnavailable> {
-        self.run(async move |places| places.open(session, join, now).await)
+        self.run(async move |shards| shards.open(session, join, now).await)
             .await
     }
 
@@ -270,7 +275,7 @@ impl SessionStore for RedisStore {
         now: Timestamp,
     ) -> Result<Lookup, StoreUnavailable> {
         let credential = *credential;
-        self.run(async move |places| places.find(&credential, now).await)
+        self.run(async move |shards| shards.find(&credential, now).await)
             .await
     }
 
@@ -281,18 +286,18 @@ impl SessionStore for RedisStore {
         sealed: Option<Sealed>,
         now: Timestamp,
     ) -> Result<bool, StoreUnavailable> {
-        self.run(async move |places| places.attach(session, credential, sealed, now).await)
+        self.run(async move |shards| shards.attach(session, credential, sealed, now).await)
             .await
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreUnavailable> {
-        self.run(async move |places| places.touch(session, now).await)
+        self.run(async move |shards| shards.touch(session, now).await)
             .await
     }
 
     async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
-        let Some(runtime) = self.runtime.as_ref().filter(|_| !self.places.are_many()) else {
-            return self.run(async move |places| places.end(order).await).await;
+        let Some(runtime) = self.runtime.as_ref().filter(|_| !self.shards.are_many()) else {
+            return self.run(async move |shards| shards.end(order).await).await;
         };
         let (order, answer) = End::new(order);
         self.endings.push(order, runtime.handle())?;
@@ -305,7 +310,7 @@ impl SessionStore for RedisStore {
         value: Vec<u8>,
         expires: Timestamp,
     ) -> Result<bool, StoreUnavailable> {
-        self.run(async move |places| places.put_once(key, value, expires).await)
+        self.run(async move |shards| shards.put_once(key, value, expires).await)
             .await
     }
 
@@ -315,7 +320,7 @@ impl SessionStore for RedisStore {
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, StoreUnavailable> {
         let key = *key;
-        self.run(async move |places| places.take_once(&key, now).await)
+        self.run(async move |shards| shards.take_once(&key, now).await)
             .await
     }
 
@@ -327,12 +332,12 @@ impl SessionStore for RedisStore {
         now: Timestamp,
     ) -> Result<Page<Session, SessionId>, StoreUnavailable> {
         let filter = filter.clone();
-        self.run(async move |places| places.sessions(&filter, after, limit, now).await)
+        self.run(async move |shards| shards.sessions(&filter, after, limit, now).await)
             .await
     }
 
     async fn receipt(&self, id: ReceiptId) -> Result<Option<Receipt>, StoreUnavailable> {
-        self.run(async move |places| places.receipt(id).await).await
+        self.run(async move |shards| shards.receipt(id).await).await
     }
 
     async fn receipts(
@@ -340,7 +345,7 @@ impl SessionStore for RedisStore {
         before: Option<ReceiptId>,
         limit: usize,
     ) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable> {
-        self.run(async move |places| places.receipts(before, limit).await)
+        self.run(async move |shards| shards.receipts(before, limit).await)
             .await
     }
 
@@ -351,7 +356,7 @@ impl SessionStore for RedisStore {
         now: Timestamp,
         receipts_until: Timestamp,
     ) -> Result<SweepPage, StoreUnavailable> {
-        self.run(async move |places| places.sweep(from, limit, now, receipts_until).await)
+        self.run(async move |shards| shards.sweep(from, limit, now, receipts_until).await)
             .await
     }
 
@@ -361,11 +366,11 @@ impl SessionStore for RedisStore {
         candidate: Vec<u8>,
     ) -> Result<Vec<u8>, StoreUnavailable> {
         let name = format!("{}{name}", sessions::OF_HUBS);
-        self.run(async move |places| places.get_or_insert(&name, candidate).await)
+        self.run(async move |shards| shards.get_or_insert(&name, candidate).await)
             .await
     }
 
     async fn health(&self) -> Result<(), StoreUnavailable> {
-        self.run(async move |places| places.health().await).await
+        self.run(async move |shards| shards.health().await).await
     }
 }

@@ -197,7 +197,7 @@ impl Options {
         for (key, value) in url.query_pairs() {
             let number = || value.parse::<u32>().ok();
             let understood = match &*key {
-                // A brace would move the hash tag that keeps a bucket together.
+                // A brace would move the hash tag that keeps a shard together.
                 "prefix" => {
                     (!value.contains(['{', '}'])).then(|| options.prefix = value.to_string())
                 }
@@ -218,7 +218,7 @@ impl Options {
                 }
                 _ => None,
             };
-            // The name only: a value may be a secret that stands in the wrong place.
+            // The name only: a value may be a secret that stands in the wrong shard.
             understood.ok_or_else(|| AddressError::Query(key.to_string()))?;
         }
         Ok(options)

@@ -130,13 +130,13 @@ impl Link {
         }
     }
 
-    /// Runs a script on the bucket `base`; where `writes`, waits for what the URL says a write must
+    /// Runs a script on the shard `base`; where `writes`, waits for what the URL says a write must
     /// wait for.
     pub(super) async fn run(
         &self,
         script: &Script,
         base: &[u8],
-        arguments: &[&[u8]],
+        arguments: &[impl AsRef<[u8]>],
         writes: bool,
     ) -> Result<Value, LinkError> {
         let mut answer = self

@@ -1,4 +1,4 @@
-//! Lists over all buckets, and receipts, of which each bucket keeps its part.
+//! Lists over all shards, and receipts, of which each shard keeps its part.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -8,15 +8,15 @@ use logout_core::session::{Session, SessionId};
 use logout_core::store::{Page, SessionFilter};
 use logout_core::time::Timestamp;
 
-use super::bucket::{Range, beyond};
 use super::link::LinkError;
-use super::places::Places;
 use super::record;
+use super::shard::{Range, beyond};
+use super::shards::Shards;
 
 /// How many records are read at once, at most.
 pub(super) const CHUNK: usize = 500;
 
-impl Places {
+impl Shards {
     pub(super) async fn sessions(
         &self,
         filter: &SessionFilter,
@@ -24,7 +24,7 @@ impl Places {
         limit: usize,
         now: Timestamp,
     ) -> Result<Page<Session, SessionId>, LinkError> {
-        let (index, places) = match filter {
+        let (index, shards) = match filter {
             SessionFilter {
                 person: Some(person),
                 ..
@@ -46,31 +46,18 @@ impl Places {
             _ => (b"S".to_vec(), self.all()),
         };
         let mut items = Vec::new();
-        for place in places {
+        for shard in shards {
             let mut here = 0;
             let keep = |id, record: &[u8]| {
-                if record.is_empty() {
-                    return Ok(ControlFlow::Continue(()));
-                }
                 let session = record::read_session(SessionId::from_bytes(id), record)?;
                 if !session.is_expired(now) && filter.matches(&session) {
                     items.push(session);
                     here += 1;
                 }
-                Ok(if here > limit {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                })
+                Ok(until(here > limit))
             };
-            self.walk(
-                place,
-                index.clone(),
-                "s:",
-                after.map(|id| *id.as_bytes()),
-                keep,
-            )
-            .await?;
+            let after = after.as_ref().map(SessionId::as_bytes);
+            self.walk(shard, index.clone(), "s:", after, keep).await?;
         }
         items.sort_by_key(|session| session.id);
         let more = items.len() > limit;
@@ -79,32 +66,37 @@ impl Places {
         Ok(Page { items, next })
     }
 
-    /// Shows `each` record of an index to somebody until they have seen enough.
+    /// Shows the records of an index to `each` until it has seen enough. Takes ids without a record
+    /// out of the index.
     pub(super) async fn walk(
         &self,
-        place: u16,
+        shard: u16,
         index: Vec<u8>,
         records: &'static str,
-        after: Option<[u8; 16]>,
+        after: Option<&[u8; 16]>,
         mut each: impl FnMut([u8; 16], &[u8]) -> Result<ControlFlow<()>, LinkError>,
     ) -> Result<(), LinkError> {
+        let shard = self.shard(shard);
         let mut range = Range {
             index,
-            from: beyond(after.as_ref(), "-"),
+            from: beyond(after.map_or(&[], |id| id.as_slice()), "-"),
             until: b"+".to_vec(),
             newest_first: false,
             records,
         };
         loop {
-            let found = self.bucket(place).page(&range, CHUNK).await?;
+            let found = shard.page(&range, CHUNK).await?;
+            shard.prune(&range.index, records, &found.gone()).await?;
             for (id, record) in &found.items {
-                if each(*id, record)?.is_break() {
+                if let Some(record) = record
+                    && each(*id, record)?.is_break()
+                {
                     return Ok(());
                 }
             }
-            match found.items.last() {
-                Some((last, _)) if found.more => range.from = beyond(Some(last), "-"),
-                _ => return Ok(()),
+            match found.next() {
+                Some(last) => range.from = beyond(&last, "-"),
+                None => return Ok(()),
             }
         }
     }
@@ -113,7 +105,7 @@ impl Places {
         let mut whole: Option<Receipt> = None;
         let name = &[b"r:", id.as_bytes().as_slice()].concat();
         for part in self
-            .everywhere(|bucket| async move { bucket.record(name).await })
+            .everywhere(|shard| async move { shard.record(name).await })
             .await?
             .into_iter()
             .flatten()
@@ -131,26 +123,27 @@ impl Places {
         let range = &Range {
             index: b"R".to_vec(),
             from: b"-".to_vec(),
-            until: beyond(before.as_ref().map(ReceiptId::as_bytes), "+"),
+            until: beyond(
+                before.as_ref().map_or(&[], |id| id.as_bytes().as_slice()),
+                "+",
+            ),
             newest_first: true,
             records: "r:",
         };
         let mut found: BTreeMap<ReceiptId, Option<Receipt>> = BTreeMap::new();
         let count = limit.saturating_add(1).min(1 << 20);
         for records in self
-            .everywhere(|bucket| async move { bucket.page(range, count).await })
+            .everywhere(|shard| async move { shard.page(range, count).await })
             .await?
         {
-            for (id, part) in records
-                .items
-                .into_iter()
-                .filter(|(_, part)| !part.is_empty())
-            {
+            for (id, part) in records.items {
                 let id = ReceiptId::from_bytes(id);
-                merge(
-                    found.entry(id).or_default(),
-                    record::read_receipt(id, &part)?,
-                );
+                if let Some(part) = part {
+                    merge(
+                        found.entry(id).or_default(),
+                        record::read_receipt(id, &part)?,
+                    );
+                }
             }
         }
         let more = found.len() > limit;
@@ -160,7 +153,16 @@ impl Places {
     }
 }
 
-/// What several buckets know of one receipt.
+/// Whether a walk goes on.
+pub(super) fn until(enough: bool) -> ControlFlow<()> {
+    if enough {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
+    }
+}
+
+/// Adds a shard's part to a receipt.
 fn merge(whole: &mut Option<Receipt>, mut part: Receipt) {
     match whole {
         Some(whole) => whole.sessions.append(&mut part.sessions),

@@ -1,16 +1,18 @@
-//! What lies in the server, byte by byte. Heads have fixed places and lengths, because scripts read
-//! and change them (`lua/common.lua` has the same shapes); what only this program reads is one
-//! block behind them.
+//! The records in the server, byte by byte. Every record but a credential's begins with its
+//! version. Numbers are big-endian.
 //!
-//! Every record begins with a byte that says which shape follows. Numbers are big-endian.
+//! Scripts read only heads of fixed shape, which they compare or copy: `lua/end.lua` puts receipts
+//! and deliveries together from parts that are ready made here. An older session record is read,
+//! and written anew before a script needs it; a newer one is refused.
 
 mod delivery;
 mod reader;
+mod version_1;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest};
+use logout_core::credential::{Credential, CredentialDigest, SecretDigest};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use logout_core::session::{
@@ -24,7 +26,8 @@ use serde::{Deserialize, Serialize};
 pub(super) use delivery::{Fate, Row};
 use reader::Reader;
 
-const SESSION: u8 = 1;
+/// Version 1 had no part ready made for scripts.
+const SESSION: u8 = 2;
 const RECEIPT: u8 = 1;
 
 /// The last instant that a script can compute with exactly. It is 285,000 years away.
@@ -32,25 +35,35 @@ const LAST_EXACT: u64 = (1 << 53) - 1;
 
 /// A record cannot be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a {0} record is damaged, or of a version that this program does not know")]
-pub(super) struct RecordError(pub(super) &'static str);
+pub(super) enum RecordError {
+    #[error("a {0} record is damaged")]
+    Damaged(&'static str),
+    #[error(
+        "a {0} record is of version {1}: a newer program wrote it, and this one must be upgraded"
+    )]
+    Newer(&'static str, u8),
+}
 
-/// What of a session only this program reads. The version of its account stands behind it, where
-/// there is one.
+use RecordError::Damaged;
+
+/// The part of a session that only this program reads.
 #[derive(Debug, Deserialize, Serialize)]
 struct SessionBody<'a> {
+    sign_on: Option<[u8; 16]>,
+    account: Option<[u8; 8]>,
     #[serde(borrow)]
     client: Option<&'a str>,
     administrator: bool,
     csrf: Option<[u8; 32]>,
     opened: u64,
+    seen: u64,
     idle_timeout: Option<Duration>,
     expires: u64,
     address: Option<IpAddr>,
     user_agent: Option<&'a str>,
 }
 
-/// What of a receipt stands before the sessions.
+/// The part of a receipt before its sessions.
 #[derive(Debug, Deserialize, Serialize)]
 struct ReceiptHead<'a> {
     at: u64,
@@ -64,13 +77,17 @@ pub(super) fn exact(at: Timestamp) -> u64 {
     at.as_millis().min(LAST_EXACT)
 }
 
+fn put_instant(bytes: &mut Vec<u8>, at: Timestamp) {
+    bytes.extend_from_slice(&exact(at).to_be_bytes());
+}
+
 fn put_text(bytes: &mut Vec<u8>, text: &[u8]) {
     // No record comes near four gigabytes: requests are far smaller.
     bytes.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
     bytes.extend_from_slice(text);
 }
 
-/// A subject at a platform: in a session's record, in a delivery's, and as a key of the index.
+/// A subject at a platform: in receipts, in deliveries, and as a key of the index.
 pub(super) fn subject_key(platform: &PlatformName, subject: &Subject) -> Vec<u8> {
     let mut bytes =
         Vec::with_capacity(12 + platform.as_str().len() + subject.realm.len() + subject.name.len());
@@ -87,153 +104,158 @@ fn read_subject(reader: &mut Reader<'_>) -> Result<(PlatformName, Subject), Reco
     ))
 }
 
-/// A credential, as it stands in a session's record.
-pub(super) fn credential(credential: &Credential) -> [u8; 41] {
-    let mut bytes = [u8::from(credential.csrf_due); 41];
-    bytes[..32].copy_from_slice(credential.digest.as_bytes());
-    bytes[32..40].copy_from_slice(&exact(credential.expires).to_be_bytes());
+/// A credential's own record: its session, its expiry, and the conditions of a sign-out by it. A
+/// tombstone needs no conditions.
+pub(super) fn credential(session: &Session, credential: &Credential) -> Vec<u8> {
+    // A due token that was never given out is matched by none.
+    let csrf = match (&session.csrf, credential.csrf_due) {
+        (_, false) => &[][..],
+        (Some(digest), true) => digest.as_bytes(),
+        (None, true) => b"none",
+    };
+    let mut bytes = tombstone(session.id, credential.expires);
+    put_conditions(&mut bytes, session.client.as_ref(), csrf);
     bytes
 }
 
-/// What was presented, as `lua/end.lua` takes it.
-pub(super) fn by_credential(by: &ByCredential) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(128);
-    bytes.extend_from_slice(by.digest.as_bytes());
-    bytes.push(match by.reach {
-        Reach::Session => 0,
-        Reach::SignOn => 1,
-        Reach::Subject => 2,
-        Reach::Person => 3,
-    });
-    bytes.push(u8::from(by.client.is_some()));
-    put_text(
-        &mut bytes,
-        by.client.as_ref().map_or("", ClientId::as_str).as_bytes(),
-    );
-    let (kind, token) = match &by.csrf {
-        CsrfProof::NotNeeded => (0, &[0; 32]),
-        CsrfProof::Presented(None) => (1, &[0; 32]),
-        CsrfProof::Presented(Some(token)) => (2, token.as_bytes()),
-    };
-    bytes.push(kind);
-    bytes.extend_from_slice(token);
+pub(super) fn tombstone(session: SessionId, expires: Timestamp) -> Vec<u8> {
+    let mut bytes = session.as_bytes().to_vec();
+    put_instant(&mut bytes, expires);
     bytes
+}
+
+/// The session and the expiry of a credential's record.
+pub(super) fn read_credential(bytes: &[u8]) -> Result<(SessionId, Timestamp), RecordError> {
+    let mut reader = Reader::bare("credential", bytes);
+    Ok((SessionId::from_bytes(reader.array()?), reader.instant()?))
+}
+
+/// A presented credential, as `lua/end.lua` takes it.
+pub(super) fn by_credential(by: &ByCredential) -> Vec<u8> {
+    let csrf = match &by.csrf {
+        CsrfProof::NotNeeded => &[][..],
+        CsrfProof::Presented(None) => b"absent",
+        CsrfProof::Presented(Some(token)) => token.as_bytes(),
+    };
+    let mut bytes = by.digest.as_bytes().to_vec();
+    put_conditions(&mut bytes, by.client.as_ref(), csrf);
+    bytes
+}
+
+/// A client's digest behind its length, and a token's digest. A sign-out is admitted where both are
+/// equal in the credential's record and in the request, or empty in one of them: the same rule as
+/// [`ByCredential::admits`].
+fn put_conditions(bytes: &mut Vec<u8>, client: Option<&ClientId>, csrf: &[u8]) {
+    let client = client.map(|client| SecretDigest::of(client.as_str()));
+    let client = client.as_ref().map_or(&[][..], |digest| digest.as_bytes());
+    bytes.push(if client.is_empty() { 0 } else { 32 });
+    bytes.extend_from_slice(client);
+    bytes.extend_from_slice(csrf);
 }
 
 /// A session without its id, which is in the key.
 pub(super) fn session(session: &Session) -> Result<Vec<u8>, RecordError> {
-    let mut bytes = Vec::with_capacity(384);
-    bytes.push(SESSION);
-    bytes.extend_from_slice(&exact(session.expires).to_be_bytes());
-    bytes.push(u8::from(session.idle_timeout.is_some()));
-    let idle = session.idle_timeout.map_or(0, |span| {
-        u64::try_from(span.as_millis()).unwrap_or(LAST_EXACT)
-    });
-    bytes.extend_from_slice(&idle.min(LAST_EXACT).to_be_bytes());
-    bytes.extend_from_slice(&exact(session.seen).to_be_bytes());
-    bytes.push(u8::from(session.sign_on.is_some()));
-    bytes.extend_from_slice(
-        session
-            .sign_on
-            .as_ref()
-            .map_or(&[0; 16], |id| id.as_bytes()),
-    );
-    bytes.push(u8::from(session.person.is_some()));
-    put_text(
-        &mut bytes,
-        session
-            .person
-            .as_ref()
-            .map_or("", Person::as_str)
-            .as_bytes(),
-    );
-    put_text(
-        &mut bytes,
-        &subject_key(&session.platform, &session.subject),
-    );
     let body = SessionBody {
+        sign_on: session.sign_on.map(|id| *id.as_bytes()),
+        account: session.account.map(AccountVersion::to_bytes),
         client: session.client.as_ref().map(ClientId::as_str),
         administrator: session.administrator,
         csrf: session.csrf.map(|digest| *digest.as_bytes()),
         opened: session.opened.as_millis(),
+        seen: session.seen.as_millis(),
         idle_timeout: session.idle_timeout,
         expires: session.expires.as_millis(),
         address: session.device.address,
         user_agent: session.device.user_agent.as_deref(),
     };
-    let mut body = postcard::to_stdvec(&body).map_err(|_| RecordError("session"))?;
-    body.extend(
-        session
-            .account
-            .into_iter()
-            .flat_map(AccountVersion::to_bytes),
+    let first_expiry = session.credentials.iter().map(|known| known.expires).min();
+    let delivery = session.sealed.as_ref().map(|sealed| {
+        delivery::tail(
+            session.expires,
+            &session.platform,
+            &session.subject,
+            Some(sealed),
+        )
+    });
+    let mut bytes = Vec::with_capacity(384);
+    bytes.push(SESSION);
+    put_instant(&mut bytes, session.ends_by(session.seen));
+    put_instant(
+        &mut bytes,
+        first_expiry.unwrap_or(Timestamp::from_millis(u64::MAX)),
     );
-    put_text(&mut bytes, &body);
-    bytes.push(u8::from(session.sealed.is_some()));
+    put_text(&mut bytes, session.platform.as_str().as_bytes());
+    put_text(&mut bytes, &entry(&EndedSession::from(session)));
+    put_text(&mut bytes, &delivery.unwrap_or_default());
     put_text(
         &mut bytes,
-        session.sealed.as_ref().map_or(&[], Sealed::as_bytes),
+        &postcard::to_stdvec(&body).map_err(|_| Damaged("session"))?,
     );
     for known in &session.credentials {
-        bytes.extend_from_slice(&credential(known));
+        bytes.extend_from_slice(known.digest.as_bytes());
+        put_instant(&mut bytes, known.expires);
+        bytes.push(u8::from(known.csrf_due));
     }
     Ok(bytes)
 }
 
-/// The session of a record; `seen` is when it was last used, as far as that was written down.
+/// The session of a record of this version or of the one before.
 pub(super) fn read_session(id: SessionId, bytes: &[u8]) -> Result<Session, RecordError> {
-    let mut reader = Reader::of("session", SESSION, bytes)?;
-    reader.skip(8 + 1 + 8)?;
-    let seen = reader.instant()?;
-    let has_sign_on = reader.flag()?;
-    let sign_on = SsoSessionId::from_bytes(reader.array()?);
-    let has_person = reader.flag()?;
-    let person = Person::new(reader.str()?);
-    let mut who = reader.inner()?;
-    let (platform, subject) = read_subject(&mut who)?;
-    let (body, account): (SessionBody<'_>, _) =
-        postcard::take_from_bytes(reader.text()?).map_err(|_| RecordError("session"))?;
-    let account = match account {
-        [] => None,
-        bytes => Some(AccountVersion::from_bytes(
-            bytes.try_into().map_err(|_| RecordError("session"))?,
-        )),
-    };
-    let has_sealed = reader.flag()?;
-    let sealed = Sealed::new(reader.text()?);
-    let mut credentials = Vec::with_capacity(2);
-    while !reader.is_empty() {
-        let digest = CredentialDigest::from_bytes(reader.array()?);
-        credentials.push(Credential {
-            digest,
-            expires: reader.instant()?,
-            csrf_due: reader.flag()?,
-        });
+    if bytes.first() == Some(&version_1::SESSION) {
+        return version_1::read_session(id, bytes);
     }
+    let mut reader = Reader::of("session", SESSION, bytes)?;
+    reader.skip(8 + 8)?;
+    reader.text()?;
+    let [ended] = <[EndedSession; 1]>::try_from(read_entries(reader.text()?)?)
+        .map_err(|_| Damaged("session"))?;
+    let sealed = match reader.text()? {
+        [] => None,
+        tail => delivery::read_tail(tail)?,
+    };
+    let body: SessionBody<'_> =
+        postcard::from_bytes(reader.text()?).map_err(|_| Damaged("session"))?;
     Ok(Session {
         id,
-        platform,
-        sign_on: has_sign_on.then_some(sign_on),
-        subject,
-        person: has_person.then_some(person),
-        account,
+        platform: ended.platform,
+        sign_on: body.sign_on.map(SsoSessionId::from_bytes),
+        subject: ended.subject,
+        person: ended.person,
+        account: body.account.map(AccountVersion::from_bytes),
         client: body.client.map(ClientId::new),
         administrator: body.administrator,
-        credentials,
+        credentials: read_credentials(reader)?,
         csrf: body.csrf.map(SecretDigest::from_bytes),
         opened: Timestamp::from_millis(body.opened),
-        seen,
+        seen: Timestamp::from_millis(body.seen),
         idle_timeout: body.idle_timeout,
         expires: Timestamp::from_millis(body.expires),
         device: Device {
             address: body.address,
             user_agent: body.user_agent.map(str::to_owned),
         },
-        sealed: has_sealed.then_some(sealed),
+        sealed,
     })
 }
 
-/// What a receipt begins with; entries of ended sessions follow it.
+/// Whether the record has to be written anew before a script reads it.
+pub(super) fn is_outdated(session: &[u8]) -> bool {
+    session.first() == Some(&version_1::SESSION)
+}
+
+fn read_credentials(mut reader: Reader<'_>) -> Result<Vec<Credential>, RecordError> {
+    let mut credentials = Vec::with_capacity(2);
+    while !reader.is_empty() {
+        credentials.push(Credential {
+            digest: CredentialDigest::from_bytes(reader.array()?),
+            expires: reader.instant()?,
+            csrf_due: reader.flag()?,
+        });
+    }
+    Ok(credentials)
+}
+
+/// The beginning of a receipt; entries of ended sessions follow it.
 pub(super) fn receipt_head(order: &EndOrder) -> Result<Vec<u8>, RecordError> {
     head_of(&order.receipt_for(Vec::new()))
 }
@@ -248,45 +270,41 @@ fn head_of(receipt: &Receipt) -> Result<Vec<u8>, RecordError> {
     let mut bytes = vec![RECEIPT];
     put_text(
         &mut bytes,
-        &postcard::to_stdvec(&head).map_err(|_| RecordError("receipt"))?,
+        &postcard::to_stdvec(&head).map_err(|_| Damaged("receipt"))?,
     );
     Ok(bytes)
 }
 
-/// That part of a receipt which says that `sessions` ended.
+/// The part of a receipt which says that `sessions` ended.
 pub(super) fn receipt(
     receipt: &Receipt,
     sessions: &[&EndedSession],
 ) -> Result<Vec<u8>, RecordError> {
     let mut bytes = head_of(receipt)?;
-    sessions
-        .iter()
-        .for_each(|session| put_text(&mut bytes, &ended(session)));
+    for session in sessions {
+        bytes.extend(entry(session));
+    }
     Ok(bytes)
 }
 
-/// As `lua/end.lua` writes it.
-fn ended(session: &EndedSession) -> Vec<u8> {
+/// A session's entry in a receipt, behind its length.
+fn entry(session: &EndedSession) -> Vec<u8> {
     let mut bytes = session.id.as_bytes().to_vec();
     bytes.extend([
         u8::from(session.upstream),
         u8::from(session.person.is_some()),
     ]);
-    put_text(
-        &mut bytes,
-        session
-            .person
-            .as_ref()
-            .map_or("", Person::as_str)
-            .as_bytes(),
-    );
+    let person = session.person.as_ref().map_or("", Person::as_str);
+    put_text(&mut bytes, person.as_bytes());
     bytes.extend_from_slice(&subject_key(&session.platform, &session.subject));
-    bytes
+    let mut entry = Vec::with_capacity(4 + bytes.len());
+    put_text(&mut entry, &bytes);
+    entry
 }
 
-/// A receipt, or that part of it which one bucket keeps.
+/// A receipt, or that part of it which one shard keeps.
 pub(super) fn read_receipt(id: ReceiptId, bytes: &[u8]) -> Result<Receipt, RecordError> {
-    const DAMAGED: RecordError = RecordError("receipt");
+    const DAMAGED: RecordError = Damaged("receipt");
     let mut reader = Reader::of("receipt", RECEIPT, bytes)?;
     let head: ReceiptHead<'_> = postcard::from_bytes(reader.text()?).map_err(|_| DAMAGED)?;
     Ok(Receipt {
@@ -299,30 +317,30 @@ pub(super) fn read_receipt(id: ReceiptId, bytes: &[u8]) -> Result<Receipt, Recor
     })
 }
 
-/// What of a receipt stands behind its head.
+/// The entries of a receipt, behind its head.
 pub(super) fn read_entries(bytes: &[u8]) -> Result<Vec<EndedSession>, RecordError> {
     let mut reader = Reader::bare("receipt", bytes);
     let mut sessions = Vec::new();
     while !reader.is_empty() {
-        sessions.push(read_ended(reader.text()?)?);
+        let mut entry = reader.inner()?;
+        let id = SessionId::from_bytes(entry.array()?);
+        let (upstream, has_person) = (entry.flag()?, entry.flag()?);
+        let person = Person::new(entry.str()?);
+        let (platform, subject) = read_subject(&mut entry)?;
+        sessions.push(EndedSession {
+            id,
+            platform,
+            subject,
+            person: has_person.then_some(person),
+            upstream,
+        });
     }
     Ok(sessions)
 }
 
-/// One entry of a receipt, as `lua/end.lua` writes it.
-fn read_ended(bytes: &[u8]) -> Result<EndedSession, RecordError> {
-    let mut reader = Reader::bare("receipt", bytes);
-    let id = SessionId::from_bytes(reader.array()?);
-    let (upstream, has_person) = (reader.flag()?, reader.flag()?);
-    let person = Person::new(reader.str()?);
-    let (platform, subject) = read_subject(&mut reader)?;
-    Ok(EndedSession {
-        id,
-        platform,
-        subject,
-        person: has_person.then_some(person),
-        upstream,
-    })
+/// The head of an order's deliveries, as `lua/end.lua` puts it before a session's tail.
+pub(super) fn delivery_head(at: Timestamp) -> Vec<u8> {
+    delivery::head(0, logout_core::delivery::DeliveryState::Pending, at, at)
 }
 
 /// A one-time value behind its expiry.
@@ -336,117 +354,4 @@ pub(super) fn read_once(bytes: &[u8]) -> Result<(Timestamp, &[u8]), RecordError>
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    pub(in crate::redis) fn full_session() -> Session {
-        Session {
-            id: SessionId::from_bytes([1; 16]),
-            platform: PlatformName::new("cms"),
-            sign_on: Some(SsoSessionId::from_bytes([2; 16])),
-            subject: Subject::new("Default", "alice"),
-            person: Some(Person::new("alice@example.com")),
-            account: Some(AccountVersion::from_bytes([6; 8])),
-            client: Some(ClientId::new("app")),
-            administrator: true,
-            credentials: vec![
-                Credential {
-                    digest: CredentialDigest::from_bytes([3; 32]),
-                    expires: Timestamp::from_millis(300),
-                    csrf_due: true,
-                },
-                Credential {
-                    digest: CredentialDigest::from_bytes([4; 32]),
-                    expires: Timestamp::from_millis(400),
-                    csrf_due: false,
-                },
-            ],
-            csrf: Some(SecretDigest::from_bytes([5; 32])),
-            opened: Timestamp::from_millis(1),
-            seen: Timestamp::from_millis(2),
-            idle_timeout: Some(Duration::from_micros(1_500)),
-            expires: Timestamp::from_millis(u64::MAX),
-            device: Device {
-                address: Some(IpAddr::from([127, 0, 0, 1])),
-                user_agent: Some("curl".to_owned()),
-            },
-            sealed: Some(Sealed::new(*b"sealed")),
-        }
-    }
-
-    #[test]
-    fn a_session_comes_back_as_it_was_written() {
-        let bare = Session {
-            sign_on: None,
-            person: None,
-            account: None,
-            client: None,
-            csrf: None,
-            idle_timeout: None,
-            device: Device::default(),
-            sealed: None,
-            credentials: Vec::new(),
-            ..full_session()
-        };
-        for written in [
-            full_session(),
-            bare,
-            Session {
-                person: Some(Person::new("")),
-                sealed: Some(Sealed::new(*b"")),
-                ..full_session()
-            },
-        ] {
-            assert_eq!(
-                read_session(written.id, &session(&written).unwrap()),
-                Ok(written)
-            );
-        }
-    }
-
-    #[test]
-    fn a_session_cut_short_or_of_another_version_is_a_fault_and_never_a_panic() {
-        let bytes = session(&Session {
-            credentials: Vec::new(),
-            ..full_session()
-        })
-        .unwrap();
-        let id = full_session().id;
-        for length in 0..bytes.len() {
-            assert_eq!(
-                read_session(id, &bytes[..length]),
-                Err(RecordError("session")),
-                "cut to {length}"
-            );
-        }
-        let mut newer = bytes;
-        newer[0] = 77;
-        assert_eq!(read_session(id, &newer), Err(RecordError("session")));
-    }
-
-    #[test]
-    fn subjects_whose_parts_run_together_have_different_keys() {
-        let key = |platform, realm, name| {
-            subject_key(&PlatformName::new(platform), &Subject::new(realm, name))
-        };
-        assert_ne!(
-            key("cms", "Default", "alice"),
-            key("cms", "Defaulta", "lice")
-        );
-        assert_ne!(
-            key("cms", "Default", "alice"),
-            key("cm", "sDefault", "alice")
-        );
-    }
-
-    #[test]
-    fn a_one_time_value_comes_back_as_it_was_written() {
-        let at = Timestamp::from_millis(7);
-        assert_eq!(
-            read_once(&once(b"value", at)),
-            Ok((at, b"value".as_slice()))
-        );
-        assert_eq!(read_once(&once(b"", at)), Ok((at, b"".as_slice())));
-        assert_eq!(read_once(b"short"), Err(RecordError("one-time")));
-    }
-}
+pub(super) mod tests;

@@ -1,4 +1,4 @@
-//! The scripts, each one atomic step in one bucket. The server keeps them by digest and may forget
+//! The scripts, each one atomic step in one shard. The server keeps them by digest and may forget
 //! them at any time.
 
 use std::sync::LazyLock;
@@ -19,43 +19,44 @@ impl Script {
         Self { source, digest }
     }
 
-    pub(super) fn by_digest(&self, base: &[u8], arguments: &[&[u8]]) -> Cmd {
+    pub(super) fn by_digest(&self, base: &[u8], arguments: &[impl AsRef<[u8]>]) -> Cmd {
         Self::call("EVALSHA", &self.digest, base, arguments)
     }
 
     /// With its source, which the server keeps from then on.
-    pub(super) fn in_full(&self, base: &[u8], arguments: &[&[u8]]) -> Cmd {
+    pub(super) fn in_full(&self, base: &[u8], arguments: &[impl AsRef<[u8]>]) -> Cmd {
         Self::call("EVAL", &self.source, base, arguments)
     }
 
-    fn call(command: &str, script: &str, base: &[u8], arguments: &[&[u8]]) -> Cmd {
+    fn call(command: &str, script: &str, base: &[u8], arguments: &[impl AsRef<[u8]>]) -> Cmd {
         let mut call = redis::cmd(command);
-        call.arg(script).arg(1).arg(base).arg(arguments);
+        call.arg(script).arg(1).arg(base);
+        for argument in arguments {
+            call.arg(argument.as_ref());
+        }
         call
     }
 }
 
 macro_rules! scripts {
     ($($name:ident = $file:literal;)+) => {
-        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!(concat!("lua/", $file, ".lua"))));)+
+        $(pub(super) static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new(include_str!(concat!("lua/", $file, ".lua"))));)+
     };
 }
 
 scripts! {
-    AGREE = "agree";
-    ATTACH = "attach";
     CHANGE = "change";
     DIG = "dig";
     END = "end";
-    FIND = "find";
     FORGET = "forget";
     HINT = "hint";
-    JOINABLE = "joinable";
+    IMPORT = "import";
     LEASE = "lease";
+    LOOK_UP = "look_up";
     OPEN = "open";
     PAGE = "page";
+    PRUNE = "prune";
     PUT_ONCE = "put_once";
-    TAKE_IN = "take_in";
-    TOUCH = "touch";
-    UNLIST = "unlist";
+    SWAP = "swap";
 }

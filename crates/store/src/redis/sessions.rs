@@ -1,137 +1,175 @@
-//! Sessions over all buckets: what lies where, and what one step in one bucket cannot do.
+//! Sessions, their credentials, and values over all shards.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, Sealed};
-use logout_core::receipt::{EndedSession, Reach};
 use logout_core::session::{Session, SessionId};
-use logout_core::store::{EndOrder, EndTarget, Join, Lookup, OpenOutcome};
+use logout_core::store::{Join, Lookup, OpenOutcome};
 use logout_core::time::Timestamp;
 use redis::Value;
 
-use super::bucket::{array, bytes, id_of, millis, number};
 use super::link::LinkError;
-use super::places::{Places, life};
 use super::record;
 use super::script;
+use super::shard::{Shard, array, id_of, millis, number, optional};
+use super::shards::{Shards, life};
 
-/// How much longer than its own life the key of a credential, a tombstone or a one-time value is
-/// kept. The server counts from when it was written, by its own clock; who reads decides by theirs.
+/// How much longer than its own life the key of a credential or a tombstone is kept. The server
+/// counts from when it was written, by its own clock; readers decide by theirs.
 pub(super) const MARGIN: Duration = Duration::from_secs(60 * 60);
-/// How much longer a session's: housekeeping must still find it, so that its end has a receipt and
-/// its upstream is told.
-pub(super) const SESSION_MARGIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// How much longer a one-time value's.
+/// How much longer a session's key is kept: housekeeping must still find it, so that its end has a
+/// receipt and its upstream is told.
+const SESSION_MARGIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How much longer a one-time value's key is kept.
 pub(super) const ONCE_MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
-/// What names that hubs agree on begin with; those that the store needs for itself begin otherwise.
+/// The beginning of names that hubs agree on; those that the store needs for itself begin
+/// otherwise.
 pub(super) const OF_HUBS: &str = "of hubs: ";
-/// How many sessions one step of a walk over all of them looks at.
-const WALK_STEP: usize = 1_000;
+/// How often a change is tried anew when another one came first.
+pub(super) const ATTEMPTS: usize = 100;
 
-impl Places {
+/// How long the key of a session lives.
+pub(super) fn session_life(session: &Session, now: Timestamp) -> Vec<u8> {
+    life(session.expires, now, SESSION_MARGIN)
+}
+
+/// The indexes that list a session besides the one of all.
+pub(super) fn indexes(session: &Session) -> Vec<Vec<u8>> {
+    let subject = record::subject_key(&session.platform, &session.subject);
+    let mut indexes = vec![[b"u:", subject.as_slice()].concat()];
+    indexes.extend(
+        session
+            .person
+            .as_ref()
+            .map(|person| [b"p:", person.as_str().as_bytes()].concat()),
+    );
+    indexes.extend(
+        session
+            .sign_on
+            .map(|id| [b"o:", id.as_bytes().as_slice()].concat()),
+    );
+    indexes
+}
+
+/// Of each credential its digest, its record, and the life of its key.
+pub(super) fn credentials(session: &Session, now: Timestamp) -> impl Iterator<Item = Vec<u8>> {
+    session.credentials.iter().flat_map(move |known| {
+        [
+            known.digest.as_bytes().to_vec(),
+            record::credential(session, known),
+            life(known.expires, now, MARGIN),
+        ]
+    })
+}
+
+impl Shards {
     pub(super) async fn open(
         &self,
         session: Session,
         join: Join,
         now: Timestamp,
     ) -> Result<OpenOutcome, LinkError> {
-        let record = record::session(&session)?;
-        let place = self.of_session(&session);
-        let mut join = join;
+        let shard = self.of_session(&session);
+        let mut joins = session.sign_on.filter(|_| join == Join::IfLive);
         let mut moved = Vec::new();
         if self.are_many() {
             for credential in &session.credentials {
-                let key = self.credential_pointer(&credential.digest);
-                match self.pointer(&key).await? {
-                    Some(known) if known != place => {
+                let key = self.credential_shard_key(&credential.digest);
+                let life = life(credential.expires, now, MARGIN);
+                match self.shard_at(&key).await? {
+                    Some(known) if known != shard => {
                         if session.sealed.is_some()
                             && self.find_in(known, &credential.digest, now).await? == Lookup::Ended
                         {
                             return Ok(OpenOutcome::CredentialEnded);
                         }
-                        moved.push((key, life(credential.expires, now, MARGIN)));
+                        moved.push((key, life));
                     }
                     Some(_) => {}
-                    None => {
-                        self.point(&key, place, &life(credential.expires, now, MARGIN))
-                            .await?
-                    }
+                    None => self.set_shard(&key, shard, &life).await?,
                 }
             }
-            let session_life = life(session.expires, now, SESSION_MARGIN);
-            if let Some(sign_on) = session.sign_on
-                && join == Join::IfLive
-            {
-                for other in self
-                    .hinted(&self.sign_on_hint(&sign_on))
-                    .await?
-                    .into_iter()
-                    .filter(|other| *other != place)
-                {
-                    let answer = self
-                        .bucket(other)
-                        .read(&script::JOINABLE, &[sign_on.as_bytes(), &millis(now)])
-                        .await?;
-                    if number(Some(answer))? == 1 {
-                        join = Join::Always;
+            if let Some(sign_on) = joins {
+                for other in self.hinted(&self.sign_on_hint(&sign_on)).await? {
+                    if other != shard && self.has_live(other, sign_on.as_bytes(), now).await? {
+                        joins = None;
                         break;
                     }
                 }
             }
-            self.point(&self.session_pointer(session.id), place, &session_life)
-                .await?;
-            if let Some(sign_on) = session.sign_on {
-                self.hint(&self.sign_on_hint(&sign_on), place, &session_life)
-                    .await?;
-            }
-            self.hint(
-                &self.subject_hint(&session.platform, &session.subject),
-                place,
-                &session_life,
-            )
-            .await?;
+            self.announce(&session, shard, now).await?;
         }
-        let flag: &[u8] = if join == Join::IfLive { b"1" } else { b"0" };
-        let (now_text, session_life) = (millis(now), life(session.expires, now, SESSION_MARGIN));
-        let mut arguments: Vec<&[u8]> = vec![
-            session.id.as_bytes(),
-            &record,
-            flag,
-            &now_text,
-            &session_life,
+        let flag = u8::from(session.sealed.is_some()).to_string();
+        let sign_on = joins.map(|id| [b"o:", id.as_bytes().as_slice()].concat());
+        let indexes = indexes(&session);
+        let mut arguments = vec![
+            session.id.as_bytes().to_vec(),
+            record::session(&session)?,
+            session_life(&session, now),
+            millis(now),
+            flag.into_bytes(),
+            sign_on.unwrap_or_default(),
+            indexes.len().to_string().into_bytes(),
         ];
-        let known: Vec<_> = session
-            .credentials
-            .iter()
-            .map(|credential| {
-                (
-                    record::credential(credential),
-                    life(credential.expires, now, MARGIN),
-                )
-            })
-            .collect();
-        for (credential, life) in &known {
-            arguments.push(&credential[..40]);
-            arguments.push(life);
-        }
-        let opened = match number(Some(
-            self.bucket(place).write(&script::OPEN, &arguments).await?,
-        ))? {
-            0 => OpenOutcome::Opened,
-            1 => OpenOutcome::CredentialEnded,
-            2 => OpenOutcome::SignOnEnded,
-            _ => return Err(LinkError::Shape),
-        };
-        if opened == OpenOutcome::Opened {
-            // Only now: a refused session must not take a credential away from the one that has it.
-            for (key, life) in moved {
-                self.point(&key, place, &life).await?;
+        arguments.extend(indexes);
+        arguments.extend(credentials(&session, now));
+        let shard_keys = self.shard(shard);
+        for _ in 0..ATTEMPTS {
+            let opened = match shard_keys.write(&script::OPEN, &arguments).await? {
+                Value::Int(0) => OpenOutcome::Opened,
+                Value::Int(1) => OpenOutcome::CredentialEnded,
+                Value::Int(2) => OpenOutcome::SignOnEnded,
+                outdated => {
+                    shard_keys.write_anew(array(outdated)?).await?;
+                    continue;
+                }
+            };
+            if opened == OpenOutcome::Opened {
+                // Only now: a refused session must not take a credential away from the one that
+                // has it.
+                for (key, life) in moved {
+                    self.set_shard(&key, shard, &life).await?;
+                }
             }
+            return Ok(opened);
         }
-        Ok(opened)
+        Err(LinkError::Silence)
+    }
+
+    /// Whether a session of the sign-on is live in a shard.
+    async fn has_live(
+        &self,
+        shard: u16,
+        sign_on: &[u8; 16],
+        now: Timestamp,
+    ) -> Result<bool, LinkError> {
+        let index = [b"o:", sign_on.as_slice()].concat();
+        let mut is_live = false;
+        self.walk(shard, index, "s:", None, |id, record| {
+            is_live |= !record::read_session(SessionId::from_bytes(id), record)?.is_expired(now);
+            Ok(std::ops::ControlFlow::Continue(()))
+        })
+        .await?;
+        Ok(is_live)
+    }
+
+    /// Writes where a session will lie, before it lies there.
+    pub(super) async fn announce(
+        &self,
+        session: &Session,
+        shard: u16,
+        now: Timestamp,
+    ) -> Result<(), LinkError> {
+        let life = session_life(session, now);
+        self.set_shard(&self.session_shard_key(session.id), shard, &life)
+            .await?;
+        if let Some(sign_on) = session.sign_on {
+            self.hint(&self.sign_on_hint(&sign_on), shard, &life)
+                .await?;
+        }
+        let subject = self.subject_hint(&session.platform, &session.subject);
+        self.hint(&subject, shard, &life).await
     }
 
     pub(super) async fn find(
@@ -139,30 +177,35 @@ impl Places {
         digest: &CredentialDigest,
         now: Timestamp,
     ) -> Result<Lookup, LinkError> {
-        if !self.are_many() {
-            return self.find_in(0, digest, now).await;
-        }
-        match self.pointer(&self.credential_pointer(digest)).await? {
-            Some(place) => self.find_in(place, digest, now).await,
+        match self.of_credential(digest).await? {
+            Some(shard) => self.find_in(shard, digest, now).await,
             None => Ok(Lookup::Unknown),
         }
     }
 
     pub(super) async fn find_in(
         &self,
-        place: u16,
+        shard: u16,
         digest: &CredentialDigest,
         now: Timestamp,
     ) -> Result<Lookup, LinkError> {
-        let arguments: [&[u8]; 3] = [digest.as_bytes(), &millis(now), &millis(self.forgotten())];
-        let (id, record) = match self.bucket(place).read(&script::FIND, &arguments).await? {
-            Value::Nil => return Ok(Lookup::Unknown),
-            Value::Int(0) => return Ok(Lookup::Ended),
-            Value::Array(found) => {
-                let [id, record] = <[Value; 2]>::try_from(found).map_err(|_| LinkError::Shape)?;
-                (SessionId::from_bytes(id_of(id)?), bytes(record)?)
-            }
-            _ => return Err(LinkError::Shape),
+        let shard = self.shard(shard);
+        let mut found = array(shard.read(&script::LOOK_UP, &[digest.as_bytes()]).await?)?
+            .into_iter()
+            .map(optional);
+        let (Some(known), record) = (found.next().transpose()?.flatten(), found.next()) else {
+            return Ok(Lookup::Unknown);
+        };
+        let (id, expires) = record::read_credential(&known)?;
+        if expires <= now {
+            return Ok(Lookup::Unknown);
+        }
+        let Some(record) = record.transpose()?.flatten() else {
+            return Ok(if expires <= self.forgotten() {
+                Lookup::Unknown
+            } else {
+                Lookup::Ended
+            });
         };
         let session = record::read_session(id, &record)?;
         let known = session
@@ -180,179 +223,59 @@ impl Places {
 
     pub(super) async fn attach(
         &self,
-        session: SessionId,
+        id: SessionId,
         credential: Credential,
         sealed: Option<Sealed>,
         now: Timestamp,
     ) -> Result<bool, LinkError> {
-        let Some(place) = self.of_id(session).await? else {
+        let Some(shard) = self.of_id(id).await? else {
             return Ok(false);
         };
         let life = life(credential.expires, now, MARGIN);
-        let pointer = self.credential_pointer(&credential.digest);
-        let pointed = !self.are_many() || self.point_first(&pointer, place, &life).await?;
-        let flag: &[u8] = if sealed.is_some() { b"1" } else { b"0" };
-        let sealed = sealed.as_ref().map_or(&[][..], Sealed::as_bytes);
-        let credential = record::credential(&credential);
-        let arguments: [&[u8]; 6] = [
-            session.as_bytes(),
-            &millis(now),
-            &credential,
-            &life,
-            flag,
-            sealed,
-        ];
-        let attached = number(Some(
-            self.bucket(place)
-                .write(&script::ATTACH, &arguments)
-                .await?,
-        ))? == 1;
-        if attached && !pointed {
-            // Only now: what was refused must not take a credential away from the session that has
-            // it.
-            self.point(&pointer, place, &life).await?;
+        let key = self.credential_shard_key(&credential.digest);
+        let is_set = !self.are_many() || self.set_shard_if_absent(&key, shard, &life).await?;
+        let attached = self
+            .shard(shard)
+            .change_session(id, true, |session| {
+                if session.is_expired(now) {
+                    return None;
+                }
+                session.credentials.retain(|known| known.expires > now);
+                session.credentials.push(credential.clone());
+                if sealed.is_some() {
+                    session.sealed.clone_from(&sealed);
+                }
+                Some(vec![
+                    credential.digest.as_bytes().to_vec(),
+                    record::credential(session, &credential),
+                    life.clone(),
+                ])
+            })
+            .await?;
+        if attached && !is_set {
+            // Only now: a refused credential must not be taken away from the session that has it.
+            self.set_shard(&key, shard, &life).await?;
         }
         Ok(attached)
     }
 
-    pub(super) async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), LinkError> {
-        if let Some(place) = self.of_id(session).await? {
-            // Without waiting for replicas: a touch may be lost.
-            self.bucket(place)
-                .read(&script::TOUCH, &[session.as_bytes(), &millis(now)])
-                .await?;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, LinkError> {
-        let head = record::receipt_head(&order)?;
-        let mut places: BTreeMap<u16, Vec<Vec<u8>>> = BTreeMap::new();
-        for target in self.narrowed(&order).await?.iter() {
-            let (kind, whom, at) = self.whom(target).await?;
-            let target = [kind.as_bytes(), &whom].concat();
-            for place in at {
-                places.entry(place).or_default().push(target.clone());
-            }
-        }
-        let mut ended = Vec::new();
-        for (place, targets) in places {
-            self.end_in(place, &order, &head, &targets, &mut ended)
-                .await?;
-        }
-        Ok(ended)
-    }
-
-    async fn end_in(
-        &self,
-        place: u16,
-        order: &EndOrder,
-        head: &[u8],
-        targets: &[Vec<u8>],
-        ended: &mut Vec<EndedSession>,
-    ) -> Result<(), LinkError> {
-        let mut from = Vec::new();
-        loop {
-            let arguments = step(order, head, &from, targets);
-            let arguments: Vec<&[u8]> = arguments.iter().map(AsRef::as_ref).collect();
-            let mut answer =
-                array(self.bucket(place).write(&script::END, &arguments).await?)?.into_iter();
-            from = stepped(&mut answer, ended)?;
-            if from.is_empty() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Carries out orders of which none is for a whole platform, where all there is lies in one
-    /// bucket: in one step, each credited with what those before it have left.
-    pub(super) async fn end_together(
-        &self,
-        orders: &[&EndOrder],
-    ) -> Result<Vec<Vec<EndedSession>>, LinkError> {
-        let mut arguments = Vec::with_capacity(orders.len() * 7);
-        for order in orders {
-            let mut targets = Vec::with_capacity(order.targets.len());
-            for target in &order.targets {
-                let (kind, whom, _) = self.whom(target).await?;
-                targets.push([kind.as_bytes(), &whom].concat());
-            }
-            arguments.extend(
-                step(order, &record::receipt_head(order)?, &[], &targets)
-                    .into_iter()
-                    .map(Cow::into_owned),
-            );
-        }
-        let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-        let mut answers = array(self.bucket(0).write(&script::END, &arguments).await?)?.into_iter();
-        let mut ended = Vec::with_capacity(orders.len());
-        for _ in orders {
-            let mut sessions = Vec::new();
-            stepped(&mut answers, &mut sessions)?;
-            ended.push(sessions);
-        }
-        if answers.len() == 0 {
-            Ok(ended)
-        } else {
-            Err(LinkError::Shape)
-        }
-    }
-
-    /// The targets of an order that one step in one bucket can find out. In a cluster a credential
-    /// leads to its own bucket, but what lies in others its session has to be read for first.
-    async fn narrowed<'a>(&self, order: &'a EndOrder) -> Result<Cow<'a, [EndTarget]>, LinkError> {
-        let is_wide = |target: &EndTarget| matches!(target, EndTarget::Credential(by) if by.reach > Reach::Session);
-        if !self.are_many() || !order.targets.iter().any(is_wide) {
-            return Ok(Cow::Borrowed(&order.targets));
-        }
-        let mut targets = Vec::new();
-        for target in &order.targets {
-            match target {
-                EndTarget::Credential(by) if is_wide(target) => {
-                    targets.extend(by.resolved(&self.find(&by.digest, order.at).await?))
-                }
-                other => targets.push(other.clone()),
-            }
-        }
-        Ok(Cow::Owned(targets))
-    }
-
-    /// A target as the script takes it, and the buckets where it may be.
-    async fn whom(
-        &self,
-        target: &EndTarget,
-    ) -> Result<(&'static str, Vec<u8>, Vec<u16>), LinkError> {
-        let by_id = async |id: &SessionId| {
-            let place = self.of_id(*id).await?;
-            // Without a pointer, which may have been lost when a server failed, it may be anywhere.
-            Ok::<_, LinkError>(place.map_or_else(|| self.all(), |place| vec![place]))
+    pub(super) async fn touch(&self, id: SessionId, now: Timestamp) -> Result<(), LinkError> {
+        let Some(shard) = self.of_id(id).await? else {
+            return Ok(());
         };
-        Ok(match target {
-            EndTarget::Credential(by) => {
-                let at = if self.are_many() {
-                    self.pointer(&self.credential_pointer(&by.digest)).await?
-                } else {
-                    Some(0)
-                };
-                ("C", record::by_credential(by), at.into_iter().collect())
-            }
-            EndTarget::Expired(id) => ("E", id.as_bytes().to_vec(), by_id(id).await?),
-            EndTarget::Person(person) => {
-                ("P", person.as_str().into(), vec![self.of_person(person)])
-            }
-            EndTarget::Platform(platform) => ("F", platform.as_str().into(), self.all()),
-            EndTarget::Session(id) => ("S", id.as_bytes().to_vec(), by_id(id).await?),
-            EndTarget::SignOn(id) => (
-                "O",
-                id.as_bytes().to_vec(),
-                self.hinted(&self.sign_on_hint(id)).await?,
-            ),
-            EndTarget::Subject(platform, subject) => (
-                "U",
-                record::subject_key(platform, subject),
-                self.hinted(&self.subject_hint(platform, subject)).await?,
-            ),
-        })
+        // Without waiting for replicas: a touch may be lost.
+        self.shard(shard)
+            .change_session(id, false, |session| {
+                let grain = session.touch_grain()?;
+                if session.is_expired(now) || now <= session.seen || now.since(session.seen) < grain
+                {
+                    return None;
+                }
+                session.seen = now;
+                Some(Vec::new())
+            })
+            .await
+            .map(drop)
     }
 
     pub(super) async fn put_once(
@@ -361,11 +284,14 @@ impl Places {
         value: Vec<u8>,
         expires: Timestamp,
     ) -> Result<bool, LinkError> {
-        let value = record::once(&value, expires);
-        let margin = life(expires, expires, ONCE_MARGIN);
-        let arguments: [&[u8]; 4] = [key.as_bytes(), &value, &millis(self.forgotten()), &margin];
-        let bucket = self.bucket(self.of_bytes(key.as_bytes()));
-        Ok(number(Some(bucket.write(&script::PUT_ONCE, &arguments).await?))? == 1)
+        let arguments = [
+            key.as_bytes().to_vec(),
+            record::once(&value, expires),
+            millis(self.forgotten()),
+            life(expires, expires, ONCE_MARGIN),
+        ];
+        let shard = self.shard(self.of_bytes(key.as_bytes()));
+        Ok(number(Some(shard.write(&script::PUT_ONCE, &arguments).await?))? == 1)
     }
 
     pub(super) async fn take_once(
@@ -373,8 +299,8 @@ impl Places {
         key: &CredentialDigest,
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, LinkError> {
-        let bucket = self.bucket(self.of_bytes(key.as_bytes()));
-        let Some(bytes) = bucket
+        let shard = self.shard(self.of_bytes(key.as_bytes()));
+        let Some(bytes) = shard
             .take(&[b"v:", key.as_bytes().as_slice()].concat())
             .await?
         else {
@@ -389,50 +315,69 @@ impl Places {
         name: &str,
         candidate: Vec<u8>,
     ) -> Result<Vec<u8>, LinkError> {
-        bytes(
-            self.bucket(0)
-                .write(&script::AGREE, &[name.as_bytes(), &candidate])
-                .await?,
-        )
+        let shard = self.shard(0);
+        let key = shard.key(&[b"a:", name.as_bytes()].concat());
+        let mut command = redis::cmd("SET");
+        command.arg(&key).arg(&candidate).arg("NX").arg("GET");
+        let known = optional(self.link.send(command, &key, true).await?)?;
+        Ok(known.unwrap_or(candidate))
     }
 
     pub(super) async fn health(&self) -> Result<(), LinkError> {
-        self.everywhere(|bucket| async move { bucket.probe().await })
+        self.everywhere(|shard| async move { shard.probe().await })
             .await
             .map(drop)
     }
 }
 
-/// One step of an order, as the script takes it.
-fn step<'a>(
-    order: &'a EndOrder,
-    head: &'a [u8],
-    from: &'a [u8],
-    targets: &'a [Vec<u8>],
-) -> Vec<Cow<'a, [u8]>> {
-    let mut arguments: Vec<Cow<'_, [u8]>> = vec![
-        millis(order.at).into(),
-        order.receipt.as_bytes().as_slice().into(),
-        head.into(),
-        from.into(),
-        WALK_STEP.to_string().into_bytes().into(),
-        targets.len().to_string().into_bytes().into(),
-    ];
-    arguments.extend(
-        targets
-            .iter()
-            .map(|target| Cow::Borrowed(target.as_slice())),
-    );
-    arguments
-}
+impl Shard<'_> {
+    /// Changes a session as `change` says, if it is there and nothing else changes it meanwhile.
+    /// `change` answers the credentials to write with it (digest, record, life of the key), or
+    /// `None` to leave the session as it is. Whether it was changed.
+    async fn change_session(
+        &self,
+        id: SessionId,
+        waits: bool,
+        change: impl Fn(&mut Session) -> Option<Vec<Vec<u8>>>,
+    ) -> Result<bool, LinkError> {
+        let key = [b"s:", id.as_bytes().as_slice()].concat();
+        for _ in 0..ATTEMPTS {
+            let Some(read) = self.record(&key).await? else {
+                return Ok(false);
+            };
+            let is_outdated = record::is_outdated(&read);
+            let mut session = record::read_session(id, &read)?;
+            let known = session.credentials.clone();
+            let Some(brought) = change(&mut session) else {
+                return Ok(false);
+            };
+            let mut arguments = vec![id.as_bytes().to_vec(), read, record::session(&session)?];
+            if is_outdated {
+                // Their own records have no conditions yet; their keys live as long as before.
+                arguments.extend(known.iter().flat_map(|known| {
+                    let digest = known.digest.as_bytes().to_vec();
+                    [digest, record::credential(&session, known), Vec::new()]
+                }));
+            }
+            arguments.extend(brought);
+            let answer = if waits {
+                self.write(&script::SWAP, &arguments).await?
+            } else {
+                self.read(&script::SWAP, &arguments).await?
+            };
+            if number(Some(answer))? == 1 {
+                return Ok(true);
+            }
+        }
+        Err(LinkError::Silence)
+    }
 
-/// What a step ended; brings where the walk goes on, or nothing.
-fn stepped(
-    answers: &mut impl Iterator<Item = Value>,
-    ended: &mut Vec<EndedSession>,
-) -> Result<Vec<u8>, LinkError> {
-    let mut next = || bytes(answers.next().ok_or(LinkError::Shape)?);
-    let (from, entries) = (next()?, next()?);
-    ended.extend(record::read_entries(&entries)?);
-    Ok(from)
+    /// Writes session records of an older version anew.
+    pub(super) async fn write_anew(&self, ids: Vec<Value>) -> Result<(), LinkError> {
+        for id in ids {
+            let id = SessionId::from_bytes(id_of(id)?);
+            self.change_session(id, false, |_| Some(Vec::new())).await?;
+        }
+        Ok(())
+    }
 }

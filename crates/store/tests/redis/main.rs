@@ -6,6 +6,7 @@
 mod cluster;
 mod faults;
 mod losses;
+mod older_records;
 mod receipts;
 #[path = "../relay/mod.rs"]
 mod relay;
@@ -107,6 +108,7 @@ fn main() -> ExitCode {
     trials.extend(sentinel::trials());
     trials.extend(losses::trials());
     trials.extend(receipts::trials());
+    trials.extend(older_records::trials());
     let there = ["redis-server", "redis-cli"]
         .into_iter()
         .all(server::is_there);

@@ -1,30 +1,12 @@
--- What every script begins with. KEYS[1] is the bucket: the beginning of every key that a script touches, so that all of
--- them lie in one hash slot. No script writes before it has read everything that could be unreadable: a script that fails
--- halfway is not undone.
+-- The beginning of every script. KEYS[1] begins every key that a script touches, so that all of
+-- them lie in one hash slot. No script writes before it has read everything that could be
+-- unreadable: a script that fails halfway is not undone.
+--
+-- Scripts compare and copy fields that record.rs has prepared. Instants are compared as numbers:
+-- the order of strings depends on the server's locale.
 local base = KEYS[1]
-local SESSION = '>BI8BI8I8Bc16BI4c0I4c0I4c0BI4c0'
-local DELIVERY_HEAD = '>BI8B'
-
--- The session of this record; the same fields, in the same order, as record.rs writes them. Its credentials, 41 bytes each, follow from
--- `rest` on: digest, expiry and whether a CSRF token is due.
-local function read(record)
-    local version, expires, may_idle, idle, seen, has_sign_on, sign_on, has_person, person, subject, body, has_sealed, sealed, rest =
-        struct.unpack(SESSION, record)
-    if version ~= 1 or (#record + 1 - rest) % 41 ~= 0 then
-        error('a session record that is damaged, or of an unknown version')
-    end
-    -- In one piece, because a table that grows field by field is moved four times.
-    return { id = false, expires = expires, may_idle = may_idle, idle = idle, seen = seen, has_sign_on = has_sign_on,
-        sign_on = sign_on, has_person = has_person, person = person, subject = subject, body = body, has_sealed = has_sealed,
-        sealed = sealed, rest = rest, record = record }
-end
-
-local function ends_by(s)
-    if s.may_idle == 0 then
-        return s.expires
-    end
-    return math.min(s.seen + s.idle, s.expires)
-end
+-- As many arguments as the interpreter's stack has room for.
+local MOST = 4000
 
 local function session_key(id)
     return base .. 's:' .. id
@@ -38,23 +20,44 @@ local function delivery_key(id)
     return base .. 'd:' .. id
 end
 
--- The client and the CSRF secret in what only record.rs reads otherwise (`SessionBody`, as postcard writes it): each a byte that says
--- whether there is one; the client's length has seven bits a byte, the lowest first.
-local function guards(body)
-    local at, client, csrf = 2, nil, nil
-    if string.byte(body, 1) == 1 then
-        local length, factor, byte = 0, 1, nil
-        repeat
-            byte = string.byte(body, at)
-            length, factor, at = length + (byte % 128) * factor, factor * 128, at + 1
-        until byte < 128
-        client, at = string.sub(body, at, at + length - 1), at + length
+-- Calls `command` with `key`, where there is one, and `arguments`, in parts where they are many.
+local function in_parts(command, key, arguments)
+    for from = 1, #arguments, MOST do
+        local upto = math.min(from + MOST - 1, #arguments)
+        if key then
+            redis.call(command, key, unpack(arguments, from, upto))
+        else
+            redis.call(command, unpack(arguments, from, upto))
+        end
     end
-    -- A byte for the administrator stands between them.
-    if string.byte(body, at + 1) == 1 then
-        csrf = string.sub(body, at + 2, at + 33)
+end
+
+local function get_all(keys)
+    if #keys == 0 then
+        return {}
+    elseif #keys <= MOST then
+        return redis.call('MGET', unpack(keys))
     end
-    return client, csrf
+    local values = {}
+    for from = 1, #keys, MOST do
+        local part = redis.call('MGET', unpack(keys, from, math.min(from + MOST - 1, #keys)))
+        for index = 1, #part do
+            values[from + index - 1] = part[index]
+        end
+    end
+    return values
+end
+
+-- Whether a session's record is one that record.rs wrote before this version. Such a record is
+-- written anew by the program before a script reads it.
+local function is_outdated(record)
+    return string.byte(record) ~= 2
+end
+
+-- Whether a credential's key holds a tombstone at `now`.
+local function is_tombstone(known, now)
+    return known and struct.unpack('>I8', known, 17) > now
+        and redis.call('EXISTS', session_key(string.sub(known, 1, 16))) == 0
 end
 
 -- Makes a key live `ttl` milliseconds from now at least.
@@ -62,4 +65,18 @@ local function keep(key, ttl)
     if redis.call('PTTL', key) < tonumber(ttl) then
         redis.call('PEXPIRE', key, ttl)
     end
+end
+
+-- Adds a session to an index. Ended sessions stay in an index until somebody reads it or adds to
+-- it; looking at some of them here keeps their number near that of live ones.
+local function list(key, id, ttl)
+    if redis.call('ZCARD', key) > 8 then
+        for _, other in ipairs(redis.call('ZRANDMEMBER', key, 3)) do
+            if redis.call('EXISTS', session_key(other)) == 0 then
+                redis.call('ZREM', key, other)
+            end
+        end
+    end
+    redis.call('ZADD', key, 0, id)
+    keep(key, ttl)
 end

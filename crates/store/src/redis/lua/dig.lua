@@ -1,8 +1,9 @@
--- What no index lists: tombstones, one-time and agreed values. ARGV: the server's cursor, how many are wanted, now.
--- Answers the next cursor, then kind, name and value of each.
+-- Tombstones, one-time and agreed values, which no index lists. ARGV: the server's cursor, how many
+-- are wanted, now. Answers the next cursor, then kind, name and value of each.
 local cursor, wanted, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
--- Most keys of a server are of other buckets: few calls pass them by, none of which holds up the server for more than some milliseconds.
-local STEP, MOST = 100, 10000
+-- Most keys of a server are of other shards. Few calls pass them by, and none of them holds up the
+-- server for more than some milliseconds.
+local STEP, MOST_KEYS = 100, 10000
 local pattern = string.gsub(base, '[%*%?%[%]\\]', '\\%0') .. '[acv]:*'
 local dug, looked_at = { cursor }, 0
 repeat
@@ -10,17 +11,12 @@ repeat
     cursor, looked_at = found[1], looked_at + math.min(wanted, STEP)
     for _, key in ipairs(found[2]) do
         local kind, value = string.sub(key, #base + 1, #base + 1), redis.call('GET', key)
-        local counts = value
-        if value and kind == 'c' then
-            local session, expires = struct.unpack('>c16I8', value)
-            counts = expires > now and redis.call('EXISTS', session_key(session)) == 0
-        end
-        if counts then
+        if value and (kind ~= 'c' or is_tombstone(value, now)) then
             dug[#dug + 1] = kind
             dug[#dug + 1] = string.sub(key, #base + 3)
             dug[#dug + 1] = value
         end
     end
-until cursor == '0' or #dug > 3 * wanted or looked_at >= MOST
+until cursor == '0' or #dug > 3 * wanted or looked_at >= MOST_KEYS
 dug[1] = cursor
 return dug

@@ -1,166 +1,148 @@
--- ARGV, for each of the orders: at, receipt, the receipt's head, where a walk over all sessions goes on (empty: at the first), how many
--- it looks at, how many targets there are, and these: C, E, S, O, P, U or F and whom.
--- Answers for each where the walk goes on (empty: it is over, or there was none), and what ended: entries as the receipt has them.
+-- Ends sessions. ARGV, for each order: its instant, its receipt's id, the receipt's head, the head
+-- of its deliveries, where a walk over all sessions goes on (empty: at the first), how many
+-- sessions it looks at, how many targets there are, and these: a letter and a name.
+-- Answers for each order where its walk goes on (empty: it is over, or there was none), and the
+-- receipt's entries of what ended. Where records are outdated, nothing is done: answers 0 and their
+-- ids.
 --
--- All orders are read before the first is carried out, and what many of them need is asked for and written in one command: a call from
--- here costs the server about as much as what it does.
+-- All orders are read before the first is carried out, and all keys of one kind share a command: a
+-- call from here costs the server about as much as its work.
 
--- As many arguments as the interpreter's stack has room for.
-local MOST = 4000
-
-local function in_parts(command, key, arguments)
-    for from = 1, #arguments, MOST do
-        local upto = math.min(from + MOST - 1, #arguments)
-        if key then
-            redis.call(command, key, unpack(arguments, from, upto))
-        else
-            redis.call(command, unpack(arguments, from, upto))
-        end
-    end
-end
-
-local function get_all(keys)
-    local values = {}
-    for from = 1, #keys, MOST do
-        local part = redis.call('MGET', unpack(keys, from, math.min(from + MOST - 1, #keys)))
-        for index = 1, #part do
-            values[from + index - 1] = part[index]
-        end
-    end
-    return values
-end
-
-local orders, position = {}, 1
+local orders, credentials, position = {}, {}, 1
+local keys = {}
 while position <= #ARGV do
-    local order = { at = tonumber(ARGV[position]), receipt = ARGV[position + 1], head = ARGV[position + 2], from = ARGV[position + 3],
-        step = ARGV[position + 4], first = position + 6, last = position + 5 + tonumber(ARGV[position + 5]), begins = 1,
-        next_from = '' }
+    local order = {
+        at = tonumber(ARGV[position]), receipt = ARGV[position + 1], head = ARGV[position + 2],
+        delivery = ARGV[position + 3], from = ARGV[position + 4], step = ARGV[position + 5],
+        first = position + 7, last = position + 6 + tonumber(ARGV[position + 6]),
+        next_from = '', entries = '', has_met = false,
+    }
     orders[#orders + 1] = order
+    for at = order.first, order.last do
+        if string.byte(ARGV[at]) == 67 then
+            credentials[#credentials + 1] = at
+            keys[#keys + 1] = credential_key(string.sub(ARGV[at], 2, 33))
+        end
+    end
     position = order.last + 1
 end
 
--- The session that a presented credential leads to, until when, the records of these sessions, and by receipt what it says already.
-local presented, until_when, records, told = {}, {}, {}, {}
+-- By the place of a target in ARGV, the credential's record; by a session's id, its record.
+local known, records = {}, {}
+local function fetch(ids)
+    local wanted, names = {}, {}
+    for _, id in ipairs(ids) do
+        if records[id] == nil then
+            wanted[#wanted + 1] = id
+            names[#names + 1] = session_key(id)
+        end
+    end
+    for at, record in ipairs(get_all(names)) do
+        records[wanted[at]] = record
+    end
+end
 do
-    local digests, keys = {}, {}
+    local ids = {}
+    for at, record in ipairs(get_all(keys)) do
+        if record then
+            known[credentials[at]] = record
+            ids[#ids + 1] = string.sub(record, 1, 16)
+        end
+    end
     for _, order in ipairs(orders) do
-        for index = order.first, order.last do
-            if string.sub(ARGV[index], 1, 1) == 'C' then
-                local digest = string.sub(ARGV[index], 2, 33)
-                digests[#digests + 1] = digest
-                keys[#keys + 1] = credential_key(digest)
+        for at = order.first, order.last do
+            local kind = string.byte(ARGV[at])
+            if kind == 69 or kind == 83 then
+                ids[#ids + 1] = string.sub(ARGV[at], 2)
             end
         end
     end
-    local known, ids = get_all(keys), {}
-    keys = {}
-    for index, digest in ipairs(digests) do
-        if known[index] then
-            local id, expires = struct.unpack('>c16I8', known[index])
-            presented[digest], until_when[digest] = id, expires
-            ids[#ids + 1] = id
-            keys[#keys + 1] = session_key(id)
-        end
-    end
-    known = get_all(keys)
-    for index, id in ipairs(ids) do
-        records[id] = known[index]
-    end
-    -- The same order once more, because its answer got lost: what it ended then is what it ended.
-    -- Not in later steps of a walk, whose receipt may be long.
-    keys = {}
-    for index, order in ipairs(orders) do
-        keys[index] = base .. 'r:' .. order.receipt
-    end
-    known = get_all(keys)
-    for index, order in ipairs(orders) do
-        if known[index] and order.from == '' then
-            local _, head = struct.unpack('>BI4', known[index])
-            told[order.receipt] = string.sub(known[index], 6 + head)
-        end
-    end
+    fetch(ids)
 end
 
--- What ends, in the order in which it was chosen. What one order has chosen is not there for those after it.
-local chosen, ends = {}, {}
+-- Sessions that end, in the order in which they were chosen. A session that one order has chosen is
+-- not there for those after it.
+local ends, deleted, outdated = {}, {}, {}
 
-local function session_of(id)
-    if chosen[id] then
+-- The session, if it is still there. Its fields as record.rs writes them; `rest` is where its
+-- credentials begin, 41 bytes each: a digest, its expiry, and a byte for the program.
+local function session(id)
+    local record = records[id]
+    if not record then
+        return nil
+    elseif is_outdated(record) then
+        outdated[#outdated + 1] = id
+        records[id] = false
         return nil
     end
-    local record = records[id]
-    if record == nil then
-        record = redis.call('GET', session_key(id))
-    end
-    return record and read(record)
+    local _, expires, first_expiry, platform, entry, delivery, body, rest =
+        struct.unpack('>BI8I8I4c0I4c0I4c0I4', record)
+    return {
+        id = id, record = record, expires = expires, first_expiry = first_expiry,
+        platform = platform, entry = entry, delivery = delivery, rest = rest + body,
+    }
 end
 
-local function choose(id, s)
-    chosen[id] = true
-    s.id = id
+local function choose(order, s)
+    records[s.id] = false
+    s.order = order
     ends[#ends + 1] = s
+    deleted[#deleted + 1] = session_key(s.id)
+    -- Credentials that have expired leave no tombstone.
+    if s.first_expiry <= order.at then
+        for lies = s.rest, #s.record, 41 do
+            if struct.unpack('>I8', s.record, lies + 32) <= order.at then
+                local key = credential_key(string.sub(s.record, lies, lies + 31))
+                local record = redis.call('GET', key)
+                if record and string.sub(record, 1, 16) == s.id then
+                    deleted[#deleted + 1] = key
+                end
+            end
+        end
+    end
 end
 
-local function choose_all(key)
-    for _, id in ipairs(redis.call('ZRANGE', key, 0, -1)) do
-        local s = session_of(id)
+-- Whether a condition of a credential's record holds: an empty one always does.
+local function holds(kept, presented)
+    return kept == '' or presented == '' or kept == presented
+end
+
+local function choose_by_credential(order, at)
+    local record = known[at]
+    local s = record and session(string.sub(record, 1, 16))
+    if not s or s.expires <= order.at then
+        return
+    end
+    local expires, client, rest = struct.unpack('>I8Bc0', record, 17)
+    local named, proof = struct.unpack('>Bc0', ARGV[at], 34)
+    if expires > order.at and holds(client, named)
+        and holds(string.sub(record, rest), string.sub(ARGV[at], proof)) then
+        choose(order, s)
+    end
+end
+
+-- The index ends with the sessions that it lists.
+local function choose_listed(order, index)
+    local ids = redis.call('ZRANGE', index, 0, -1)
+    fetch(ids)
+    for _, id in ipairs(ids) do
+        local s = session(id)
         if s then
-            choose(id, s)
+            choose(order, s)
         end
     end
-end
-
--- Only what the script ends can be presented; what it has chosen before opens nothing any more.
-local function choose_opened(wanted, at)
-    local digest, reach, has_client, client, proof, token = struct.unpack('>c32BBI4c0Bc32', wanted, 2)
-    local id = presented[digest]
-    if not id or until_when[digest] <= at then
-        return
-    end
-    local s = session_of(id)
-    if not s or ends_by(s) <= at then
-        return
-    end
-    local lies = string.find(s.record, digest, s.rest, true)
-    while lies and (lies - s.rest) % 41 ~= 0 do
-        lies = string.find(s.record, digest, lies + 1, true)
-    end
-    if not lies then
-        return
-    end
-    local expires, is_due = struct.unpack('>I8B', s.record, lies + 32)
-    if expires <= at then
-        return
-    end
-    if has_client == 1 or (is_due == 1 and proof > 0) then
-        local of_client, csrf = guards(s.body)
-        if has_client == 1 and of_client and of_client ~= client then
-            return
-        end
-        if is_due == 1 and proof > 0 and not (proof == 2 and csrf == token) then
-            return
-        end
-    end
-    choose(id, s)
-    if reach > 0 and s.has_sign_on == 1 then
-        choose_all(base .. 'o:' .. s.sign_on)
-    end
-    if reach > 1 then
-        choose_all(base .. 'u:' .. s.subject)
-    end
-    if reach > 2 and s.has_person == 1 then
-        choose_all(base .. 'p:' .. s.person)
-    end
+    deleted[#deleted + 1] = index
 end
 
 -- Sessions of some platforms, among the next of all.
 local function walk(order, platforms)
     local begin = order.from == '' and '-' or '(' .. order.from
     local ids = redis.call('ZRANGEBYLEX', base .. 'S', begin, '+', 'LIMIT', 0, order.step)
+    fetch(ids)
     for _, id in ipairs(ids) do
-        local s = session_of(id)
-        if s and platforms[struct.unpack('>I4c0', s.subject)] then
-            choose(id, s)
+        local s = session(id)
+        if s and platforms[s.platform] then
+            choose(order, s)
         end
     end
     if #ids == tonumber(order.step) then
@@ -170,9 +152,8 @@ end
 
 for _, order in ipairs(orders) do
     local platforms
-    order.begins = #ends + 1
-    for index = order.first, order.last do
-        local target = ARGV[index]
+    for at = order.first, order.last do
+        local target = ARGV[at]
         local kind = string.sub(target, 1, 1)
         if kind == 'F' then
             platforms = platforms or {}
@@ -180,15 +161,14 @@ for _, order in ipairs(orders) do
         elseif order.from ~= '' then
             -- A later step of a walk: the other targets ended in the first.
         elseif kind == 'C' then
-            choose_opened(target, order.at)
+            choose_by_credential(order, at)
         elseif kind == 'E' or kind == 'S' then
-            local id = string.sub(target, 2)
-            local s = session_of(id)
-            if s and (kind == 'S' or ends_by(s) <= order.at) then
-                choose(id, s)
+            local s = session(string.sub(target, 2))
+            if s and (kind == 'S' or s.expires <= order.at) then
+                choose(order, s)
             end
         elseif kind == 'O' or kind == 'P' or kind == 'U' then
-            choose_all(base .. string.lower(kind) .. ':' .. string.sub(target, 2))
+            choose_listed(order, base .. string.lower(kind) .. ':' .. string.sub(target, 2))
         else
             error('an unknown target')
         end
@@ -197,76 +177,100 @@ for _, order in ipairs(orders) do
         walk(order, platforms)
     end
 end
-
--- From here on it writes. Giving memory back comes first: a server that is full lets a script go on that has begun with that.
-local gone, keys = {}, {}
-for index, s in ipairs(ends) do
-    gone[index], keys[index] = s.id, session_key(s.id)
-end
-in_parts('DEL', nil, keys)
-in_parts('ZREM', base .. 'S', gone)
-for _, s in ipairs(ends) do
-    redis.call('ZREM', base .. 'u:' .. s.subject, s.id)
-    if s.has_person == 1 then
-        redis.call('ZREM', base .. 'p:' .. s.person, s.id)
-    end
-    if s.has_sign_on == 1 then
-        redis.call('ZREM', base .. 'o:' .. s.sign_on, s.id)
-    end
+if #outdated > 0 then
+    return { 0, unpack(outdated, 1, math.min(#outdated, MOST)) }
 end
 
-local answers, receipts, deliveries, queues = {}, {}, {}, {}
-for number, order in ipairs(orders) do
-    local written = {}
-    local last = orders[number + 1] and orders[number + 1].begins - 1 or #ends
-    for index = order.begins, last do
-        local s = ends[index]
-        -- The keys of the other credentials are tombstones from now on: they lead to a session that is not there.
-        for lies = s.rest, #s.record, 41 do
-            if struct.unpack('>I8', s.record, lies + 32) <= order.at then
-                local key = credential_key(string.sub(s.record, lies, lies + 31))
-                local known = redis.call('GET', key)
-                if known and string.sub(known, 1, 16) == s.id then
-                    redis.call('DEL', key)
-                end
-            end
-        end
-        if s.has_sealed == 1 then
-            redis.call('SET', delivery_key(s.id), struct.pack('>BI8BI8I8I8c16I4c0BI4c0', 1, 0, 0, order.at, order.at, s.expires,
-                order.receipt, #s.subject, s.subject, 1, #s.sealed, s.sealed))
-            local queue = base .. 'q:' .. struct.unpack('>I4c0', s.subject)
+-- From here on it writes. Giving memory back comes first: a server that is full lets a script go on
+-- that has begun with that. Indexes keep the ids until they are read, or housekeeping comes by.
+in_parts('DEL', nil, deleted)
+
+local receipts, deliveries, listed, queues = {}, {}, {}, {}
+do
+    local parts = {}
+    for _, s in ipairs(ends) do
+        local order = s.order
+        local part = parts[order] or {}
+        parts[order] = part
+        part[#part + 1] = s.entry
+        if s.delivery ~= '' then
+            deliveries[#deliveries + 1] = delivery_key(s.id)
+            deliveries[#deliveries + 1] = order.delivery .. string.sub(s.delivery, 1, 8)
+                .. order.receipt .. string.sub(s.delivery, 9)
+            listed[#listed + 1] = 0
+            listed[#listed + 1] = s.id
+            local queue = base .. 'q:' .. s.platform
             queues[queue] = queues[queue] or {}
             table.insert(queues[queue], order.at)
             table.insert(queues[queue], s.id)
-            table.insert(deliveries, 0)
-            table.insert(deliveries, s.id)
         end
-        written[#written + 1] = struct.pack('>I4c16BBI4c0c0', 22 + #s.person + #s.subject, s.id, s.has_sealed, s.has_person,
-            #s.person, s.person, s.subject)
     end
-    local entries, before = #written > 1 and table.concat(written) or written[1] or '', told[order.receipt]
-    if entries ~= '' then
-        local key = base .. 'r:' .. order.receipt
-        if before or (order.from ~= '' and redis.call('EXISTS', key) == 1) then
-            redis.call('APPEND', key, entries)
-        else
-            redis.call('SET', key, order.head .. entries)
-        end
+    for order, part in pairs(parts) do
+        order.entries = #part == 1 and part[1] or table.concat(part)
+    end
+end
+
+local function receipt_key(order)
+    return base .. 'r:' .. order.receipt
+end
+
+-- A receipt that is there already is of an earlier step of a walk, or of the same order, whose
+-- answer got lost.
+local fresh, again, seen = {}, {}, {}
+for _, order in ipairs(orders) do
+    if order.entries ~= '' then
         receipts[#receipts + 1] = 0
         receipts[#receipts + 1] = order.receipt
+        if order.from ~= '' or seen[order.receipt] then
+            again[#again + 1] = order
+        else
+            seen[order.receipt] = true
+            fresh[#fresh + 1] = receipt_key(order)
+            fresh[#fresh + 1] = order.head .. order.entries
+        end
     end
-    if before then
-        entries = before .. entries
-    end
-    if entries ~= '' then
-        told[order.receipt] = entries
-    end
-    answers[#answers + 1] = order.next_from
-    answers[#answers + 1] = entries
 end
-in_parts('ZADD', base .. 'D', deliveries)
+if #fresh > 0 and redis.call('MSETNX', unpack(fresh)) == 0 then
+    again = {}
+    for _, order in ipairs(orders) do
+        if order.entries ~= '' then
+            again[#again + 1] = order
+        end
+    end
+end
+for _, order in ipairs(again) do
+    local key = receipt_key(order)
+    if redis.call('EXISTS', key) == 1 then
+        redis.call('APPEND', key, order.entries)
+    else
+        redis.call('SET', key, order.head .. order.entries)
+    end
+    order.has_met = true
+end
+in_parts('MSET', nil, deliveries)
+in_parts('ZADD', base .. 'D', listed)
 for queue, due in pairs(queues) do
     in_parts('ZADD', queue, due)
 end
 in_parts('ZADD', base .. 'R', receipts)
+
+-- An order that ended nothing now may have done so before.
+local asked, names = {}, {}
+for _, order in ipairs(orders) do
+    if order.from == '' and (order.has_met or order.entries == '') then
+        asked[#asked + 1] = order
+        names[#names + 1] = receipt_key(order)
+    end
+end
+for at, receipt in ipairs(get_all(names)) do
+    if receipt then
+        local _, head = struct.unpack('>BI4', receipt)
+        asked[at].entries = string.sub(receipt, 6 + head)
+    end
+end
+local answers = {}
+for _, order in ipairs(orders) do
+    answers[#answers + 1] = order.next_from
+    answers[#answers + 1] = order.entries
+end
 return answers

@@ -1,6 +1,8 @@
--- ARGV: index, the beginning of the records' keys, ids. Forgets records, and that they were listed.
-for at = 3, #ARGV do
-    redis.call('UNLINK', base .. ARGV[2] .. ARGV[at])
-    redis.call('ZREM', base .. ARGV[1], ARGV[at])
+-- ARGV: ids of receipts. Forgets them.
+local keys = {}
+for at, id in ipairs(ARGV) do
+    keys[at] = base .. 'r:' .. id
 end
+in_parts('UNLINK', nil, keys)
+in_parts('ZREM', base .. 'R', ARGV)
 return 0

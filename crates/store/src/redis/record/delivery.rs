@@ -1,19 +1,22 @@
-//! What lies in the server of a delivery. `lua/end.lua` writes it first, `lua/lease.lua` counts its
-//! leases.
+//! Delivery records. `lua/end.lua` puts a new one together from [`head`] and [`tail`], and
+//! `lua/lease.lua` counts its leases.
 
 use logout_core::credential::Sealed;
 use logout_core::delivery::{Delivery, DeliveryState, Verification};
+use logout_core::platform::PlatformName;
 use logout_core::receipt::ReceiptId;
-use logout_core::session::SessionId;
+use logout_core::session::{SessionId, Subject};
 use logout_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::reader::Reader;
-use super::{RecordError, exact, put_text, read_subject, subject_key};
+use super::{RecordError, put_instant, put_text, read_subject, subject_key};
 use crate::attempt::AttemptRecord;
 
 const DELIVERY: u8 = 1;
-const DAMAGED: RecordError = RecordError("delivery");
+/// Bytes of an instant.
+const EXPIRY: usize = 8;
+const DAMAGED: RecordError = RecordError::Damaged("delivery");
 
 /// A delivery and how often it was leased.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +25,7 @@ pub(in crate::redis) struct Row {
     pub(in crate::redis) lease: u64,
 }
 
-/// What became of it; absent until somebody tried.
+/// The attempts; absent until the first.
 #[derive(Debug, Default, Deserialize, Serialize)]
 struct Story<'a> {
     attempts: u32,
@@ -31,7 +34,7 @@ struct Story<'a> {
     verified: Option<&'a str>,
 }
 
-/// What housekeeping is to do with a delivery.
+/// The next step of housekeeping for a delivery.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::redis) enum Fate {
     Forget,
@@ -39,30 +42,69 @@ pub(in crate::redis) enum Fate {
     Unseal,
 }
 
+/// The part of a record before the receipt, without the expiry in [`tail`].
+pub(super) fn head(
+    lease: u64,
+    state: DeliveryState,
+    due: Timestamp,
+    created: Timestamp,
+) -> Vec<u8> {
+    let mut bytes = vec![DELIVERY];
+    bytes.extend_from_slice(&lease.to_be_bytes());
+    bytes.push(match state {
+        DeliveryState::Pending => 0,
+        DeliveryState::Confirmed => 1,
+        DeliveryState::GivenUp => 2,
+    });
+    put_instant(&mut bytes, due);
+    put_instant(&mut bytes, created);
+    bytes
+}
+
+/// The part that is known while the session lives. The receipt's id goes behind the first
+/// [`EXPIRY`] bytes.
+pub(super) fn tail(
+    expires: Timestamp,
+    platform: &PlatformName,
+    subject: &Subject,
+    sealed: Option<&Sealed>,
+) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_instant(&mut bytes, expires);
+    put_text(&mut bytes, &subject_key(platform, subject));
+    bytes.push(u8::from(sealed.is_some()));
+    put_text(&mut bytes, sealed.map_or(&[], Sealed::as_bytes));
+    bytes
+}
+
+/// What a session's tail has sealed.
+pub(super) fn read_tail(bytes: &[u8]) -> Result<Option<Sealed>, RecordError> {
+    let mut reader = Reader::bare("session", bytes);
+    reader.instant()?;
+    reader.text()?;
+    read_sealed(&mut reader)
+}
+
+fn read_sealed(reader: &mut Reader<'_>) -> Result<Option<Sealed>, RecordError> {
+    let has_sealed = reader.flag()?;
+    let sealed = Sealed::new(reader.text()?);
+    Ok(has_sealed.then_some(sealed))
+}
+
 impl Row {
     /// Without the session's id, which is in the key.
     pub(in crate::redis) fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
         let delivery = &self.delivery;
-        let mut bytes = vec![DELIVERY];
-        bytes.extend_from_slice(&self.lease.to_be_bytes());
-        bytes.push(match delivery.state {
-            DeliveryState::Pending => 0,
-            DeliveryState::Confirmed => 1,
-            DeliveryState::GivenUp => 2,
-        });
-        for at in [delivery.due, delivery.created, delivery.expires] {
-            bytes.extend_from_slice(&exact(at).to_be_bytes());
-        }
+        let tail = tail(
+            delivery.expires,
+            &delivery.platform,
+            &delivery.subject,
+            delivery.sealed.as_ref(),
+        );
+        let mut bytes = head(self.lease, delivery.state, delivery.due, delivery.created);
+        bytes.extend_from_slice(&tail[..EXPIRY]);
         bytes.extend_from_slice(delivery.receipt.as_bytes());
-        put_text(
-            &mut bytes,
-            &subject_key(&delivery.platform, &delivery.subject),
-        );
-        bytes.push(u8::from(delivery.sealed.is_some()));
-        put_text(
-            &mut bytes,
-            delivery.sealed.as_ref().map_or(&[], Sealed::as_bytes),
-        );
+        bytes.extend_from_slice(&tail[EXPIRY..]);
         let story = Story {
             attempts: delivery.attempts,
             history: delivery.history.iter().map(AttemptRecord::of).collect(),
@@ -83,13 +125,16 @@ impl Row {
         let (due, created, expires) = (reader.instant()?, reader.instant()?, reader.instant()?);
         let receipt = ReceiptId::from_bytes(reader.array()?);
         let (platform, subject) = read_subject(&mut reader.inner()?)?;
-        let has_sealed = reader.flag()?;
-        let sealed = Sealed::new(reader.text()?);
+        let sealed = read_sealed(&mut reader)?;
         let story: Story<'_> = if reader.is_empty() {
             Story::default()
         } else {
             postcard::from_bytes(reader.rest()).map_err(|_| DAMAGED)?
         };
+        let history = story.history.iter().map(AttemptRecord::to_attempt);
+        let verified = story
+            .verified
+            .map(|word| Verification::parse(word).ok_or(DAMAGED));
         Ok(Self {
             lease,
             delivery: Delivery {
@@ -97,22 +142,14 @@ impl Row {
                 platform,
                 subject,
                 receipt,
-                sealed: has_sealed.then_some(sealed),
+                sealed,
                 expires,
                 created,
                 due,
                 state,
                 attempts: story.attempts,
-                history: story
-                    .history
-                    .iter()
-                    .map(AttemptRecord::to_attempt)
-                    .collect::<Option<_>>()
-                    .ok_or(DAMAGED)?,
-                verified: story
-                    .verified
-                    .map(|word| Verification::parse(word).ok_or(DAMAGED))
-                    .transpose()?,
+                history: history.collect::<Option<_>>().ok_or(DAMAGED)?,
+                verified: verified.transpose()?,
             },
         })
     }
@@ -202,7 +239,8 @@ mod tests {
             );
         }
         bytes[0] = 77;
-        assert_eq!(Row::read(row.delivery.session, &bytes), Err(DAMAGED));
+        let newer = RecordError::Newer("delivery", 77);
+        assert_eq!(Row::read(row.delivery.session, &bytes), Err(newer));
     }
 
     #[test]

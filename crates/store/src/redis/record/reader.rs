@@ -18,7 +18,8 @@ impl<'a> Reader<'a> {
     ) -> Result<Self, RecordError> {
         match bytes.split_first() {
             Some((&found, left)) if found == version => Ok(Self { what, left }),
-            _ => Err(RecordError(what)),
+            Some((&found, _)) if found > version => Err(RecordError::Newer(what, found)),
+            _ => Err(RecordError::Damaged(what)),
         }
     }
 
@@ -39,7 +40,7 @@ impl<'a> Reader<'a> {
         let (taken, left) = self
             .left
             .split_at_checked(length)
-            .ok_or(RecordError(self.what))?;
+            .ok_or(RecordError::Damaged(self.what))?;
         self.left = left;
         Ok(taken)
     }
@@ -49,14 +50,16 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
-        self.take(N)?.try_into().map_err(|_| RecordError(self.what))
+        self.take(N)?
+            .try_into()
+            .map_err(|_| RecordError::Damaged(self.what))
     }
 
     pub(super) fn flag(&mut self) -> Result<bool, RecordError> {
         match self.array()? {
             [0] => Ok(false),
             [1] => Ok(true),
-            _ => Err(RecordError(self.what)),
+            _ => Err(RecordError::Damaged(self.what)),
         }
     }
 
@@ -75,12 +78,12 @@ impl<'a> Reader<'a> {
     /// Bytes behind their length.
     pub(super) fn text(&mut self) -> Result<&'a [u8], RecordError> {
         let length = u32::from_be_bytes(self.array()?);
-        self.take(usize::try_from(length).map_err(|_| RecordError(self.what))?)
+        self.take(usize::try_from(length).map_err(|_| RecordError::Damaged(self.what))?)
     }
 
     /// Text behind its length.
     pub(super) fn str(&mut self) -> Result<&'a str, RecordError> {
-        std::str::from_utf8(self.text()?).map_err(|_| RecordError(self.what))
+        std::str::from_utf8(self.text()?).map_err(|_| RecordError::Damaged(self.what))
     }
 
     /// What lies behind its length, to be read by itself.

@@ -1,4 +1,4 @@
-//! One bucket: sessions, tombstones, indexes, receipts and deliveries whose keys share a hash slot,
+//! One shard: sessions, tombstones, indexes, receipts and deliveries whose keys share a hash slot,
 //! so that a script changes all of them in one atomic step.
 
 use logout_core::delivery::Delivery;
@@ -11,16 +11,16 @@ use super::link::{Link, LinkError};
 use super::record::{Row, exact};
 use super::script::{self, Script};
 
-/// A bucket of this store.
-pub(super) struct Bucket<'a> {
+/// A shard of a store.
+pub(super) struct Shard<'a> {
     pub(super) link: &'a Link,
-    /// What its keys begin with.
+    /// The beginning of its keys.
     pub(super) base: Vec<u8>,
 }
 
 /// Which ids of an index to read.
 pub(super) struct Range {
-    /// The index, behind the bucket's name.
+    /// The index, behind the shard's name.
     pub(super) index: Vec<u8>,
     /// Lexical bounds as the server takes them: `-`, `+`, or `(` and an id.
     pub(super) from: Vec<u8>,
@@ -32,18 +32,32 @@ pub(super) struct Range {
 
 /// Records in the order of an index.
 pub(super) struct Records {
-    /// Ids, and what lies under them; empty where the server has let it expire.
-    pub(super) items: Vec<([u8; 16], Vec<u8>)>,
+    /// Ids, and their records as far as they are there.
+    pub(super) items: Vec<([u8; 16], Option<Vec<u8>>)>,
     /// Whether the index may have more behind these.
     pub(super) more: bool,
 }
 
-/// The bound that leaves out `id` itself.
-pub(super) fn beyond(id: Option<&[u8; 16]>, otherwise: &str) -> Vec<u8> {
-    id.map_or_else(
-        || otherwise.as_bytes().to_vec(),
-        |id| [b"(", id.as_slice()].concat(),
-    )
+impl Records {
+    /// Ids without a record.
+    pub(super) fn gone(&self) -> Vec<[u8; 16]> {
+        let gone = self.items.iter().filter(|(_, record)| record.is_none());
+        gone.map(|(id, _)| *id).collect()
+    }
+
+    /// The id behind which the index goes on, where there is more.
+    pub(super) fn next(&self) -> Option<Vec<u8>> {
+        let last = self.items.last().filter(|_| self.more);
+        last.map(|(id, _)| id.to_vec())
+    }
+}
+
+/// The bound that leaves out `id` itself; `otherwise` where it is empty.
+pub(super) fn beyond(id: &[u8], otherwise: &str) -> Vec<u8> {
+    if id.is_empty() {
+        return otherwise.as_bytes().to_vec();
+    }
+    [b"(", id].concat()
 }
 
 /// Milliseconds as the server reads them.
@@ -51,15 +65,15 @@ pub(super) fn millis(at: Timestamp) -> Vec<u8> {
     exact(at).to_string().into_bytes()
 }
 
-impl Bucket<'_> {
-    fn key(&self, name: &[u8]) -> Vec<u8> {
+impl Shard<'_> {
+    pub(super) fn key(&self, name: &[u8]) -> Vec<u8> {
         [&self.base, name].concat()
     }
 
     pub(super) async fn read(
         &self,
         script: &Script,
-        arguments: &[&[u8]],
+        arguments: &[impl AsRef<[u8]>],
     ) -> Result<Value, LinkError> {
         self.link.run(script, &self.base, arguments, false).await
     }
@@ -67,7 +81,7 @@ impl Bucket<'_> {
     pub(super) async fn write(
         &self,
         script: &Script,
-        arguments: &[&[u8]],
+        arguments: &[impl AsRef<[u8]>],
     ) -> Result<Value, LinkError> {
         self.link.run(script, &self.base, arguments, true).await
     }
@@ -108,17 +122,33 @@ impl Bucket<'_> {
             range.records.as_bytes(),
             backwards,
         ];
-        let mut answer = array(self.read(&script::PAGE, &arguments).await?)?.into_iter();
-        let found = number(answer.next())?;
-        answer.next().ok_or(LinkError::Shape)?;
-        let mut items = Vec::with_capacity(answer.len() / 2);
-        while let Some(id) = answer.next() {
-            items.push((id_of(id)?, bytes(answer.next().ok_or(LinkError::Shape)?)?));
-        }
+        let [ids, records] = array(self.read(&script::PAGE, &arguments).await?)?
+            .try_into()
+            .map_err(|_| LinkError::Shape)?;
+        let (ids, records) = (array(ids)?, array(records)?);
+        let more = ids.len() >= count;
+        let read = |(id, record)| Ok((id_of(id)?, optional(record)?));
+        let items = ids.into_iter().zip(records).map(read);
         Ok(Records {
-            items,
-            more: usize::try_from(found).is_ok_and(|found| found >= count),
+            items: items.collect::<Result<_, LinkError>>()?,
+            more,
         })
+    }
+
+    /// Takes out of an index what has no record any more.
+    pub(super) async fn prune(
+        &self,
+        index: &[u8],
+        records: &'static str,
+        gone: &[[u8; 16]],
+    ) -> Result<(), LinkError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let mut arguments = vec![index, records.as_bytes()];
+        arguments.extend(gone.iter().map(<[u8; 16]>::as_slice));
+        // Without waiting for replicas: it may be done again.
+        self.read(&script::PRUNE, &arguments).await.map(drop)
     }
 
     /// What is queued soonest for `platform`: instants, not later than `until`, at most `limit`.
@@ -211,7 +241,7 @@ impl Bucket<'_> {
         sessions.iter().copied().zip(records).map(read).collect()
     }
 
-    /// Puts `new` in place of the record `read`; where `free` is given, queues it only if it was
+    /// Puts `new` in shard of the record `read`; where `free` is given, queues it only if it was
     /// queued for that instant.
     pub(super) async fn change(
         &self,

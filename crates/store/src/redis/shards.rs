@@ -1,10 +1,10 @@
-//! What lies in which bucket, and the pointers and hints that lead there.
+//! Shards, and the keys outside of them that say which shard has what.
 //!
-//! A single server has one bucket, and needs neither. In a cluster, a person's sessions lie in a
-//! bucket that follows from the person, those of somebody unknown in one that follows from the
-//! subject. A **pointer** says where a credential or a session lies: it is written before what it
-//! points to, so that one without the other reads as unknown. A **hint** says where sessions of a
-//! subject or of a sign-on may lie; the bucket itself knows whether they do.
+//! A single server has one shard, and needs no such keys. In a cluster, the shard of a session
+//! follows from its person, or from its subject where the person is unknown. A **shard key** says
+//! where a credential or a session lies. It is written first, so that one without the other reads
+//! as unknown. A **hint** says where sessions of a subject or of a sign-on may lie; the shard
+//! itself knows whether they do.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,17 +19,17 @@ use logout_core::time::Timestamp;
 use redis::Value;
 
 use super::address::Address;
-use super::bucket::{Bucket, array, bytes, optional};
 use super::link::{Link, LinkError};
 use super::record::{exact, subject_key};
 use super::script;
+use super::shard::{Shard, array, bytes, optional};
 
 /// Ten years: as good as for ever, and within what the server can count.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// All buckets of one store.
+/// All shards of one store.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct Shards {
     pub(super) link: Link,
     prefix: String,
     count: u16,
@@ -54,7 +54,7 @@ fn hash(bytes: &[u8]) -> u64 {
     })
 }
 
-impl Places {
+impl Shards {
     pub(super) fn new(address: &Address) -> Self {
         Self {
             link: Link::new(address),
@@ -76,19 +76,19 @@ impl Places {
         (0..self.count).collect()
     }
 
-    pub(super) fn bucket(&self, place: u16) -> Bucket<'_> {
-        Bucket {
+    pub(super) fn shard(&self, shard: u16) -> Shard<'_> {
+        Shard {
             link: &self.link,
-            base: format!("{}{{{place}}}", self.prefix).into_bytes(),
+            base: format!("{}{{{shard}}}", self.prefix).into_bytes(),
         }
     }
 
-    /// What every bucket answers, asked at once.
+    /// What every shard answers, asked at once.
     pub(super) async fn everywhere<'a, T, F: Future<Output = Result<T, LinkError>>>(
         &'a self,
-        ask: impl Fn(Bucket<'a>) -> F,
+        ask: impl Fn(Shard<'a>) -> F,
     ) -> Result<Vec<T>, LinkError> {
-        try_join_all((0..self.count).map(|place| ask(self.bucket(place)))).await
+        try_join_all((0..self.count).map(|shard| ask(self.shard(shard)))).await
     }
 
     pub(super) fn forgotten(&self) -> Timestamp {
@@ -126,7 +126,7 @@ impl Places {
         )
     }
 
-    /// The buckets that the delivery of an ended session may lie in: the session's, and the
+    /// The shards that the delivery of an ended session may lie in: the session's, and the
     /// subject's, where deliveries of another store arrive without a person.
     pub(super) fn of_delivery(&self, ended: &EndedSession) -> [u16; 2] {
         [
@@ -135,23 +135,34 @@ impl Places {
         ]
     }
 
-    /// The bucket of a session that only its id is known of; `None` where there is no such session.
+    /// The shard of a session that only its id is known of; `None` where there is no such session.
     pub(super) async fn of_id(&self, session: SessionId) -> Result<Option<u16>, LinkError> {
         if !self.are_many() {
             return Ok(Some(0));
         }
-        self.pointer(&self.session_pointer(session)).await
+        self.shard_at(&self.session_shard_key(session)).await
+    }
+
+    /// The shard of a credential; `None` where it was never seen.
+    pub(super) async fn of_credential(
+        &self,
+        digest: &CredentialDigest,
+    ) -> Result<Option<u16>, LinkError> {
+        if !self.are_many() {
+            return Ok(Some(0));
+        }
+        self.shard_at(&self.credential_shard_key(digest)).await
     }
 
     fn outside(&self, kind: &str, name: &[u8]) -> Vec<u8> {
         [self.prefix.as_bytes(), kind.as_bytes(), name].concat()
     }
 
-    pub(super) fn credential_pointer(&self, digest: &CredentialDigest) -> Vec<u8> {
+    pub(super) fn credential_shard_key(&self, digest: &CredentialDigest) -> Vec<u8> {
         self.outside("c:", digest.as_bytes())
     }
 
-    pub(super) fn session_pointer(&self, session: SessionId) -> Vec<u8> {
+    pub(super) fn session_shard_key(&self, session: SessionId) -> Vec<u8> {
         self.outside("s:", session.as_bytes())
     }
 
@@ -163,63 +174,68 @@ impl Places {
         self.outside("u:", &subject_key(platform, subject))
     }
 
-    fn place(&self, text: &[u8]) -> Result<u16, LinkError> {
-        let place = std::str::from_utf8(text)
+    fn parse(&self, text: &[u8]) -> Result<u16, LinkError> {
+        let shard = std::str::from_utf8(text)
             .ok()
             .and_then(|text| text.parse().ok());
-        place
-            .filter(|place| *place < self.count)
+        shard
+            .filter(|shard| *shard < self.count)
             .ok_or(LinkError::Shape)
     }
 
-    pub(super) async fn pointer(&self, key: &[u8]) -> Result<Option<u16>, LinkError> {
+    pub(super) async fn shard_at(&self, key: &[u8]) -> Result<Option<u16>, LinkError> {
         let mut command = redis::cmd("GET");
         command.arg(key);
         optional(self.link.send(command, key, false).await?)?
-            .map(|text| self.place(&text))
+            .map(|text| self.parse(&text))
             .transpose()
     }
 
-    pub(super) async fn point(&self, key: &[u8], place: u16, life: &[u8]) -> Result<(), LinkError> {
+    pub(super) async fn set_shard(
+        &self,
+        key: &[u8],
+        shard: u16,
+        life: &[u8],
+    ) -> Result<(), LinkError> {
         let mut command = redis::cmd("SET");
-        command.arg(key).arg(place).arg("PX").arg(life);
+        command.arg(key).arg(shard).arg("PX").arg(life);
         self.link.send(command, key, true).await.map(drop)
     }
 
-    /// Points where nothing pointed yet; whether that was so.
-    pub(super) async fn point_first(
+    /// Writes the shard unless the key has one; whether it did.
+    pub(super) async fn set_shard_if_absent(
         &self,
         key: &[u8],
-        place: u16,
+        shard: u16,
         life: &[u8],
     ) -> Result<bool, LinkError> {
         let mut command = redis::cmd("SET");
-        command.arg(key).arg(place).arg("NX").arg("PX").arg(life);
+        command.arg(key).arg(shard).arg("NX").arg("PX").arg(life);
         Ok(!matches!(
             self.link.send(command, key, true).await?,
             Value::Nil
         ))
     }
 
-    /// The buckets that a hint names, in order.
+    /// The shards that a hint names, in order.
     pub(super) async fn hinted(&self, key: &[u8]) -> Result<Vec<u16>, LinkError> {
         if !self.are_many() {
             return Ok(vec![0]);
         }
         let mut command = redis::cmd("ZRANGE");
         command.arg(key).arg(0).arg(-1);
-        let mut places = array(self.link.send(command, key, false).await?)?
+        let mut shards = array(self.link.send(command, key, false).await?)?
             .into_iter()
-            .map(|value: Value| self.place(&bytes(value)?))
+            .map(|value: Value| self.parse(&bytes(value)?))
             .collect::<Result<Vec<_>, _>>()?;
-        places.sort_unstable();
-        Ok(places)
+        shards.sort_unstable();
+        Ok(shards)
     }
 
-    pub(super) async fn hint(&self, key: &[u8], place: u16, life: &[u8]) -> Result<(), LinkError> {
-        let place = place.to_string();
+    pub(super) async fn hint(&self, key: &[u8], shard: u16, life: &[u8]) -> Result<(), LinkError> {
+        let shard = shard.to_string();
         self.link
-            .run(&script::HINT, key, &[place.as_bytes(), life], true)
+            .run(&script::HINT, key, &[shard.as_bytes(), life], true)
             .await
             .map(drop)
     }
@@ -231,23 +247,23 @@ mod tests {
 
     #[test]
     fn where_things_lie_never_changes() {
-        let places = |url: &str| Places::new(&Address::parse(url).unwrap());
-        let of = |places: &Places, name: &str| places.of_person(&Person::new(name));
-        assert_eq!(of(&places("redis://h"), "alice@example.com"), 0);
-        let cluster = places("redis+cluster://h");
+        let shards = |url: &str| Shards::new(&Address::parse(url).unwrap());
+        let of = |shards: &Shards, name: &str| shards.of_person(&Person::new(name));
+        assert_eq!(of(&shards("redis://h"), "alice@example.com"), 0);
+        let cluster = shards("redis+cluster://h");
         // The reference vector of FNV-1a.
         assert_eq!(hash(b"foobar"), 0x8594_4171_f739_67e8);
         assert_eq!(of(&cluster, "alice@example.com"), 6);
-        assert_eq!(cluster.bucket(7).base, b"logout:{7}");
+        assert_eq!(cluster.shard(7).base, b"logout:{7}");
     }
 
     #[test]
-    fn persons_are_spread_over_all_buckets() {
-        let places = Places::new(&Address::parse("redis+cluster://h").unwrap());
+    fn persons_are_spread_over_all_shards() {
+        let shards = Shards::new(&Address::parse("redis+cluster://h").unwrap());
         let mut counts = [0; 64];
         for number in 0..6_400 {
             counts[usize::from(
-                places.of_person(&Person::new(format!("user{number}@example.com"))),
+                shards.of_person(&Person::new(format!("user{number}@example.com"))),
             )] += 1;
         }
         assert!(

@@ -1,5 +1,5 @@
-//! What comes in: to the bucket where the store would have written it, with pointers and hints
-//! written first.
+//! The server as the target of a move. A record goes to the shard where the store would have
+//! written it, after its shard keys and hints.
 
 use std::collections::BTreeMap;
 
@@ -12,22 +12,22 @@ use logout_core::store::Lookup;
 use logout_core::time::Timestamp;
 use logout_core::transfer::{Once, Record, Tombstone};
 
-use crate::redis::bucket::millis;
-use crate::redis::link::LinkError;
-use crate::redis::places::{Places, life};
-use crate::redis::record::{self, Row, exact};
-use crate::redis::script;
-use crate::redis::sessions::{MARGIN, OF_HUBS, ONCE_MARGIN, SESSION_MARGIN};
+use super::link::LinkError;
+use super::record::{self, Row};
+use super::script;
+use super::sessions::{MARGIN, OF_HUBS, ONCE_MARGIN, credentials, indexes, session_life};
+use super::shard::millis;
+use super::shards::{Shards, life};
 
 /// How many records one script takes, so that the server is not held up for long.
 const CHUNK: usize = 200;
-/// How many records' pointers are looked at and written at the same time.
+/// How many records' shard keys are looked at and written at the same time.
 const AT_ONCE: usize = 200;
 
 /// The arguments of the script for one record.
 type Arguments = Vec<Vec<u8>>;
 
-impl Places {
+impl Shards {
     pub(super) async fn import(
         &self,
         records: Vec<Record>,
@@ -38,28 +38,28 @@ impl Places {
             .into_iter()
             .partition(|record| matches!(record, Record::Session(_)));
         for records in [others, sessions] {
-            let mut buckets: BTreeMap<u16, Vec<Arguments>> = BTreeMap::new();
+            let mut shards: BTreeMap<u16, Vec<Arguments>> = BTreeMap::new();
             for some in records.chunks(AT_ONCE) {
-                for (place, arguments) in
+                for (shard, arguments) in
                     try_join_all(some.iter().map(|record| self.arrival(record, now)))
                         .await?
                         .into_iter()
                         .flatten()
                 {
-                    buckets.entry(place).or_default().push(arguments);
+                    shards.entry(shard).or_default().push(arguments);
                 }
             }
-            let chunks = buckets
+            let chunks = shards
                 .iter()
-                .flat_map(|(place, all)| all.chunks(CHUNK).map(|chunk| (*place, chunk)));
-            try_join_all(chunks.map(|(place, chunk)| self.take_in(place, chunk, now))).await?;
+                .flat_map(|(shard, all)| all.chunks(CHUNK).map(|chunk| (*shard, chunk)));
+            try_join_all(chunks.map(|(shard, chunk)| self.import_chunk(shard, chunk, now))).await?;
         }
         Ok(())
     }
 
-    async fn take_in(
+    async fn import_chunk(
         &self,
-        place: u16,
+        shard: u16,
         chunk: &[Arguments],
         now: Timestamp,
     ) -> Result<(), LinkError> {
@@ -68,13 +68,13 @@ impl Places {
             .into_iter()
             .chain(chunk.iter().flatten().map(Vec::as_slice))
             .collect();
-        self.bucket(place)
-            .write(&script::TAKE_IN, &arguments)
+        self.shard(shard)
+            .write(&script::IMPORT, &arguments)
             .await
             .map(drop)
     }
 
-    /// Where a record goes, and as what; a receipt goes to several buckets, what is over or has
+    /// Where a record goes, and as what; a receipt goes to several shards, what is over or has
     /// ended to none.
     async fn arrival(
         &self,
@@ -113,16 +113,15 @@ impl Places {
         if session.is_expired(now) {
             return Ok(None);
         }
-        let place = self.of_session(session);
-        let ttl = life(session.expires, now, SESSION_MARGIN);
+        let shard = self.of_session(session);
         if self.are_many() {
             for credential in &session.credentials {
-                let pointer = self.credential_pointer(&credential.digest);
-                match self.pointer(&pointer).await? {
-                    // A tombstone elsewhere was left by nobody else: where a session's own
-                    // credentials lie follows from the session.
+                let key = self.credential_shard_key(&credential.digest);
+                match self.shard_at(&key).await? {
+                    // The session's own credentials lie where it lies, so a tombstone elsewhere was
+                    // imported.
                     Some(other)
-                        if other != place
+                        if other != shard
                             && self
                                 .is_tombstone_of(other, &credential.digest, session, now)
                                 .await? =>
@@ -130,52 +129,41 @@ impl Places {
                         return Ok(None);
                     }
                     Some(_) => {}
-                    None => drop(
-                        self.point_first(&pointer, place, &life(credential.expires, now, MARGIN))
-                            .await?,
-                    ),
+                    None => {
+                        let life = life(credential.expires, now, MARGIN);
+                        self.set_shard_if_absent(&key, shard, &life).await?;
+                    }
                 }
             }
-            self.point(&self.session_pointer(session.id), place, &ttl)
-                .await?;
-            if let Some(sign_on) = session.sign_on {
-                self.hint(&self.sign_on_hint(&sign_on), place, &ttl).await?;
-            }
-            self.hint(
-                &self.subject_hint(&session.platform, &session.subject),
-                place,
-                &ttl,
-            )
-            .await?;
+            self.announce(session, shard, now).await?;
         }
-        let count = session.credentials.len().to_string().into_bytes();
+        let indexes = indexes(session);
         let mut arguments = vec![
             b"S".to_vec(),
             session.id.as_bytes().to_vec(),
             record::session(session)?,
-            ttl,
-            count,
+            session_life(session, now),
+            indexes.len().to_string().into_bytes(),
         ];
-        for credential in &session.credentials {
-            arguments.push(record::credential(credential)[..40].to_vec());
-            arguments.push(life(credential.expires, now, MARGIN));
-        }
-        Ok(Some((place, arguments)))
+        arguments.extend(indexes);
+        arguments.push(session.credentials.len().to_string().into_bytes());
+        arguments.extend(credentials(session, now));
+        Ok(Some((shard, arguments)))
     }
 
     async fn is_tombstone_of(
         &self,
-        place: u16,
+        shard: u16,
         digest: &CredentialDigest,
         session: &Session,
         now: Timestamp,
     ) -> Result<bool, LinkError> {
         let known = self
-            .bucket(place)
+            .shard(shard)
             .record(&[b"c:", digest.as_bytes().as_slice()].concat())
             .await?;
         let is_its_own = known.is_some_and(|known| known.starts_with(session.id.as_bytes()));
-        Ok(is_its_own && self.find_in(place, digest, now).await? == Lookup::Ended)
+        Ok(is_its_own && self.find_in(shard, digest, now).await? == Lookup::Ended)
     }
 
     async fn tombstone_arrival(
@@ -192,18 +180,14 @@ impl Places {
             return Ok(None);
         }
         let life = life(*expires, now, MARGIN);
-        let pointer = self.credential_pointer(digest);
-        let mut place = self.of_bytes(digest.as_bytes());
-        if self.are_many() && !self.point_first(&pointer, place, &life).await? {
-            place = self.pointer(&pointer).await?.unwrap_or(place);
+        let key = self.credential_shard_key(digest);
+        let mut shard = self.of_bytes(digest.as_bytes());
+        if self.are_many() && !self.set_shard_if_absent(&key, shard, &life).await? {
+            shard = self.shard_at(&key).await?.unwrap_or(shard);
         }
-        let value = [
-            session.as_bytes().as_slice(),
-            &exact(*expires).to_be_bytes(),
-        ]
-        .concat();
+        let value = record::tombstone(*session, *expires);
         Ok(Some((
-            place,
+            shard,
             vec![b"T".to_vec(), digest.as_bytes().to_vec(), value, life],
         )))
     }
@@ -213,14 +197,14 @@ impl Places {
         delivery: &Delivery,
     ) -> Result<Option<(u16, Arguments)>, LinkError> {
         let session = delivery.session;
-        let mut place = self.of_subject(&delivery.platform, &delivery.subject);
+        let mut shard = self.of_subject(&delivery.platform, &delivery.subject);
         if self.are_many() {
             if self.delivery(session).await?.is_some() {
                 return Ok(None);
             }
             // Where its session lies, or would have lain without a person: `deliveries_of` looks in
             // both.
-            place = self.of_id(session).await?.unwrap_or(place);
+            shard = self.of_id(session).await?.unwrap_or(shard);
         }
         let due = if delivery.state == DeliveryState::Pending {
             millis(delivery.due)
@@ -239,7 +223,7 @@ impl Places {
             delivery.platform.as_str().into(),
             due,
         ];
-        Ok(Some((place, arguments)))
+        Ok(Some((shard, arguments)))
     }
 
     fn receipt_arrivals(&self, receipt: &Receipt) -> Result<Vec<(u16, Arguments)>, LinkError> {
@@ -247,9 +231,9 @@ impl Places {
         for ended in &receipt.sessions {
             parts.entry(self.of_ended(ended)).or_default().push(ended);
         }
-        let arrival = |(place, sessions): (u16, Vec<&EndedSession>)| {
+        let arrival = |(shard, sessions): (u16, Vec<&EndedSession>)| {
             Ok((
-                place,
+                shard,
                 vec![
                     b"R".to_vec(),
                     receipt.id.as_bytes().to_vec(),
