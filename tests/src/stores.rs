@@ -16,7 +16,7 @@ static REDIS: Mutex<Option<(redis::Server, u32)>> = Mutex::new(None);
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum StoreKind {
     /// Files in the folder of the hub.
-    Fjall,
+    Disk,
     /// A PostgreSQL server.
     Postgres,
     /// A Redis server that syncs what it writes.
@@ -25,13 +25,13 @@ pub enum StoreKind {
 
 impl StoreKind {
     /// All of them, the embedded one first.
-    pub const ALL: [Self; 3] = [Self::Fjall, Self::Postgres, Self::Redis];
+    pub const ALL: [Self; 3] = [Self::Disk, Self::Postgres, Self::Redis];
 
     /// Its name in the names of tests; of the embedded one, which is the default of the hub, they
     /// say nothing.
     pub fn name(self) -> Option<&'static str> {
         match self {
-            Self::Fjall => None,
+            Self::Disk => None,
             Self::Postgres => Some("postgres"),
             Self::Redis => Some("redis"),
         }
@@ -40,7 +40,7 @@ impl StoreKind {
     /// What it takes to have one.
     pub(crate) fn need(self) -> Option<Need> {
         match self {
-            Self::Fjall => None,
+            Self::Disk => None,
             Self::Postgres => Some(Need::Postgres),
             Self::Redis => Some(Need::Redis),
         }
@@ -53,7 +53,7 @@ impl StoreKind {
     /// When the server does not start.
     pub fn empty(self) -> String {
         match self {
-            Self::Fjall => "fjall:sessions".to_owned(),
+            Self::Disk => "disk:sessions".to_owned(),
             Self::Postgres => {
                 let mut server = POSTGRES.lock().unwrap_or_else(PoisonError::into_inner);
                 server.get_or_insert_with(postgres::Server::start).schema()

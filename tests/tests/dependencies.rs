@@ -63,7 +63,7 @@ const CLIENTS: &[&str] = &[
 ];
 const DATABASES: &[&str] = &[
     "diesel",
-    "fjall",
+    "disk",
     "lsm-tree",
     "postgres",
     "redb",

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use logout_core::outbox::Store;
 use logout_core::transfer::Transfer;
-use logout_store::{FjallStore, MemoryStore, PostgresStore, RedisStore};
+use logout_store::{DiskStore, MemoryStore, PostgresStore, RedisStore};
 
 use crate::process::BoxError;
 
 pub(crate) const MEMORY: &str = "memory";
 /// The embedded durable store.
-pub(crate) const EMBEDDED: &str = "fjall";
+pub(crate) const EMBEDDED: &str = "disk";
 
 /// A store, to serve from and to load.
 pub(crate) struct Opened {
@@ -24,7 +24,7 @@ pub(crate) struct Opened {
 pub(crate) fn open(store: &str, folder: &Path) -> Result<Opened, BoxError> {
     match scheme(store) {
         MEMORY => Ok(both(MemoryStore::new())),
-        EMBEDDED => Ok(both(FjallStore::open(&folder.join("store"))?)),
+        EMBEDDED => Ok(both(DiskStore::open(&folder.join("store"))?)),
         "postgres" | "postgresql" => Ok(both(PostgresStore::connect(store)?)),
         "redis" | "rediss" => Ok(both(RedisStore::connect(store)?)),
         other => Err(format!("no such store: {other}").into()),

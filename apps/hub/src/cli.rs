@@ -288,7 +288,7 @@ mod tests {
             "logout-hub",
             "copy-store",
             "--from",
-            "fjall:a",
+            "disk:a",
             "--to",
             "redis://h",
         ];

@@ -11,8 +11,8 @@ use crate::config::{StoreConfig, StoreUrl};
 
 /// The kinds of stores that this build opens, besides memory.
 pub(crate) const COMPILED: &[&str] = &[
-    #[cfg(feature = "store-fjall")]
-    "fjall",
+    #[cfg(feature = "store-disk")]
+    "disk",
     #[cfg(feature = "store-postgres")]
     "postgres",
     #[cfg(feature = "store-redis")]
@@ -80,8 +80,8 @@ impl Opening for Moved {
 fn opened<O: Opening>(config: &StoreConfig, opening: O) -> Result<O::As, StoreError> {
     let store = match &config.url {
         StoreUrl::Memory => opening.of(MemoryStore::new()),
-        #[cfg(feature = "store-fjall")]
-        StoreUrl::Fjall(path) => logout_store::FjallStore::open(path)
+        #[cfg(feature = "store-disk")]
+        StoreUrl::Disk(path) => logout_store::DiskStore::open(path)
             .map_err(|problem| problem.to_string())
             .and_then(|store| opening.of(store)),
         #[cfg(feature = "store-postgres")]

@@ -244,10 +244,14 @@ impl Session {
         self.ends_by(self.seen) <= now
     }
 
-    /// How much `seen` may lag behind before a touch is worth recording: a thirtieth of the idle
-    /// timeout.
+    /// How much `seen` may lag behind before a touch is worth recording.
     pub fn touch_grain(&self) -> Option<Duration> {
-        self.idle_timeout.map(|span| span / 30)
+        self.idle_timeout.map(Self::grain_of)
+    }
+
+    /// The touch grain of a session with this idle timeout: a thirtieth of it.
+    pub fn grain_of(idle_timeout: Duration) -> Duration {
+        idle_timeout / 30
     }
 }
 

@@ -15,7 +15,7 @@ use logout_core::receipt::{Reach, Reason, ReceiptId};
 use logout_core::session::{Device, Person, Session, SessionId, Subject};
 use logout_core::store::{EndOrder, EndTarget, Join, Lookup, OpenOutcome, SessionStore as _};
 use logout_core::time::Timestamp;
-use logout_store::FjallStore;
+use logout_store::DiskStore;
 
 const NOW: Timestamp = Timestamp::from_millis(1_760_000_000_000);
 
@@ -27,7 +27,7 @@ fn main() {
         .map_or(200_000, |count| count.parse().unwrap());
     let directory = tempfile::tempdir_in(parent).unwrap();
     let memory_before = resident();
-    let store = FjallStore::open(directory.path()).unwrap();
+    let store = DiskStore::open(directory.path()).unwrap();
 
     let mut known: Vec<(SessionId, CredentialDigest)> = vec![
         (
@@ -153,7 +153,7 @@ fn main() {
     drop(store);
     println!("close: {:?}", started.elapsed());
     let started = Instant::now();
-    drop(FjallStore::open(directory.path()).unwrap());
+    drop(DiskStore::open(directory.path()).unwrap());
     println!("open again and close: {:?}", started.elapsed());
     println!("disk: {} MiB in all", on_disk(directory.path()) >> 20);
 }

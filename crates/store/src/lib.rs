@@ -3,30 +3,36 @@
 //! | feature | store | for |
 //! |---|---|---|
 //! | | [`MemoryStore`] | tests and embedding; forgets everything with the process |
-//! | `fjall` (default) | [`FjallStore`] | one node; embedded, needs nothing but a directory |
+//! | `disk` (default) | [`DiskStore`] | one node; embedded, needs nothing but a folder |
 //! | `postgres` | [`PostgresStore`] | several nodes on one PostgreSQL database |
 //! | `redis` | [`RedisStore`] | several nodes on one Redis or Valkey server, behind sentinels, or a cluster |
 //!
+//! With `fjall`, a [`DiskStore`] moves what the embedded store of 0.1 left in its folder.
+//!
 //! Every store passes the shared suite `logout_suite::conformance`.
 
-#[cfg(any(feature = "fjall", feature = "redis"))]
-mod attempt;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod batch;
+#[cfg(feature = "disk")]
+mod disk;
 #[cfg(feature = "fjall")]
-mod embedded;
+mod former;
+mod local;
 mod memory;
+mod model;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod record;
 #[cfg(feature = "redis")]
 mod redis;
-#[cfg(any(feature = "fjall", feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "disk", feature = "postgres", feature = "redis"))]
 mod wakeup;
 
 #[cfg(feature = "redis")]
 pub use self::redis::{AddressError, RedisConnectError, RedisStore};
-#[cfg(feature = "fjall")]
-pub use embedded::{FjallStore, OpenError};
-pub use memory::MemoryStore;
+#[cfg(feature = "disk")]
+pub use disk::{DiskJournal, DiskStore, OpenError};
+pub use local::LocalStore;
+pub use memory::{MemoryStore, NoJournal};
 #[cfg(feature = "postgres")]
 pub use postgres::{ConnectError, PostgresStore};

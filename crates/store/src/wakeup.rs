@@ -27,53 +27,61 @@ pub(crate) struct End {
 impl End {
     /// An order of the caller's thread, and where the answer comes.
     pub(crate) fn new(order: EndOrder) -> (Self, Answer) {
-        let (reply, answer) = channel();
-        (
-            Self {
-                order,
-                caller: Caller {
-                    reply,
-                    thread: std::thread::current().id(),
-                },
-            },
-            Answer(answer),
-        )
+        let (caller, answer) = Caller::new();
+        (Self { order, caller }, answer)
     }
 }
 
 /// Where the answer to an order comes.
-pub(crate) struct Answer(Receiver<Reply>);
+pub(crate) struct Answer<T = Vec<EndedSession>>(Receiver<Reply<T>>);
 
-impl Answer {
-    /// What the order ended. Dropped without an answer, it says that the store is not available.
-    pub(crate) async fn ended(self) -> Result<Vec<EndedSession>, StoreUnavailable> {
+impl<T> Answer<T> {
+    /// The answer. Dropped without one, it says that the store is not available.
+    pub(crate) async fn received(self) -> Result<T, StoreUnavailable> {
         self.0
             .await
-            .map(Reply::into_ended)
-            .map_err(|_| StoreUnavailable)
+            .ok()
+            .and_then(Reply::into_content)
+            .ok_or(StoreUnavailable)
+    }
+}
+
+impl Answer {
+    /// What the order ended.
+    pub(crate) async fn ended(self) -> Result<Vec<EndedSession>, StoreUnavailable> {
+        self.received().await
     }
 }
 
 /// Whom to answer, and from which thread was asked.
-pub(crate) struct Caller {
-    pub(crate) reply: Sender<Reply>,
+pub(crate) struct Caller<T = Vec<EndedSession>> {
+    pub(crate) reply: Sender<Reply<T>>,
     pub(crate) thread: ThreadId,
+}
+
+impl<T> Caller<T> {
+    /// A caller of this thread, and where the answer comes.
+    pub(crate) fn new() -> (Self, Answer<T>) {
+        let (reply, answer) = channel();
+        let thread = std::thread::current().id();
+        (Self { reply, thread }, Answer(answer))
+    }
 }
 
 /// An answer, and the way to those of the same thread that go with it. They are sent when this one
 /// has been received, or is dropped for whatever reason.
-pub(crate) struct Reply {
-    ended: Vec<EndedSession>,
-    others: Option<Wakeup>,
+pub(crate) struct Reply<T = Vec<EndedSession>> {
+    content: Option<T>,
+    others: Option<Wakeup<T>>,
 }
 
-impl Reply {
-    fn into_ended(mut self) -> Vec<EndedSession> {
-        take(&mut self.ended)
+impl<T> Reply<T> {
+    fn into_content(mut self) -> Option<T> {
+        self.content.take()
     }
 }
 
-impl Drop for Reply {
+impl<T> Drop for Reply<T> {
     fn drop(&mut self) {
         if let Some(others) = self.others.take() {
             others.send();
@@ -81,21 +89,26 @@ impl Drop for Reply {
     }
 }
 
-/// What an order ended, and the way to its caller.
-type Unsent = (Sender<Reply>, Vec<EndedSession>);
+/// An answer, and the way to its caller.
+type Unsent<T> = (Sender<Reply<T>>, T);
 
 /// Answers that wait for somebody to send them.
-#[derive(Clone)]
-pub(crate) struct Wakeup(Arc<Mutex<Vec<Unsent>>>);
+pub(crate) struct Wakeup<T = Vec<EndedSession>>(Arc<Mutex<Vec<Unsent<T>>>>);
 
-impl Wakeup {
+impl<T> Clone for Wakeup<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Wakeup<T> {
     /// Sends what has not been sent.
     pub(crate) fn send(&self) {
         let waiting = take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for (reply, ended) in waiting {
+        for (reply, content) in waiting {
             // A caller who has gone away is no fault: what was asked is done.
             drop(reply.send(Reply {
-                ended,
+                content: Some(content),
                 others: None,
             }));
         }
@@ -104,22 +117,25 @@ impl Wakeup {
 
 /// Answers all; what comes back is to be sent a little later, in case the one who was woken never
 /// looks.
-pub(crate) fn answer(ended: Vec<(Caller, Vec<EndedSession>)>) -> Vec<Wakeup> {
-    let mut threads: Vec<(ThreadId, Vec<Unsent>)> = Vec::with_capacity(2);
-    for (Caller { reply, thread }, ended) in ended {
+pub(crate) fn answer<T>(answers: impl IntoIterator<Item = (Caller<T>, T)>) -> Vec<Wakeup<T>> {
+    let mut threads: Vec<(ThreadId, Vec<Unsent<T>>)> = Vec::with_capacity(2);
+    for (Caller { reply, thread }, content) in answers {
         match threads.iter_mut().find(|(known, _)| *known == thread) {
-            Some((_, callers)) => callers.push((reply, ended)),
-            None => threads.push((thread, vec![(reply, ended)])),
+            Some((_, callers)) => callers.push((reply, content)),
+            None => threads.push((thread, vec![(reply, content)])),
         }
     }
     let mut wakeups = Vec::with_capacity(threads.len());
     for (_, mut callers) in threads {
-        let Some((first, ended)) = callers.pop() else {
+        let Some((first, content)) = callers.pop() else {
             continue;
         };
         let others = (!callers.is_empty()).then(|| Wakeup(Arc::new(Mutex::new(callers))));
         wakeups.extend(others.clone());
-        drop(first.send(Reply { ended, others }));
+        drop(first.send(Reply {
+            content: Some(content),
+            others,
+        }));
     }
     wakeups
 }

@@ -93,7 +93,7 @@ fn broken(value: &Value, schema: &Value, document: &Value, at: &str) -> Option<S
 }
 
 fn every_address_of_the_description_takes_the_methods_it_names_and_no_other() {
-    let hub = fronts(StoreKind::Fjall);
+    let hub = fronts(StoreKind::Disk);
     let document = document(&hub);
     let mut refused = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
@@ -129,7 +129,7 @@ fn every_address_of_the_description_takes_the_methods_it_names_and_no_other() {
 }
 
 fn the_answers_are_as_the_description_says() {
-    let (hub, upstream, session, receipt) = pending(StoreKind::Fjall);
+    let (hub, upstream, session, receipt) = pending(StoreKind::Disk);
     let document = document(&hub);
     register(&hub, "alice", "another");
     let operation = |method: &str, path: &str| &document["paths"][path][method];
@@ -247,7 +247,7 @@ fn the_answers_are_as_the_description_says() {
 }
 
 fn figures_take_no_token_and_name_platforms_only() {
-    let (hub, _upstream, _, _) = pending(StoreKind::Fjall);
+    let (hub, _upstream, _, _) = pending(StoreKind::Disk);
     let check = Request::get("/check/portal")
         .header("Logout-Check-Token", &hub.admin_token())
         .header("Cookie", "LtpaToken2=canary");
@@ -303,7 +303,7 @@ fn figures_take_no_token_and_name_platforms_only() {
 }
 
 fn the_description_names_the_version() {
-    let document = document(&fronts(StoreKind::Fjall));
+    let document = document(&fronts(StoreKind::Disk));
     assert!(
         text(&document["openapi"]).starts_with("3.1")
             && text(&document["info"]["version"]).contains('.')

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use logout_core::transfer::Transfer;
 use logout_engines::{postgres, redis};
-use logout_store::{FjallStore, PostgresStore, RedisStore};
+use logout_store::{DiskStore, PostgresStore, RedisStore};
 use tempfile::TempDir;
 
 pub(crate) trait Engine {
@@ -17,25 +17,25 @@ pub(crate) trait Engine {
     fn has_begun(&self) -> bool;
 }
 
-pub(crate) struct Fjall(TempDir);
+pub(crate) struct Disk(TempDir);
 
-impl Fjall {
+impl Disk {
     pub(crate) fn path(&self) -> std::path::PathBuf {
         self.0.path().join("store")
     }
 }
 
-impl Engine for Fjall {
+impl Engine for Disk {
     fn start() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
     fn url(&self) -> String {
-        format!("fjall:{}", self.path().display())
+        format!("disk:{}", self.path().display())
     }
 
     fn open(&self) -> Arc<dyn Transfer> {
-        Arc::new(FjallStore::open(&self.path()).unwrap())
+        Arc::new(DiskStore::open(&self.path()).unwrap())
     }
 
     fn has_begun(&self) -> bool {

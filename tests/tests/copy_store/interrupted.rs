@@ -10,11 +10,11 @@ use logout_core::store::{EndOrder, EndTarget, SessionStore as _};
 use logout_core::time::Timestamp;
 use logout_core::transfer::{Record, Transfer};
 use logout_hub::SystemClock;
-use logout_store::FjallStore;
+use logout_store::DiskStore;
 use logout_tests::hub::TestHub;
 
 use crate::command::{begin, completed, copy, said};
-use crate::engine::{Engine, Fjall};
+use crate::engine::{Disk, Engine};
 use crate::front::wait_until;
 
 /// Enough for the copy to take a while.
@@ -76,7 +76,7 @@ pub(crate) fn a_copy_that_was_killed_is_finished_by_the_same_command<From: Engin
     let table = "[[platform]]\nname = \"cms\"\nvendor = \"sitefinity\"\n";
     let refused = TestHub::on_store(&to.url(), table).expect_err("what is there is not all");
     assert!(refused.contains("copy-store"), "{refused}");
-    let other = Fjall::start();
+    let other = Disk::start();
     block_on(other.open().import(
         vec![Record::Session(session(0, SystemClock.now()))],
         SystemClock.now(),
@@ -112,10 +112,10 @@ pub(crate) fn a_copy_that_was_killed_is_finished_by_the_same_command<From: Engin
 /// What has ended since it was copied lives at the other store, and nobody is told that all is
 /// well.
 pub(crate) fn a_change_is_found() {
-    let (from, to) = (Fjall::start(), Fjall::start());
+    let (from, to) = (Disk::start(), Disk::start());
     let first = fill(&*from.open());
     interrupt(&from.url(), &to);
-    let source = FjallStore::open(&from.path()).unwrap();
+    let source = DiskStore::open(&from.path()).unwrap();
     let (now, targets) = (SystemClock.now(), vec![EndTarget::Session(first)]);
     let order = EndOrder {
         receipt: ReceiptId::at(now),

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use logout_tests::skip::{Need, Run};
 
-use engine::{Fjall, Postgres, Redis};
+use engine::{Disk, Postgres, Redis};
 use interrupted::a_copy_that_was_killed_is_finished_by_the_same_command;
 use moved::everybody_goes_on_as_before_and_whoever_was_signed_out_stays_so;
 
@@ -35,18 +35,18 @@ macro_rules! between {
 fn main() -> ExitCode {
     let mut run = Run::from_environment();
     between! { run; everybody_goes_on_as_before_and_whoever_was_signed_out_stays_so;
-        "fjall_to_postgres": Fjall => Postgres, [Postgres];
-        "fjall_to_redis": Fjall => Redis, [Redis];
-        "postgres_to_fjall": Postgres => Fjall, [Postgres];
+        "disk_to_postgres": Disk => Postgres, [Postgres];
+        "disk_to_redis": Disk => Redis, [Redis];
+        "postgres_to_disk": Postgres => Disk, [Postgres];
         "postgres_to_redis": Postgres => Redis, [Postgres, Redis];
-        "redis_to_fjall": Redis => Fjall, [Redis];
+        "redis_to_disk": Redis => Disk, [Redis];
         "redis_to_postgres": Redis => Postgres, [Redis, Postgres];
-        "fjall_to_fjall": Fjall => Fjall, [];
+        "disk_to_disk": Disk => Disk, [];
     }
     between! { run; a_copy_that_was_killed_is_finished_by_the_same_command;
-        "fjall_to_postgres": Fjall => Postgres, [Postgres];
-        "fjall_to_redis": Fjall => Redis, [Redis];
-        "fjall_to_fjall": Fjall => Fjall, [];
+        "disk_to_postgres": Disk => Postgres, [Postgres];
+        "disk_to_redis": Disk => Redis, [Redis];
+        "disk_to_disk": Disk => Disk, [];
     }
     run.test(
         "what_has_changed_at_the_source_since_it_was_copied_is_found",

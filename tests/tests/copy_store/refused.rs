@@ -2,15 +2,15 @@
 
 use futures_executor::block_on;
 use logout_core::store::SessionStore as _;
-use logout_store::FjallStore;
+use logout_store::DiskStore;
 
 use crate::command::{completed, copy};
-use crate::engine::{Engine as _, Fjall};
+use crate::engine::{Disk, Engine as _};
 
-fn filled() -> Fjall {
-    let engine = Fjall::start();
+fn filled() -> Disk {
+    let engine = Disk::start();
     block_on(
-        FjallStore::open(&engine.path())
+        DiskStore::open(&engine.path())
             .unwrap()
             .get_or_insert("key", b"value".to_vec()),
     )
@@ -41,7 +41,7 @@ pub(crate) fn urls() {
         "memory:",
         "mysql://u:canary@h/d",
         "canary",
-        "fjall:",
+        "disk:",
         "redis:",
         "postgres:///canary",
     ] {
@@ -66,10 +66,10 @@ pub(crate) fn unreachable() {
         assert!(refused(&nowhere, &there.url(), 1).contains(&port.to_string()));
         assert!(refused(&there.url(), &nowhere, 1).contains(&port.to_string()));
     }
-    let absent = Fjall::start();
+    let absent = Disk::start();
     assert!(refused(&absent.url(), &there.url(), 1).contains("there is no store"));
     assert!(!absent.path().exists(), "looking makes none");
-    let held = FjallStore::open(&there.path()).unwrap();
+    let held = DiskStore::open(&there.path()).unwrap();
     assert!(refused(&there.url(), &absent.url(), 1).contains("in use"));
     drop(held);
 }
@@ -77,7 +77,7 @@ pub(crate) fn unreachable() {
 pub(crate) fn not_empty() {
     let (from, to) = (filled(), filled());
     assert!(refused(&from.url(), &to.url(), 1).contains("not empty"));
-    let empty = Fjall::start();
+    let empty = Disk::start();
     let line = completed(&copy(&from.url(), &empty.url()));
     assert_eq!(line["destination"]["agreed"], 1, "{line}");
     // What is complete is a store like any other.
@@ -85,7 +85,7 @@ pub(crate) fn not_empty() {
 }
 
 pub(crate) fn nothing() {
-    let (empty, other) = (Fjall::start(), Fjall::start());
+    let (empty, other) = (Disk::start(), Disk::start());
     drop(empty.open());
     assert!(refused(&empty.url(), &other.url(), 1).contains("holds nothing"));
 }

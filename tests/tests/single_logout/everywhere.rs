@@ -292,7 +292,7 @@ fn outlived(store: StoreKind) {
 }
 
 fn sealed() {
-    let mut front = Front::start(StoreKind::Fjall, "wait = \"0ms\"");
+    let mut front = Front::start(StoreKind::Disk, "wait = \"0ms\"");
     let sessions = VENDORS.map(|vendor| front.login(vendor));
     for stand_in in front.stand_ins.values_mut() {
         stand_in.pause();

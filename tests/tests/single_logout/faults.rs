@@ -262,7 +262,7 @@ fn given_up(store: StoreKind) {
 
 fn login_unanswered() {
     let upstream = ScriptedUpstream::start([], Behaviour::Slam);
-    let hub = hub(StoreKind::Fjall, &upstream.base(), "");
+    let hub = hub(StoreKind::Disk, &upstream.base(), "");
     let login = json!({ "username": "alice", "password": "x" });
     let answer = Request::post("/dx/api/core/v1/auth/login")
         .json(&login)

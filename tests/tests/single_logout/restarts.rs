@@ -19,7 +19,7 @@ use crate::front::{SIGNED_OUT, platform, wait_until};
 /// How often the hub dies: most often where the store dies with it.
 fn rounds(store: StoreKind) -> usize {
     match store {
-        StoreKind::Fjall => 100,
+        StoreKind::Disk => 100,
         StoreKind::Postgres | StoreKind::Redis => 15,
     }
 }

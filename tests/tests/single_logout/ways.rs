@@ -176,7 +176,7 @@ fn other_links() {
             "/wps/portal",
         ),
     ] {
-        let front = Front::with(StoreKind::Fjall, "wait = \"20s\"", "person");
+        let front = Front::with(StoreKind::Disk, "wait = \"20s\"", "person");
         let sessions = VENDORS.map(|vendor| front.login(vendor));
         let of_asked = sessions
             .iter()

@@ -35,7 +35,7 @@ fn tls_is_1_3_where_the_client_can_and_never_older_than_1_2() {
     let certificate = Certificate::new();
     let server = serve(
         folder.path(),
-        StoreKind::Fjall,
+        StoreKind::Disk,
         &certificate.server_line(),
         PLATFORMS,
     );
@@ -135,7 +135,7 @@ const TARGETS: &[&str] = &[
 
 fn every_body_says_what_it_is() {
     let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path(), StoreKind::Fjall, "", PLATFORMS);
+    let server = serve(folder.path(), StoreKind::Disk, "", PLATFORMS);
     let mut bodies = 0;
     let mut look_at = |request: Request, address: SocketAddr| {
         let shown = format!("{request:?}");

@@ -74,7 +74,7 @@ log_format = "text"
 listen     = "127.0.0.1:0"
 token_file = "admin.token"
 [store]
-url = "fjall:hub-data"
+url = "disk:hub-data"
 [sessions]
 idle_timeout = "30m"
 absolute_timeout = "12h"
@@ -311,7 +311,7 @@ fn hosts_and_prefixes(store: StoreKind) {
 /// error.
 fn refusal(platforms: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
-    sample::configure_with(folder.path(), StoreKind::Fjall, "", platforms);
+    sample::configure_with(folder.path(), StoreKind::Disk, "", platforms);
     let [checked, served] = ["check-config", "serve"].map(|command| {
         let ended = server::run(&[command, "--config", "hub.toml"], folder.path());
         assert!(
@@ -363,7 +363,7 @@ fn tls_files() {
             "tls = {{ certificate_file = {:?}, key_file = {key:?} }}",
             certificate.file()
         );
-        sample::configure_with(folder.path(), StoreKind::Fjall, &tls, PLATFORMS);
+        sample::configure_with(folder.path(), StoreKind::Disk, &tls, PLATFORMS);
         let ended = server::run(&["check-config", "--config", "hub.toml"], folder.path());
         if ended.status.success() {
             String::new()
@@ -394,7 +394,7 @@ fn tls_files() {
 fn warnings() {
     let folder = tempfile::tempdir().unwrap();
     let platform = "[[platform]]\nname = \"cms\"\nvendor = \"sitefinity\"\nupstream = \"http://127.0.0.1:9\"\nreach = \"person\"\n";
-    let server = serve(folder.path(), StoreKind::Fjall, "", platform);
+    let server = serve(folder.path(), StoreKind::Disk, "", platform);
     let checked = server::run(&["check-config", "--config", "hub.toml"], folder.path());
     assert!(
         checked.status.success() && checked.stderr.contains(": warning: `platform.cms.reach`: "),
@@ -422,7 +422,7 @@ fn reserved() {
     }
     // The vendors' own roots are the hub's index where nothing else is configured.
     let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path(), StoreKind::Fjall, "", PLATFORMS);
+    let server = serve(folder.path(), StoreKind::Disk, "", PLATFORMS);
     assert!(
         Request::get("/")
             .send(server.address())

@@ -69,7 +69,7 @@ pub(crate) fn add(run: &mut Run) {
 
 fn refuses_and_recovers() {
     let disk = SmallDisk::mount().unwrap();
-    sample::configure(disk.path(), StoreKind::Fjall);
+    sample::configure(disk.path(), StoreKind::Disk);
     let samples = sample::load(disk.path(), SESSIONS);
     let server = Server::serve(disk.path());
     let address = server.address();

@@ -337,7 +337,7 @@ fn made_up(store: StoreKind) {
 }
 
 fn too_large() {
-    let hub = Target::start(StoreKind::Fjall, 40);
+    let hub = Target::start(StoreKind::Disk, 40);
     for vendor in VENDORS {
         let mut targets: Vec<(&str, &str)> = Vec::new();
         for (method, target, media_type) in endpoints(vendor) {
@@ -414,7 +414,7 @@ fn assert_too_large(vendor: Vendor, target: &str, answer: &Answer) {
 }
 
 fn wrong_method() {
-    let hub = Target::start(StoreKind::Fjall, 16);
+    let hub = Target::start(StoreKind::Disk, 16);
     for vendor in VENDORS {
         let mut targets: Vec<&str> = endpoints(vendor)
             .iter()
@@ -500,7 +500,7 @@ fn smuggled(store: StoreKind) {
 
 /// All at once, because each takes as long as the server waits.
 fn too_slow() {
-    let hub = Target::start(StoreKind::Fjall, 16);
+    let hub = Target::start(StoreKind::Disk, 16);
     let begun = Instant::now();
     let waiting: Vec<(Vendor, Sample, TcpStream)> = VENDORS
         .iter()

@@ -211,7 +211,7 @@ fn hsts() {
         ("public_url = \"http://hub.example/\"", false),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let running = serve(folder.path(), StoreKind::Fjall, server, PLATFORMS);
+        let running = serve(folder.path(), StoreKind::Disk, server, PLATFORMS);
         for target in ["/", "/logout", "/services/profile", "/nothing"] {
             let answer = Request::get(target).send(running.address());
             assert_eq!(
@@ -224,7 +224,7 @@ fn hsts() {
     let (folder, certificate) = (tempfile::tempdir().unwrap(), Certificate::new());
     let running = serve(
         folder.path(),
-        StoreKind::Fjall,
+        StoreKind::Disk,
         &certificate.server_line(),
         PLATFORMS,
     );

@@ -22,7 +22,7 @@ use logout_hub::SystemClock;
 use logout_hub::Vendor;
 use logout_identity::JwtTokens;
 use logout_sitefinity::{SitefinityConfig, SitefinityProvider};
-use logout_store::{FjallStore, PostgresStore, RedisStore};
+use logout_store::{DiskStore, PostgresStore, RedisStore};
 use logout_tests::http::{Answer, Request};
 use logout_tests::hub::Accounts;
 use logout_tests::stores::StoreKind;
@@ -115,7 +115,7 @@ fn store_of(folder: &Path) -> Box<dyn SessionStore> {
         .unwrap();
     let url = configuration["store"]["url"].as_str().unwrap();
     match url.split_once(':').unwrap() {
-        ("fjall", path) => Box::new(FjallStore::open(&folder.join(path)).unwrap()),
+        ("disk", path) => Box::new(DiskStore::open(&folder.join(path)).unwrap()),
         ("postgres", _) => Box::new(PostgresStore::connect(url).unwrap()),
         ("redis", _) => Box::new(RedisStore::connect(url).unwrap()),
         (other, _) => panic!("{other}"),

@@ -170,7 +170,7 @@ fn with_a_stuck_request(store: StoreKind) {
 
 fn cannot_start() {
     let folder = tempfile::tempdir().unwrap();
-    sample::configure(folder.path(), StoreKind::Fjall);
+    sample::configure(folder.path(), StoreKind::Disk);
     let samples = sample::load(folder.path(), 4);
     let first = Server::serve(folder.path());
 
@@ -182,7 +182,7 @@ fn cannot_start() {
     );
     assert!(ended.stderr.contains("sessions"), "{}", ended.stderr);
     let other = tempfile::tempdir().unwrap();
-    sample::configure(other.path(), StoreKind::Fjall);
+    sample::configure(other.path(), StoreKind::Disk);
     let address = first.address().to_string();
     let ended = server::run(
         &["serve", "--config", "hub.toml", "--listen", &address],

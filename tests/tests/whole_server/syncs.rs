@@ -52,7 +52,7 @@ struct Traced {
 impl Traced {
     fn start(sessions: usize, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        sample::configure(folder.path(), StoreKind::Fjall);
+        sample::configure(folder.path(), StoreKind::Disk);
         let samples = sample::load(folder.path(), sessions);
         let mut strace = Command::new("strace");
         // With -D the server is the process that was started, and strace its grandchild, which ends

@@ -235,8 +235,8 @@ pub struct RedirectsConfig {
 /// `[store]`: where sessions live.
 #[derive(Clone, Debug, Serialize)]
 pub struct StoreConfig {
-    /// `memory:`, `fjall:PATH`, `redis://…` (also `redis+sentinel://…`, `redis+cluster://…`, and
-    /// `valkey` for `redis`) or `postgres://…`. Default: `fjall:hub-data`, below the
+    /// `memory:`, `disk:PATH`, `redis://…` (also `redis+sentinel://…`, `redis+cluster://…`, and
+    /// `valkey` for `redis`) or `postgres://…`. Default: `disk:hub-data`, below the
     /// configuration's folder.
     pub url: StoreUrl,
     /// Whether tables are made, and brought up to date, at the start; otherwise `logout-hub
@@ -255,7 +255,7 @@ pub(super) struct StoreKeys {
 impl Default for StoreKeys {
     fn default() -> Self {
         Self {
-            url: "fjall:hub-data".to_owned(),
+            url: "disk:hub-data".to_owned(),
             migrate: true,
         }
     }
@@ -266,7 +266,7 @@ impl Default for StoreKeys {
 #[non_exhaustive]
 pub enum StoreUrl {
     /// Embedded, in this folder.
-    Fjall(PathBuf),
+    Disk(PathBuf),
     /// In the process's memory.
     Memory,
     /// A PostgreSQL database. The URL may hold a password.
@@ -279,9 +279,9 @@ pub enum StoreUrl {
 /// Why a store's URL is none. Never repeats the URL, which may hold a password.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum StoreError {
-    #[error("must begin with memory:, fjall:, redis:// or postgres://")]
+    #[error("must begin with memory:, disk:, redis:// or postgres://")]
     Scheme,
-    #[error("a folder must follow fjall:")]
+    #[error("a folder must follow disk:")]
     Path,
     #[error("nothing may follow memory:")]
     Surplus,
@@ -306,9 +306,10 @@ impl StoreUrl {
         match scheme {
             "memory" if rest.is_empty() => Ok(Self::Memory),
             "memory" => Err(StoreError::Surplus),
-            "fjall" => match rest.strip_prefix("//").unwrap_or(rest) {
+            // The former name, which configurations may still have.
+            "disk" | "fjall" => match rest.strip_prefix("//").unwrap_or(rest) {
                 "" => Err(StoreError::Path),
-                path => Ok(Self::Fjall(resolve(Path::new(path)))),
+                path => Ok(Self::Disk(resolve(Path::new(path)))),
             },
             "postgres" | "postgresql" => server().map(Self::Postgres),
             other => match other.split_once('+').unwrap_or((other, "")) {
@@ -320,11 +321,11 @@ impl StoreUrl {
         }
     }
 
-    /// The kind of store, as it stands in the names of cargo features (`store-fjall`); memory is
+    /// The kind of store, as it stands in the names of cargo features (`store-disk`); memory is
     /// always there.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Fjall(_) => "fjall",
+            Self::Disk(_) => "disk",
             Self::Memory => "memory",
             Self::Postgres(_) => "postgres",
             Self::Redis(_) => "redis",
@@ -336,7 +337,7 @@ impl fmt::Display for StoreUrl {
     /// As it is configured, with the password of a server masked.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fjall(path) => write!(f, "fjall:{}", path.display()),
+            Self::Disk(path) => write!(f, "disk:{}", path.display()),
             Self::Memory => f.write_str("memory:"),
             Self::Postgres(url) | Self::Redis(url) => f.write_str(&without_secrets(url.reveal())),
         }
@@ -392,9 +393,10 @@ mod tests {
     fn a_store_is_named_by_its_url() {
         for (text, url) in [
             ("memory:", "memory:"),
-            ("fjall:hub-data", "fjall:/etc/hub/hub-data"),
-            ("fjall:/var/lib/hub", "fjall:/var/lib/hub"),
-            ("fjall:///var/lib/hub", "fjall:/var/lib/hub"),
+            ("disk:hub-data", "disk:/etc/hub/hub-data"),
+            ("fjall:hub-data", "disk:/etc/hub/hub-data"),
+            ("disk:/var/lib/hub", "disk:/var/lib/hub"),
+            ("disk:///var/lib/hub", "disk:/var/lib/hub"),
             (
                 "redis://cache.example:6379/1",
                 "redis://cache.example:6379/1",
@@ -426,7 +428,7 @@ mod tests {
             ("", StoreError::Scheme),
             ("hub-data", StoreError::Scheme),
             ("sqlite:hub.db", StoreError::Scheme),
-            ("fjall:", StoreError::Path),
+            ("disk:", StoreError::Path),
             ("memory:x", StoreError::Surplus),
             ("redis:", StoreError::Url),
             ("redis+pigeon://h", StoreError::Scheme),

@@ -30,7 +30,7 @@ mod tests {
     fn a_mark_comes_back_as_it_was_written() {
         for place in [None, Some(vec![0, 255])] {
             let checkpoint = Mark {
-                from: "fjall:/x".to_owned(),
+                from: "disk:/x".to_owned(),
                 place,
             };
             assert_eq!(Mark::read(&checkpoint.to_bytes()), Some(checkpoint));

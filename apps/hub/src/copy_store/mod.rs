@@ -47,7 +47,7 @@ const NOTED_EVERY: usize = 5;
     What was interrupted goes on when the same command is given again."
 )]
 pub struct CopyStoreArgs {
-    /// The store that holds everything: fjall:PATH, redis://… or postgres://….
+    /// The store that holds everything: disk:PATH, redis://… or postgres://….
     #[arg(
         long,
         value_name = "URL",
@@ -98,7 +98,7 @@ impl Copy {
         if name(&from) == name(&to) {
             return Err(CopyError::Same);
         }
-        if let StoreUrl::Fjall(path) = &from
+        if let StoreUrl::Disk(path) = &from
             && !path.is_dir()
         {
             return Err(CopyError::Absent { from });
@@ -298,7 +298,7 @@ fn url(side: Side, text: &str, compiled: &Compiled<'_>) -> Result<StoreUrl, Copy
 /// given in.
 fn name(url: &StoreUrl) -> String {
     match url {
-        StoreUrl::Fjall(path) => StoreUrl::Fjall(resolved(path)).to_string(),
+        StoreUrl::Disk(path) => StoreUrl::Disk(resolved(path)).to_string(),
         url => url.to_string(),
     }
 }
@@ -324,7 +324,7 @@ mod tests {
 
     const COMPILED: Compiled<'static> = Compiled {
         vendors: &[],
-        stores: &["fjall", "postgres"],
+        stores: &["disk", "postgres"],
     };
 
     #[test]
@@ -333,7 +333,7 @@ mod tests {
             "canary",
             "memory:",
             "memory:canary",
-            "fjall:",
+            "disk:",
             "mysql://u:canary@h/d",
             "redis://:canary@h",
             "postgres:///canary",
@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn a_folder_is_one_however_it_is_written() {
         let folder = tempfile::tempdir().unwrap();
-        let name_of = |path: PathBuf| name(&StoreUrl::Fjall(path));
+        let name_of = |path: PathBuf| name(&StoreUrl::Disk(path));
         let new = folder.path().join("new");
         assert_eq!(
             name_of(new.clone()),

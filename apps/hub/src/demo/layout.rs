@@ -201,8 +201,8 @@ pub(super) fn folder(given: Option<&Path>) -> io::Result<PathBuf> {
 }
 
 fn store(folder: &str) -> String {
-    if COMPILED.stores.contains(&"fjall") {
-        format!("fjall:{folder}")
+    if COMPILED.stores.contains(&"disk") {
+        format!("disk:{folder}")
     } else {
         "memory:".to_owned()
     }

@@ -15,7 +15,7 @@ const EVERYTHING: Compiled<'_> = Compiled {
         Vendor::Sitefinity,
         Vendor::Wix,
     ],
-    stores: &["fjall", "redis", "postgres"],
+    stores: &["disk", "redis", "postgres"],
 };
 
 /// A hash with tiny costs, of the password `x`.
@@ -81,7 +81,7 @@ fn an_empty_configuration_has_the_documented_defaults() {
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.admin.listen.to_string(), "127.0.0.1:8081");
     assert_eq!(config.admin.token_file, Path::new("/etc/hub/admin.token"));
-    assert_eq!(config.store.url.to_string(), "fjall:/etc/hub/hub-data");
+    assert_eq!(config.store.url.to_string(), "disk:/etc/hub/hub-data");
     assert_eq!(
         (
             config.sessions.idle_timeout.as_secs(),

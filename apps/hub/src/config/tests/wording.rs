@@ -66,7 +66,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[store]\nurl = \"sqlite:x\"",
-        "/etc/hub/hub.toml:2:7: `store.url`: must begin with memory:, fjall:, redis:// or postgres://",
+        "/etc/hub/hub.toml:2:7: `store.url`: must begin with memory:, disk:, redis:// or postgres://",
     ),
     (
         "[redirects]\nallow = [\"https://ok.example\", \"www.example.com\"]",

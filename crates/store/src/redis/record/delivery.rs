@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reader::Reader;
 use super::{RecordError, put_instant, put_text, read_subject, subject_key};
-use crate::attempt::AttemptRecord;
+use crate::record::AttemptRecord;
 
 const DELIVERY: u8 = 1;
 /// Bytes of an instant.

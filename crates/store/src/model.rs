@@ -1,0 +1,413 @@
+//! Everything that a store keeps, in this process's memory, and the rules by which it changes.
+//!
+//! `memory:` is this alone. The store on disk is this with a journal: each operation leaves the
+//! [`Change`]s that it made in [`Model::take_journal`], and applying them to a model in the state
+//! before leads to the same state. Nothing in here waits for anything.
+
+mod aging;
+mod chains;
+mod change;
+mod end;
+mod list;
+mod open;
+mod outbox;
+mod slab;
+mod sweep;
+mod tags;
+mod transfer;
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+
+use logout_core::credential::{Credential, CredentialDigest};
+use logout_core::delivery::DeliveryState;
+use logout_core::receipt::Receipt;
+use logout_core::session::{SessionId, SsoSessionId};
+use logout_core::time::Timestamp;
+use logout_core::transfer::{Agreed, Once, Tombstone};
+
+use crate::record::{self, DeliveryRecord, RecordError, SessionRecord};
+use aging::Aging;
+pub(crate) use aging::{Key, Records, merged, merged_down};
+use chains::{By, Chains, LINKS, Link};
+pub(crate) use change::Change;
+pub(crate) use list::Listed;
+use outbox::Queue;
+use slab::{Place, Slab};
+use tags::{Tag, Tags};
+pub(crate) use transfer::{Archived, Kind};
+
+/// The state of a store.
+#[derive(Debug)]
+pub(crate) struct Model {
+    sessions: Slab<Entry>,
+    by_id: BTreeMap<SessionId, Place>,
+    /// Sessions by their credentials, and tombstones, whose places are marked.
+    credentials: Tags,
+    tombstones: Slab<Tombstone>,
+    by_person: Chains,
+    by_sign_on: Chains,
+    by_subject: Chains,
+    hasher: RandomState,
+    receipts: Aging,
+    once: BTreeMap<CredentialDigest, (Vec<u8>, Timestamp)>,
+    agreed: HashMap<String, Vec<u8>>,
+    outbox: Queue,
+    /// Deliveries that were confirmed.
+    confirmed: Aging,
+    checkpoint: Option<Vec<u8>>,
+    /// What changed since it was taken last; absent where nobody writes it down.
+    journal: Option<Vec<u8>>,
+}
+
+/// A session: its record as the codec writes it, and what changes more often.
+#[derive(Debug)]
+struct Entry {
+    id: SessionId,
+    seen: Timestamp,
+    record: Box<[u8]>,
+    links: [Link; LINKS],
+}
+
+/// Marks the place of a tombstone among those of sessions.
+const TOMBSTONE: Place = 1 << 31;
+
+/// What lies under a credential's digest.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for a moment; a box would cost an allocation for each look-up"
+)]
+enum Owner<'m> {
+    /// The session, and what it knows of the credential.
+    Session(&'m Entry, SessionRecord<'m>, Credential),
+    Tombstone(&'m Tombstone),
+}
+
+impl Entry {
+    fn read(&self) -> Result<SessionRecord<'_>, RecordError> {
+        SessionRecord::read(&self.record)
+    }
+
+    fn is_live(&self, record: &SessionRecord<'_>, now: Timestamp) -> bool {
+        record.ends_by(self.seen) > now
+    }
+}
+
+impl Model {
+    /// An empty state. With `journaled`, changes are kept until they are taken.
+    pub(crate) fn new(journaled: bool) -> Self {
+        Self {
+            sessions: Slab::default(),
+            by_id: BTreeMap::new(),
+            credentials: Tags::default(),
+            tombstones: Slab::default(),
+            by_person: Chains::new(By::Person),
+            by_sign_on: Chains::new(By::SignOn),
+            by_subject: Chains::new(By::Subject),
+            hasher: RandomState::new(),
+            receipts: Aging::default(),
+            once: BTreeMap::new(),
+            agreed: HashMap::new(),
+            outbox: Queue::default(),
+            confirmed: Aging::default(),
+            checkpoint: None,
+            journal: journaled.then(Vec::new),
+        }
+    }
+
+    /// What has changed since the last call, in the order in which it did.
+    pub(crate) fn take_journal(&mut self) -> &mut Vec<u8> {
+        self.journal.get_or_insert_default()
+    }
+
+    /// Begins to keep changes.
+    pub(crate) fn keep_journal(&mut self) {
+        self.journal = Some(Vec::new());
+    }
+
+    /// Makes a change and notes it.
+    fn make(&mut self, change: Change) -> Result<(), RecordError> {
+        if let Some(journal) = &mut self.journal {
+            change.write(journal);
+        }
+        self.apply(change)
+    }
+
+    /// Makes a change that was noted before.
+    ///
+    /// # Errors
+    /// A record cannot be read; nothing has changed.
+    pub(crate) fn apply(&mut self, change: Change) -> Result<(), RecordError> {
+        match change {
+            Change::Agreed(Agreed { name, value }) => {
+                self.agreed.insert(name, value);
+            }
+            Change::Checkpoint(checkpoint) => self.checkpoint = checkpoint,
+            Change::Delivery { session, record } => {
+                let delivery = DeliveryRecord::read(&record)?.to_delivery(session)?;
+                if delivery.state == DeliveryState::Confirmed {
+                    self.outbox.remove(session);
+                    self.confirmed.insert(*session.as_bytes(), record);
+                } else {
+                    self.outbox.put(delivery);
+                }
+            }
+            Change::Ended { session, at } => self.remove_session(session, Some(at))?,
+            Change::Once(Once {
+                key,
+                value,
+                expires,
+            }) => {
+                self.once.insert(key, (value, expires));
+            }
+            Change::Receipt { id, record } => {
+                record::read_receipt(id, &record)?;
+                self.receipts.insert(*id.as_bytes(), record);
+            }
+            Change::Seen { session, at } => {
+                if let Some(place) = self.by_id.get(&session)
+                    && let Some(entry) = self.sessions.get_mut(*place)
+                {
+                    entry.seen = entry.seen.max(at);
+                }
+            }
+            Change::Session {
+                id,
+                seen,
+                unclaimed,
+                record,
+            } => {
+                self.remove_session(id, None)?;
+                self.add_session(id, seen, &unclaimed, record.into_boxed_slice())?;
+            }
+            Change::Taken(key) => {
+                self.once.remove(&key);
+            }
+            Change::Tombstone(tombstone) => self.bury(tombstone),
+        }
+        Ok(())
+    }
+
+    /// Makes a change from before a cut: receipts and confirmed deliveries are in the archive.
+    ///
+    /// # Errors
+    /// As [`Model::apply`].
+    pub(crate) fn apply_archived(&mut self, change: Change) -> Result<(), RecordError> {
+        match change {
+            Change::Receipt { .. } => Ok(()),
+            Change::Delivery { session, record } => {
+                let delivery = DeliveryRecord::read(&record)?.to_delivery(session)?;
+                if delivery.state == DeliveryState::Confirmed {
+                    self.outbox.remove(session);
+                } else {
+                    self.outbox.put(delivery);
+                }
+                Ok(())
+            }
+            change => self.apply(change),
+        }
+    }
+
+    /// Hands out the receipts and the confirmed deliveries that are to be archived. They can be
+    /// read here until [`Model::forget_archived`].
+    pub(crate) fn cut(&mut self) -> [Arc<Records>; 2] {
+        [self.receipts.cut(), self.confirmed.cut()]
+    }
+
+    /// Forgets what was handed out. What comes back is to be dropped where nobody waits for it.
+    pub(crate) fn forget_archived(&mut self) -> [Arc<Records>; 2] {
+        [self.receipts.forget_old(), self.confirmed.forget_old()]
+    }
+
+    fn entry(&self, id: SessionId) -> Option<&Entry> {
+        self.sessions.get(*self.by_id.get(&id)?)
+    }
+
+    /// What the digest leads to, and the place of it.
+    fn owner(&self, digest: &CredentialDigest) -> Option<(Place, Owner<'_>)> {
+        let mut owner = None;
+        let place = self.credentials.find(tag(digest), |place| {
+            owner = self.at(place, digest);
+            owner.is_some()
+        })?;
+        owner.map(|owner| (place, owner))
+    }
+
+    /// What lies at a place, if this digest leads there.
+    fn at(&self, place: Place, digest: &CredentialDigest) -> Option<Owner<'_>> {
+        if place & TOMBSTONE != 0 {
+            let tombstone = self.tombstones.get(place & !TOMBSTONE)?;
+            return (tombstone.digest == *digest).then_some(Owner::Tombstone(tombstone));
+        }
+        let entry = self.sessions.get(place)?;
+        // It was read when it came in.
+        let record = entry.read().ok()?;
+        let known = record.credentials().find(|known| known.digest == *digest)?;
+        Some(Owner::Session(entry, record, known))
+    }
+
+    /// The live session that a credential opens at `now`, and what the session knows of it.
+    fn opened_by(
+        &self,
+        digest: &CredentialDigest,
+        now: Timestamp,
+    ) -> Option<(&Entry, SessionRecord<'_>, Credential)> {
+        match self.owner(digest)?.1 {
+            Owner::Session(entry, record, known)
+                if known.expires > now && entry.is_live(&record, now) =>
+            {
+                Some((entry, record, known))
+            }
+            Owner::Session(..) | Owner::Tombstone(_) => None,
+        }
+    }
+
+    /// The tombstone of a credential that has not expired by itself.
+    fn tombstone(&self, digest: &CredentialDigest, now: Timestamp) -> Option<&Tombstone> {
+        match self.owner(digest)?.1 {
+            Owner::Tombstone(tombstone) if tombstone.expires > now => Some(tombstone),
+            Owner::Session(..) | Owner::Tombstone(_) => None,
+        }
+    }
+
+    fn add_session(
+        &mut self,
+        id: SessionId,
+        seen: Timestamp,
+        unclaimed: &[u16],
+        bytes: Box<[u8]>,
+    ) -> Result<(), RecordError> {
+        let record = SessionRecord::read(&bytes)?;
+        let digests: Vec<_> = record.credentials().map(|known| known.digest).collect();
+        let tags = self.tags_of(&record);
+        let claimed: Vec<_> = (0..)
+            .zip(digests)
+            .filter(|(number, _)| !unclaimed.contains(number))
+            .map(|(_, digest)| digest)
+            .collect();
+        // All before any is claimed: the tags of two may be the same.
+        for digest in &claimed {
+            self.free(digest);
+        }
+        let place = self.sessions.insert(Entry {
+            id,
+            seen,
+            record: bytes,
+            links: Default::default(),
+        });
+        self.by_id.insert(id, place);
+        for digest in &claimed {
+            self.credentials.insert(tag(digest), place);
+        }
+        let (person, sign_on, subject) = tags;
+        if let Some(person) = person {
+            self.by_person.add(&mut self.sessions, person, place);
+        }
+        if let Some(sign_on) = sign_on {
+            self.by_sign_on.add(&mut self.sessions, sign_on, place);
+        }
+        self.by_subject.add(&mut self.sessions, subject, place);
+        Ok(())
+    }
+
+    /// Takes a session out of everything. Ended at an instant, it leaves a tombstone for each of
+    /// its credentials that has not expired by then.
+    fn remove_session(
+        &mut self,
+        id: SessionId,
+        ended: Option<Timestamp>,
+    ) -> Result<(), RecordError> {
+        let Some(place) = self.by_id.get(&id).copied() else {
+            return Ok(());
+        };
+        let Some(entry) = self.sessions.remove(place) else {
+            return Ok(());
+        };
+        self.by_id.remove(&id);
+        let record = entry.read()?;
+        for credential in record.credentials() {
+            if self.credentials.remove(tag(&credential.digest), place)
+                && ended.is_some_and(|at| credential.expires > at)
+            {
+                self.bury(Tombstone {
+                    digest: credential.digest,
+                    session: id,
+                    expires: credential.expires,
+                });
+            }
+        }
+        let (person, sign_on, subject) = self.tags_of(&record);
+        let sessions = &mut self.sessions;
+        if let Some(person) = person {
+            let link = &entry.links[By::Person as usize];
+            self.by_person.remove(sessions, person, place, link);
+        }
+        if let Some(sign_on) = sign_on {
+            let link = &entry.links[By::SignOn as usize];
+            self.by_sign_on.remove(sessions, sign_on, place, link);
+        }
+        let link = &entry.links[By::Subject as usize];
+        self.by_subject.remove(sessions, subject, place, link);
+        Ok(())
+    }
+
+    /// Lays a tombstone in place of whatever lies under the digest.
+    fn bury(&mut self, tombstone: Tombstone) {
+        self.free(&tombstone.digest);
+        let place = self.tombstones.insert(tombstone);
+        self.credentials
+            .insert(tag(&tombstone.digest), place | TOMBSTONE);
+    }
+
+    /// Lets the digest lead nowhere.
+    fn free(&mut self, digest: &CredentialDigest) {
+        let found = self.owner(digest).map(|(place, _)| place);
+        if let Some(place) = found {
+            self.credentials.remove(tag(digest), place);
+            if place & TOMBSTONE != 0 {
+                self.tombstones.remove(place & !TOMBSTONE);
+            }
+        }
+    }
+
+    /// The tags of a session's person, sign-on and subject.
+    fn tags_of(&self, record: &SessionRecord<'_>) -> (Option<Tag>, Option<Tag>, Tag) {
+        (
+            record.person().map(|person| self.person_tag(person)),
+            record.sign_on().map(sign_on_tag),
+            self.subject_tag(record.platform(), record.realm(), record.name()),
+        )
+    }
+
+    fn person_tag(&self, person: &str) -> Tag {
+        shortened(self.hasher.hash_one(person))
+    }
+
+    fn subject_tag(&self, platform: &str, realm: &str, name: &str) -> Tag {
+        shortened(self.hasher.hash_one((platform, realm, name)))
+    }
+
+    fn put_receipt(&mut self, receipt: &Receipt) -> Result<(), RecordError> {
+        let record = record::receipt(receipt)?;
+        self.make(Change::Receipt {
+            id: receipt.id,
+            record,
+        })
+    }
+}
+
+fn tag(digest: &CredentialDigest) -> Tag {
+    let [a, b, c, d, ..] = *digest.as_bytes();
+    Tag::from_le_bytes([a, b, c, d])
+}
+
+fn sign_on_tag(id: SsoSessionId) -> Tag {
+    let [.., a, b, c, d] = *id.as_bytes();
+    Tag::from_le_bytes([a, b, c, d])
+}
+
+fn shortened(hash: u64) -> Tag {
+    let [a, b, c, d, ..] = hash.to_le_bytes();
+    Tag::from_le_bytes([a, b, c, d])
+}

@@ -1,0 +1,162 @@
+//! How sessions begin and are kept: opening, attaching, touching; values that are taken once, and
+//! values that hubs agree on.
+
+use std::sync::Arc;
+
+use logout_core::credential::{Credential, CredentialDigest, Sealed};
+use logout_core::session::{Session, SessionId};
+use logout_core::store::{Join, Lookup, OpenOutcome};
+use logout_core::time::Timestamp;
+use logout_core::transfer::{Agreed, Once};
+
+use super::{By, Change, Model, Owner};
+use crate::record::{RecordError, SessionRecord};
+
+impl Model {
+    pub(crate) fn open(
+        &mut self,
+        session: &Session,
+        join: Join,
+        now: Timestamp,
+    ) -> Result<OpenOutcome, RecordError> {
+        let is_ended = |known: &Credential| self.tombstone(&known.digest, now).is_some();
+        if session.sealed.is_some() && session.credentials.iter().any(is_ended) {
+            return Ok(OpenOutcome::CredentialEnded);
+        }
+        if let (Join::IfLive, Some(sign_on)) = (join, session.sign_on)
+            && !self.is_any_live(By::SignOn, super::sign_on_tag(sign_on), now, |record| {
+                record.sign_on() == Some(sign_on)
+            })?
+        {
+            return Ok(OpenOutcome::SignOnEnded);
+        }
+        self.make(Change::Session {
+            id: session.id,
+            seen: session.seen,
+            unclaimed: Vec::new(),
+            record: SessionRecord::of(session).to_bytes()?,
+        })?;
+        Ok(OpenOutcome::Opened)
+    }
+
+    pub(crate) fn find(
+        &self,
+        digest: &CredentialDigest,
+        now: Timestamp,
+    ) -> Result<Lookup, RecordError> {
+        Ok(match self.owner(digest) {
+            Some((_, Owner::Tombstone(tombstone))) if tombstone.expires > now => Lookup::Ended,
+            Some((_, Owner::Session(entry, record, known)))
+                if known.expires > now && entry.is_live(&record, now) =>
+            {
+                Lookup::Live(Arc::new(record.to_session(entry.id, entry.seen)), known)
+            }
+            _ => Lookup::Unknown,
+        })
+    }
+
+    pub(crate) fn attach(
+        &mut self,
+        id: SessionId,
+        credential: &Credential,
+        sealed: Option<&Sealed>,
+        now: Timestamp,
+    ) -> Result<bool, RecordError> {
+        let Some(entry) = self.entry(id) else {
+            return Ok(false);
+        };
+        let mut record = entry.read()?;
+        if !entry.is_live(&record, now) {
+            return Ok(false);
+        }
+        let seen = entry.seen;
+        if let Some(sealed) = sealed {
+            record.seal(sealed);
+        }
+        // What has expired by itself makes room, so that a session that is refreshed for weeks
+        // stays small.
+        record.forget_expired(now);
+        let unclaimed = self.unclaimed(id, &record);
+        record.push(credential);
+        let record = record.to_bytes()?;
+        self.make(Change::Session {
+            id,
+            seen,
+            unclaimed,
+            record,
+        })?;
+        Ok(true)
+    }
+
+    /// A touch that changes little is not worth writing down.
+    pub(crate) fn touch(&mut self, id: SessionId, now: Timestamp) -> Result<(), RecordError> {
+        let Some(entry) = self.entry(id) else {
+            return Ok(());
+        };
+        let record = entry.read()?;
+        let is_due = record
+            .touch_grain()
+            .is_some_and(|grain| now >= entry.seen.plus(grain));
+        if is_due && entry.is_live(&record, now) {
+            self.make(Change::Seen {
+                session: id,
+                at: now,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The numbers of the credentials in `record` that do not lead to this session.
+    pub(super) fn unclaimed(&self, id: SessionId, record: &SessionRecord<'_>) -> Vec<u16> {
+        let leads_here = |digest: &CredentialDigest| matches!(self.owner(digest), Some((_, Owner::Session(entry, ..))) if entry.id == id);
+        (0..)
+            .zip(record.credentials())
+            .filter(|(_, known)| !leads_here(&known.digest))
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    pub(crate) fn put_once(
+        &mut self,
+        key: CredentialDigest,
+        value: Vec<u8>,
+        expires: Timestamp,
+    ) -> Result<bool, RecordError> {
+        let is_free = !self.once.contains_key(&key);
+        if is_free {
+            self.make(Change::Once(Once {
+                key,
+                value,
+                expires,
+            }))?;
+        }
+        Ok(is_free)
+    }
+
+    pub(crate) fn take_once(
+        &mut self,
+        key: &CredentialDigest,
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, RecordError> {
+        let Some((value, expires)) = self.once.get(key).cloned() else {
+            return Ok(None);
+        };
+        self.make(Change::Taken(*key))?;
+        Ok((expires > now).then_some(value))
+    }
+
+    pub(crate) fn get_or_insert(
+        &mut self,
+        name: &str,
+        candidate: Vec<u8>,
+    ) -> Result<Vec<u8>, RecordError> {
+        if let Some(known) = self.agreed.get(name) {
+            return Ok(known.clone());
+        }
+        self.make(Change::Agreed(Agreed {
+            name: name.to_owned(),
+            value: candidate.clone(),
+        }))?;
+        Ok(candidate)
+    }
+}

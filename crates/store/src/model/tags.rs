@@ -1,0 +1,59 @@
+//! A compact hash table from tags to places.
+
+use hashbrown::HashTable;
+
+use super::slab::Place;
+
+/// A few bits of a key's hash. Different keys may share a tag; the record at the place tells.
+pub(super) type Tag = u32;
+
+/// The table is cut into this many parts, so that a part that grows holds nobody up for long.
+const PARTS: usize = 64;
+
+/// Eight bytes for a key, and as much again at most for free room.
+#[derive(Debug)]
+pub(super) struct Tags(Vec<HashTable<(Tag, Place)>>);
+
+impl Default for Tags {
+    fn default() -> Self {
+        Self(std::iter::repeat_with(HashTable::new).take(PARTS).collect())
+    }
+}
+
+fn hash(tag: Tag) -> u64 {
+    u64::from(tag).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+fn part(tag: Tag) -> usize {
+    tag as usize % PARTS
+}
+
+impl Tags {
+    pub(super) fn insert(&mut self, tag: Tag, place: Place) {
+        self.0[part(tag)].insert_unique(hash(tag), (tag, place), |(tag, _)| hash(*tag));
+    }
+
+    /// The first place under `tag` that `matches`.
+    pub(super) fn find(&self, tag: Tag, mut matches: impl FnMut(Place) -> bool) -> Option<Place> {
+        self.0[part(tag)]
+            .find(hash(tag), |(known, place)| *known == tag && matches(*place))
+            .map(|(_, place)| *place)
+    }
+
+    /// Puts `to` in the place of `from`.
+    pub(super) fn replace(&mut self, tag: Tag, from: Place, to: Place) {
+        if let Some(entry) = self.0[part(tag)].find_mut(hash(tag), |entry| *entry == (tag, from)) {
+            entry.1 = to;
+        }
+    }
+
+    /// Takes `place` out; whether it was there.
+    pub(super) fn remove(&mut self, tag: Tag, place: Place) -> bool {
+        self.0[part(tag)]
+            .find_entry(hash(tag), |entry| *entry == (tag, place))
+            .is_ok_and(|entry| {
+                entry.remove();
+                true
+            })
+    }
+}

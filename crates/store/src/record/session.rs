@@ -1,0 +1,217 @@
+//! What is kept of a session.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest};
+use logout_core::platform::PlatformName;
+use logout_core::receipt::EndedSession;
+use logout_core::session::{
+    AccountVersion, ClientId, Device, Person, Session, SessionId, SsoSessionId, Subject,
+};
+use logout_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{RecordError, decode, encode, encode_behind};
+
+const SESSION: u8 = 2;
+/// The same behind the eight bytes of an account's version.
+const ACCOUNT_SESSION: u8 = 3;
+
+/// A session without its id, which is the key. Borrowed, so that ending one copies no more than its
+/// receipt needs.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct SessionRecord<'a> {
+    platform: &'a str,
+    sign_on: Option<[u8; 16]>,
+    realm: &'a str,
+    name: &'a str,
+    person: Option<&'a str>,
+    /// Stands in front, where there is one.
+    #[serde(skip)]
+    account: Option<AccountVersion>,
+    client: Option<&'a str>,
+    administrator: bool,
+    credentials: Vec<StoredCredential>,
+    csrf: Option<[u8; 32]>,
+    opened: u64,
+    seen: u64,
+    idle_timeout: Option<Duration>,
+    expires: u64,
+    address: Option<IpAddr>,
+    user_agent: Option<&'a str>,
+    #[serde(borrow)]
+    sealed: Option<&'a [u8]>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct StoredCredential {
+    digest: [u8; 32],
+    expires: u64,
+    csrf_due: bool,
+}
+
+impl<'a> SessionRecord<'a> {
+    pub(crate) fn of(session: &'a Session) -> Self {
+        Self {
+            platform: session.platform.as_str(),
+            sign_on: session.sign_on.map(|id| *id.as_bytes()),
+            realm: &session.subject.realm,
+            name: &session.subject.name,
+            person: session.person.as_ref().map(Person::as_str),
+            account: session.account,
+            client: session.client.as_ref().map(ClientId::as_str),
+            administrator: session.administrator,
+            credentials: session
+                .credentials
+                .iter()
+                .map(StoredCredential::of)
+                .collect(),
+            csrf: session.csrf.map(|digest| *digest.as_bytes()),
+            opened: session.opened.as_millis(),
+            seen: session.seen.as_millis(),
+            idle_timeout: session.idle_timeout,
+            expires: session.expires.as_millis(),
+            address: session.device.address,
+            user_agent: session.device.user_agent.as_deref(),
+            sealed: session.sealed.as_ref().map(Sealed::as_bytes),
+        }
+    }
+
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, RecordError> {
+        if bytes.first() != Some(&ACCOUNT_SESSION) {
+            return decode("session", SESSION, bytes);
+        }
+        let (account, rest) = bytes[1..]
+            .split_first_chunk()
+            .ok_or(RecordError::Damaged("session"))?;
+        let record: Self =
+            postcard::from_bytes(rest).map_err(|_| RecordError::Damaged("session"))?;
+        Ok(Self {
+            account: Some(AccountVersion::from_bytes(*account)),
+            ..record
+        })
+    }
+
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
+        match self.account {
+            None => encode("session", SESSION, self),
+            Some(account) => encode_behind(
+                "session",
+                &[[ACCOUNT_SESSION].as_slice(), &account.to_bytes()].concat(),
+                self,
+            ),
+        }
+    }
+
+    pub(crate) fn platform(&self) -> &'a str {
+        self.platform
+    }
+
+    pub(crate) fn sign_on(&self) -> Option<SsoSessionId> {
+        self.sign_on.map(SsoSessionId::from_bytes)
+    }
+
+    pub(crate) fn realm(&self) -> &'a str {
+        self.realm
+    }
+
+    pub(crate) fn name(&self) -> &'a str {
+        self.name
+    }
+
+    pub(crate) fn person(&self) -> Option<&'a str> {
+        self.person
+    }
+
+    pub(crate) fn client(&self) -> Option<&'a str> {
+        self.client
+    }
+
+    pub(crate) fn csrf(&self) -> Option<SecretDigest> {
+        self.csrf.map(SecretDigest::from_bytes)
+    }
+
+    fn seen(&self) -> Timestamp {
+        Timestamp::from_millis(self.seen)
+    }
+
+    /// As `Session::touch_grain`.
+    pub(crate) fn touch_grain(&self) -> Option<Duration> {
+        self.idle_timeout.map(Session::grain_of)
+    }
+
+    /// As `Session::ends_by`.
+    pub(crate) fn ends_by(&self, seen: Timestamp) -> Timestamp {
+        let expires = Timestamp::from_millis(self.expires);
+        self.idle_timeout
+            .map_or(expires, |span| seen.max(self.seen()).plus(span))
+            .min(expires)
+    }
+
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = Credential> + '_ {
+        self.credentials.iter().map(|stored| Credential {
+            digest: CredentialDigest::from_bytes(stored.digest),
+            expires: Timestamp::from_millis(stored.expires),
+            csrf_due: stored.csrf_due,
+        })
+    }
+
+    /// Takes out the credentials that have expired by themselves.
+    pub(crate) fn forget_expired(&mut self, now: Timestamp) {
+        self.credentials
+            .retain(|stored| stored.expires > now.as_millis());
+    }
+
+    pub(crate) fn push(&mut self, credential: &Credential) {
+        self.credentials.push(StoredCredential::of(credential));
+    }
+
+    pub(crate) fn seal(&mut self, sealed: &'a Sealed) {
+        self.sealed = Some(sealed.as_bytes());
+    }
+
+    pub(crate) fn to_ended(&self, id: SessionId) -> EndedSession {
+        EndedSession {
+            id,
+            platform: PlatformName::new(self.platform),
+            subject: Subject::new(self.realm, self.name),
+            person: self.person.map(Person::new),
+            upstream: self.sealed.is_some(),
+        }
+    }
+
+    pub(crate) fn to_session(&self, id: SessionId, seen: Timestamp) -> Session {
+        Session {
+            id,
+            platform: PlatformName::new(self.platform),
+            sign_on: self.sign_on(),
+            subject: Subject::new(self.realm, self.name),
+            person: self.person.map(Person::new),
+            account: self.account,
+            client: self.client.map(ClientId::new),
+            administrator: self.administrator,
+            credentials: self.credentials().collect(),
+            csrf: self.csrf.map(SecretDigest::from_bytes),
+            opened: Timestamp::from_millis(self.opened),
+            seen: seen.max(self.seen()),
+            idle_timeout: self.idle_timeout,
+            expires: Timestamp::from_millis(self.expires),
+            device: Device {
+                address: self.address,
+                user_agent: self.user_agent.map(str::to_owned),
+            },
+            sealed: self.sealed.map(Sealed::new),
+        }
+    }
+}
+
+impl StoredCredential {
+    fn of(credential: &Credential) -> Self {
+        Self {
+            digest: *credential.digest.as_bytes(),
+            expires: credential.expires.as_millis(),
+            csrf_due: credential.csrf_due,
+        }
+    }
+}
