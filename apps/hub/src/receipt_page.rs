@@ -196,7 +196,7 @@ fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
 #[cfg(test)]
 mod tests {
     use logout_core::credential::Sealed;
-    use logout_core::delivery::{Attempt, Outcome, Settlement};
+    use logout_core::delivery::{AttemptRecord, Outcome, Settlement};
     use logout_core::platform::PlatformName;
     use logout_core::receipt::{Reach, Reason, Receipt, ReceiptId};
     use logout_core::session::{SessionId, Subject};
@@ -232,7 +232,7 @@ mod tests {
             verified: None,
         };
         delivery.settle(&Settlement {
-            attempt: Some(Attempt {
+            attempt: Some(AttemptRecord {
                 at: Timestamp::default(),
                 answer,
             }),

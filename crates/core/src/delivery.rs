@@ -74,7 +74,7 @@ impl Verification {
 
 /// One try to tell an upstream.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Attempt {
+pub struct AttemptRecord {
     /// When it began.
     pub at: Timestamp,
     /// What came back.
@@ -118,7 +118,7 @@ pub struct Delivery {
     /// How often it was tried.
     pub attempts: u32,
     /// The first and the latest attempts.
-    pub history: Vec<Attempt>,
+    pub history: Vec<AttemptRecord>,
     /// What the probe said after the confirmation, where one was asked.
     pub verified: Option<Verification>,
 }
@@ -191,7 +191,7 @@ pub struct Leased {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settlement {
     /// The try that was made; absent where none was.
-    pub attempt: Option<Attempt>,
+    pub attempt: Option<AttemptRecord>,
     /// What follows.
     pub outcome: Outcome,
 }
@@ -235,7 +235,7 @@ mod tests {
 
     fn tried(at: u64, outcome: Outcome) -> Settlement {
         Settlement {
-            attempt: Some(Attempt {
+            attempt: Some(AttemptRecord {
                 at: Timestamp::from_millis(at),
                 answer: AttemptAnswer::Status(500),
             }),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logout_core::delivery::{
-    Attempt, AttemptAnswer, DeliveryState, Leased, Outcome, Settlement, Verification,
+    AttemptAnswer, AttemptRecord, DeliveryState, Leased, Outcome, Settlement, Verification,
 };
 use logout_core::ports::DeliveryResult;
 use logout_core::relayed_cookie::removals_of_sign_out;
@@ -79,7 +79,7 @@ async fn carry(lane: &Lane, shared: &Shared, this: &Try) -> Option<Timestamp> {
         lane.gate().breaker.trial_is_off(Instant::now());
         metrics::tried(&lane.platform, "unsealable");
         log::error!(platform = lane.platform.as_str(), session:% = delivery.session; "what is sealed cannot be opened");
-        let attempt = Some(Attempt {
+        let attempt = Some(AttemptRecord {
             at,
             answer: AttemptAnswer::Unsealable,
         });
@@ -128,7 +128,7 @@ async fn carry(lane: &Lane, shared: &Shared, this: &Try) -> Option<Timestamp> {
     };
     metrics::tried(&lane.platform, word);
     log::debug!(platform = lane.platform.as_str(), session:% = delivery.session, outcome = word, answer:? = answer; "an upstream was told");
-    let attempt = Some(Attempt { at, answer });
+    let attempt = Some(AttemptRecord { at, answer });
     match said {
         Some(said) => {
             note_answer(lane);

@@ -14,7 +14,7 @@ pub(crate) mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use attempt::AttemptRecord;
+pub(crate) use attempt::StoredAttempt;
 pub(crate) use delivery::DeliveryRecord;
 pub(crate) use receipt::{read_receipt, receipt};
 pub(crate) use session::SessionRecord;

@@ -13,7 +13,8 @@ use futures_executor::block_on;
 use futures_util::future::{join, join3};
 use logout_core::credential::Sealed;
 use logout_core::delivery::{
-    Attempt, AttemptAnswer, Delivery, DeliveryState, Leased, Outcome, Settlement, Verification,
+    AttemptAnswer, AttemptRecord, Delivery, DeliveryState, Leased, Outcome, Settlement,
+    Verification,
 };
 use logout_core::outbox::{DeliveryFilter, Outbox as _};
 use logout_core::session::{Session, SessionId};
@@ -69,7 +70,7 @@ async fn lease(store: &DiskStore, limit: usize, now: Timestamp) -> Vec<Leased> {
 }
 
 async fn settle(store: &DiskStore, leased: &Leased, outcome: Outcome) -> bool {
-    let attempt = Some(Attempt {
+    let attempt = Some(AttemptRecord {
         at: NOW,
         answer: AttemptAnswer::Status(500),
     });

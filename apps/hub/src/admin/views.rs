@@ -1,7 +1,7 @@
 //! Sessions, receipts and deliveries as the admin API shows them: ids and times, never credentials
 //! or their digests.
 
-use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, Verification};
+use logout_core::delivery::{AttemptAnswer, AttemptRecord, Delivery, Verification};
 use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
 use logout_core::session::{Session, SessionId};
 use logout_core::store::Page;
@@ -99,7 +99,7 @@ fn progress(delivery: &Delivery) -> Value {
     })
 }
 
-fn attempt(attempt: &Attempt) -> Value {
+fn attempt(attempt: &AttemptRecord) -> Value {
     let (status, fault) = match attempt.answer {
         AttemptAnswer::Error(fault) => (None, Some(fault.as_str())),
         AttemptAnswer::Status(status) => (Some(status), None),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest};
-use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Verification};
+use logout_core::delivery::{AttemptAnswer, AttemptRecord, Delivery, DeliveryState, Verification};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use logout_core::session::SsoSessionId;
@@ -263,7 +263,7 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, Failure> {
     let (tried_at, answers): (Vec<i64>, Vec<&str>) = (row.try_get(11)?, row.try_get(12)?);
     let history = tried_at.into_iter().zip(answers).map(|(at, word)| {
         let answer = read_answer(word).ok_or_else(|| damaged("delivery"))?;
-        Ok(Attempt {
+        Ok(AttemptRecord {
             at: instant(at),
             answer,
         })

@@ -8,8 +8,7 @@ use logout_core::session::{SessionId, Subject};
 use logout_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::AttemptRecord;
-use super::{RecordError, decode, encode};
+use super::{RecordError, StoredAttempt, decode, encode};
 
 const DELIVERY: u8 = 1;
 const WHAT: &str = "delivery";
@@ -30,7 +29,7 @@ pub(crate) struct DeliveryRecord<'a> {
     state: &'a str,
     attempts: u32,
     #[serde(borrow)]
-    history: Vec<AttemptRecord<'a>>,
+    history: Vec<StoredAttempt<'a>>,
     verified: Option<&'a str>,
 }
 
@@ -47,7 +46,7 @@ impl<'a> DeliveryRecord<'a> {
             due: delivery.due.as_millis(),
             state: delivery.state.as_str(),
             attempts: delivery.attempts,
-            history: delivery.history.iter().map(AttemptRecord::of).collect(),
+            history: delivery.history.iter().map(StoredAttempt::of).collect(),
             verified: delivery.verified.map(Verification::as_str),
         }
     }
@@ -76,7 +75,7 @@ impl<'a> DeliveryRecord<'a> {
             history: self
                 .history
                 .iter()
-                .map(AttemptRecord::to_attempt)
+                .map(StoredAttempt::to_attempt)
                 .collect::<Option<_>>()
                 .ok_or(damaged)?,
             verified: self
@@ -89,7 +88,7 @@ impl<'a> DeliveryRecord<'a> {
 
 #[cfg(test)]
 mod tests {
-    use logout_core::delivery::{Attempt, AttemptAnswer};
+    use logout_core::delivery::{AttemptAnswer, AttemptRecord};
     use logout_core::upstream::UpstreamError;
 
     use super::*;
@@ -105,7 +104,7 @@ mod tests {
     }
 
     fn tried() -> Delivery {
-        let attempt = |at, answer| Attempt {
+        let attempt = |at, answer| AttemptRecord {
             at: Timestamp::from_millis(at),
             answer,
         };
@@ -194,7 +193,7 @@ mod tests {
     fn words_that_nobody_knows_are_damage() {
         let delivery = tried();
         let record = || DeliveryRecord::of(&delivery);
-        let attempt = |status, fault| AttemptRecord {
+        let attempt = |status, fault| StoredAttempt {
             at: 1,
             status,
             fault,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_executor::block_on;
 use logout_core::credential::Sealed;
 use logout_core::delivery::{
-    Attempt, AttemptAnswer, Delivery, DeliveryState, Leased, Outcome, Settlement,
+    AttemptAnswer, AttemptRecord, Delivery, DeliveryState, Leased, Outcome, Settlement,
 };
 use logout_core::outbox::{DeliveryFilter, Outbox as _};
 use logout_core::session::{Session, SessionId};
@@ -44,7 +44,7 @@ fn outcome_of(session: SessionId) -> Outcome {
 
 fn settlement_of(session: SessionId) -> Settlement {
     Settlement {
-        attempt: Some(Attempt {
+        attempt: Some(AttemptRecord {
             at: NOW,
             answer: AttemptAnswer::Status(200),
         }),

@@ -32,7 +32,8 @@ pub use settling::*;
 
 use logout_core::credential::{Credential, CredentialDigest, Sealed, random_bytes};
 use logout_core::delivery::{
-    Attempt, AttemptAnswer, Delivery, DeliveryState, Leased, Outcome, Settlement, Verification,
+    AttemptAnswer, AttemptRecord, Delivery, DeliveryState, Leased, Outcome, Settlement,
+    Verification,
 };
 use logout_core::outbox::Store;
 use logout_core::platform::PlatformName;
@@ -158,7 +159,7 @@ async fn lease(store: &impl Store, platform: &str, limit: usize, now: Timestamp)
 
 fn tried(at: Timestamp, answer: AttemptAnswer, outcome: Outcome) -> Settlement {
     Settlement {
-        attempt: Some(Attempt { at, answer }),
+        attempt: Some(AttemptRecord { at, answer }),
         outcome,
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reader::Reader;
 use super::{RecordError, put_instant, put_text, read_subject, subject_key};
-use crate::record::AttemptRecord;
+use crate::record::StoredAttempt;
 
 const DELIVERY: u8 = 1;
 /// Bytes of an instant.
@@ -30,7 +30,7 @@ pub(in crate::redis) struct Row {
 struct Story<'a> {
     attempts: u32,
     #[serde(borrow)]
-    history: Vec<AttemptRecord<'a>>,
+    history: Vec<StoredAttempt<'a>>,
     verified: Option<&'a str>,
 }
 
@@ -107,7 +107,7 @@ impl Row {
         bytes.extend_from_slice(&tail[EXPIRY..]);
         let story = Story {
             attempts: delivery.attempts,
-            history: delivery.history.iter().map(AttemptRecord::of).collect(),
+            history: delivery.history.iter().map(StoredAttempt::of).collect(),
             verified: delivery.verified.map(Verification::as_str),
         };
         postcard::to_extend(&story, bytes).map_err(|_| DAMAGED)
@@ -171,7 +171,7 @@ impl Row {
 
 #[cfg(test)]
 mod tests {
-    use logout_core::delivery::{Attempt, AttemptAnswer};
+    use logout_core::delivery::{AttemptAnswer, AttemptRecord};
     use logout_core::upstream::UpstreamError;
 
     use super::*;
@@ -185,7 +185,7 @@ mod tests {
         )
         .unwrap();
         let at = Timestamp::from_millis;
-        let attempt = |number, answer| Attempt {
+        let attempt = |number, answer| AttemptRecord {
             at: at(number),
             answer,
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use logout_core::delivery::{Attempt, AttemptAnswer, DeliveryState, Outcome, Verification};
+use logout_core::delivery::{AttemptAnswer, AttemptRecord, DeliveryState, Outcome, Verification};
 use logout_core::outbox::Store;
 use logout_core::session::SessionId;
 use logout_core::time::Timestamp;
@@ -78,7 +78,7 @@ pub async fn a_confirmed_delivery_is_done_and_keeps_nothing_sealed<S: Store>(sto
     );
     assert_eq!(
         delivery.history,
-        [Attempt {
+        [AttemptRecord {
             at: NOW,
             answer: AttemptAnswer::Status(200)
         }]

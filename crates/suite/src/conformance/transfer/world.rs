@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Contents, name};
 use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest, random_bytes};
-use logout_core::delivery::{Attempt, AttemptAnswer, Outcome, Settlement, Verification};
+use logout_core::delivery::{AttemptAnswer, AttemptRecord, Outcome, Settlement, Verification};
 use logout_core::outbox::Store;
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
@@ -338,7 +338,7 @@ async fn tell(store: &impl Store, session: &Session, outcome: Outcome) {
         .expect("the store answers");
     let [leased] = <[_; 1]>::try_from(leased).expect("one is due");
     assert_eq!(leased.delivery.session, session.id);
-    let attempt = Some(Attempt {
+    let attempt = Some(AttemptRecord {
         at: NOW,
         answer: AttemptAnswer::Error(UpstreamError::NoConnection),
     });
