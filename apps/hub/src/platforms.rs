@@ -13,7 +13,7 @@ use logout_core::platform::{Platform, PlatformName};
 use logout_core::ports::{PersonBySubject, Persons};
 use logout_core::provider::{Upstream, UpstreamLogout};
 use logout_identity::{ClaimAlgorithm, PersonByClaim, read_secret_file};
-use logout_relay::{CarrierSettings, HttpClient};
+use logout_relay::{HttpClient, HttpClientSettings};
 use url::Url;
 
 use crate::config::{
@@ -226,17 +226,17 @@ fn upstream(
     base: &Url,
     adapter: &Adapter,
 ) -> Result<Upstream, ConfigError> {
-    let settings = CarrierSettings {
+    let settings = HttpClientSettings {
         timeout: config.single_logout.attempt_timeout,
         ca_file: platform.upstream_ca_file.clone(),
-        ..CarrierSettings::new(base.clone())
+        ..HttpClientSettings::new(base.clone())
     };
     let key = if platform.upstream_ca_file.is_some() {
         "upstream_ca_file"
     } else {
         "upstream"
     };
-    let carrier = HttpClient::new(settings).map_err(|fault| {
+    let client = HttpClient::new(settings).map_err(|fault| {
         let cause = fault
             .source()
             .map(|cause| format!(": {cause}"))
@@ -245,7 +245,7 @@ fn upstream(
     })?;
     Ok(Upstream {
         provider: adapter.upstream.clone(),
-        carrier: Arc::new(carrier),
+        client: Arc::new(client),
     })
 }
 

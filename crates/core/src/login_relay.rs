@@ -69,9 +69,9 @@ impl LoginRelay {
     /// # Errors
     /// [`RelayError`]; nothing of the answer may reach the client then.
     pub async fn login(&self, request: &Request) -> Result<UpstreamAnswer, RelayError> {
-        let answer = self.upstream.carrier.send(self.outgoing(request)).await?;
+        let answer = self.upstream.client.send(self.outgoing(request)).await?;
         if answer.status < 200 {
-            // The carrier swallows interim answers, so this would be a change of protocol, which no
+            // The client swallows interim answers, so this would be a change of protocol, which no
             // login asks for.
             return Err(UpstreamError::Broken.into());
         }
@@ -164,7 +164,7 @@ impl LoginRelay {
         )
     }
 
-    /// The request as the upstream gets it: its own `Host` (the carrier's doing), nothing of the
+    /// The request as the upstream gets it: its own `Host` (the client's doing), nothing of the
     /// connection, no wish for compression that the adapter could not read, and the client's
     /// address.
     fn outgoing(&self, request: &Request) -> UpstreamRequest {
@@ -204,7 +204,7 @@ impl LoginRelay {
     }
 
     fn incoming(&self, mut answer: UpstreamAnswer) -> UpstreamAnswer {
-        // The carrier has put the body together, so how it was cut up on the way does not hold any
+        // The client has put the body together, so how it was cut up on the way does not hold any
         // more.
         let connection = named_by_connection(
             answer

@@ -117,5 +117,5 @@ pub struct Upstream {
     /// Speaks its language.
     pub provider: Arc<dyn UpstreamLogout>,
     /// Goes there.
-    pub carrier: Arc<dyn UpstreamClient>,
+    pub client: Arc<dyn UpstreamClient>,
 }

@@ -169,13 +169,13 @@ async fn carry(lane: &Lane, shared: &Shared, this: &Try) -> Option<Timestamp> {
     }
 }
 
-/// Sends one request, within `limit` whatever the carrier allows: leases rely on it.
+/// Sends one request, within `limit` whatever the client allows: leases rely on it.
 pub(crate) async fn call(
     lane: &Lane,
     request: UpstreamRequest,
     limit: Duration,
 ) -> Result<UpstreamAnswer, UpstreamError> {
-    timeout(limit, lane.upstream.carrier.send(request))
+    timeout(limit, lane.upstream.client.send(request))
         .await
         .unwrap_or(Err(UpstreamError::Timeout))
 }

@@ -3,7 +3,7 @@
 //!
 //! A sign-out ends sessions in one durable step of the store, which also writes one delivery for
 //! each session that has an upstream. [`Relay`] leases what is due, opens the seal, sends the
-//! vendor's own sign-out by a [`UpstreamClient`](logout_core::upstream::Carrier) ([`HttpClient`]
+//! vendor's own sign-out by a [`UpstreamClient`](logout_core::upstream::UpstreamClient) ([`HttpClient`]
 //! here), lets the adapter read the answer, and settles.
 //!
 //! # What it guarantees
@@ -37,8 +37,8 @@
 mod allowance;
 mod attempt;
 pub mod breaker;
-pub mod carrier;
 mod courier;
+pub mod http_client;
 mod lane;
 pub mod metrics;
 mod relay;
@@ -48,7 +48,7 @@ mod strangers;
 mod waiting;
 
 pub use breaker::BreakerState;
-pub use carrier::{CarrierSettings, HttpClient, HttpClientError};
+pub use http_client::{HttpClient, HttpClientError, HttpClientSettings};
 pub use relay::{Relay, UpstreamStatus};
 pub use schedule::Backoff;
 pub use settings::RelaySettings;

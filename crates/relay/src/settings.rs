@@ -12,7 +12,7 @@ const LEASE_MARGIN: Duration = Duration::from_secs(5);
 pub struct RelaySettings {
     /// How long a sign-out waits for its confirmations; zero: not at all. Default: 3 seconds.
     pub wait: Duration,
-    /// How long one call to an upstream may take, whatever its carrier allows. Default: 10 seconds.
+    /// How long one call to an upstream may take, whatever its client allows. Default: 10 seconds.
     pub call_timeout: Duration,
     /// How long a delivery is leased for. Never less than two calls (sign-out and probe) and five
     /// seconds. Default: 60 seconds.

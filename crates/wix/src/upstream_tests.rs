@@ -633,7 +633,7 @@ impl Hub {
             SessionAuthority::new(Arc::new(platform(true)), Arc::new(provider()), services);
         let upstream = Upstream {
             provider: Arc::new(provider()),
-            carrier: Arc::new(Product::new()),
+            client: Arc::new(Product::new()),
         };
         let relay = LoginRelay::new(
             upstream,

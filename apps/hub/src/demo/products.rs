@@ -10,7 +10,7 @@ use logout_core::authority::Services;
 use logout_core::provider::UpstreamLogout;
 use logout_core::session::Session;
 use logout_core::upstream::{Addressee, UpstreamClient, UpstreamRequest, UpstreamSession};
-use logout_relay::{CarrierSettings, HttpClient};
+use logout_relay::{HttpClient, HttpClientSettings};
 use url::Url;
 
 use crate::config::{Config, ConfigErrors};
@@ -59,7 +59,7 @@ pub(super) fn of_seats(config: &Config, seats: &[Seat]) -> Result<Vec<Product>, 
 pub(super) fn client(address: SocketAddr) -> Result<HttpClient, StartError> {
     let base =
         Url::parse(&format!("http://{address}/")).map_err(|_| StartError::PublicUrl(address))?;
-    HttpClient::new(CarrierSettings::new(base))
+    HttpClient::new(HttpClientSettings::new(base))
         .map_err(|fault| StartError::Serve(std::io::Error::other(fault)))
 }
 

@@ -35,13 +35,13 @@ pub(super) fn relay(
     world: &World,
     answer: Result<UpstreamAnswer, UpstreamError>,
 ) -> (LoginRelay, Arc<Recorder>) {
-    let carrier = Arc::new(Recorder {
+    let client = Arc::new(Recorder {
         answer,
         sent: Mutex::new(None),
     });
     let upstream = Upstream {
         provider: Arc::new(Simple),
-        carrier: carrier.clone(),
+        client: client.clone(),
     };
     (
         LoginRelay::new(
@@ -49,7 +49,7 @@ pub(super) fn relay(
             "https://cms.internal:8443/base".parse().unwrap(),
             world.sessions.clone(),
         ),
-        carrier,
+        client,
     )
 }
 
@@ -69,7 +69,7 @@ fn a_relayed_login_is_registered_and_its_answer_mapped() {
         header("x-hop", "1"),
         header("transfer-encoding", "chunked"),
     ];
-    let (relay, carrier) = relay(
+    let (relay, client) = relay(
         &world,
         Ok(UpstreamAnswer {
             status: 302,
@@ -107,7 +107,7 @@ fn a_relayed_login_is_registered_and_its_answer_mapped() {
         (answer.status, answer.body.as_slice()),
         (302, b"hello alice".as_slice())
     );
-    let sent = carrier.sent.lock().unwrap().take().unwrap();
+    let sent = client.sent.lock().unwrap().take().unwrap();
     assert_eq!(
         (sent.method, sent.target.as_str(), sent.body.as_slice()),
         (Method::Post, "/login?next=%2Fx", b"secret words".as_slice())

@@ -6,11 +6,11 @@ use std::time::Duration;
 use logout_core::delivery::{AttemptAnswer, DeliveryState};
 use logout_core::ports::Clock as _;
 use logout_core::upstream::{UpstreamClient, UpstreamError};
-use logout_relay::{CarrierSettings, HttpClient};
+use logout_relay::{HttpClient, HttpClientSettings};
 
 use crate::support::dialect::SIGNED_OUT;
 use crate::support::hub::{Hub, TokioClock, brisk};
-use crate::support::scripted::{Certificate, DeafPort, Play, Scripted, carrier};
+use crate::support::scripted::{Certificate, DeafPort, Play, Scripted, client};
 
 /// Carries one delivery to an upstream that misbehaves once, and says what the first try brought.
 async fn first_answer(platform: &str, play: Play, timeout: Duration) -> AttemptAnswer {
@@ -22,9 +22,9 @@ async fn first_answer(platform: &str, play: Play, timeout: Duration) -> AttemptA
         }
     })
     .await;
-    let settings = CarrierSettings {
+    let settings = HttpClientSettings {
         timeout,
-        ..CarrierSettings::new(format!("http://{}", upstream.address).parse().unwrap())
+        ..HttpClientSettings::new(format!("http://{}", upstream.address).parse().unwrap())
     };
     let hub = Hub::start(
         brisk(),
@@ -123,7 +123,7 @@ async fn an_upstream_that_misbehaves_is_told_again() {
 #[tokio::test]
 async fn an_upstream_that_refuses_connections_is_told_when_it_listens() {
     let port = DeafPort::new();
-    let hub = Hub::start(brisk(), vec![("deaf", carrier(port.address))]);
+    let hub = Hub::start(brisk(), vec![("deaf", client(port.address))]);
     let session = hub.end_one("deaf").await;
     let waiting = hub.once(session, |delivery| delivery.attempts >= 2).await;
     assert_eq!(waiting.state, DeliveryState::Pending);
@@ -142,9 +142,9 @@ async fn a_wrong_certificate_is_never_told_anything() {
     let trusting = |certificate: &Certificate| -> Arc<dyn UpstreamClient> {
         let base = format!("https://{}", upstream.address).parse().unwrap();
         Arc::new(
-            HttpClient::new(CarrierSettings {
+            HttpClient::new(HttpClientSettings {
                 ca_file: Some(certificate.file()),
-                ..CarrierSettings::new(base)
+                ..HttpClientSettings::new(base)
             })
             .unwrap(),
         )
@@ -166,7 +166,7 @@ async fn a_wrong_certificate_is_never_told_anything() {
 #[tokio::test]
 async fn not_signed_in_counts_as_confirmed() {
     let upstream = Scripted::start(|_, _| Play::answer(401, &[], "")).await;
-    let hub = Hub::start(brisk(), vec![("gone", upstream.carrier())]);
+    let hub = Hub::start(brisk(), vec![("gone", upstream.client())]);
     let session = hub.end_one("gone").await;
     let delivery = hub.settled(session).await;
     assert_eq!(
@@ -195,7 +195,7 @@ async fn retry_after_is_honoured_in_both_forms() {
             Arc::default(),
             clock,
             brisk(),
-            vec![(platform, upstream.carrier())],
+            vec![(platform, upstream.client())],
         );
         let first = hub.end_one(platform).await;
         hub.once(first, |delivery| delivery.attempts >= 1).await;

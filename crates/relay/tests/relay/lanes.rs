@@ -67,7 +67,7 @@ fn confirmed(deliveries: &[Delivery]) -> usize {
 async fn a_breaker_opens_lets_trials_through_and_closes_again() {
     let up = Arc::new(AtomicBool::new(false));
     let is_up = up.clone();
-    let carrier = Played::new(move |_, _| {
+    let client = Played::new(move |_, _| {
         let up = is_up.load(Ordering::SeqCst);
         async move {
             if up {
@@ -91,12 +91,12 @@ async fn a_breaker_opens_lets_trials_through_and_closes_again() {
         verify: false,
         ..RelaySettings::default()
     };
-    let hub = Hub::start(settings, vec![("breaks", carrier.clone())]);
+    let hub = Hub::start(settings, vec![("breaks", client.clone())]);
     assert_eq!(hub.relay.upstreams()[0].breaker, BreakerState::Closed);
     hub.end("breaks", 50).await;
     tokio::time::sleep(4 * MINUTE).await;
     // Two may be under way when it opens.
-    let opened_after = carrier.calls();
+    let opened_after = client.calls();
     assert!((4..=5).contains(&opened_after), "{opened_after}");
     let status = &hub.relay.upstreams()[0];
     assert_eq!((status.breaker, status.in_flight), (BreakerState::Open, 0));
@@ -111,7 +111,7 @@ async fn a_breaker_opens_lets_trials_through_and_closes_again() {
     );
     // One trial after a pause of 5 to 10 minutes; the next pause is one of 10 to 20.
     tokio::time::sleep(7 * MINUTE).await;
-    assert_eq!(carrier.calls(), opened_after + 1);
+    assert_eq!(client.calls(), opened_after + 1);
     up.store(true, Ordering::SeqCst);
     let deliveries = all_settled(&hub, "breaks").await;
     assert_eq!(confirmed(&deliveries), 50);
@@ -120,7 +120,7 @@ async fn a_breaker_opens_lets_trials_through_and_closes_again() {
         .map(|delivery| delivery.attempts)
         .sum::<u32>() as usize;
     assert_eq!(
-        (tries, carrier.calls()),
+        (tries, client.calls()),
         (opened_after + 51, opened_after + 51)
     );
     assert_eq!(hub.relay.upstreams()[0].breaker, BreakerState::Closed);
@@ -133,7 +133,7 @@ async fn a_breaker_opens_lets_trials_through_and_closes_again() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_a_refusal_opens_no_breaker() {
-    let carrier = Played::new(|_, nth| async move {
+    let client = Played::new(|_, nth| async move {
         if nth < 40 {
             answer(403, "")
         } else {
@@ -145,7 +145,7 @@ async fn an_answer_that_is_a_refusal_opens_no_breaker() {
             breaker_opens_after: 3,
             ..brisk()
         },
-        vec![("refuses", carrier)],
+        vec![("refuses", client)],
     );
     let session = hub.end_one("refuses").await;
     hub.once(session, |delivery| delivery.attempts >= 10).await;
@@ -155,12 +155,12 @@ async fn an_answer_that_is_a_refusal_opens_no_breaker() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_never_confirmed_is_given_up_in_its_time_with_an_error() {
-    let carrier = Played::new(|_, _| async { answer(200, "<form>") });
+    let client = Played::new(|_, _| async { answer(200, "<form>") });
     let settings = RelaySettings {
         give_up_after: 60 * MINUTE,
         ..RelaySettings::default()
     };
-    let hub = Hub::start(settings, vec![("given-up", carrier)]);
+    let hub = Hub::start(settings, vec![("given-up", client)]);
     let began = hub.clock.now();
     let session = hub.end_one("given-up").await;
     let delivery = hub.settled(session).await;
@@ -186,7 +186,7 @@ async fn what_is_never_confirmed_is_given_up_in_its_time_with_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_too_old_is_given_up_while_its_upstream_is_left_alone() {
-    let carrier = Played::new(|_, _| async { Err(UpstreamError::NoConnection) });
+    let client = Played::new(|_, _| async { Err(UpstreamError::NoConnection) });
     let settings = RelaySettings {
         give_up_after: 60 * MINUTE,
         breaker_pause: Backoff {
@@ -195,7 +195,7 @@ async fn what_is_too_old_is_given_up_while_its_upstream_is_left_alone() {
         },
         ..RelaySettings::default()
     };
-    let hub = Hub::start(settings, vec![("too-old", carrier.clone())]);
+    let hub = Hub::start(settings, vec![("too-old", client.clone())]);
     let began = hub.clock.now();
     hub.end("too-old", 500).await;
     let deliveries = all_settled(&hub, "too-old").await;
@@ -207,19 +207,19 @@ async fn what_is_too_old_is_given_up_while_its_upstream_is_left_alone() {
             .iter()
             .map(|delivery| delivery.attempts)
             .sum::<u32>() as usize,
-        carrier.calls()
+        client.calls()
     );
-    assert!(carrier.calls() <= 20, "{}", carrier.calls());
+    assert!(client.calls() <= 20, "{}", client.calls());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stranger_is_given_up_sooner() {
-    let carrier = Played::new(|_, _| async { Err(UpstreamError::NoConnection) });
+    let client = Played::new(|_, _| async { Err(UpstreamError::NoConnection) });
     let settings = RelaySettings {
         first_sight_give_up_after: 5 * MINUTE,
         ..RelaySettings::default()
     };
-    let hub = Hub::start(settings, vec![("stranger", carrier)]);
+    let hub = Hub::start(settings, vec![("stranger", client)]);
     let ended = end(
         &*hub.store,
         &*hub.clock,
@@ -238,7 +238,7 @@ async fn a_stranger_is_given_up_sooner() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_given_up_is_carried_when_somebody_asks_for_it() {
-    let carrier = Played::new(|_, nth| async move {
+    let client = Played::new(|_, nth| async move {
         if nth == 0 {
             answer(500, "")
         } else {
@@ -250,7 +250,7 @@ async fn what_was_given_up_is_carried_when_somebody_asks_for_it() {
             give_up_after: Duration::ZERO,
             ..brisk()
         },
-        vec![("again", carrier)],
+        vec![("again", client)],
     );
     let session = hub.end_one("again").await;
     assert_eq!(hub.settled(session).await.state, DeliveryState::GivenUp);
@@ -261,7 +261,7 @@ async fn what_was_given_up_is_carried_when_somebody_asks_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_unsealed_is_given_up_with_an_error_and_nothing_is_sent() {
-    let carrier = Played::new(|_, _| async { signed_out() });
+    let client = Played::new(|_, _| async { signed_out() });
     let hub = Hub::start(brisk(), vec![]);
     let session = hub.end_one("unsealable").await;
     let other_seal = foreign_seal();
@@ -270,7 +270,7 @@ async fn what_cannot_be_unsealed_is_given_up_with_an_error_and_nothing_is_sent()
         hub.store.clone(),
         hub.clock.clone(),
         other_seal,
-        of(vec![("unsealable", carrier.clone())]),
+        of(vec![("unsealable", client.clone())]),
     );
     let hub = Hub { relay, ..hub };
     let delivery = hub.settled(session).await;
@@ -278,7 +278,7 @@ async fn what_cannot_be_unsealed_is_given_up_with_an_error_and_nothing_is_sent()
         (delivery.state, delivery.history[0].answer),
         (DeliveryState::GivenUp, AttemptAnswer::Unsealable)
     );
-    assert_eq!(carrier.calls(), 0);
+    assert_eq!(client.calls(), 0);
     assert!(
         log::of("unsealable")
             .iter()
@@ -308,7 +308,7 @@ fn foreign_seal() -> Arc<dyn logout_core::ports::Seal> {
 
 #[tokio::test(start_paused = true)]
 async fn the_operator_s_own_credential_does_without_what_was_sealed() {
-    let carrier = Played::new(|request, _| async move {
+    let client = Played::new(|request, _| async move {
         let named = request
             .headers
             .iter()
@@ -319,7 +319,7 @@ async fn the_operator_s_own_credential_does_without_what_was_sealed() {
     let session = hub.end_one("by-name").await;
     let upstream = Upstream {
         provider: Arc::new(Dialect { by_name: true }),
-        carrier,
+        client,
     };
     let settings = RelaySettings {
         verify: true,
@@ -357,7 +357,7 @@ async fn a_confirmed_sign_out_is_verified_once_by_the_old_credential() {
                 verify: true,
                 ..brisk()
             },
-            vec![(platform, upstream.carrier())],
+            vec![(platform, upstream.client())],
         );
         let session = hub.end_one(platform).await;
         let delivery = hub.settled(session).await;
@@ -390,10 +390,10 @@ async fn one_dead_upstream_of_four_does_not_delay_the_others() {
     ];
     let [a, b, c] = &living;
     let upstreams = vec![
-        ("four-dead", dead.carrier()),
-        ("four-a", a.carrier()),
-        ("four-b", b.carrier()),
-        ("four-c", c.carrier()),
+        ("four-dead", dead.client()),
+        ("four-a", a.client()),
+        ("four-b", b.client()),
+        ("four-c", c.client()),
     ];
     // A call takes half a minute to time out, so that anybody who waited for one would be late.
     let hub = Hub::start(brisk(), upstreams);
@@ -436,7 +436,7 @@ async fn a_thousand_deliveries_keep_to_the_limit_and_each_is_carried_once() {
             max_in_flight: 8,
             ..brisk()
         },
-        vec![("thousand", upstream.carrier())],
+        vec![("thousand", upstream.client())],
     );
     hub.end("thousand", 1_000).await;
     let deliveries = all_settled(&hub, "thousand").await;
@@ -454,12 +454,12 @@ async fn a_thousand_deliveries_keep_to_the_limit_and_each_is_carried_once() {
 #[tokio::test]
 async fn two_relays_on_one_outbox_carry_each_delivery_and_settle_it_once() {
     let upstream = Scripted::start(|_, _| Play::signed_out()).await;
-    let hub = Hub::start(brisk(), vec![("shared", upstream.carrier())]);
+    let hub = Hub::start(brisk(), vec![("shared", upstream.client())]);
     let other = Hub::on(
         hub.store.clone(),
         hub.clock.clone(),
         brisk(),
-        vec![("shared", upstream.carrier())],
+        vec![("shared", upstream.client())],
     );
     let (_, ended) = hub.end("shared", 300).await;
     other.relay.wake(&ended);
@@ -509,7 +509,7 @@ async fn a_relay_that_lost_its_lease_settles_nothing() {
         }
     });
     let quick = Played::new(|_, _| async { signed_out() });
-    let started = |carrier| {
+    let started = |client| {
         Relay::start(
             RelaySettings {
                 max_in_flight: 1,
@@ -518,7 +518,7 @@ async fn a_relay_that_lost_its_lease_settles_nothing() {
             store.clone(),
             clock.clone(),
             Arc::new(Turned),
-            of(vec![("fenced", carrier)]),
+            of(vec![("fenced", client)]),
         )
     };
     let ended = end(
@@ -581,14 +581,14 @@ async fn a_relay_goes_on_when_every_clone_of_it_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_try_that_breaks_off_is_made_again_after_its_lease() {
-    let carrier = Played::new(|_, nth| async move {
+    let client = Played::new(|_, nth| async move {
         if nth == 0 {
             panic!("an adapter's mistake")
         } else {
             signed_out()
         }
     });
-    let hub = Hub::start(brisk(), vec![("breaks-off", carrier)]);
+    let hub = Hub::start(brisk(), vec![("breaks-off", client)]);
     let session = hub.end_one("breaks-off").await;
     assert_eq!(hub.settled(session).await.state, DeliveryState::Confirmed);
     assert!(
@@ -605,7 +605,7 @@ async fn a_store_that_does_not_answer_loses_nothing_and_is_said_once() {
     log::record();
     let gate = Arc::new(Semaphore::new(0));
     let opened = gate.clone();
-    let carrier = Played::new(move |_, _| {
+    let client = Played::new(move |_, _| {
         let gate = opened.clone();
         async move {
             gate.acquire().await.unwrap().forget();
@@ -621,7 +621,7 @@ async fn a_store_that_does_not_answer_loses_nothing_and_is_said_once() {
         store.clone(),
         clock.clone(),
         Arc::new(Turned),
-        of(vec![("silent-store", carrier.clone())]),
+        of(vec![("silent-store", client.clone())]),
     );
     let ended = end(
         &*store,
@@ -634,7 +634,7 @@ async fn a_store_that_does_not_answer_loses_nothing_and_is_said_once() {
     .await;
     relay.wake(&ended[..1]);
     tokio::time::sleep(MINUTE).await;
-    assert_eq!(carrier.calls(), 2);
+    assert_eq!(client.calls(), 2);
     // The upstream confirms while the store is gone.
     store.set_broken(true);
     gate.add_permits(2);
@@ -654,11 +654,7 @@ async fn a_store_that_does_not_answer_loses_nothing_and_is_said_once() {
             DeliveryState::Confirmed
         );
     }
-    assert_eq!(
-        carrier.calls(),
-        2,
-        "what was confirmed is not carried again"
-    );
+    assert_eq!(client.calls(), 2, "what was confirmed is not carried again");
     tokio::time::sleep(MINUTE).await;
     let lines: Vec<_> = log::of("silent-store")
         .into_iter()
@@ -672,7 +668,7 @@ async fn a_store_that_does_not_answer_loses_nothing_and_is_said_once() {
 
 #[tokio::test(start_paused = true)]
 async fn stopping_lets_what_is_under_way_finish_and_begins_nothing_more() {
-    let carrier = Played::new(|_, _| async {
+    let client = Played::new(|_, _| async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         signed_out()
     });
@@ -681,37 +677,37 @@ async fn stopping_lets_what_is_under_way_finish_and_begins_nothing_more() {
             max_in_flight: 3,
             ..brisk()
         },
-        vec![("stops", carrier.clone())],
+        vec![("stops", client.clone())],
     );
     hub.end("stops", 10).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     hub.relay.stop().await;
     assert_eq!(
-        (carrier.calls(), confirmed(&all(&hub, "stops").await)),
+        (client.calls(), confirmed(&all(&hub, "stops").await)),
         (3, 3)
     );
     // Somebody else goes on at once with what was not leased.
-    let next = Hub::on(hub.store, hub.clock, brisk(), vec![("stops", carrier)]);
+    let next = Hub::on(hub.store, hub.clock, brisk(), vec![("stops", client)]);
     assert_eq!(confirmed(&all_settled(&next, "stops").await), 10);
 }
 
 #[tokio::test(start_paused = true)]
 async fn stopping_does_not_wait_for_an_upstream_that_hangs_and_its_delivery_is_carried_by_another_at_once()
  {
-    let carrier = Played::new(|_, nth| async move {
+    let client = Played::new(|_, nth| async move {
         if nth == 0 {
             std::future::pending::<()>().await;
         }
         answer(200, SIGNED_OUT)
     });
-    let hub = Hub::start(brisk(), vec![("hangs", carrier.clone())]);
+    let hub = Hub::start(brisk(), vec![("hangs", client.clone())]);
     let session = hub.end_one("hangs").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let began = hub.clock.now();
     hub.relay.stop().await;
     assert!(hub.clock.now().since(began) <= brisk().stop_within + Duration::from_millis(10));
     let stopped = hub.clock.now();
-    let next = Hub::on(hub.store, hub.clock, brisk(), vec![("hangs", carrier)]);
+    let next = Hub::on(hub.store, hub.clock, brisk(), vec![("hangs", client)]);
     assert_eq!(
         next.settled(session).await.attempts,
         1,

@@ -1,10 +1,10 @@
-//! Deliveries over real sockets on loopback, and over carriers of the tests' own where time is to
+//! Deliveries over real sockets on loopback, and over clients of the tests' own where time is to
 //! pass at once.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 
-mod carrier;
 mod faults;
+mod http_client;
 mod lanes;
 mod metrics;
 mod pass_through;

@@ -93,7 +93,7 @@ fn tries_settlements_survivors_breakers_and_strangers_are_counted() {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let carrier = Played::new(|request, nth| async move {
+            let client = Played::new(|request, nth| async move {
                 match (nth, request.target.as_str()) {
                     (0, _) => answer(500, ""),
                     (_, "/session") => answer(200, ""),
@@ -105,7 +105,7 @@ fn tries_settlements_survivors_breakers_and_strangers_are_counted() {
                 breaker_opens_after: 1,
                 ..brisk()
             };
-            let hub = Hub::start(settings, vec![("counted", carrier)]);
+            let hub = Hub::start(settings, vec![("counted", client)]);
             let session = hub.end_one("counted").await;
             hub.once(session, |delivery| delivery.attempts == 1).await;
             assert_eq!(

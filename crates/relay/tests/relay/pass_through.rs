@@ -71,7 +71,7 @@ async fn it_is_answered_from_what_the_upstream_says() {
         ("sight-close", Play::Close, PassThrough::Unreachable),
     ] {
         let upstream = Scripted::start(move |_, _| play.clone()).await;
-        let hub = Hub::start(brisk(), vec![(platform, upstream.carrier())]);
+        let hub = Hub::start(brisk(), vec![(platform, upstream.client())]);
         assert_eq!(seen(&hub, platform).await, expected, "{platform}");
         let requests = upstream.seen();
         assert!(
@@ -106,19 +106,19 @@ async fn an_upstream_that_hangs_is_waited_for_no_longer_than_sign_outs_wait_but_
 
 #[tokio::test(start_paused = true)]
 async fn no_more_strangers_are_carried_than_the_rate_allows() {
-    let carrier = Played::new(|_, _| async { signed_out() });
+    let client = Played::new(|_, _| async { signed_out() });
     let hub = Hub::start(
         RelaySettings {
             first_sight_rate: 5,
             ..brisk()
         },
-        vec![("sight-rate", carrier.clone())],
+        vec![("sight-rate", client.clone())],
     );
     let mut busy = 0;
     for _ in 0..20 {
         busy += usize::from(seen(&hub, "sight-rate").await == PassThrough::Busy);
     }
-    assert_eq!((carrier.calls(), busy), (5, 15));
+    assert_eq!((client.calls(), busy), (5, 15));
     tokio::time::sleep(SECOND).await;
     assert!(matches!(
         seen(&hub, "sight-rate").await,
@@ -130,7 +130,7 @@ async fn no_more_strangers_are_carried_than_the_rate_allows() {
 async fn only_so_many_strangers_wait_for_an_upstream_and_those_from_before_a_restart_count() {
     let up = Arc::new(AtomicBool::new(false));
     let is_up = up.clone();
-    let carrier = Played::new(move |_, _| {
+    let client = Played::new(move |_, _| {
         let up = is_up.load(Ordering::SeqCst);
         async move {
             if up {
@@ -144,18 +144,13 @@ async fn only_so_many_strangers_wait_for_an_upstream_and_those_from_before_a_res
         first_sight_kept: 3,
         ..brisk()
     };
-    let hub = Hub::start(settings.clone(), vec![("sight-kept", carrier.clone())]);
+    let hub = Hub::start(settings.clone(), vec![("sight-kept", client.clone())]);
     // Those whose login the hub has seen do not count.
     hub.end("sight-kept", 10).await;
     assert_eq!(seen(&hub, "sight-kept").await, PassThrough::Unreachable);
     keep(&hub, "sight-kept").await;
     hub.relay.stop().await;
-    let hub = Hub::on(
-        hub.store,
-        hub.clock,
-        settings,
-        vec![("sight-kept", carrier)],
-    );
+    let hub = Hub::on(hub.store, hub.clock, settings, vec![("sight-kept", client)]);
     for _ in 0..2 {
         assert_eq!(seen(&hub, "sight-kept").await, PassThrough::Unreachable);
     }
@@ -180,13 +175,13 @@ async fn only_so_many_strangers_wait_for_an_upstream_and_those_from_before_a_res
 
 #[tokio::test(start_paused = true)]
 async fn a_place_that_was_held_for_nothing_is_free_again() {
-    let carrier = Played::new(|_, _| async { Err(UpstreamError::Broken) });
+    let client = Played::new(|_, _| async { Err(UpstreamError::Broken) });
     let hub = Hub::start(
         RelaySettings {
             first_sight_kept: 1,
             ..brisk()
         },
-        vec![("sight-held", carrier)],
+        vec![("sight-held", client)],
     );
     assert_eq!(seen(&hub, "sight-held").await, PassThrough::Unreachable);
     assert_eq!(seen(&hub, "sight-held").await, PassThrough::Busy);
@@ -196,7 +191,7 @@ async fn a_place_that_was_held_for_nothing_is_free_again() {
 
 #[tokio::test(start_paused = true)]
 async fn strangers_neither_open_the_breaker_nor_begin_a_pause() {
-    let carrier = Played::new(|_, nth| async move {
+    let client = Played::new(|_, nth| async move {
         match nth {
             0..10 => Err(UpstreamError::Broken),
             10..20 => answer_with(429, "retry-after", "60"),
@@ -209,7 +204,7 @@ async fn strangers_neither_open_the_breaker_nor_begin_a_pause() {
             breaker_opens_after: 1,
             ..brisk()
         },
-        vec![("sight-harmless", carrier)],
+        vec![("sight-harmless", client)],
     );
     for _ in 0..30 {
         seen(&hub, "sight-harmless").await;
@@ -223,10 +218,10 @@ async fn strangers_neither_open_the_breaker_nor_begin_a_pause() {
 
 #[tokio::test(start_paused = true)]
 async fn an_upstream_that_asked_to_be_left_alone_is_not_asked_by_strangers() {
-    let carrier = Played::new(|_, _| async { answer_with(503, "retry-after", "60") });
-    let hub = Hub::start(brisk(), vec![("sight-paused", carrier.clone())]);
+    let client = Played::new(|_, _| async { answer_with(503, "retry-after", "60") });
+    let hub = Hub::start(brisk(), vec![("sight-paused", client.clone())]);
     let session = hub.end_one("sight-paused").await;
     hub.once(session, |delivery| delivery.attempts == 1).await;
     assert_eq!(seen(&hub, "sight-paused").await, PassThrough::Unreachable);
-    assert_eq!(carrier.calls(), 1);
+    assert_eq!(client.calls(), 1);
 }

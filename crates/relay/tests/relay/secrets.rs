@@ -7,7 +7,7 @@ use logout_core::credential::Secret;
 use logout_core::platform::PlatformName;
 use logout_core::ports::Deliveries as _;
 use logout_core::upstream::{UpstreamClient, UpstreamSession};
-use logout_relay::{CarrierSettings, HttpClient, RelaySettings};
+use logout_relay::{HttpClient, HttpClientSettings, RelaySettings};
 
 use crate::support::hub::{Hub, brisk};
 use crate::support::log;
@@ -46,9 +46,9 @@ async fn no_log_line_holds_a_credential_whatever_goes_wrong() {
             _ => Play::signed_out(),
         })
         .await;
-        let base = CarrierSettings {
+        let base = HttpClientSettings {
             timeout,
-            ..CarrierSettings::new(format!("http://{}", upstream.address).parse().unwrap())
+            ..HttpClientSettings::new(format!("http://{}", upstream.address).parse().unwrap())
         };
         let hub = Hub::start(
             settings.clone(),
@@ -76,9 +76,9 @@ async fn no_log_line_holds_a_credential_whatever_goes_wrong() {
     }
     let certificate = Certificate::new("127.0.0.1");
     let tls = Scripted::start_tls(&certificate, |_, _| Play::signed_out()).await;
-    let base = CarrierSettings::new(format!("https://{}", tls.address).parse().unwrap());
+    let base = HttpClientSettings::new(format!("https://{}", tls.address).parse().unwrap());
     let other = Certificate::new("127.0.0.1");
-    let trusting = CarrierSettings {
+    let trusting = HttpClientSettings {
         ca_file: Some(other.file()),
         ..base
     };

@@ -34,11 +34,11 @@ fn confirmed(told: &[DeliveryResult]) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn a_sign_out_hears_of_its_confirmations_and_where_the_upstream_would_go() {
-    let carrier = Played::new(|_, _| async {
+    let client = Played::new(|_, _| async {
         tokio::time::sleep(SECOND).await;
         answer(200, &format!("{SIGNED_OUT},/goodbye"))
     });
-    let hub = Hub::start(brisk(), vec![("told", carrier)]);
+    let hub = Hub::start(brisk(), vec![("told", client)]);
     let (told, took) = sign_out(&hub, &["told"], 10).await;
     assert_eq!((confirmed(&told), told.len()), (10, 10));
     assert_eq!(told[0].landing.as_deref(), Some("/goodbye"));
@@ -74,13 +74,13 @@ async fn a_wait_of_zero_waits_for_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_given_up_is_waited_for_no_longer() {
-    let carrier = Played::new(|_, _| async { answer(500, "") });
+    let client = Played::new(|_, _| async { answer(500, "") });
     let hub = Hub::start(
         RelaySettings {
             give_up_after: Duration::ZERO,
             ..brisk()
         },
-        vec![("hopeless", carrier)],
+        vec![("hopeless", client)],
     );
     let (told, took) = sign_out(&hub, &["hopeless"], 3).await;
     assert!(

@@ -187,13 +187,13 @@ impl Hub {
 
 /// Upstreams that speak the tests' own dialect.
 pub(crate) fn of(upstreams: Vec<(&str, Arc<dyn UpstreamClient>)>) -> Vec<(PlatformName, Upstream)> {
-    let upstream = |carrier| Upstream {
+    let upstream = |client| Upstream {
         provider: Arc::new(Dialect::default()),
-        carrier,
+        client,
     };
     upstreams
         .into_iter()
-        .map(|(name, carrier)| (PlatformName::new(name), upstream(carrier)))
+        .map(|(name, client)| (PlatformName::new(name), upstream(client)))
         .collect()
 }
 

@@ -1,4 +1,4 @@
-//! A carrier without sockets: it answers what a function says, so that tokio's paused clock can
+//! A client without sockets: it answers what a function says, so that tokio's paused clock can
 //! run.
 
 use std::fmt;

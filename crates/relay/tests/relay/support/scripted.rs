@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use logout_core::upstream::UpstreamClient;
-use logout_relay::{CarrierSettings, HttpClient};
+use logout_relay::{HttpClient, HttpClientSettings};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket};
@@ -160,8 +160,8 @@ impl Scripted {
         }
     }
 
-    pub(crate) fn carrier(&self) -> Arc<dyn UpstreamClient> {
-        carrier(self.address)
+    pub(crate) fn client(&self) -> Arc<dyn UpstreamClient> {
+        client(self.address)
     }
 
     /// What came so far.
@@ -250,9 +250,9 @@ async fn read(socket: &mut (impl AsyncRead + Unpin)) -> Option<Seen> {
     }
 }
 
-pub(crate) fn carrier(address: SocketAddr) -> Arc<dyn UpstreamClient> {
+pub(crate) fn client(address: SocketAddr) -> Arc<dyn UpstreamClient> {
     Arc::new(
-        HttpClient::new(CarrierSettings::new(
+        HttpClient::new(HttpClientSettings::new(
             format!("http://{address}").parse().unwrap(),
         ))
         .unwrap(),

@@ -1,4 +1,4 @@
-//! The carrier, against upstreams that behave and upstreams that do not.
+//! The client, against upstreams that behave and upstreams that do not.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use logout_core::Method;
 use logout_core::upstream::{UpstreamAnswer, UpstreamClient as _, UpstreamError, UpstreamRequest};
-use logout_relay::{CarrierSettings, HttpClient};
+use logout_relay::{HttpClient, HttpClientSettings};
 use tokio::time::Instant;
 
 use crate::support::scripted::{Certificate, DeafPort, Play, Scripted};
@@ -23,10 +23,10 @@ async fn get(upstream: &Scripted) -> Result<UpstreamAnswer, UpstreamError> {
 }
 
 async fn send(base: &str, timeout: Duration) -> Result<UpstreamAnswer, UpstreamError> {
-    let settings = CarrierSettings {
+    let settings = HttpClientSettings {
         timeout,
         body_limit: LIMIT,
-        ..CarrierSettings::new(base.parse().unwrap())
+        ..HttpClientSettings::new(base.parse().unwrap())
     };
     HttpClient::new(settings)
         .unwrap()
@@ -44,7 +44,7 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
 async fn a_request_arrives_as_it_was_written_with_the_upstream_s_own_host() {
     let upstream = Scripted::start(|_, _| Play::answer(204, &[], "")).await;
     let settings =
-        CarrierSettings::new(format!("http://{}/dx/", upstream.address).parse().unwrap());
+        HttpClientSettings::new(format!("http://{}/dx/", upstream.address).parse().unwrap());
     let request = UpstreamRequest::new(Method::Post, "/logout?a=b%2Fc&d")
         .with_header("host", "public.example")
         .with_header("cookie", "a=1; b=\"2\"")
@@ -77,8 +77,8 @@ async fn a_request_arrives_as_it_was_written_with_the_upstream_s_own_host() {
 #[tokio::test]
 async fn a_post_without_body_says_so() {
     let upstream = Scripted::start(|_, _| Play::answer(204, &[], "")).await;
-    let carrier = upstream.carrier();
-    carrier
+    let client = upstream.client();
+    client
         .send(UpstreamRequest::new(Method::Post, "/logout"))
         .await
         .unwrap();
@@ -124,9 +124,9 @@ async fn no_redirect_is_followed() {
 async fn no_cookie_is_kept() {
     let upstream =
         Scripted::start(|_, _| Play::answer(200, &[("set-cookie", "a=b; Path=/")], "")).await;
-    let carrier = upstream.carrier();
+    let client = upstream.client();
     for _ in 0..2 {
-        carrier
+        client
             .send(UpstreamRequest::new(Method::Get, "/x"))
             .await
             .unwrap();
@@ -243,9 +243,9 @@ async fn only_a_certificate_of_a_known_authority_for_that_name_is_accepted() {
     let upstream = Scripted::start_tls(&own, |_, _| Play::signed_out()).await;
     let base = format!("https://{}", upstream.address);
     let trusting = |certificate: &Certificate, base: &str| {
-        HttpClient::new(CarrierSettings {
+        HttpClient::new(HttpClientSettings {
             ca_file: Some(certificate.file()),
-            ..CarrierSettings::new(base.parse().unwrap())
+            ..HttpClientSettings::new(base.parse().unwrap())
         })
         .unwrap()
     };

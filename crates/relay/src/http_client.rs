@@ -19,7 +19,7 @@ use url::Url;
 /// who close it and no sign-out is written into a connection that is just going away.
 const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 
-/// Headers that speak of one connection or of how the body is cut up: the carrier's own business.
+/// Headers that speak of one connection or of how the body is cut up: the client's own business.
 const OWN: [&str; 12] = [
     "accept-encoding",
     "connection",
@@ -37,7 +37,7 @@ const OWN: [&str; 12] = [
 
 /// Where an upstream is, and how it is spoken to. All defaults are our choice.
 #[derive(Clone, Debug)]
-pub struct CarrierSettings {
+pub struct HttpClientSettings {
     /// Its base address, with the path that stands in front of the vendor's paths.
     pub base: Url,
     /// How long connecting may take, TLS included. Default: 3 seconds.
@@ -51,7 +51,7 @@ pub struct CarrierSettings {
     pub ca_file: Option<PathBuf>,
 }
 
-impl CarrierSettings {
+impl HttpClientSettings {
     /// An upstream at `base`, with the documented defaults.
     pub fn new(base: Url) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl CarrierSettings {
     }
 }
 
-/// A carrier cannot be set up.
+/// A client cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpClientError {
@@ -102,11 +102,11 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// A carrier to one upstream. Opens no connection. Reads the file with certificate authorities.
+    /// A client to one upstream. Opens no connection. Reads the file with certificate authorities.
     ///
     /// # Errors
     /// [`HttpClientError`].
-    pub fn new(settings: CarrierSettings) -> Result<Self, HttpClientError> {
+    pub fn new(settings: HttpClientSettings) -> Result<Self, HttpClientError> {
         let base = &settings.base;
         let plain = base.username().is_empty()
             && base.password().is_none()
@@ -236,7 +236,7 @@ impl HttpClient {
 
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpCarrier")
+        f.debug_struct("HttpClient")
             .field("base", &self.base)
             .finish_non_exhaustive()
     }
@@ -301,8 +301,8 @@ fn tls_fault(error: &reqwest::Error) -> Option<&rustls::Error> {
 mod tests {
     use super::*;
 
-    fn carrier(base: &str) -> Result<HttpClient, HttpClientError> {
-        HttpClient::new(CarrierSettings::new(Url::parse(base).unwrap()))
+    fn client(base: &str) -> Result<HttpClient, HttpClientError> {
+        HttpClient::new(HttpClientSettings::new(Url::parse(base).unwrap()))
     }
 
     #[test]
@@ -314,17 +314,17 @@ mod tests {
             "http://a.example/?q",
             "http://a.example/#f",
         ] {
-            assert!(matches!(carrier(bad), Err(HttpClientError::Base)), "{bad}");
+            assert!(matches!(client(bad), Err(HttpClientError::Base)), "{bad}");
         }
-        assert!(carrier("http://a.example/base/").is_ok());
+        assert!(client("http://a.example/base/").is_ok());
     }
 
     #[test]
     fn a_request_goes_to_the_base_address_and_nowhere_else() {
-        let carrier = carrier("http://a.example:8080/base/").unwrap();
+        let client = client("http://a.example:8080/base/").unwrap();
         let url = |target: &str| {
             Some(
-                carrier
+                client
                     .outgoing(UpstreamRequest::new(Method::Get, target))?
                     .url()
                     .to_string(),
@@ -346,13 +346,13 @@ mod tests {
     #[test]
     fn a_header_that_cannot_be_sent_stops_the_request_and_those_of_the_connection_are_the_carrier_s()
      {
-        let carrier = carrier("http://a.example").unwrap();
+        let client = client("http://a.example").unwrap();
         let mut request = UpstreamRequest::new(Method::Post, "/")
             .with_header("host", "evil.example")
             .with_header("accept-encoding", "br")
             .with_header("content-length", "7")
             .with_header("cookie", "a=ü");
-        let sent = carrier.outgoing(request.clone()).unwrap();
+        let sent = client.outgoing(request.clone()).unwrap();
         assert_eq!(
             (sent.headers().len(), &sent.headers()["content-length"]),
             (3, &HeaderValue::from_static("0"))
@@ -364,16 +364,16 @@ mod tests {
             "cookie".to_owned(),
             logout_core::credential::Secret::new("a\nb"),
         ));
-        assert!(carrier.outgoing(request).is_none());
+        assert!(client.outgoing(request).is_none());
     }
 
     #[test]
     fn a_file_that_holds_no_certificate_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ca.pem");
-        let settings = CarrierSettings {
+        let settings = HttpClientSettings {
             ca_file: Some(file.clone()),
-            ..CarrierSettings::new(Url::parse("https://a.example").unwrap())
+            ..HttpClientSettings::new(Url::parse("https://a.example").unwrap())
         };
         assert!(matches!(
             HttpClient::new(settings.clone()),
