@@ -127,13 +127,14 @@ impl Hub {
             let seal: Arc<dyn Seal> =
                 Arc::new(SealKeys::load_or_generate(&config.server.seal_key_file)?);
             let settings = relay_settings(&config.single_logout);
-            let relay = Relay::start(
+            let relay = Relay::start_on_own_threads(
                 settings,
                 store.clone(),
                 options.clock.clone(),
                 seal.clone(),
                 upstreams,
-            );
+            )
+            .map_err(StartError::Serve)?;
             (Some(seal), Some(relay))
         };
         let landings = config
@@ -399,9 +400,11 @@ fn ports_in_memory(config: &Config) -> Result<Services, StartError> {
 }
 
 fn relay_settings(config: &SingleLogoutConfig) -> RelaySettings {
-    let pauses = RelaySettings::default().breaker_pause;
+    let defaults = RelaySettings::default();
+    let pauses = defaults.breaker_pause;
     RelaySettings {
         wait: config.wait,
+        threads: config.threads.unwrap_or(defaults.threads),
         call_timeout: config.attempt_timeout,
         max_in_flight: config.max_in_flight.get(),
         verify: config.verify,
@@ -419,7 +422,7 @@ fn relay_settings(config: &SingleLogoutConfig) -> RelaySettings {
             first: pauses.first.min(config.last_retry),
             cap: pauses.cap.min(config.last_retry),
         },
-        ..RelaySettings::default()
+        ..defaults
     }
 }
 

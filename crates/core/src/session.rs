@@ -94,6 +94,16 @@ impl Subject {
             name: bounded(name.as_ref()),
         }
     }
+
+    /// The subject of a session whose login the hub never saw.
+    pub fn unknown() -> Self {
+        Self::new("", "")
+    }
+
+    /// Whether the hub never saw the login.
+    pub fn is_unknown(&self) -> bool {
+        self.name.is_empty()
+    }
 }
 
 fn bounded(text: &str) -> Arc<str> {

@@ -1,103 +1,102 @@
-//! One try to tell an upstream, from the lease to its settlement.
+//! One attempt to tell an upstream, from the lease to what is to be written of it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use logout_core::delivery::{
-    AttemptAnswer, AttemptRecord, DeliveryState, Leased, Outcome, Settlement, Verification,
+    AttemptAnswer, AttemptRecord, Leased, Outcome, Settlement, Verification,
 };
-use logout_core::ports::DeliveryResult;
 use logout_core::relayed_cookie::removals_of_sign_out;
-use logout_core::time::Timestamp;
 use logout_core::upstream::{
     Addressee, Confirmation, UpstreamAnswer, UpstreamError, UpstreamRequest, UpstreamSession,
 };
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::lane::{Lane, Shared};
 use crate::metrics;
 use crate::schedule::retry_after;
-use crate::strangers::is_stranger;
-use crate::waiting::News;
+use crate::worker::{Shared, UpstreamWorker};
 
 /// What an upstream that confirms says to the browser.
 #[derive(Default)]
-pub(crate) struct Said {
-    landing: Option<String>,
-    removals: Vec<String>,
+pub(crate) struct Reply {
+    pub(crate) landing: Option<String>,
+    pub(crate) removals: Vec<String>,
 }
 
-/// A delivery that was leased for a try.
-pub(crate) struct Try {
+/// A delivery that was leased for an attempt.
+pub(crate) struct Attempt {
     pub(crate) leased: Leased,
-    /// Afterwards it may be somebody else's.
+    /// Afterwards another relay may lease it.
     pub(crate) lease_ends: Instant,
 }
 
+/// An attempt that is over, and what is to be written of it.
+pub(crate) struct Completed {
+    pub(crate) attempt: Attempt,
+    pub(crate) settlement: Settlement,
+    pub(crate) reply: Reply,
+}
+
+impl Attempt {
+    /// Ends the lease and counts no attempt, so that another relay need not wait for the end of
+    /// the lease. The store is asked once, since the worker may be about to end.
+    pub(crate) fn given_back(self) -> Completed {
+        let due = self.leased.delivery.due;
+        let settlement = Settlement {
+            attempt: None,
+            outcome: Outcome::Again { due },
+        };
+        let attempt = Self {
+            lease_ends: Instant::now(),
+            ..self
+        };
+        attempt.completed(settlement, Reply::default())
+    }
+
+    fn completed(self, settlement: Settlement, reply: Reply) -> Completed {
+        Completed {
+            attempt: self,
+            settlement,
+            reply,
+        }
+    }
+}
+
 /// Carries a delivery. One that is still under way when the relay has been given its time to stop
-/// is given back, so that whoever else is there need not wait for the end of its lease.
-pub(crate) async fn carry_or_give_back(
-    lane: Arc<Lane>,
-    shared: Arc<Shared>,
-    this: Try,
-) -> Option<Timestamp> {
+/// is given back.
+pub(crate) async fn run(worker: &UpstreamWorker, shared: &Shared, attempt: Attempt) -> Completed {
     let mut stop = shared.stop.subscribe();
     let time_is_up = async {
-        // An error would mean that nobody can say so any more; `shared` can.
+        // An error would mean that nothing can stop the relay any more; `shared` can.
         let _ = stop.wait_for(|stop| *stop).await;
         sleep(shared.settings.stop_within).await;
     };
-    let due = tokio::select! {
-        due = carry(&lane, &shared, &this) => return due,
-        () = time_is_up => this.leased.delivery.due,
+    let (settlement, reply) = tokio::select! {
+        settled = carry(worker, shared, &attempt) => settled,
+        // Whether the upstream was told is not known, so no attempt is counted.
+        () = time_is_up => return attempt.given_back(),
     };
-    // No try is counted: nobody knows what has become of it. One go at the store, since the process
-    // is about to end.
-    let this = Try {
-        lease_ends: Instant::now(),
-        ..this
-    };
-    settle(
-        &lane,
-        &shared,
-        &this,
-        Settlement {
-            attempt: None,
-            outcome: Outcome::Again { due },
-        },
-        Said::default(),
-    )
-    .await;
-    None
+    attempt.completed(settlement, reply)
 }
 
-/// Tells the upstream, reads its answer and settles. Says when the delivery is to be tried again.
-async fn carry(lane: &Lane, shared: &Shared, this: &Try) -> Option<Timestamp> {
-    let delivery = &this.leased.delivery;
+/// Tells the upstream and reads its answer.
+async fn carry(worker: &UpstreamWorker, shared: &Shared, attempt: &Attempt) -> (Settlement, Reply) {
+    let delivery = &attempt.leased.delivery;
     let at = shared.clock.now();
-    let Some(to) = addressee(lane, shared, this) else {
-        lane.gate().breaker.trial_is_off(Instant::now());
-        metrics::tried(&lane.platform, "unsealable");
-        log::error!(platform = lane.platform.as_str(), session:% = delivery.session; "what is sealed cannot be opened");
-        let attempt = Some(AttemptRecord {
-            at,
-            answer: AttemptAnswer::Unsealable,
-        });
-        settle(
-            lane,
-            shared,
-            this,
-            Settlement {
-                attempt,
-                outcome: Outcome::GivenUp,
-            },
-            Said::default(),
-        )
-        .await;
-        return None;
+    let Some(to) = addressee(worker, shared, attempt) else {
+        worker.gate().breaker.trial_is_off(Instant::now());
+        metrics::tried(&worker.platform, "unsealable");
+        log::error!(platform = worker.platform.as_str(), session:% = delivery.session; "what is sealed cannot be opened");
+        let settlement = Settlement {
+            attempt: Some(AttemptRecord {
+                at,
+                answer: AttemptAnswer::Unsealable,
+            }),
+            outcome: Outcome::GivenUp,
+        };
+        return (settlement, Reply::default());
     };
-    let provider = &*lane.upstream.provider;
-    let sent = call(lane, provider.sign_out(&to), shared.settings.call_timeout).await;
+    let provider = &*worker.upstream.provider;
+    let sent = call(worker, provider.sign_out(&to), shared.settings.call_timeout).await;
     let confirmation = sent.as_ref().map(|answer| provider.confirm(answer));
     let answer = match &sent {
         Ok(answer) => AttemptAnswer::Status(answer.status),
@@ -108,17 +107,17 @@ async fn carry(lane: &Lane, shared: &Shared, this: &Try) -> Option<Timestamp> {
             .map(|answer| removals_of_sign_out(provider, answer, at))
             .unwrap_or_default()
     };
-    let (word, said) = match confirmation {
+    let (word, reply) = match confirmation {
         Ok(Confirmation::Confirmed { landing }) => (
             "confirmed",
-            Some(Said {
+            Some(Reply {
                 landing,
                 removals: removals(),
             }),
         ),
         Ok(Confirmation::NotSignedIn) => (
             "not-signed-in",
-            Some(Said {
+            Some(Reply {
                 landing: None,
                 removals: removals(),
             }),
@@ -126,65 +125,43 @@ async fn carry(lane: &Lane, shared: &Shared, this: &Try) -> Option<Timestamp> {
         Ok(Confirmation::Refused) => ("refused", None),
         Err(_) => ("no-answer", None),
     };
-    metrics::tried(&lane.platform, word);
-    log::debug!(platform = lane.platform.as_str(), session:% = delivery.session, outcome = word, answer:? = answer; "an upstream was told");
-    let attempt = Some(AttemptRecord { at, answer });
-    match said {
-        Some(said) => {
-            note_answer(lane);
-            let verified = if shared.settings.verify {
-                Some(verify(lane, shared, this, &to).await)
-            } else {
-                None
-            };
-            settle(
-                lane,
-                shared,
-                this,
-                Settlement {
-                    attempt,
-                    outcome: Outcome::Confirmed { verified },
-                },
-                said,
-            )
-            .await;
+    metrics::tried(&worker.platform, word);
+    log::debug!(platform = worker.platform.as_str(), session:% = delivery.session, outcome = word, answer:? = answer; "an upstream was told");
+    let outcome = if reply.is_some() {
+        note_answer(worker);
+        let verified = if shared.settings.verify {
+            Some(verify(worker, shared, attempt, &to).await)
+        } else {
             None
-        }
-        None => {
-            let asked = note_refusal(lane, shared, &sent);
-            let outcome = next(shared, this, asked);
-            settle(
-                lane,
-                shared,
-                this,
-                Settlement { attempt, outcome },
-                Said::default(),
-            )
-            .await;
-            match outcome {
-                Outcome::Again { due } => Some(due),
-                Outcome::Confirmed { .. } | Outcome::GivenUp => None,
-            }
-        }
-    }
+        };
+        Outcome::Confirmed { verified }
+    } else {
+        let asked = note_refusal(worker, shared, &sent);
+        next(shared, attempt, asked)
+    };
+    let settlement = Settlement {
+        attempt: Some(AttemptRecord { at, answer }),
+        outcome,
+    };
+    (settlement, reply.unwrap_or_default())
 }
 
 /// Sends one request, within `limit` whatever the client allows: leases rely on it.
 pub(crate) async fn call(
-    lane: &Lane,
+    worker: &UpstreamWorker,
     request: UpstreamRequest,
     limit: Duration,
 ) -> Result<UpstreamAnswer, UpstreamError> {
-    timeout(limit, lane.upstream.client.send(request))
+    timeout(limit, worker.upstream.client.send(request))
         .await
         .unwrap_or(Err(UpstreamError::Timeout))
 }
 
-/// Whom the delivery is about; `None` where what is sealed cannot be opened and the upstream cannot
-/// be told without it.
-fn addressee(lane: &Lane, shared: &Shared, this: &Try) -> Option<Addressee> {
-    let delivery = &this.leased.delivery;
-    let subject = (!is_stranger(&delivery.subject)).then(|| delivery.subject.clone());
+/// The session that the delivery is about; `None` where what is sealed cannot be opened and the
+/// upstream cannot be told without it.
+fn addressee(worker: &UpstreamWorker, shared: &Shared, attempt: &Attempt) -> Option<Addressee> {
+    let delivery = &attempt.leased.delivery;
+    let subject = (!delivery.subject.is_unknown()).then(|| delivery.subject.clone());
     let sealed = delivery
         .sealed
         .as_ref()
@@ -192,7 +169,7 @@ fn addressee(lane: &Lane, shared: &Shared, this: &Try) -> Option<Addressee> {
     let session = match sealed.and_then(|sealed| shared.seal.open(delivery.session, sealed).ok()) {
         Some(plain) => UpstreamSession::from_bytes(&plain),
         // The operator's own credential does without the session's.
-        None if subject.is_some() && lane.upstream.provider.signs_out_by_name() => {
+        None if subject.is_some() && worker.upstream.provider.signs_out_by_name() => {
             UpstreamSession::default()
         }
         None => return None,
@@ -201,21 +178,26 @@ fn addressee(lane: &Lane, shared: &Shared, this: &Try) -> Option<Addressee> {
 }
 
 /// Presents the old credential to the vendor's probe, once.
-async fn verify(lane: &Lane, shared: &Shared, this: &Try, to: &Addressee) -> Verification {
-    let provider = &*lane.upstream.provider;
+async fn verify(
+    worker: &UpstreamWorker,
+    shared: &Shared,
+    attempt: &Attempt,
+    to: &Addressee,
+) -> Verification {
+    let provider = &*worker.upstream.provider;
     let Some(probe) = provider.probe(to) else {
         return Verification::Unknown;
     };
-    let alive = call(lane, probe, shared.settings.call_timeout)
+    let alive = call(worker, probe, shared.settings.call_timeout)
         .await
         .ok()
         .and_then(|answer| provider.alive(&answer));
     match alive {
         Some(false) => Verification::Dead,
         Some(true) => {
-            metrics::outlived(&lane.platform);
-            let delivery = &this.leased.delivery;
-            log::error!(platform = lane.platform.as_str(), session:% = delivery.session, receipt:% = delivery.receipt;
+            metrics::outlived(&worker.platform);
+            let delivery = &attempt.leased.delivery;
+            log::error!(platform = worker.platform.as_str(), session:% = delivery.session, receipt:% = delivery.receipt;
                 "the upstream confirmed the sign-out, and the session still lives there");
             Verification::Outlived
         }
@@ -223,17 +205,17 @@ async fn verify(lane: &Lane, shared: &Shared, this: &Try, to: &Addressee) -> Ver
     }
 }
 
-fn note_answer(lane: &Lane) {
-    if lane.gate().breaker.answered() {
-        metrics::breaker(&lane.platform, false);
-        log::info!(platform = lane.platform.as_str(); "the upstream answers again");
+fn note_answer(worker: &UpstreamWorker) {
+    if worker.gate().breaker.answered() {
+        metrics::breaker(&worker.platform, false);
+        log::info!(platform = worker.platform.as_str(); "the upstream answers again");
     }
 }
 
-/// Notes what a try without confirmation says about the upstream itself. Says how long it asks to
-/// be left alone.
+/// Notes what an attempt without confirmation says about the upstream itself. Returns the span for
+/// which it asks to be left alone.
 fn note_refusal(
-    lane: &Lane,
+    worker: &UpstreamWorker,
     shared: &Shared,
     sent: &Result<UpstreamAnswer, UpstreamError>,
 ) -> Option<Duration> {
@@ -250,16 +232,19 @@ fn note_refusal(
         });
     if let Some(asked) = asked {
         let until = Instant::now() + asked;
-        let mut gate = lane.gate();
+        let mut gate = worker.gate();
         gate.paused = gate.paused.max(Some(until));
     }
     match sent {
-        Ok(answer) if answer.status < 500 => note_answer(lane),
+        Ok(answer) if answer.status < 500 => note_answer(worker),
         Ok(_) | Err(_) => {
-            let opened = lane.gate().breaker.failed(Instant::now(), fastrand::f64());
+            let opened = worker
+                .gate()
+                .breaker
+                .failed(Instant::now(), fastrand::f64());
             if let Some(pause) = opened {
-                metrics::breaker(&lane.platform, true);
-                log::warn!(platform = lane.platform.as_str(), milliseconds = pause.as_millis();
+                metrics::breaker(&worker.platform, true);
+                log::warn!(platform = worker.platform.as_str(), milliseconds = pause.as_millis();
                     "the upstream does not answer and is left alone for a while");
             }
         }
@@ -267,12 +252,12 @@ fn note_refusal(
     asked
 }
 
-/// What follows from a try that was not confirmed.
-fn next(shared: &Shared, this: &Try, asked: Option<Duration>) -> Outcome {
-    let (delivery, now) = (&this.leased.delivery, shared.clock.now());
+/// What follows from an attempt that was not confirmed.
+fn next(shared: &Shared, attempt: &Attempt, asked: Option<Duration>) -> Outcome {
+    let (delivery, now) = (&attempt.leased.delivery, shared.clock.now());
     let limit = shared
         .settings
-        .gives_up_after(is_stranger(&delivery.subject));
+        .gives_up_after(delivery.subject.is_unknown());
     if now.since(delivery.created) >= limit {
         return Outcome::GivenUp;
     }
@@ -281,83 +266,8 @@ fn next(shared: &Shared, this: &Try, asked: Option<Duration>) -> Outcome {
         .retry
         .pause(delivery.attempts, fastrand::f64())
         .max(asked.unwrap_or_default());
-    // A last try is made when its time is up.
+    // A last attempt is made when the time is up.
     Outcome::Again {
         due: now.plus(pause).min(delivery.created.plus(limit)),
     }
-}
-
-/// Writes down what came of it, as long as the lease lasts, and tells who waits for it.
-pub(crate) async fn settle(
-    lane: &Lane,
-    shared: &Shared,
-    this: &Try,
-    settlement: Settlement,
-    said: Said,
-) {
-    let (delivery, outcome) = (&this.leased.delivery, settlement.outcome);
-    let mut failures = 0;
-    let counts = loop {
-        match shared
-            .outbox
-            .settle(delivery.session, this.leased.lease, settlement.clone())
-            .await
-        {
-            Ok(counts) => break counts,
-            Err(_) => {
-                lane.store_fails();
-                let pause = shared.settings.store_retry.pause(failures, fastrand::f64());
-                if Instant::now() + pause >= this.lease_ends {
-                    // It is carried again once it can be leased.
-                    return;
-                }
-                failures = failures.saturating_add(1);
-                sleep(pause).await;
-            }
-        }
-    };
-    if failures > 0 {
-        lane.store_answers();
-    }
-    let told = |confirmed| {
-        News::Settled(DeliveryResult {
-            session: delivery.session,
-            confirmed,
-            landing: said.landing.clone(),
-            removals: said.removals.clone(),
-        })
-    };
-    match outcome {
-        // Also where another hub holds the delivery by now: the upstream has said so.
-        Outcome::Confirmed { .. } => shared.waiting.tell(delivery.receipt, || told(true)),
-        Outcome::GivenUp if counts => shared.waiting.tell(delivery.receipt, || told(false)),
-        Outcome::Again { due } if counts => {
-            let at = Instant::now() + due.since(shared.clock.now());
-            shared
-                .waiting
-                .tell(delivery.receipt, || News::Postponed(delivery.session, at));
-        }
-        Outcome::Again { .. } | Outcome::GivenUp => {}
-    }
-    if !counts {
-        log::debug!(platform = lane.platform.as_str(), session:% = delivery.session; "another hub has taken the delivery over");
-        return;
-    }
-    match outcome {
-        Outcome::Again { .. } => {}
-        Outcome::Confirmed { .. } => {
-            metrics::settled(&lane.platform, DeliveryState::Confirmed.as_str());
-            metrics::confirmed_after(&lane.platform, shared.clock.now().since(delivery.created));
-        }
-        Outcome::GivenUp => {
-            metrics::settled(&lane.platform, DeliveryState::GivenUp.as_str());
-            let attempts = delivery.attempts + u32::from(settlement.attempt.is_some());
-            log::error!(platform = lane.platform.as_str(), session:% = delivery.session, receipt:% = delivery.receipt, attempts = attempts;
-                "a delivery was given up: the session may still live at the upstream");
-        }
-    }
-    if !matches!(outcome, Outcome::Again { .. }) && is_stranger(&delivery.subject) {
-        lane.strangers.left();
-    }
-    shared.changes.send_modify(|changes| *changes += 1);
 }

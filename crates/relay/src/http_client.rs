@@ -94,9 +94,9 @@ pub enum HttpClientError {
 #[derive(Clone)]
 pub struct HttpClient {
     client: Client,
-    /// Without a slash at its end.
-    base: String,
-    origin: url::Origin,
+    base: Url,
+    /// The base address's path, without a slash at its end.
+    base_path: String,
     timeout: Duration,
     body_limit: usize,
 }
@@ -140,8 +140,8 @@ impl HttpClient {
         };
         Ok(Self {
             client: builder.build().map_err(HttpClientError::Client)?,
-            base: base.as_str().trim_end_matches('/').to_owned(),
-            origin: base.origin(),
+            base_path: base.path().trim_end_matches('/').to_owned(),
+            base: settings.base,
             timeout: settings.timeout,
             body_limit: settings.body_limit,
         })
@@ -190,9 +190,7 @@ impl HttpClient {
         if !request.target.starts_with('/') || request.method == Method::Other {
             return None;
         }
-        let url = Url::parse(&format!("{}{}", self.base, request.target))
-            .ok()
-            .filter(|url| url.origin() == self.origin)?;
+        let url = self.url(&request.target);
         let mut headers = HeaderMap::with_capacity(request.headers.len() + 1);
         for (name, value) in request
             .headers
@@ -219,6 +217,19 @@ impl HttpClient {
         Some(outgoing)
     }
 
+    /// The address of `target`. Only path and query come from it, so that the origin is the base
+    /// address's, which need not be parsed again.
+    fn url(&self, target: &str) -> Url {
+        let target = target.split('#').next().unwrap_or_default();
+        let (path, query) = target
+            .split_once('?')
+            .map_or((target, None), |(path, query)| (path, Some(query)));
+        let mut url = self.base.clone();
+        url.set_path(&[&self.base_path, path].concat());
+        url.set_query(query);
+        url
+    }
+
     fn unzipped(&self, body: &[u8]) -> Result<Vec<u8>, UpstreamError> {
         let mut plain = Vec::new();
         let limit = self.body_limit as u64 + 1;
@@ -237,7 +248,7 @@ impl HttpClient {
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpClient")
-            .field("base", &self.base)
+            .field("base", &self.base.as_str())
             .finish_non_exhaustive()
     }
 }
@@ -337,6 +348,10 @@ mod tests {
         assert_eq!(
             url("//evil.example/x").as_deref(),
             Some("http://a.example:8080/base//evil.example/x")
+        );
+        assert_eq!(
+            url("/../x\\y?#/z").as_deref(),
+            Some("http://a.example:8080/x/y?")
         );
         for bad in ["@evil.example/", ".evil.example", "", "x", ":1/"] {
             assert_eq!(url(bad), None, "{bad:?}");

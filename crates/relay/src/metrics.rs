@@ -8,7 +8,7 @@ use ::metrics::{
 };
 use logout_core::platform::PlatformName;
 
-/// Tries, by `platform` and `outcome`: `confirmed`, `not-signed-in`, `refused`, `no-answer`,
+/// Attempts, by `platform` and `outcome`: `confirmed`, `not-signed-in`, `refused`, `no-answer`,
 /// `unsealable`.
 pub const ATTEMPTS: &str = "logout_relay_attempts_total";
 /// Deliveries that came to an end, by `platform` and `state`: `confirmed`, `given-up`.
@@ -25,7 +25,7 @@ pub const FIRST_SIGHT: &str = "logout_relay_first_sight_total";
 
 /// Gives the recorder that is installed the descriptions of all of them.
 pub fn describe() {
-    describe_counter!(ATTEMPTS, "Tries to tell an upstream of a sign-out.");
+    describe_counter!(ATTEMPTS, "Attempts to tell an upstream of a sign-out.");
     describe_counter!(SETTLED, "Deliveries that came to an end.");
     describe_counter!(
         OUTLIVED,

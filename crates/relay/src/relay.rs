@@ -1,8 +1,8 @@
-//! The engine's outside: start, stop, wake, wait, first sight.
+//! The relay as its users see it: start, stop, wake, wait, pass through.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,20 +15,20 @@ use logout_core::receipt::{EndedSession, ReceiptId};
 use logout_core::relayed_cookie::removals_of_sign_out;
 use logout_core::time::Timestamp;
 use logout_core::upstream::{Addressee, Confirmation, UpstreamSession};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::attempt;
 use crate::breaker::BreakerState;
-use crate::lane::{Lane, Shared};
 use crate::metrics;
 use crate::settings::RelaySettings;
-use crate::strangers::is_stranger;
-use crate::waiting::{Listener, News, Waiting};
+use crate::waiters::{Event, Listener, Waiters};
+use crate::worker::{Shared, UpstreamWorker};
 
-/// How long a stranger's sign-out is waited for where sign-outs do not wait for confirmations:
-/// without the upstream's answer there is nothing to answer from.
+/// How long the sign-out of an unregistered session is waited for where sign-outs do not wait for
+/// confirmations: without the upstream's answer there is nothing to answer from.
 const FIRST_SIGHT_AT_LEAST: Duration = Duration::from_secs(1);
 
 /// Carries deliveries to upstreams. Cheap to clone: all clones are the same relay.
@@ -39,29 +39,43 @@ pub struct Relay {
 
 struct Inner {
     shared: Arc<Shared>,
-    lanes: BTreeMap<PlatformName, Arc<Lane>>,
+    workers: BTreeMap<PlatformName, Arc<UpstreamWorker>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    threads: Threads,
 }
 
-/// How an upstream does just now.
+/// The relay's own threads, where it has some. They end with the last clone of the relay.
+#[derive(Default)]
+struct Threads(OnceLock<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // Waiting for the threads would block the thread of the caller.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The state of an upstream.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UpstreamStatus {
     /// The platform whose upstream it is.
     pub platform: PlatformName,
-    /// Whether it is trusted to answer.
+    /// Whether the hub expects it to answer.
     pub breaker: BreakerState,
     /// How many deliveries are under way.
     pub in_flight: usize,
-    /// Until when nothing is sent: it asked for that, or does not answer.
+    /// The end of the pause: it asked for one, or does not answer.
     pub paused_until: Option<Timestamp>,
 }
 
 impl Relay {
-    /// Begins to carry what is in `outbox` to `upstreams`, one task for each of them. Goes on until
-    /// [`Relay::stop`], also when every clone is dropped.
+    /// Begins to carry what is in `outbox` to `upstreams`, each with a worker of its own. Goes on
+    /// until [`Relay::stop`], also when every clone is dropped.
     ///
     /// # Panics
-    /// Outside a tokio runtime whose timers are enabled; the tasks run on that one.
+    /// Outside a tokio runtime whose timers are enabled; the workers run on that one.
     pub fn start(
         settings: RelaySettings,
         outbox: Arc<dyn Outbox>,
@@ -69,12 +83,12 @@ impl Relay {
         seal: Arc<dyn Seal>,
         upstreams: Vec<(PlatformName, Upstream)>,
     ) -> Self {
-        let lanes: BTreeMap<_, _> = upstreams
+        let workers: BTreeMap<_, _> = upstreams
             .into_iter()
             .map(|(platform, upstream)| {
                 (
                     platform.clone(),
-                    Arc::new(Lane::new(platform, upstream, &settings)),
+                    Arc::new(UpstreamWorker::new(platform, upstream, &settings)),
                 )
             })
             .collect();
@@ -84,26 +98,54 @@ impl Relay {
             outbox,
             clock,
             seal,
-            waiting: Waiting::default(),
+            waiters: Waiters::default(),
             changes,
             stop,
         });
-        let tasks = lanes
+        let tasks = workers
             .values()
-            .map(|lane| tokio::spawn(lane.clone().run(shared.clone())))
+            .map(|worker| tokio::spawn(worker.clone().run(shared.clone())))
             .collect();
         Self {
             inner: Arc::new(Inner {
                 shared,
-                lanes,
+                workers,
                 tasks: Mutex::new(tasks),
+                threads: Threads::default(),
             }),
         }
     }
 
+    /// The same on threads of its own, [`RelaySettings::threads`], so that deliveries need not
+    /// wait for the caller's other work, nor for each other's. The threads end with the last clone
+    /// of the relay.
+    ///
+    /// # Errors
+    /// The operating system grants no more threads.
+    pub fn start_on_own_threads(
+        settings: RelaySettings,
+        outbox: Arc<dyn Outbox>,
+        clock: Arc<dyn Clock>,
+        seal: Arc<dyn Seal>,
+        upstreams: Vec<(PlatformName, Upstream)>,
+    ) -> std::io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(settings.threads.get())
+            .thread_name("relay")
+            .enable_all()
+            .build()?;
+        let relay = {
+            let _entered = runtime.enter();
+            Self::start(settings, outbox, clock, seal, upstreams)
+        };
+        // It is the first and only one.
+        let _ = relay.inner.threads.0.set(runtime);
+        Ok(relay)
+    }
+
     /// Leases nothing more, lets what is under way finish within [`RelaySettings::stop_within`],
     /// and answers every sign-out that waits. What did not finish is given back, and carried by
-    /// whoever is there; where the store does not take it within another second, its lease runs out
+    /// another relay; where the store does not take it within another second, its lease runs out
     /// first.
     pub async fn stop(&self) {
         self.inner.shared.stop.send_replace(true);
@@ -117,47 +159,47 @@ impl Relay {
         join_all(tasks).await;
     }
 
-    /// Has the outbox looked at for every upstream: somebody made deliveries due again
+    /// Has the outbox read for every upstream, after deliveries were made due again
     /// ([`Outbox::retry`]).
     pub fn look_again(&self) {
         self.inner
-            .lanes
+            .workers
             .values()
-            .for_each(|lane| lane.wake.notify_one());
+            .for_each(|worker| worker.wake.notify_one());
     }
 
-    /// A number that grows with every settlement of this relay: for who waits until a receipt is
-    /// settled. Other hubs on the same store have their own.
+    /// A number that grows with every settlement of this relay, for callers that wait until a
+    /// receipt is settled. Other hubs on the same store have their own.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.shared.changes.subscribe()
     }
 
-    /// How the upstreams do, in the order of their platforms' names.
+    /// The states of the upstreams, in the order of their platforms' names.
     pub fn upstreams(&self) -> Vec<UpstreamStatus> {
         let (now, at) = (Instant::now(), self.inner.shared.clock.now());
-        let status = |lane: &Arc<Lane>| {
-            let breaker = lane.gate().breaker.state(now);
-            let paused_until = lane
+        let status = |worker: &Arc<UpstreamWorker>| {
+            let breaker = worker.gate().breaker.state(now);
+            let paused_until = worker
                 .shut_until(now)
                 .map(|until| at.plus(until.saturating_duration_since(now)));
             UpstreamStatus {
-                platform: lane.platform.clone(),
+                platform: worker.platform.clone(),
                 breaker,
-                in_flight: lane.in_flight(),
+                in_flight: worker.in_flight(),
                 paused_until,
             }
         };
-        self.inner.lanes.values().map(status).collect()
+        self.inner.workers.values().map(status).collect()
     }
 
-    /// How many sign-outs wait for confirmations.
+    /// The number of sign-outs that wait for confirmations.
     pub fn waiting(&self) -> usize {
-        self.inner.shared.waiting.count()
+        self.inner.shared.waiters.count()
     }
 
-    async fn ask(&self, lane: &Lane, session: &UpstreamSession) -> PassThrough {
+    async fn ask(&self, worker: &UpstreamWorker, session: &UpstreamSession) -> PassThrough {
         let shared = &self.inner.shared;
-        if !lane.strangers.admit() {
+        if !worker.unregistered.admit() {
             return PassThrough::Busy;
         }
         let limit = if shared.settings.wait.is_zero() {
@@ -165,13 +207,13 @@ impl Relay {
         } else {
             shared.settings.wait
         };
-        // An upstream that asked to be left alone is. What strangers bring about opens no breaker
-        // and begins no pause, or they could hold up the sign-outs of everybody else.
-        let paused = lane
+        // A pause that the upstream asked for is kept. Answers to unregistered sessions open no
+        // breaker and begin no pause, or strangers could hold up the sign-outs of all others.
+        let paused = worker
             .gate()
             .paused
             .is_some_and(|until| until > Instant::now());
-        let provider = &*lane.upstream.provider;
+        let provider = &*worker.upstream.provider;
         let to = Addressee {
             subject: None,
             session: session.clone(),
@@ -179,7 +221,7 @@ impl Relay {
         let answer = if paused {
             None
         } else {
-            attempt::call(lane, provider.sign_out(&to), limit)
+            attempt::call(worker, provider.sign_out(&to), limit)
                 .await
                 .ok()
         };
@@ -193,9 +235,9 @@ impl Relay {
             },
             Some((Confirmation::NotSignedIn, _)) => PassThrough::NotSignedIn,
             Some((Confirmation::Refused, _)) => PassThrough::Refused,
-            None if lane
-                .strangers
-                .reserve(&*shared.outbox, &lane.platform)
+            None if worker
+                .unregistered
+                .reserve(&*shared.outbox, &worker.platform)
                 .await =>
             {
                 PassThrough::Unreachable
@@ -208,7 +250,7 @@ impl Relay {
 impl fmt::Debug for Relay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Relay")
-            .field("platforms", &self.inner.lanes.keys())
+            .field("platforms", &self.inner.workers.keys())
             .finish_non_exhaustive()
     }
 }
@@ -220,7 +262,7 @@ impl Deliveries for Relay {
         if wait.is_zero() {
             return None;
         }
-        let listener = self.inner.shared.waiting.listen(receipt);
+        let listener = self.inner.shared.waiters.listen(receipt);
         Some(Box::new(Awaited {
             inner: self.inner.clone(),
             listener,
@@ -230,14 +272,14 @@ impl Deliveries for Relay {
     fn wake(&self, ended: &[EndedSession]) {
         let mut woken = HashSet::new();
         for session in ended.iter().filter(|session| session.upstream) {
-            let Some(lane) = self.inner.lanes.get(&session.platform) else {
+            let Some(worker) = self.inner.workers.get(&session.platform) else {
                 continue;
             };
-            if is_stranger(&session.subject) {
-                lane.strangers.arrived();
+            if session.subject.is_unknown() {
+                worker.unregistered.arrived();
             }
             if woken.insert(&session.platform) {
-                lane.wake.notify_one();
+                worker.wake.notify_one();
             }
         }
     }
@@ -247,10 +289,10 @@ impl Deliveries for Relay {
         platform: &PlatformName,
         session: &UpstreamSession,
     ) -> PassThrough {
-        let Some(lane) = self.inner.lanes.get(platform) else {
+        let Some(worker) = self.inner.workers.get(platform) else {
             return PassThrough::Refused;
         };
-        let seen = self.ask(lane, session).await;
+        let seen = self.ask(worker, session).await;
         let result = match &seen {
             PassThrough::Busy => "busy",
             PassThrough::Confirmed { .. } => "confirmed",
@@ -275,10 +317,10 @@ impl PendingResult for Awaited {
         let now = Instant::now();
         let deadline = now + self.inner.shared.settings.wait;
         // What cannot come in time is not waited for: an upstream that is left alone for longer
-        // costs nobody anything.
+        // delays no sign-out.
         let in_time = |platform: &PlatformName| {
-            let lane = self.inner.lanes.get(platform);
-            lane.is_some_and(|lane| lane.shut_until(now).is_none_or(|until| until < deadline))
+            let worker = self.inner.workers.get(platform);
+            worker.is_some_and(|worker| worker.shut_until(now).is_none_or(|until| until < deadline))
         };
         let upstreams = || ended.iter().filter(|session| session.upstream);
         let mut open: HashSet<_> = upstreams()
@@ -289,15 +331,15 @@ impl PendingResult for Awaited {
         let mut stop = self.inner.shared.stop.subscribe();
         while !open.is_empty() && !*stop.borrow() {
             let heard = tokio::select! {
-                heard = timeout_at(deadline, self.listener.news.recv()) => heard,
+                heard = timeout_at(deadline, self.listener.events.recv()) => heard,
                 _ = stop.changed() => break,
             };
             match heard {
-                Ok(Some(News::Settled(told))) => {
-                    open.remove(&told.session);
-                    known.insert(told.session, told);
+                Ok(Some(Event::Settled(result))) => {
+                    open.remove(&result.session);
+                    known.insert(result.session, result);
                 }
-                Ok(Some(News::Postponed(session, at))) => {
+                Ok(Some(Event::Postponed(session, at))) => {
                     if at >= deadline {
                         open.remove(&session);
                     }
@@ -305,11 +347,11 @@ impl PendingResult for Awaited {
                 Ok(None) | Err(_) => break,
             }
         }
-        let told = |session: &EndedSession| {
+        let result = |session: &EndedSession| {
             known
                 .remove(&session.id)
                 .unwrap_or_else(|| DeliveryResult::nothing(session.id))
         };
-        upstreams().map(told).collect()
+        upstreams().map(result).collect()
     }
 }

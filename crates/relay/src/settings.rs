@@ -1,27 +1,35 @@
 //! How deliveries are carried.
 
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use crate::schedule::Backoff;
 
-/// Allowance for what a try does besides its calls, before its lease may run out.
+/// Time for what an attempt does besides its calls, before its lease may run out.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
+
+/// Fewer threads would let one upstream's work hold up that of another.
+const FEWEST_THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 /// How deliveries are carried. All defaults are our choice.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RelaySettings {
     /// How long a sign-out waits for its confirmations; zero: not at all. Default: 3 seconds.
     pub wait: Duration,
-    /// How long one call to an upstream may take, whatever its client allows. Default: 10 seconds.
+    /// Threads of [`crate::Relay::start_on_own_threads`]. Default: one for each core, at least 2.
+    pub threads: NonZeroUsize,
+    /// How long one call to an upstream may take, whatever the client allows. Default: 10 seconds.
     pub call_timeout: Duration,
     /// How long a delivery is leased for. Never less than two calls (sign-out and probe) and five
     /// seconds. Default: 60 seconds.
     pub lease: Duration,
-    /// How many deliveries are under way at one upstream at most. Default: 16.
+    /// How many deliveries are under way at one upstream at most. While more wait, as many
+    /// again are leased, so that no attempt waits for the store. Default: 16.
     pub max_in_flight: usize,
     /// Whether a probe is asked after a confirmation. Default: yes.
     pub verify: bool,
-    /// Pauses between the tries of one delivery. Default: from 1 second to 5 minutes.
+    /// Pauses between the attempts of one delivery. Default: from 1 second to 5 minutes.
     pub retry: Backoff,
     /// The longest that an upstream may ask to be left alone for. Default: 10 minutes.
     pub retry_after_cap: Duration,
@@ -52,6 +60,8 @@ impl Default for RelaySettings {
     fn default() -> Self {
         Self {
             wait: Duration::from_secs(3),
+            threads: available_parallelism()
+                .map_or(FEWEST_THREADS, |cores| cores.max(FEWEST_THREADS)),
             call_timeout: Duration::from_secs(10),
             lease: Duration::from_secs(60),
             max_in_flight: 16,
@@ -81,15 +91,20 @@ impl Default for RelaySettings {
 }
 
 impl RelaySettings {
-    /// The lease that is really taken: longer than a try can last, so that no delivery has two
-    /// tries under way.
+    /// The lease that is really taken: longer than an attempt can last, so that no delivery has
+    /// two attempts under way.
     pub fn effective_lease(&self) -> Duration {
-        self.lease.max(2 * self.call_timeout + LEASE_MARGIN)
+        self.lease.max(self.attempt_limit() + LEASE_MARGIN)
     }
 
-    /// How long a delivery is tried; `stranger`: the hub never saw its login.
-    pub fn gives_up_after(&self, stranger: bool) -> Duration {
-        if stranger {
+    /// The longest that an attempt may last: a sign-out and a probe.
+    pub(crate) fn attempt_limit(&self) -> Duration {
+        2 * self.call_timeout
+    }
+
+    /// How long a delivery is tried; `unregistered`: the hub never saw its login.
+    pub fn gives_up_after(&self, unregistered: bool) -> Duration {
+        if unregistered {
             self.first_sight_give_up_after
         } else {
             self.give_up_after
@@ -102,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_always_outlasts_a_try() {
+    fn a_lease_always_outlasts_an_attempt() {
         let settings = RelaySettings {
             lease: Duration::from_millis(1),
             call_timeout: Duration::from_secs(30),

@@ -181,6 +181,9 @@ pub struct SingleLogoutConfig {
     pub give_up_after: Duration,
     /// How many sign-outs are on their way to one upstream at once, at most. Default: 16.
     pub max_in_flight: NonZeroUsize,
+    /// Threads that carry sign-outs to the upstreams; none where no platform has one. Default: one
+    /// for each core, at least two.
+    pub threads: Option<NonZeroUsize>,
     /// How long an upstream may take to answer. Default: `10s`.
     #[serde(with = "values::positive_duration")]
     pub attempt_timeout: Duration,
@@ -211,6 +214,7 @@ impl Default for SingleLogoutConfig {
             verify: relay.verify,
             give_up_after: relay.give_up_after,
             max_in_flight: NonZeroUsize::new(relay.max_in_flight).unwrap_or(NonZeroUsize::MIN),
+            threads: None,
             attempt_timeout: relay.call_timeout,
             first_retry: relay.retry.first,
             last_retry: relay.retry.cap,

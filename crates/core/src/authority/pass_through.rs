@@ -66,24 +66,25 @@ impl SessionAuthority {
             PassThrough::NotSignedIn => Err(Refusal::NotSignedIn),
             PassThrough::Refused | PassThrough::Busy => Err(Refusal::Unavailable),
             PassThrough::Unreachable => {
-                let mut stranger = self.new_session(Subject::new("", ""), None, Device::default());
+                let mut unregistered =
+                    self.new_session(Subject::unknown(), None, Device::default());
                 let credentials = asked
                     .credentials
                     .iter()
                     .filter(|presented| !presented.foreign);
-                stranger.credentials = credentials
+                unregistered.credentials = credentials
                     .map(|presented| {
                         self.credential(
                             presented.purpose,
                             &presented.secret,
-                            stranger.expires,
+                            unregistered.expires,
                             false,
                         )
                     })
                     .collect();
-                stranger.sealed = Some(self.seal(stranger.id, session));
-                let id = stranger.id;
-                if self.open(stranger, Join::Always).await? != OpenOutcome::Opened {
+                unregistered.sealed = Some(self.seal(unregistered.id, session));
+                let id = unregistered.id;
+                if self.open(unregistered, Join::Always).await? != OpenOutcome::Opened {
                     return Err(Refusal::NotSignedIn);
                 }
                 let (platform, targets) = (

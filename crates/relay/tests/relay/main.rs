@@ -3,11 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 
+mod breaker;
 mod faults;
 mod http_client;
-mod lanes;
+mod leases;
 mod metrics;
 mod pass_through;
 mod secrets;
+mod settlement;
+mod stop;
 mod support;
 mod waiting;

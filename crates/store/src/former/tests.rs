@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fjall::PersistMode;
 use logout_core::credential::{Credential, Sealed, SecretDigest};
-use logout_core::delivery::{Attempt, AttemptAnswer, Delivery, DeliveryState, Verification};
+use logout_core::delivery::{AttemptAnswer, AttemptRecord, Delivery, DeliveryState, Verification};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt};
 use logout_core::session::{AccountVersion, ClientId, Device, Person, SsoSessionId, Subject};
@@ -121,7 +121,7 @@ fn deliveries() -> [Delivery; 4] {
     };
     let tried = |number, answer| Delivery {
         attempts: 1,
-        history: vec![Attempt {
+        history: vec![AttemptRecord {
             at: minutes(20),
             answer,
         }],

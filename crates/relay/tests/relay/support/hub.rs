@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use logout_core::credential::{Sealed, Secret};
 use logout_core::delivery::{Delivery, DeliveryState};
-use logout_core::outbox::Outbox;
+use logout_core::outbox::{DeliveryFilter, Outbox};
 use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock, Deliveries, Seal, SealError};
 use logout_core::provider::Upstream;
@@ -27,6 +27,8 @@ const MOST_CHANGES: usize = 10_000;
 /// The longest pause between two settlements that is waited for. Where time is paused, it passes at
 /// once.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 /// The time of day as tokio's clock counts it, so that it passes at once where that is paused.
 #[derive(Debug)]
@@ -254,4 +256,42 @@ pub(crate) fn session(now: Timestamp, platform: &str, name: &str) -> Session {
         device: Device::default(),
         sealed: Some(Turned.seal(id, &known_by.to_bytes())),
     }
+}
+
+/// The deliveries of a platform.
+pub(crate) async fn all(hub: &Hub, platform: &str) -> Vec<Delivery> {
+    let filter = DeliveryFilter {
+        platform: Some(PlatformName::new(platform)),
+        state: None,
+    };
+    hub.store
+        .deliveries(&filter, None, 100_000)
+        .await
+        .unwrap()
+        .items
+}
+
+/// The deliveries, once none is pending.
+pub(crate) async fn all_settled(hub: &Hub, platform: &str) -> Vec<Delivery> {
+    let mut changes = hub.relay.changes();
+    loop {
+        let deliveries = all(hub, platform).await;
+        if deliveries
+            .iter()
+            .all(|delivery| delivery.state != DeliveryState::Pending)
+        {
+            return deliveries;
+        }
+        tokio::time::timeout(60 * MINUTE, changes.changed())
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}
+
+pub(crate) fn confirmed(deliveries: &[Delivery]) -> usize {
+    deliveries
+        .iter()
+        .filter(|delivery| delivery.state == DeliveryState::Confirmed)
+        .count()
 }

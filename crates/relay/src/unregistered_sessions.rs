@@ -1,4 +1,4 @@
-//! Sessions that the hub never saw: how many are carried, and how many may wait.
+//! Sessions whose login the hub never saw: how many go to an upstream, and how many may wait.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,51 +6,45 @@ use std::time::Duration;
 use logout_core::delivery::{Delivery, DeliveryState};
 use logout_core::outbox::{DeliveryFilter, Outbox};
 use logout_core::platform::PlatformName;
-use logout_core::session::Subject;
 use logout_core::store::StoreUnavailable;
 use tokio::time::Instant;
 
-use crate::allowance::Allowance;
+use crate::token_bucket::TokenBucket;
 
-/// How many deliveries are looked at in one step where they are counted.
+/// Deliveries that one step of the count reads.
 const PAGE: usize = 1_000;
 
-/// How long a place is held for a delivery that is still to be written.
+/// A place is held that long for a delivery that is still to be written.
 const RESERVED_FOR: Duration = Duration::from_secs(30);
 
-/// How often the count is taken anew at most while there seems to be no room: other hubs write and
+/// While there seems to be no room, the count is repeated at most that often. Other hubs write and
 /// settle as well.
 const RECOUNT_EVERY: Duration = Duration::from_secs(30);
 
-/// Whether the hub never saw the login of this subject.
-pub(crate) fn is_stranger(subject: &Subject) -> bool {
-    subject.name.is_empty()
-}
-
-/// The strangers of one platform.
+/// The unregistered sessions of one platform.
 #[derive(Debug)]
-pub(crate) struct Strangers {
+pub(crate) struct UnregisteredSessions {
     kept: usize,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    allowance: Allowance,
-    /// How many wait in the outbox; unknown until they have been counted.
+    bucket: TokenBucket,
+    /// How many wait in the outbox; unknown before the first count.
     pending: Option<usize>,
-    /// Until when places are held.
+    /// The ends of the held places.
     reserved: Vec<Instant>,
     counted: Option<Instant>,
 }
 
-impl Strangers {
+impl UnregisteredSessions {
     pub(crate) fn new(per_second: u32, kept: usize) -> Self {
-        let allowance = Allowance::new(per_second, Instant::now());
+        let bucket = TokenBucket::new(per_second, Instant::now());
         Self {
             kept,
             state: Mutex::new(State {
-                allowance,
+                bucket,
                 pending: None,
                 reserved: Vec::new(),
                 counted: None,
@@ -58,12 +52,12 @@ impl Strangers {
         }
     }
 
-    /// Whether one more may be carried just now.
+    /// Whether one more may go to the upstream now.
     pub(crate) fn admit(&self) -> bool {
-        self.lock().allowance.take(Instant::now())
+        self.lock().bucket.take(Instant::now())
     }
 
-    /// Holds a place for one more that waits; `false`: there is no room, or that is not known.
+    /// Holds a place for one more that waits. `false`: there is no room, or the count is unknown.
     pub(crate) async fn reserve(&self, outbox: &dyn Outbox, platform: &PlatformName) -> bool {
         if self.try_reserve() {
             return true;
@@ -104,10 +98,10 @@ impl Strangers {
             pending += page
                 .items
                 .iter()
-                .filter(|delivery: &&Delivery| is_stranger(&delivery.subject))
+                .filter(|delivery: &&Delivery| delivery.subject.is_unknown())
                 .count();
             after = page.next;
-            // Of more than are kept it does not matter how many.
+            // Beyond the limit the exact number does not matter.
             if after.is_none() || pending > self.kept {
                 break;
             }

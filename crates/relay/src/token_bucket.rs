@@ -1,16 +1,16 @@
-//! How many strangers may be carried to an upstream: a bucket that fills with time.
+//! Limits how many unregistered sessions go to an upstream each second.
 
 use tokio::time::Instant;
 
 /// Lets at most `per_second` through in any second, after at most as many at once.
 #[derive(Debug)]
-pub(crate) struct Allowance {
+pub(crate) struct TokenBucket {
     per_second: f64,
     left: f64,
     filled: Instant,
 }
 
-impl Allowance {
+impl TokenBucket {
     pub(crate) fn new(per_second: u32, now: Instant) -> Self {
         Self {
             per_second: f64::from(per_second),
@@ -43,31 +43,31 @@ mod tests {
     #[test]
     fn no_more_pass_than_the_rate_allows() {
         let start = Instant::now();
-        let mut allowance = Allowance::new(5, start);
-        let passed = |allowance: &mut Allowance, at: u64| {
+        let mut bucket = TokenBucket::new(5, start);
+        let passed = |bucket: &mut TokenBucket, at: u64| {
             (0..100)
-                .filter(|_| allowance.take(start + Duration::from_millis(at)))
+                .filter(|_| bucket.take(start + Duration::from_millis(at)))
                 .count()
         };
-        assert_eq!(passed(&mut allowance, 0), 5);
-        assert_eq!(passed(&mut allowance, 100), 0);
-        assert_eq!(passed(&mut allowance, 500), 2);
+        assert_eq!(passed(&mut bucket, 0), 5);
+        assert_eq!(passed(&mut bucket, 100), 0);
+        assert_eq!(passed(&mut bucket, 500), 2);
         assert_eq!(
-            passed(&mut allowance, 60_000),
+            passed(&mut bucket, 60_000),
             5,
             "what was not used is not saved up"
         );
         assert_eq!(
-            passed(&mut allowance, 59_000),
+            passed(&mut bucket, 59_000),
             0,
             "an earlier instant fills nothing"
         );
     }
 
     #[test]
-    fn a_rate_of_zero_lets_nobody_through() {
+    fn a_rate_of_zero_lets_nothing_through() {
         let start = Instant::now();
-        let mut allowance = Allowance::new(0, start);
-        assert!(!allowance.take(start) && !allowance.take(start + Duration::from_secs(3600)));
+        let mut bucket = TokenBucket::new(0, start);
+        assert!(!bucket.take(start) && !bucket.take(start + Duration::from_secs(3600)));
     }
 }

@@ -1,4 +1,4 @@
-//! One upstream: what is under way there, and when it is left alone.
+//! One upstream: the deliveries that are under way there, and whether it is left alone.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,29 +12,32 @@ use tokio::time::Instant;
 
 use crate::breaker::{Admission, Breaker};
 use crate::settings::RelaySettings;
-use crate::strangers::Strangers;
-use crate::waiting::Waiting;
+use crate::unregistered_sessions::UnregisteredSessions;
+use crate::waiters::Waiters;
 
-/// What all lanes share.
+mod run;
+mod settle;
+
+/// What the workers of a relay share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: RelaySettings,
     pub(crate) outbox: Arc<dyn Outbox>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) seal: Arc<dyn Seal>,
-    pub(crate) waiting: Waiting,
+    pub(crate) waiters: Waiters,
     pub(crate) changes: watch::Sender<u64>,
-    /// Whether to stop. In here, so that it lasts as long as the lanes do.
+    /// Whether to stop. In here, so that it lasts as long as the workers do.
     pub(crate) stop: watch::Sender<bool>,
 }
 
-/// One upstream.
+/// The worker of one upstream.
 #[derive(Debug)]
-pub(crate) struct Lane {
+pub(crate) struct UpstreamWorker {
     pub(crate) platform: PlatformName,
     pub(crate) upstream: Upstream,
     pub(crate) wake: Notify,
-    pub(crate) strangers: Strangers,
+    pub(crate) unregistered: UnregisteredSessions,
     in_flight: AtomicUsize,
     gate: Mutex<Gate>,
     store_is_silent: AtomicBool,
@@ -43,11 +46,11 @@ pub(crate) struct Lane {
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) breaker: Breaker,
-    /// Until when the upstream asked to be left alone.
+    /// The instant until which the upstream asked to be left alone.
     pub(crate) paused: Option<Instant>,
 }
 
-impl Lane {
+impl UpstreamWorker {
     pub(crate) fn new(
         platform: PlatformName,
         upstream: Upstream,
@@ -58,7 +61,10 @@ impl Lane {
             platform,
             upstream,
             wake: Notify::new(),
-            strangers: Strangers::new(settings.first_sight_rate, settings.first_sight_kept),
+            unregistered: UnregisteredSessions::new(
+                settings.first_sight_rate,
+                settings.first_sight_kept,
+            ),
             in_flight: AtomicUsize::new(0),
             gate: Mutex::new(Gate {
                 breaker,
@@ -77,8 +83,8 @@ impl Lane {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn note_in_flight(&self, tries: usize) {
-        self.in_flight.store(tries, Ordering::Relaxed);
+    pub(crate) fn note_in_flight(&self, attempts: usize) {
+        self.in_flight.store(attempts, Ordering::Relaxed);
     }
 
     /// What may be sent at `now`.
@@ -93,7 +99,7 @@ impl Lane {
         }
     }
 
-    /// Until when nothing will be sent, where that is certain.
+    /// The instant before which nothing will be sent, where that is certain.
     pub(crate) fn shut_until(&self, now: Instant) -> Option<Instant> {
         let gate = self.gate();
         let breaker = match gate.breaker.admits(now) {
@@ -103,7 +109,7 @@ impl Lane {
         gate.paused.filter(|until| *until > now).max(breaker)
     }
 
-    /// Says once that the store does not answer.
+    /// Logs once that the store does not answer.
     pub(crate) fn store_fails(&self) {
         if !self.store_is_silent.swap(true, Ordering::Relaxed) {
             log::error!(platform = self.platform.as_str(); "the outbox does not answer; deliveries wait");
