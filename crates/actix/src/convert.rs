@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
+use actix_web::dev::{Payload, RequestHead};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::web::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use logout_core::message::{Method, Request, Response};
 use logout_core::upstream::UpstreamAnswer;
@@ -19,69 +22,52 @@ pub(crate) enum BodyError {
 }
 
 /// Whether a body follows the head; most sign-outs have none, and need no timer to wait for it.
-pub(crate) fn has_body(request: &HttpRequest) -> bool {
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    length.is_some_and(|length| length != "0")
-        || request.headers().contains_key(header::TRANSFER_ENCODING)
+pub(crate) fn has_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH);
+    length.is_some_and(|length| length != "0") || headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 pub(crate) async fn body(
-    payload: web::Payload,
+    payload: Payload,
     limit: usize,
     within: Duration,
-) -> Result<Vec<u8>, BodyError> {
+) -> Result<Bytes, BodyError> {
     actix_web::rt::time::timeout(within, collect(payload, limit))
         .await
         .unwrap_or(Err(BodyError::TooSlow))
 }
 
-async fn collect(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>, BodyError> {
-    let mut body = Vec::new();
+/// A body that arrives in one piece, as nearly all do, is not copied.
+async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes, BodyError> {
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| BodyError::Broken)?;
-        if body.len() + chunk.len() > limit {
+        if first.len().max(all.len()) + chunk.len() > limit {
             return Err(BodyError::TooLarge);
         }
-        body.extend_from_slice(&chunk);
+        if first.is_empty() {
+            first = chunk;
+            continue;
+        }
+        if all.is_empty() {
+            all.extend_from_slice(&first);
+        }
+        all.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
-pub(crate) fn request(from: &HttpRequest, method: Method, path_from: usize) -> Request {
-    let request = Request::new(method, from.uri().path().get(path_from..).unwrap_or("/"));
-    let request = request.with_query(from.query_string());
-    from.headers()
+/// The request as adapters see it; `path_from` is where its path begins below the platform's
+/// prefix. Nothing is copied but a value that is no UTF-8.
+pub(crate) fn request(from: &RequestHead, method: Method, path_from: usize) -> Request<'_> {
+    let path = from.uri.path().get(path_from..).unwrap_or("/");
+    let query = from.uri.query().unwrap_or_default();
+    let headers = from
+        .headers
         .iter()
-        .fold(request, |request, (name, value)| {
-            request.with_header(
-                header_name(name.as_str()),
-                String::from_utf8_lossy(value.as_bytes()),
-            )
-        })
-}
-
-/// The names that nearly every request has need no memory of their own.
-fn header_name(name: &str) -> Cow<'static, str> {
-    const USUAL: [&str; 14] = [
-        "accept",
-        "accept-encoding",
-        "accept-language",
-        "authorization",
-        "connection",
-        "content-length",
-        "content-type",
-        "cookie",
-        "host",
-        "origin",
-        "referer",
-        "sec-fetch-site",
-        "user-agent",
-        "x-csrf-token",
-    ];
-    USUAL.binary_search(&name).map_or_else(
-        |_| Cow::Owned(name.to_owned()),
-        |index| Cow::Borrowed(USUAL[index]),
-    )
+        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())));
+    Request::borrowed(method, path, query, headers)
 }
 
 /// An upstream's answer, byte for byte.
@@ -102,17 +88,39 @@ pub(crate) fn relayed(from: UpstreamAnswer) -> HttpResponse {
 
 pub(crate) fn response(from: Response) -> HttpResponse {
     let (status, headers, body) = from.into_parts();
-    let mut response = HttpResponse::build(
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-    )
-    .body(body);
+    let body = match body {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => Bytes::from(bytes),
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::with_body(status, BoxBody::new(body));
+    let sent = response.headers_mut();
     for (name, value) in headers {
-        match HeaderValue::try_from(value) {
-            Ok(value) => response
-                .headers_mut()
-                .append(HeaderName::from_static(name), value),
-            Err(_) => log::error!(header = name; "a header that cannot be sent was left out"),
+        match value.into_sent(sendable) {
+            Some(value) => sent.append(header_name(name), value),
+            None => log::error!(header = name; "a header that cannot be sent was left out"),
         }
     }
     response
+}
+
+fn sendable(text: Cow<'static, str>) -> Option<HeaderValue> {
+    let bytes = match text {
+        Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),
+        Cow::Owned(text) => Bytes::from(text),
+    };
+    HeaderValue::from_maybe_shared(bytes).ok()
+}
+
+/// Spares the usual names the search through all names that there are.
+fn header_name(name: &'static str) -> HeaderName {
+    match name {
+        "cache-control" => header::CACHE_CONTROL,
+        "content-type" => header::CONTENT_TYPE,
+        "location" => header::LOCATION,
+        "pragma" => header::PRAGMA,
+        "set-cookie" => header::SET_COOKIE,
+        "vary" => header::VARY,
+        other => HeaderName::from_static(other),
+    }
 }

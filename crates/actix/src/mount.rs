@@ -1,13 +1,20 @@
 //! The way of a request through the mount: route, check, read, answer.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::guard::{self, GuardContext};
-use actix_web::http::StatusCode;
+use actix_web::dev::{
+    AppService, HttpServiceFactory, Payload, RequestHead, ResourceDef, ServiceRequest,
+    ServiceResponse, fn_service,
+};
+use actix_web::guard;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
-use logout_core::message::{Method, Response};
+use actix_web::http::{Method as ActixMethod, StatusCode};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse};
+use logout_core::message::{Method, Request, Response};
 use logout_core::same_site::is_cross_site;
 use logout_core::sign_out::Refusal;
 use logout_core::upstream::UpstreamAnswer;
@@ -87,51 +94,79 @@ impl Mount {
     /// app's later routes.
     pub fn routes(self) -> impl FnOnce(&mut web::ServiceConfig) {
         move |config| {
-            let mounted = self.0.clone();
-            let ours = guard::fn_guard(move |context| mounted.claim(context));
-            // A scope of everything, because a pattern of everything would be a regular expression
-            // on every request.
-            let handler = web::to(move |request: HttpRequest, payload: web::Payload| {
-                let mounted = self.0.clone();
-                async move { mounted.answer(request, payload).await }
-            });
-            config.service(web::scope("").guard(ours).default_service(handler));
+            config.service(Routes(self.0));
         }
     }
 }
 
+/// All paths, as far as they are a platform's. Registered without a scope or a resource: those
+/// would compare each path with a pattern of everything, and answer through two more services.
+struct Routes(Arc<Mounted>);
+
+impl HttpServiceFactory for Routes {
+    fn register(self, config: &mut AppService) {
+        let Self(mounted) = self;
+        // The app calls the service in the same step in which its guard has let a request pass, so
+        // that the guard can hand the match on.
+        let found = Rc::new(Cell::new(None));
+        let (router, passed) = (mounted.clone(), found.clone());
+        let ours = guard::fn_guard(move |context| {
+            let route = router.route(context.head());
+            let is_ours = route.is_some();
+            passed.set(route);
+            is_ours
+        });
+        let answer = move |request: ServiceRequest| {
+            let (mounted, found) = (mounted.clone(), found.take());
+            async move {
+                let (request, payload) = request.into_parts();
+                let found = found.or_else(|| mounted.route(request.head()));
+                let response = match found {
+                    Some(found) => mounted.answer(&request, payload, found).await,
+                    None => HttpResponse::NotFound().finish(),
+                };
+                Ok::<_, actix_web::Error>(ServiceResponse::new(request, response))
+            }
+        };
+        let everything = if config.is_root() {
+            ResourceDef::root_prefix("")
+        } else {
+            ResourceDef::prefix("")
+        };
+        config.register_service(
+            everything,
+            Some(vec![Box::new(ours)]),
+            fn_service(answer),
+            None,
+        );
+    }
+}
+
 impl Mounted {
-    /// Whether a request is a platform's; leaves the match with the request, so that it is made
-    /// once.
-    fn claim(&self, context: &GuardContext<'_>) -> bool {
-        let head = context.head();
+    /// Where a request goes; `None` where it is no platform's.
+    fn route(&self, head: &RequestHead) -> Option<Match> {
         // A target in absolute form is what counts, and the Host header is to be ignored then (RFC
         // 9112, 3.2.2).
         let target = head.uri.authority().map(|authority| authority.as_str());
         let host = target
             .or_else(|| head.headers.get(header::HOST)?.to_str().ok())
             .unwrap_or_default();
-        let found = self
-            .router
-            .route(host, head.uri.path(), Method::of(head.method.as_str()));
-        found
-            .map(|found| context.req_data_mut().insert(found))
-            .is_some()
+        self.router
+            .route(host, head.uri.path(), Method::of(head.method.as_str()))
     }
 
-    async fn answer(&self, http: HttpRequest, payload: web::Payload) -> HttpResponse {
-        let Some(found) = http.extensions_mut().remove::<Match>() else {
-            return HttpResponse::NotFound().finish();
-        };
+    async fn answer(&self, http: &HttpRequest, payload: Payload, found: Match) -> HttpResponse {
         let mounted = &self.platforms[found.platform];
-        let origin = http.headers().get(header::ORIGIN).cloned();
         // Who may read the answer to a login is for the product to say that gives it.
         let is_relayed = mounted.relay.is_some() && matches!(found.target, Target::Login { .. });
-        if !is_relayed && let Some(preflight) = preflight(&http, mounted) {
+        if !is_relayed && let Some(preflight) = preflight(http.head(), mounted) {
             return preflight;
         }
-        match self.answer_in_dialect(&http, payload, found, mounted).await {
-            Answer::Ours(response) => with_cors(convert::response(response), origin, mounted),
+        match self.answer_in_dialect(http, payload, found, mounted).await {
+            Answer::Ours(response) => {
+                let origin = http.headers().get(header::ORIGIN);
+                with_cors(convert::response(response), origin, mounted)
+            }
             Answer::Relayed(answer) => convert::relayed(answer),
         }
     }
@@ -139,17 +174,19 @@ impl Mounted {
     async fn answer_in_dialect(
         &self,
         http: &HttpRequest,
-        payload: web::Payload,
+        payload: Payload,
         found: Match,
         mounted: &MountedPlatform,
     ) -> Answer {
-        let method = Method::of(http.method().as_str());
-        let (client, secure) = self.proxies.client(http.head(), http.app_config().secure());
-        let request = convert::request(http, method, found.path_from)
+        let head = http.head();
+        let method = Method::of(head.method.as_str());
+        let (client, secure) = self.proxies.client(head, http.app_config().secure());
+        let request = convert::request(head, method, found.path_from)
             .with_client(client)
             .with_secure(secure);
-        let refused =
-            |refusal: &Refusal| Answer::Ours(mounted.provider.refused(&request, refusal).into());
+        let refused = |request: &Request<'_>, refusal: &Refusal| {
+            Answer::Ours(mounted.provider.refused(request, refusal).into())
+        };
         let signs_out = matches!(found.target, Target::SignOut { .. });
         let (endpoint, parameters) = match found.target {
             Target::MethodNotAllowed { mut allow } => {
@@ -160,9 +197,9 @@ impl Mounted {
                         true
                     }
                 });
-                return refused(&Refusal::MethodNotAllowed { allow });
+                return refused(&request, &Refusal::MethodNotAllowed { allow });
             }
-            Target::NotFound => return refused(&Refusal::NotFound),
+            Target::NotFound => return refused(&request, &Refusal::NotFound),
             Target::Login {
                 endpoint,
                 parameters,
@@ -178,39 +215,37 @@ impl Mounted {
             mounted.sessions.admit(&request)
         };
         if let Err(refusal) = admitted {
-            return refused(&refusal);
+            return refused(&request, &refusal);
         }
         if signs_out
             && mounted.require_same_site
             && is_cross_site(&request, mounted.sessions.platform(), &mounted.cors_origins)
         {
-            return refused(&Refusal::CrossSite);
+            return refused(&request, &Refusal::CrossSite);
         }
-        let body = if convert::has_body(http) {
+        let body = if convert::has_body(&head.headers) {
             convert::body(payload, self.limits.body, self.limits.body_time).await
         } else {
-            Ok(Vec::new())
+            Ok(Bytes::new())
         };
         let body = match body {
             Ok(body) => body,
-            Err(BodyError::TooLarge) => return refused(&Refusal::BodyTooLarge),
-            Err(BodyError::TooSlow) => return refused(&Refusal::TooSlow),
+            Err(BodyError::TooLarge) => return refused(&request, &Refusal::BodyTooLarge),
+            Err(BodyError::TooSlow) => return refused(&request, &Refusal::TooSlow),
             Err(BodyError::Broken) => {
-                return refused(&Refusal::Malformed {
+                let refusal = Refusal::Malformed {
                     field: "body",
                     rule: "ended early",
-                });
+                };
+                return refused(&request, &refusal);
             }
         };
-        let request = request.with_body(body).with_endpoint(endpoint, parameters);
+        let request = request
+            .with_borrowed_body(&body)
+            .with_endpoint(endpoint, parameters);
         if signs_out {
-            return Answer::Ours(
-                mounted
-                    .provider
-                    .logout(&request, &mounted.sessions)
-                    .await
-                    .into(),
-            );
+            let reply = mounted.provider.logout(&request, &mounted.sessions).await;
+            return Answer::Ours(reply.into());
         }
         match &mounted.relay {
             None => Answer::Ours(mounted.provider.serve(&request, &mounted.sessions).await),
@@ -218,12 +253,7 @@ impl Mounted {
                 Ok(answer) => Answer::Relayed(answer),
                 Err(fault) => {
                     log::warn!(platform = mounted.sessions.platform().name.as_str(), reason:% = fault; "a login was not relayed");
-                    Answer::Ours(
-                        mounted
-                            .provider
-                            .refused(&request, &Refusal::Unavailable)
-                            .into(),
-                    )
+                    refused(&request, &Refusal::Unavailable)
                 }
             },
         }
@@ -237,12 +267,12 @@ enum Answer {
 }
 
 /// The answer to a preflight. An origin that is not allowed is told nothing.
-fn preflight(http: &HttpRequest, mounted: &MountedPlatform) -> Option<HttpResponse> {
-    let asks = http.method().as_str() == "OPTIONS"
-        && http
-            .headers()
+fn preflight(head: &RequestHead, mounted: &MountedPlatform) -> Option<HttpResponse> {
+    let asks = head.method == ActixMethod::OPTIONS
+        && head
+            .headers
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let origin = http.headers().get(header::ORIGIN).filter(|_| asks)?;
+    let origin = asks.then(|| head.headers.get(header::ORIGIN)).flatten()?;
     let words = mounted.provider.preflight();
     let mut response =
         HttpResponse::new(StatusCode::from_u16(words.status).unwrap_or(StatusCode::NO_CONTENT));
@@ -264,12 +294,12 @@ fn preflight(http: &HttpRequest, mounted: &MountedPlatform) -> Option<HttpRespon
             HeaderValue::from(words.max_age),
         );
     }
-    Some(with_cors(response, Some(origin.clone()), mounted))
+    Some(with_cors(response, Some(origin), mounted))
 }
 
 fn with_cors(
     mut response: HttpResponse,
-    origin: Option<HeaderValue>,
+    origin: Option<&HeaderValue>,
     mounted: &MountedPlatform,
 ) -> HttpResponse {
     if mounted.cors_origins.is_empty() {
@@ -285,7 +315,7 @@ fn with_cors(
     }) {
         response
             .headers_mut()
-            .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         response.headers_mut().insert(
             header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
             HeaderValue::from_static("true"),

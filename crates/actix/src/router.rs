@@ -73,8 +73,8 @@ pub(crate) struct Router {
     of_any_depth: Vec<Route>,
     territories: Vec<Territory>,
     reserved: Vec<String>,
-    /// Routes by their whole path in lower case; those with parameters in the path are only in
-    /// `routes`.
+    /// Routes by their whole path, in lower case and as the documentation spells it; those with
+    /// parameters in the path are only in `routes`.
     by_path: HashMap<String, Vec<usize>>,
     /// Whether some platforms have a host of their own: then the order of `routes` decides, and the
     /// short cut is not taken.
@@ -128,10 +128,16 @@ impl Router {
                 }
                 check(&route, &routes, platforms, reserved)?;
                 by_path
-                    .entry(format!("{}{}", route.prefix, endpoint.path()).to_ascii_lowercase())
+                    .entry(route.path().to_ascii_lowercase())
                     .or_default()
                     .push(routes.len());
                 routes.push(route);
+            }
+        }
+        // As nearly all clients spell them, so that their paths need not be put into lower case.
+        for path in routes.iter().map(Route::path) {
+            if let Some(indexes) = by_path.get(&path.to_ascii_lowercase()).cloned() {
+                by_path.insert(path, indexes);
             }
         }
         let hosts_differ = routes.iter().any(|route| route.host.is_some());
@@ -149,7 +155,7 @@ impl Router {
     /// Where a request for `path`, as sent, at `host`, as sent, goes.
     pub(crate) fn route(&self, host: &str, path: &str, method: Method) -> Option<Match> {
         if !self.hosts_differ
-            && let Some(indexes) = self.by_path.get(&path.to_ascii_lowercase())
+            && let Some(indexes) = self.spelled(path)
             && let Some(found) = self.first(
                 indexes.iter().map(|index| &self.routes[*index]),
                 host,
@@ -162,6 +168,12 @@ impl Router {
         }
         self.first(self.routes.iter(), host, path, method)
             .or_else(|| self.unmatched(host, path, method))
+    }
+
+    /// The routes that may take `path`, in the order of `routes`.
+    fn spelled(&self, path: &str) -> Option<&Vec<usize>> {
+        let in_lower_case = || self.by_path.get(&path.to_ascii_lowercase());
+        self.by_path.get(path).or_else(in_lower_case)
     }
 
     /// Where a request goes that no endpoint takes but perhaps one of any depth: to the platform

@@ -25,7 +25,7 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Reads them all. A body of any other type carries none.
-    pub(crate) async fn read(request: &'a Request) -> Result<Self, Refusal> {
+    pub(crate) async fn read(request: &'a Request<'_>) -> Result<Self, Refusal> {
         let body = if request
             .media_type()
             .eq_ignore_ascii_case("multipart/form-data")
@@ -87,7 +87,7 @@ fn standard_alphabet(character: char) -> char {
 }
 
 /// The fields of a multipart body. A part with a file name is a file, not a field.
-async fn multipart(request: &Request) -> Result<Parameters<'static>, multer::Error> {
+async fn multipart(request: &Request<'_>) -> Result<Parameters<'static>, multer::Error> {
     let boundary = multer::parse_boundary(request.header("content-type").unwrap_or_default())?;
     let whole = stream::iter([Ok::<_, Infallible>(request.body().to_vec())]);
     let mut parts = Multipart::new(whole, boundary);
@@ -111,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    fn read(request: &Request) -> Option<(String, String)> {
+    fn read(request: &Request<'_>) -> Option<(String, String)> {
         let fields = block_on(Fields::read(request)).ok()?;
         fields
             .name_and_password()
@@ -125,7 +125,7 @@ mod tests {
         format!("{}--b--\r\n", fields.iter().map(part).collect::<String>())
     }
 
-    fn post(media_type: &'static str, body: impl Into<Vec<u8>>) -> Request {
+    fn post(media_type: &'static str, body: impl Into<Vec<u8>>) -> Request<'static> {
         Request::new(Method::Post, "/services/login")
             .with_header("content-type", media_type)
             .with_body(body)

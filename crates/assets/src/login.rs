@@ -28,7 +28,7 @@ const MAX_CLIENT_ID: usize = 128;
 /// A person's login. From 6 on its cookie is good for a sign-out only together with the CSRF token
 /// in the answer.
 pub(crate) async fn login(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -86,7 +86,7 @@ pub(crate) async fn login(
 
 /// A program's login: a token in the answer, no cookie, and no CSRF token is ever due.
 pub(crate) async fn api_login(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -140,7 +140,7 @@ fn target(fields: &Fields<'_>, name: &str, dialect: &Dialect) -> Option<Approved
 }
 
 async fn account(
-    request: &Request,
+    request: &Request<'_>,
     fields: &Fields<'_>,
     sessions: &SessionAuthority,
 ) -> Result<Option<Account>, Refusal> {
@@ -153,7 +153,7 @@ async fn account(
         .await?)
 }
 
-fn new_session(request: &Request, sessions: &SessionAuthority, account: &Account) -> Session {
+fn new_session(request: &Request<'_>, sessions: &SessionAuthority, account: &Account) -> Session {
     sessions.new_session(
         Subject::new(&account.realm, &account.name),
         Some(account),
@@ -165,7 +165,7 @@ fn new_session(request: &Request, sessions: &SessionAuthority, account: &Account
 /// session, and `reqCsrf` says whether a CSRF token is due. What counts afterwards is what the
 /// session knows of its credential.
 async fn open_with_token(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
     account: &Account,
@@ -214,7 +214,7 @@ async fn open_with_token(
 }
 
 async fn open_with_session_id(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
     account: &Account,
@@ -229,7 +229,7 @@ async fn open_with_session_id(
 }
 
 /// The cookies that the login's own cookie takes the place of.
-fn cookies<'a>(request: &'a Request, dialect: &'a Dialect) -> Vec<(&'static str, &'a str)> {
+fn cookies<'a>(request: &'a Request<'_>, dialect: &'a Dialect) -> Vec<(&'static str, &'a str)> {
     let purpose = purpose(dialect);
     request
         .cookies(dialect.cookie.name())

@@ -17,7 +17,7 @@ use crate::reply::json_answer;
 use crate::request::{contradicts, credentials, csrf_token};
 
 pub(crate) async fn profile(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -46,7 +46,7 @@ pub(crate) fn user_profile(account: &Account) -> Value {
 
 /// A search that finds nothing: what matters is whether it is allowed.
 pub(crate) async fn search(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -60,7 +60,7 @@ pub(crate) async fn search(
 /// Keeps a session alive. The path was observed; the empty object, and the error without a session,
 /// are our choice.
 pub(crate) async fn ping(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -70,7 +70,7 @@ pub(crate) async fn ping(
 
 /// Keeps a session alive, and answers whether there is one or not.
 pub(crate) async fn alive(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -79,7 +79,7 @@ pub(crate) async fn alive(
 }
 
 pub(crate) async fn landing(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -97,7 +97,7 @@ pub(crate) async fn landing(
 
 /// The caller's session; by POST, only with the CSRF token where one is due.
 async fn signed_in(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Arc<Session>, Refusal> {
@@ -116,7 +116,7 @@ async fn signed_in(
 /// The session of the first credential that opens one, none where the path names two; and whether
 /// that one is due for a CSRF token.
 async fn live(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Option<(Arc<Session>, bool)>, Refusal> {

@@ -62,11 +62,11 @@ impl CredentialReader for AssetsProvider {
         reading::forms(presented)
     }
 
-    fn presented(&self, request: &Request) -> UpstreamSession {
+    fn presented(&self, request: &Request<'_>) -> UpstreamSession {
         upstream::presented(request, &self.dialect)
     }
 
-    fn contradicts(&self, request: &Request) -> bool {
+    fn contradicts(&self, request: &Request<'_>) -> bool {
         request::contradicts(request, &self.dialect)
     }
 }
@@ -85,7 +85,7 @@ impl LogoutProvider for AssetsProvider {
         &self.namespaces
     }
 
-    async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
+    async fn logout(&self, request: &Request<'_>, sessions: &SessionAuthority) -> Reply {
         if request::contradicts(request, &self.dialect) {
             return self.refused(
                 request,
@@ -96,7 +96,12 @@ impl LogoutProvider for AssetsProvider {
             );
         }
         let asked = request::read(request, &self.dialect, sessions.tokens(), sessions.now());
-        let presented = asked.credentials.clone();
+        // A single credential leaves nothing to ask about.
+        let presented = if asked.credentials.len() > 1 {
+            asked.credentials.clone()
+        } else {
+            Vec::new()
+        };
         match sessions.sign_out(request, asked).await {
             Ok(done) => reply::signed_out(
                 &done,
@@ -108,7 +113,7 @@ impl LogoutProvider for AssetsProvider {
         }
     }
 
-    fn refused(&self, request: &Request, refusal: &Refusal) -> Reply {
+    fn refused(&self, request: &Request<'_>, refusal: &Refusal) -> Reply {
         reply::refused(refusal, request, &self.dialect)
     }
 
@@ -126,20 +131,16 @@ impl LoginProvider for AssetsProvider {
         &self.login_endpoints
     }
 
-    async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response {
+    async fn serve(&self, request: &Request<'_>, sessions: &SessionAuthority) -> Response {
         stand_in::serve(request, sessions, &self.dialect)
             .await
             .unwrap_or_else(|refusal| reply::refused(&refusal, request, &self.dialect).into())
     }
 }
 
-/// Whether a cookie still opens a session after a sign-out by another credential. The first valid
-/// credential is the only one that counts, so with a single one there is nothing to ask. A real
-/// instance may know one that the hub does not.
+/// Whether a cookie still opens a session after a sign-out by another credential, since only the
+/// first valid one counts. A real instance may know one that the hub does not.
 async fn cookie_lives(presented: &[PresentedCredential], sessions: &SessionAuthority) -> bool {
-    if presented.len() < 2 {
-        return false;
-    }
     for one in presented.iter().filter(|one| one.by_cookie && !one.foreign) {
         // A store that does not answer now has answered the sign-out: the cookie stays, since it
         // may open something.

@@ -1,5 +1,7 @@
 //! The vendor's words for what came out. Pure.
 
+use std::borrow::Cow;
+
 use logout_core::Reply;
 use logout_core::SignedOut;
 use logout_core::message::{Request, Response};
@@ -10,6 +12,9 @@ use serde_json::{Value, json};
 use crate::config::Dialect;
 use crate::request::{LOGOUT, LOGOUT_AND_REDIRECT};
 
+/// The service's answer.
+const SUCCESS: &str = r#"{"logoutSuccess":true}"#;
+
 /// A sign-out that was done. Documented: the service says `logoutSuccess` (observed: clients need
 /// the JSON boolean), and `/logout` redirects; its 302 is our choice.
 ///
@@ -17,14 +22,14 @@ use crate::request::{LOGOUT, LOGOUT_AND_REDIRECT};
 /// to delete that would leave a session alive that nobody can reach any more.
 pub(crate) fn signed_out(
     done: &SignedOut,
-    request: &Request,
+    request: &Request<'_>,
     cookie_lives: bool,
     dialect: &Dialect,
 ) -> Reply {
     let redirects = request.endpoint() == LOGOUT_AND_REDIRECT;
     let answer = match done.landing() {
         Some(landing) if redirects => Response::redirect(landing),
-        _ => json_answer(200, &json!({ "logoutSuccess": true })),
+        _ => json_text(200, SUCCESS),
     };
     let deletes = !cookie_lives && (redirects || brought_cookie(request, dialect));
     Reply::signed_out(
@@ -41,7 +46,7 @@ pub(crate) fn signed_out(
 ///
 /// Documented: the services answer with an error object, by default with HTTP 200. What is no
 /// service answers in plain text with a real status (our choice).
-pub(crate) fn refused(refusal: &Refusal, request: &Request, dialect: &Dialect) -> Reply {
+pub(crate) fn refused(refusal: &Refusal, request: &Request<'_>, dialect: &Dialect) -> Reply {
     let (status, name, message) = words(refusal);
     let answer = if loose_segments(request.path())
         .first()
@@ -72,7 +77,7 @@ pub(crate) fn refused(refusal: &Refusal, request: &Request, dialect: &Dialect) -
     )
 }
 
-fn brought_cookie(request: &Request, dialect: &Dialect) -> bool {
+fn brought_cookie(request: &Request<'_>, dialect: &Dialect) -> bool {
     request.cookies(dialect.cookie.name()).next().is_some()
 }
 
@@ -148,7 +153,11 @@ fn words(refusal: &Refusal) -> (u16, &'static str, &'static str) {
 
 /// JSON with the type that the vendor documents, its spelling included.
 pub(crate) fn json_answer(status: u16, body: &Value) -> Response {
-    Response::with_text(status, "application/json;charset=utf-8", body.to_string()).uncached()
+    json_text(status, body.to_string())
+}
+
+fn json_text(status: u16, body: impl Into<Cow<'static, str>>) -> Response {
+    Response::with_text(status, "application/json;charset=utf-8", body).uncached()
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub(crate) fn with_session_id(endpoint: Endpoint, profile: Profile) -> Endpoint 
 /// `/services/logout` is not looked at, whatever its type: clients were observed to send JSON
 /// headers with nothing behind them, and stray form fields.
 pub(crate) fn read(
-    request: &Request,
+    request: &Request<'_>,
     dialect: &Dialect,
     tokens: &dyn Tokens,
     now: Timestamp,
@@ -95,7 +95,7 @@ pub(crate) fn read(
 /// is forged, expired or of another platform is foreign and never gets as far as the store; in
 /// front of a real instance, whose tokens are not ours, none is.
 pub(crate) fn credentials(
-    request: &Request,
+    request: &Request<'_>,
     dialect: &Dialect,
     tokens: &dyn Tokens,
     now: Timestamp,
@@ -138,7 +138,7 @@ pub(crate) fn purpose(dialect: &Dialect) -> &'static str {
 
 /// What no browser sends by itself: a bearer token, or in Elvis 4 and 5 the session ids in the
 /// path.
-pub(crate) fn by_hand<'a>(request: &'a Request, dialect: &Dialect) -> Vec<Cow<'a, str>> {
+pub(crate) fn by_hand<'a>(request: &'a Request<'_>, dialect: &Dialect) -> Vec<Cow<'a, str>> {
     if dialect.config.profile.has_tokens() {
         request
             .authorization("Bearer")
@@ -152,12 +152,12 @@ pub(crate) fn by_hand<'a>(request: &'a Request, dialect: &Dialect) -> Vec<Cow<'a
 
 /// Whether the path names two sessions, so that nothing says which one was meant: servers disagree
 /// on which of them counts.
-pub(crate) fn contradicts(request: &Request, dialect: &Dialect) -> bool {
+pub(crate) fn contradicts(request: &Request<'_>, dialect: &Dialect) -> bool {
     !dialect.config.profile.has_tokens() && session_ids_in_path(request.path()).len() > 1
 }
 
 /// The CSRF token that a request carries.
-pub(crate) fn csrf_header(request: &Request) -> Option<&str> {
+pub(crate) fn csrf_header<'a>(request: &'a Request<'_>) -> Option<&'a str> {
     request
         .header("x-csrf-token")
         .map(str::trim)
@@ -165,7 +165,7 @@ pub(crate) fn csrf_header(request: &Request) -> Option<&str> {
 }
 
 /// Its digest.
-pub(crate) fn csrf_token(request: &Request) -> Option<SecretDigest> {
+pub(crate) fn csrf_token(request: &Request<'_>) -> Option<SecretDigest> {
     csrf_header(request).map(SecretDigest::of)
 }
 
@@ -203,7 +203,7 @@ fn parameters(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Query and form count together, so that a value in each is one too many.
-fn requested(request: &Request) -> RequestedRedirect {
+fn requested(request: &Request<'_>) -> RequestedRedirect {
     let query = request.query();
     let form = request.form();
     RequestedRedirect::from_values(
@@ -250,7 +250,7 @@ mod tests {
         tokens.mint(&claims).unwrap().reveal().to_owned()
     }
 
-    fn read_as(profile: Profile, request: &Request, tokens: &RememberedTokens) -> SignOut {
+    fn read_as(profile: Profile, request: &Request<'_>, tokens: &RememberedTokens) -> SignOut {
         read(request, &dialect(profile), tokens, NOW)
     }
 

@@ -55,7 +55,7 @@ pub(crate) fn landing(path: &str) -> Endpoint {
 }
 
 pub(crate) async fn serve(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {

@@ -55,7 +55,7 @@ impl UpstreamLogout for AssetsProvider {
     /// and where the answer holds nothing that the session could be known by.
     fn parse_login(
         &self,
-        request: &Request,
+        request: &Request<'_>,
         answer: &UpstreamAnswer,
         now: Timestamp,
     ) -> Option<UpstreamLogin> {
@@ -218,7 +218,7 @@ pub(crate) fn relayed_endpoints(profile: Profile) -> Vec<Endpoint> {
 /// What a request presents, in the order in which a sign-out reads it. The session id in a path of
 /// Elvis 4 and 5 is the value of the cookie (documented), so it is kept as one: no path of ours
 /// carries a secret.
-pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession {
+pub(crate) fn presented(request: &Request<'_>, dialect: &Dialect) -> UpstreamSession {
     let name = dialect.cookie.name();
     let has_tokens = dialect.config.profile.has_tokens();
     let by_hand = by_hand(request, dialect);

@@ -54,7 +54,7 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> UpstreamAnswer {
     }
 }
 
-fn login(query: &str) -> Request {
+fn login(query: &str) -> Request<'static> {
     Request::new(Method::Post, "/services/login").with_query(query)
 }
 
@@ -90,16 +90,16 @@ impl Product {
         }))
     }
 
-    fn send(&self, request: Request) -> UpstreamAnswer {
+    fn send(&self, request: Request<'_>) -> UpstreamAnswer {
         let (status, headers, body) = self.0.send(request).into_parts();
         let headers = headers
             .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.into_bytes()))
+            .map(|(name, value)| (name.to_owned(), String::from(value).into_bytes()))
             .collect();
         UpstreamAnswer {
             status,
             headers,
-            body,
+            body: body.into_owned(),
         }
     }
 
@@ -775,7 +775,7 @@ fn a_registered_session_is_found_at_its_sign_out_and_needs_its_csrf_token() {
     let request = Request::new(Method::Post, "/services/logout")
         .with_header("cookie", "authToken=theirs")
         .with_endpoint("logout", vec![]);
-    let send = |request: &Request| {
+    let send = |request: &Request<'_>| {
         let (_, headers, body) =
             Response::from(block_on(hub.logout(request, &sessions))).into_parts();
         (
@@ -856,7 +856,7 @@ fn a_redirecting_sign_out_that_asks_for_no_landing_leads_to_its_receipt() {
         )));
         assert_eq!(response.status(), 302);
         assert!(
-            response.headers().contains(&("location", to.to_owned())),
+            response.headers().contains(&("location", to.into())),
             "{query} {:?}",
             response.headers()
         );

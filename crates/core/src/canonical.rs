@@ -95,11 +95,11 @@ pub trait CredentialReader: Debug + Send + Sync + 'static {
     /// What a request presents: the cookies and tokens that a session of this product may be known
     /// by, and the CSRF token that came along. An upstream is asked about it where the hub has
     /// never seen it.
-    fn presented(&self, request: &Request) -> UpstreamSession;
+    fn presented(&self, request: &Request<'_>) -> UpstreamSession;
 
     /// Whether `request` presents two values at a place where the product takes one, so that
     /// nothing says which was meant. A reverse proxy is told to deny it.
-    fn contradicts(&self, _request: &Request) -> bool {
+    fn contradicts(&self, _request: &Request<'_>) -> bool {
         false
     }
 }

@@ -58,7 +58,7 @@ impl SessionAuthority {
     ///
     /// # Errors
     /// The refusal.
-    pub fn admit(&self, request: &Request) -> Result<(), Refusal> {
+    pub fn admit(&self, request: &Request<'_>) -> Result<(), Refusal> {
         if request.headers_named("authorization").nth(1).is_some() {
             return Err(Refusal::Malformed {
                 field: "Authorization",
@@ -75,7 +75,7 @@ impl SessionAuthority {
     ///
     /// # Errors
     /// The refusal.
-    pub fn admit_sign_out(&self, request: &Request) -> Result<(), Refusal> {
+    pub fn admit_sign_out(&self, request: &Request<'_>) -> Result<(), Refusal> {
         if is_prefetch(request) {
             log::info!(platform = self.platform().name.as_str(); "a fetch ahead of a click was refused");
             return Err(Refusal::Prefetch);
@@ -92,7 +92,7 @@ impl SessionAuthority {
     pub async fn check(
         &self,
         provider: &dyn UpstreamLogout,
-        request: &Request,
+        request: &Request<'_>,
     ) -> Result<CheckResult, StoreUnavailable> {
         let denied = |checked, reason: &str| {
             log::info!(platform = self.platform().name.as_str(), reason; "a request was denied");
@@ -123,7 +123,7 @@ impl SessionAuthority {
             }
             Err(_) => return denied(CheckResult::Ambiguous, "several Authorization headers"),
         }
-        let read = |request: &Request| provider.credentials(&provider.presented(request));
+        let read = |request: &Request<'_>| provider.credentials(&provider.presented(request));
         let presented = read(request);
         let Some(bearers) = bearers(provider, request) else {
             return denied(CheckResult::TooMany, "too many credentials");
@@ -217,7 +217,10 @@ fn may_sign_out(endpoints: &[Endpoint], path: &str, prefix: &str) -> bool {
 /// The different credentials in an `Authorization` header that holds several values behind commas,
 /// as intermediaries fold them; none where it holds one value only, and `None` where it holds more
 /// than is looked at. What the vendor writes behind a comma and is no credential does not count.
-fn bearers(provider: &dyn UpstreamLogout, request: &Request) -> Option<Vec<UpstreamCredential>> {
+fn bearers(
+    provider: &dyn UpstreamLogout,
+    request: &Request<'_>,
+) -> Option<Vec<UpstreamCredential>> {
     let Some(value) = request
         .header("authorization")
         .filter(|value| value.contains(','))
@@ -235,7 +238,7 @@ fn bearers(provider: &dyn UpstreamLogout, request: &Request) -> Option<Vec<Upstr
 }
 
 /// The request with this `Authorization` and nothing else.
-fn alone(request: &Request, authorization: &str) -> Request {
+fn alone(request: &Request<'_>, authorization: &str) -> Request<'static> {
     Request::new(request.method(), request.path()).with_header("authorization", authorization)
 }
 
@@ -243,7 +246,7 @@ fn alone(request: &Request, authorization: &str) -> Request {
 /// quotes around a value (servlet containers), with a comma between two cookies (the older RFCs,
 /// OWIN), percent-decoded (OWIN, ASP.NET Core). Each reading is a request of its own, because an
 /// adapter may put a credential together from several cookies.
-fn other_readings(request: &Request) -> Vec<Request> {
+fn other_readings(request: &Request<'_>) -> Vec<Request<'static>> {
     let headers: Vec<&str> = request.headers_named("cookie").collect();
     let has = |mark: char| headers.iter().any(|header| header.contains(mark));
     let mut readings = Vec::new();
@@ -274,7 +277,7 @@ fn other_readings(request: &Request) -> Vec<Request> {
         let mut reading =
             Request::new(request.method(), request.path()).with_query(request.raw_query());
         for (name, value) in request.headers().filter(|(name, _)| *name != "cookie") {
-            reading = reading.with_header(name.to_owned(), value);
+            reading = reading.with_header(name.to_owned(), value.to_owned());
         }
         for (name, value) in headers
             .iter()

@@ -5,6 +5,8 @@ use std::time::Duration;
 use ::cookie::{Cookie, Expiration};
 use serde::{Deserialize, Serialize};
 
+use crate::message::HeaderValue;
+
 /// The `SameSite` attribute.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -125,7 +127,7 @@ pub struct CookieSpec {
     /// Whether browsers know the platform by https.
     public_https: bool,
     /// `Set-Cookie` values that remove the cookie, for a plain and for a secure request.
-    clearing: [Vec<String>; 2],
+    clearing: [Vec<HeaderValue>; 2],
 }
 
 impl CookieSpec {
@@ -217,11 +219,11 @@ impl CookieSpec {
     /// The `Set-Cookie` values that remove it, the first with the attributes it was set with: under
     /// its own path and each of the policy's, where it has a `Domain` its host-only twin too, and
     /// where it is `Partitioned` its twin that is not.
-    pub fn clear(&self, secure_request: bool) -> &[String] {
+    pub fn clear(&self, secure_request: bool) -> &[HeaderValue] {
         &self.clearing[usize::from(secure_request)]
     }
 
-    fn clearing_for(&self, secure_request: bool) -> Vec<String> {
+    fn clearing_for(&self, secure_request: bool) -> Vec<HeaderValue> {
         let own = self.as_set();
         let paths = std::iter::once(own.path).chain(
             self.policy
@@ -249,9 +251,10 @@ impl CookieSpec {
                 partitioned: *kind,
             })
         });
-        let mut clearing: Vec<String> = Vec::new();
+        let mut clearing: Vec<HeaderValue> = Vec::new();
         for place in places {
-            let cookie = removed(self.build("", secure_request, &place)).to_string();
+            let cookie = removed(self.build("", secure_request, &place));
+            let cookie = HeaderValue::prepared(cookie.to_string());
             // On plain http nothing is `Partitioned`.
             if !clearing.contains(&cookie) {
                 clearing.push(cookie);

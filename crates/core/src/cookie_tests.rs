@@ -115,7 +115,7 @@ fn every_path_of_the_policy_is_cleared_with_and_without_its_domain_and_partition
     for path in ["/", "/services", "/app"] {
         for domain in [false, true] {
             for partitioned in [false, true] {
-                let is_it = |header: &&String| {
+                let is_it = |header: &&HeaderValue| {
                     let parts: Vec<&str> = header.split("; ").collect();
                     parts.contains(&format!("Path={path}").as_str())
                         && parts.contains(&"Domain=example.com") == domain

@@ -27,7 +27,7 @@ pub struct LoginAttempt<'a> {
 
 impl<'a> LoginAttempt<'a> {
     /// What `request` asks for, in any realm.
-    pub fn of(request: &Request, name: &'a str, password: &'a Secret) -> Self {
+    pub fn of(request: &Request<'_>, name: &'a str, password: &'a Secret) -> Self {
         Self {
             realm: None,
             name,

@@ -68,7 +68,7 @@ impl LoginRelay {
     ///
     /// # Errors
     /// [`RelayError`]; nothing of the answer may reach the client then.
-    pub async fn login(&self, request: &Request) -> Result<UpstreamAnswer, RelayError> {
+    pub async fn login(&self, request: &Request<'_>) -> Result<UpstreamAnswer, RelayError> {
         let answer = self.upstream.client.send(self.outgoing(request)).await?;
         if answer.status < 200 {
             // The client swallows interim answers, so this would be a change of protocol, which no
@@ -131,7 +131,7 @@ impl LoginRelay {
     /// place of. Nothing else is replaced: a client that brought a token in a header has both then.
     async fn replaced(
         &self,
-        request: &Request,
+        request: &Request<'_>,
         answer: &UpstreamAnswer,
     ) -> Result<Vec<Arc<Session>>, StoreUnavailable> {
         let provider = &*self.upstream.provider;
@@ -150,7 +150,7 @@ impl LoginRelay {
     }
 
     /// What takes from the browser what this login puts there.
-    fn removals(&self, request: &Request, answer: &UpstreamAnswer) -> Vec<String> {
+    fn removals(&self, request: &Request<'_>, answer: &UpstreamAnswer) -> Vec<String> {
         let place = (
             self.sessions.platform(),
             self.base.host_str().unwrap_or_default(),
@@ -167,7 +167,7 @@ impl LoginRelay {
     /// The request as the upstream gets it: its own `Host` (the client's doing), nothing of the
     /// connection, no wish for compression that the adapter could not read, and the client's
     /// address.
-    fn outgoing(&self, request: &Request) -> UpstreamRequest {
+    fn outgoing(&self, request: &Request<'_>) -> UpstreamRequest {
         let query = request.raw_query();
         let joint = if query.is_empty() { "" } else { "?" };
         let mut outgoing = UpstreamRequest::new(

@@ -11,7 +11,7 @@ const AHEAD: [&str; 3] = ["prefetch", "prerender", "preview"];
 
 /// Whether `request` is a GET ahead of a click: a link on a page must end nothing before somebody
 /// follows it.
-pub fn is_prefetch(request: &Request) -> bool {
+pub fn is_prefetch(request: &Request<'_>) -> bool {
     let values = HEADERS.iter().flat_map(|name| request.headers_named(name));
     let mut words = values
         .flat_map(|value| value.split([',', ';']))

@@ -41,11 +41,11 @@ pub trait LogoutProvider: CredentialReader {
 
     /// Answers a request to one of [`LogoutProvider::endpoints`]. Always answers; a refusal is
     /// spoken in the vendor's words.
-    async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply;
+    async fn logout(&self, request: &Request<'_>, sessions: &SessionAuthority) -> Reply;
 
     /// The vendor's words when a request never became a sign-out: wrong method, too large,
     /// malformed, unavailable.
-    fn refused(&self, request: &Request, refusal: &Refusal) -> Reply;
+    fn refused(&self, request: &Request<'_>, refusal: &Refusal) -> Reply;
 
     /// How a preflight is answered where origins are configured.
     fn preflight(&self) -> Preflight {
@@ -60,7 +60,7 @@ pub trait LoginProvider: LogoutProvider {
     fn login_endpoints(&self) -> &[Endpoint];
 
     /// Answers a request to one of [`LoginProvider::login_endpoints`].
-    async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response;
+    async fn serve(&self, request: &Request<'_>, sessions: &SessionAuthority) -> Response;
 }
 
 /// Speaks to real instances of the vendor's product. Pure: nothing in here opens a connection.
@@ -75,7 +75,7 @@ pub trait UpstreamLogout: LogoutProvider {
     /// `None` for any other answer: a failed login, a form, an anti-forgery token.
     fn parse_login(
         &self,
-        request: &Request,
+        request: &Request<'_>,
         answer: &UpstreamAnswer,
         now: Timestamp,
     ) -> Option<UpstreamLogin>;

@@ -6,6 +6,7 @@
 
 use url::{Host, Url};
 
+use crate::message::HeaderValue;
 use crate::public_suffix::is_public_suffix;
 
 /// The longest return address that is looked at, in bytes.
@@ -60,7 +61,7 @@ pub enum RedirectError {
 /// }
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ApprovedUrl(String);
+pub struct ApprovedUrl(HeaderValue);
 
 impl ApprovedUrl {
     /// An address out of the *configuration*: absolute with http or https, or a path that begins
@@ -76,7 +77,7 @@ impl ApprovedUrl {
             return if text.starts_with("//") {
                 Err(RedirectError::ForeignOrigin)
             } else {
-                Ok(Self(text.to_owned()))
+                Ok(Self(HeaderValue::prepared(text)))
             };
         }
         let url = Url::parse(text).map_err(|_| RedirectError::Unparsable)?;
@@ -86,12 +87,17 @@ impl ApprovedUrl {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(RedirectError::UserInfo);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(HeaderValue::prepared(text)))
     }
 
     /// The address as it goes into a `Location`.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
+    }
+
+    /// The same, as the value of that header.
+    pub(crate) fn header_value(&self) -> HeaderValue {
+        self.0.clone()
     }
 
     /// The same address with one more query parameter, the rest of its query and its fragment kept.
@@ -100,7 +106,7 @@ impl ApprovedUrl {
         let (rest, fragment) = self
             .0
             .split_once('#')
-            .map_or((self.0.as_str(), None), |(rest, fragment)| {
+            .map_or((self.as_str(), None), |(rest, fragment)| {
                 (rest, Some(fragment))
             });
         let pair = form_urlencoded::Serializer::new(String::new())
@@ -108,7 +114,7 @@ impl ApprovedUrl {
             .finish();
         let joint = if rest.contains('?') { '&' } else { '?' };
         let fragment = fragment.map(|text| format!("#{text}")).unwrap_or_default();
-        Self(format!("{rest}{joint}{pair}{fragment}"))
+        Self(format!("{rest}{joint}{pair}{fragment}").into())
     }
 
     /// The same address with one more parameter in its fragment, which servers never see (OAuth's
@@ -123,7 +129,7 @@ impl ApprovedUrl {
             Some((_, "")) => "",
             Some(_) => "&",
         };
-        Self(format!("{}{joint}{pair}", self.0))
+        Self(format!("{}{joint}{pair}", self.0).into())
     }
 }
 
@@ -243,7 +249,7 @@ impl RedirectPolicy {
                 .iter()
                 .any(|domain| domain_allows(domain, &url));
         if allowed {
-            Ok(ApprovedUrl(url.into()))
+            Ok(ApprovedUrl(String::from(url).into()))
         } else {
             Err(RedirectError::ForeignOrigin)
         }
@@ -267,7 +273,9 @@ impl RedirectPolicy {
         if starts_with_encoded_slash(url.path()) {
             return Err(RedirectError::EncodedSlash);
         }
-        Ok(ApprovedUrl(url[url::Position::BeforePath..].to_owned()))
+        Ok(ApprovedUrl(
+            url[url::Position::BeforePath..].to_owned().into(),
+        ))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The answer of a sign-out endpoint.
 
 use crate::authority::SignedOut;
-use crate::message::{Method, Response};
+use crate::message::{HeaderValue, Method, Response};
 use crate::relayed_cookie::name_of;
 use crate::sign_out::Refusal;
 
@@ -65,7 +65,10 @@ impl From<Reply> for Response {
 /// decision: a cookie that came along may hold another session, which lives on. Where none came,
 /// those of the ended session lie under a path that the request was not below.
 fn without_remains(done: &SignedOut, response: Response) -> Response {
-    let set: Vec<String> = response
+    if done.removals().is_empty() {
+        return response;
+    }
+    let set: Vec<HeaderValue> = response
         .headers()
         .iter()
         .filter(|(name, _)| *name == "set-cookie")
@@ -78,8 +81,12 @@ fn without_remains(done: &SignedOut, response: Response) -> Response {
     let remains = done
         .removals()
         .iter()
-        .filter(|removal| !done.by_cookie() || is_removed(name_of(removal)));
-    response.cookies(remains.filter(|removal| !set.contains(removal)))
+        .filter(|removal| !done.by_cookie() || is_removed(name_of(removal)))
+        .map(|removal| HeaderValue::from(removal.clone()))
+        .filter(|removal| !set.contains(removal));
+    remains.fold(response, |response, removal| {
+        response.header("set-cookie", removal)
+    })
 }
 
 #[cfg(test)]
@@ -97,7 +104,7 @@ mod tests {
             let (_, headers, _) =
                 Response::from(Reply::refused(&refusal, Response::new(429))).into_parts();
             assert!(
-                headers.contains(&("retry-after", seconds.to_owned())),
+                headers.contains(&("retry-after", seconds.into())),
                 "{headers:?}"
             );
         }

@@ -9,7 +9,7 @@ use crate::platform::Platform;
 /// following a link) is not cross-site.
 ///
 /// `trusted` origins are not foreign: the operator allows their pages to call.
-pub fn is_cross_site(request: &Request, platform: &Platform, trusted: &OriginList) -> bool {
+pub fn is_cross_site(request: &Request<'_>, platform: &Platform, trusted: &OriginList) -> bool {
     let origin = request.header("origin");
     if origin.is_some_and(|origin| trusted.allows(origin)) {
         return false;

@@ -163,12 +163,12 @@ impl Dialect {
     /// The tokens that a request presents, in order, byte for byte. Observed: the server compares
     /// the cookie's name without case and without a leading `$`, and the value is base64 whose `+`
     /// and `/` nobody encodes.
-    pub(crate) fn tokens<'a>(&'a self, request: &'a Request) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn tokens<'a>(&'a self, request: &'a Request<'_>) -> impl Iterator<Item = &'a str> {
         presented(request, &self.cookie)
     }
 
     /// The same, as the flow reads them.
-    pub(crate) fn presented(&self, request: &Request) -> Vec<PresentedCredential> {
+    pub(crate) fn presented(&self, request: &Request<'_>) -> Vec<PresentedCredential> {
         PresentedCredential::each_once(
             self.tokens(request)
                 .map(|token| PresentedCredential::in_cookie(LTPA, token)),
@@ -176,7 +176,7 @@ impl Dialect {
     }
 
     /// The cookies that a request presents of those a logout clears.
-    pub(crate) fn presented_cookies(&self, request: &Request) -> Vec<&CookieSpec> {
+    pub(crate) fn presented_cookies(&self, request: &Request<'_>) -> Vec<&CookieSpec> {
         if self.tokens(request).next().is_none() {
             return Vec::new();
         }
@@ -190,7 +190,10 @@ impl Dialect {
 }
 
 /// The values of a cookie; an empty one is none.
-fn presented<'a>(request: &'a Request, cookie: &'a CookieSpec) -> impl Iterator<Item = &'a str> {
+fn presented<'a>(
+    request: &'a Request<'_>,
+    cookie: &'a CookieSpec,
+) -> impl Iterator<Item = &'a str> {
     request
         .all_cookies()
         .filter(|(name, value)| is_called(name, cookie) && !value.is_empty())

@@ -45,7 +45,7 @@ pub(crate) fn signed_in(message: &'static str, name: &str) -> Response {
 /// `auth/login`. A login with a live token at hand opens another session, and the former one ends
 /// unless that is switched off (our choice).
 pub(crate) async fn login(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -110,7 +110,7 @@ fn credentials(body: &[u8]) -> Result<(String, Secret), Refusal> {
 /// Observed: clients log in with a distinguished name. Where no account is called so, its first
 /// part is the name (our choice).
 async fn verify(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     name: &str,
     password: &Secret,

@@ -13,7 +13,7 @@ use crate::config::{ContentItem, Dialect};
 use crate::{login, reply, token};
 
 pub(crate) async fn validate(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -29,7 +29,7 @@ pub(crate) async fn validate(
 /// That an item which is not open gets 401 under `dxrest`, and any other access type 400, is our
 /// choice.
 pub(crate) async fn content(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -99,7 +99,7 @@ fn payload(item: &ContentItem) -> Response {
 
 /// The public home: a page that says who is signed in.
 pub(crate) async fn public_home(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -113,7 +113,7 @@ pub(crate) async fn public_home(
 /// The protected home: the same page, but nobody sees it without a session. The vendor's asks to
 /// log in; this one sends to the public home (our choice: the stand-in has no login form).
 pub(crate) async fn protected_home(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -132,7 +132,7 @@ pub(crate) async fn protected_home(
 /// Who a request proves to be: the user of the first live token and, only where logged-out tokens
 /// are not tracked, of the first one that was ended before its time.
 async fn signed_in(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Option<String>, Refusal> {

@@ -83,7 +83,7 @@ impl CredentialReader for HclDxProvider {
         reading::forms(presented)
     }
 
-    fn presented(&self, request: &Request) -> UpstreamSession {
+    fn presented(&self, request: &Request<'_>) -> UpstreamSession {
         upstream::presented(request, &self.dialect)
     }
 }
@@ -102,7 +102,7 @@ impl LogoutProvider for HclDxProvider {
         &self.namespaces
     }
 
-    async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
+    async fn logout(&self, request: &Request<'_>, sessions: &SessionAuthority) -> Reply {
         let asked = request::read(request, &self.dialect);
         match sessions.sign_out(request, asked.sign_out).await {
             Ok(done) => reply::signed_out(&done, asked.answer, request, &self.dialect),
@@ -110,7 +110,7 @@ impl LogoutProvider for HclDxProvider {
         }
     }
 
-    fn refused(&self, request: &Request, refusal: &Refusal) -> Reply {
+    fn refused(&self, request: &Request<'_>, refusal: &Refusal) -> Reply {
         reply::refused(refusal, request, &self.dialect)
     }
 
@@ -131,7 +131,7 @@ impl LoginProvider for HclDxProvider {
         &self.login_endpoints
     }
 
-    async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response {
+    async fn serve(&self, request: &Request<'_>, sessions: &SessionAuthority) -> Response {
         stand_in::serve(request, sessions, &self.dialect)
             .await
             .unwrap_or_else(|refusal| reply::refused(&refusal, request, &self.dialect).into())

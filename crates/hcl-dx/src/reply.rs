@@ -42,7 +42,7 @@ struct FaultBody {
 pub(crate) fn signed_out(
     done: &SignedOut,
     answer: Answer,
-    request: &Request,
+    request: &Request<'_>,
     dialect: &Dialect,
 ) -> Reply {
     let landing = done.landing().unwrap_or(&dialect.portal.after_logout);
@@ -85,7 +85,7 @@ fn logged_out_page() -> Response {
 /// Documented: 401 is declared for the core API's logout, and the shape of the error object. The
 /// portal's answer without a session is our choice, from what its protected area does with
 /// everybody: they are sent to the public one.
-pub(crate) fn refused(refusal: &Refusal, request: &Request, dialect: &Dialect) -> Reply {
+pub(crate) fn refused(refusal: &Refusal, request: &Request<'_>, dialect: &Dialect) -> Reply {
     let (status, code, message, reason) = match refusal {
         Refusal::Malformed { field, rule } => {
             return Reply::refused(refusal, fault(400, "BadRequest", malformed(field), rule));
@@ -214,7 +214,11 @@ pub(crate) fn json<T: Serialize>(status: u16, body: &T) -> Response {
 
 /// Observed: the server clears the cookies that a request presents, and no others. The language
 /// cookie is no session's.
-pub(crate) fn clear_presented(answer: Response, request: &Request, dialect: &Dialect) -> Response {
+pub(crate) fn clear_presented(
+    answer: Response,
+    request: &Request<'_>,
+    dialect: &Dialect,
+) -> Response {
     dialect
         .presented_cookies(request)
         .into_iter()
@@ -240,7 +244,7 @@ mod tests {
     use super::*;
     use crate::HclDxConfig;
 
-    fn answer(refusal: &Refusal, request: &Request) -> Response {
+    fn answer(refusal: &Refusal, request: &Request<'_>) -> Response {
         let platform = Platform::new("dx", "http://dx.example/".parse().unwrap());
         refused(
             refusal,
@@ -311,7 +315,7 @@ mod tests {
         assert!(
             response
                 .headers()
-                .contains(&("location", "http://dx.example/wps/portal".to_owned()))
+                .contains(&("location", "http://dx.example/wps/portal".into()))
         );
         assert_eq!(answer(&Refusal::Unavailable, &request).status(), 503);
     }
@@ -325,8 +329,7 @@ mod tests {
             &Request::new(Method::Head, "/"),
         );
         assert!(
-            response.body().is_empty()
-                && response.headers().contains(&("allow", "POST".to_owned()))
+            response.body().is_empty() && response.headers().contains(&("allow", "POST".into()))
         );
     }
 }

@@ -50,7 +50,7 @@ pub(crate) enum Answer {
 }
 
 /// Reads a sign-out. Never fails: documented is no body, and clients were observed to send any.
-pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
+pub(crate) fn read(request: &Request<'_>, dialect: &Dialect) -> Asked {
     let answer = match request.endpoint() {
         CORE_LOGOUT => Answer::Object,
         PUBLIC_HOME => Answer::Page,
@@ -107,7 +107,7 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
 ///
 /// Observed: a path with a slash in front is below the context root, and any other one beside the
 /// servlet's own address.
-fn exit_page(request: &Request, dialect: &Dialect) -> RequestedRedirect {
+fn exit_page(request: &Request<'_>, dialect: &Dialect) -> RequestedRedirect {
     let (query, form) = (request.query(), request.form());
     match RequestedRedirect::from_values(
         query

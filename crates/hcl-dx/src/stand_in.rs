@@ -68,7 +68,7 @@ pub(crate) fn public_home(dialect: &Dialect) -> Endpoint {
 }
 
 pub(crate) async fn serve(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {

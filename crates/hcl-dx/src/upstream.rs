@@ -40,7 +40,7 @@ impl UpstreamLogout for HclDxProvider {
     /// the application server.
     fn parse_login(
         &self,
-        request: &Request,
+        request: &Request<'_>,
         answer: &UpstreamAnswer,
         now: Timestamp,
     ) -> Option<UpstreamLogin> {
@@ -158,7 +158,7 @@ pub(crate) fn relayed_endpoints() -> Vec<Endpoint> {
 
 /// The tokens of a request, under the name that the portal sets them by; and the older token beside
 /// them, which the application server takes as well, but by which nobody is recognised here.
-pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession {
+pub(crate) fn presented(request: &Request<'_>, dialect: &Dialect) -> UpstreamSession {
     let named = |name: &str, value: &str| (name.to_owned(), Secret::new(value));
     let mut cookies: Vec<(String, Secret)> = dialect
         .tokens(request)

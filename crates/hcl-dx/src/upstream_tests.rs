@@ -67,21 +67,21 @@ fn answer_of(response: Response) -> UpstreamAnswer {
         status,
         headers: headers
             .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.into_bytes()))
+            .map(|(name, value)| (name.to_owned(), String::from(value).into_bytes()))
             .collect(),
-        body,
+        body: body.into_owned(),
     }
 }
 
 /// As the portal would get it.
-fn request_of(request: &UpstreamRequest) -> Request {
+fn request_of(request: &UpstreamRequest) -> Request<'static> {
     let to = Request::new(request.method, request.target.clone()).with_body(request.body.clone());
     request.headers.iter().fold(to, |to, (name, value)| {
         to.with_header(name.clone(), value.reveal())
     })
 }
 
-fn login(body: &str) -> Request {
+fn login(body: &str) -> Request<'static> {
     Request::new(Method::Post, LOGIN)
         .with_endpoint("login", vec![])
         .with_header("content-type", "application/json")
@@ -601,7 +601,7 @@ fn the_portal_s_landing_comes_out_in_every_form_of_the_answer_where_it_is_allowe
             .headers()
             .iter()
             .find(|(name, _)| *name == "location")
-            .map(|(_, value)| value.clone());
+            .map(|(_, value)| value.to_string());
         location.unwrap_or_else(|| {
             serde_json::from_slice::<Value>(response.body()).unwrap()["redirectUrl"]
                 .as_str()

@@ -28,7 +28,7 @@ const ANTI_FORGERY: &str = "anti-forgery";
 const ANTI_FORGERY_LIFETIME: u64 = 15 * 60;
 
 pub(crate) fn anti_forgery(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
 ) -> Result<Response, Refusal> {
     if !request
@@ -74,7 +74,7 @@ fn mint(
 
 /// Form login. 302 in both cases; a failure carries `loginerror=True`.
 pub(crate) async fn login_form(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -164,7 +164,7 @@ pub(crate) async fn login_form(
 fn set_site_cookies(
     answer: Response,
     site: &Secret,
-    request: &Request,
+    request: &Request<'_>,
     max_age: Option<Duration>,
     dialect: &Dialect,
 ) -> Response {
@@ -183,7 +183,7 @@ fn set_site_cookies(
 }
 
 async fn verify(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
     provider: Option<&str>,
@@ -201,7 +201,7 @@ async fn verify(
 
 /// The credentials in the cookies of this name.
 fn cookies_of<'a>(
-    request: &'a Request,
+    request: &'a Request<'_>,
     cookie: &CookieSpec,
     purpose: &'static str,
 ) -> Vec<(&'static str, Cow<'a, str>)> {
@@ -214,7 +214,7 @@ fn cookies_of<'a>(
 /// Opens a session whose credential is a fresh secret, in place of the `former` ones; `None` when
 /// it was to join a sign-on that has ended.
 async fn open(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
     account: &Account,
@@ -246,7 +246,7 @@ async fn open(
 /// OAuth2 password grant. Documented: the form fields, `access_token` and `token_type`; the error
 /// shape is that of RFC 6749. Any client is accepted (our choice).
 pub(crate) async fn token(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -317,7 +317,7 @@ pub(crate) fn oauth_fault(code: &str, description: &str) -> Response {
 /// session is live, and asks for credentials otherwise. This is what brings people back who signed
 /// out without `sts_signout=true` (our path; the behaviour was observed).
 pub(crate) async fn token_service(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {

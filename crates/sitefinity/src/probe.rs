@@ -20,7 +20,7 @@ use crate::reply::json_answer;
 use crate::request::{ACCESS, SITE};
 
 pub(crate) async fn login_status(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -41,7 +41,7 @@ pub(crate) async fn login_status(
 /// error (our reading of the clients, which test `IsAuthenticated` in the first case and the status
 /// in the second).
 pub(crate) async fn current_user(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -72,7 +72,7 @@ fn roles(account: &Account) -> Vec<&str> {
 }
 
 pub(crate) async fn home(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {
@@ -102,7 +102,7 @@ impl Who {
 /// Who calls: by bearer token, else by cookie, else by access key, which the vendor's client sends
 /// only without a cookie.
 async fn caller(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Who, Refusal> {
@@ -145,7 +145,7 @@ async fn live_bearer(
 /// The live session that a cookie opens; none where nothing says which value of the cookie was
 /// meant.
 pub(crate) async fn live_by_cookie(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     cookie: &CookieSpec,
     purpose: &'static str,

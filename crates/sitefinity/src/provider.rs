@@ -62,7 +62,7 @@ impl CredentialReader for SitefinityProvider {
         reading::forms(presented)
     }
 
-    fn presented(&self, request: &Request) -> UpstreamSession {
+    fn presented(&self, request: &Request<'_>) -> UpstreamSession {
         upstream::presented(request, &self.dialect)
     }
 }
@@ -98,7 +98,7 @@ impl LogoutProvider for SitefinityProvider {
         &self.namespaces
     }
 
-    async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
+    async fn logout(&self, request: &Request<'_>, sessions: &SessionAuthority) -> Reply {
         if request.endpoint() == WIDGET_SIGN_OUT && self.is_no_page(request.path()) {
             return self.refused(request, &Refusal::NotFound);
         }
@@ -109,7 +109,7 @@ impl LogoutProvider for SitefinityProvider {
         }
     }
 
-    fn refused(&self, request: &Request, refusal: &Refusal) -> Reply {
+    fn refused(&self, request: &Request<'_>, refusal: &Refusal) -> Reply {
         // Observed: the web services word their errors in JSON, where the rest of the site shows
         // text.
         let is_service = || {
@@ -131,7 +131,7 @@ impl LoginProvider for SitefinityProvider {
         &self.login_endpoints
     }
 
-    async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response {
+    async fn serve(&self, request: &Request<'_>, sessions: &SessionAuthority) -> Response {
         stand_in::serve(request, sessions, &self.dialect)
             .await
             .unwrap_or_else(|refusal| reply::refused(&refusal).into())

@@ -19,7 +19,7 @@ use crate::cookies;
 pub(crate) fn signed_out(
     done: &SignedOut,
     stays: bool,
-    request: &Request,
+    request: &Request<'_>,
     dialect: &Dialect,
 ) -> Reply {
     let answer = match done.landing() {
@@ -40,7 +40,12 @@ fn never_cached(answer: Response) -> Response {
         .header("pragma", "no-cache")
 }
 
-fn clear_cookies(answer: Response, reach: Reach, request: &Request, dialect: &Dialect) -> Response {
+fn clear_cookies(
+    answer: Response,
+    reach: Reach,
+    request: &Request<'_>,
+    dialect: &Dialect,
+) -> Response {
     let secure = request.is_secure();
     let mut answer = answer.cookies(dialect.session_cookie.clear(secure));
     for cookie in &dialect.extra_cookies {

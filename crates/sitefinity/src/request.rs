@@ -35,7 +35,7 @@ pub(crate) struct Asked {
 
 /// Reads a sign-out. Never fails: what cannot be understood counts as absent. Parameters come from
 /// the query, by POST too, and their names have no case (our choice).
-pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
+pub(crate) fn read(request: &Request<'_>, dialect: &Dialect) -> Asked {
     if request.endpoint() == WIDGET_SIGN_OUT {
         return read_widget(request, dialect);
     }
@@ -84,7 +84,7 @@ pub(crate) fn read(request: &Request, dialect: &Dialect) -> Asked {
 /// everything that the site's authentication knows, and redirects to the page that the widget names
 /// or else to the page that it is on; to the root of the site where that may not be. Which page a
 /// widget names is not known here.
-fn read_widget(request: &Request, dialect: &Dialect) -> Asked {
+fn read_widget(request: &Request<'_>, dialect: &Dialect) -> Asked {
     let path = request.path().trim_end_matches('/');
     let page = path.rsplit_once('/').map_or("", |(page, _)| page);
     let page = dialect
@@ -104,7 +104,7 @@ fn read_widget(request: &Request, dialect: &Dialect) -> Asked {
 }
 
 fn sign_out(
-    request: &Request,
+    request: &Request<'_>,
     target: Target,
     reach: Reach,
     landing: PostLogoutRedirect,
@@ -128,7 +128,7 @@ fn sign_out(
 }
 
 fn credentials(
-    request: &Request,
+    request: &Request<'_>,
     dialect: &Dialect,
     with_token_service: bool,
 ) -> Vec<PresentedCredential> {
@@ -148,7 +148,7 @@ fn credentials(
 }
 
 /// The access token that a request presents.
-pub(crate) fn bearer(request: &Request) -> Option<&str> {
+pub(crate) fn bearer<'a>(request: &'a Request<'_>) -> Option<&'a str> {
     request
         .authorization("Bearer")
         .filter(|token| !token.is_empty())

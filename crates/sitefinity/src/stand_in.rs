@@ -54,7 +54,7 @@ fn lenient(name: &'static str, methods: &[Method], path: &str) -> Endpoint {
 }
 
 pub(crate) async fn serve(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, Refusal> {

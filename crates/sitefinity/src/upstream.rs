@@ -58,7 +58,7 @@ impl UpstreamLogout for SitefinityProvider {
 
     fn parse_login(
         &self,
-        request: &Request,
+        request: &Request<'_>,
         answer: &UpstreamAnswer,
         now: Timestamp,
     ) -> Option<UpstreamLogin> {
@@ -193,7 +193,7 @@ pub(crate) fn relayed_endpoints() -> Vec<Endpoint> {
 
 /// The cookies that sessions are known by here, those that come and go with them, and the access
 /// token.
-pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession {
+pub(crate) fn presented(request: &Request<'_>, dialect: &Dialect) -> UpstreamSession {
     let known = request
         .all_cookies()
         .filter(|(name, value)| is_known(name, dialect) && !value.is_empty());
@@ -212,7 +212,7 @@ pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession
 ///
 /// No expiry: that of the cookie slides with use that the hub does not see.
 fn form_login(
-    request: &Request,
+    request: &Request<'_>,
     answer: &UpstreamAnswer,
     now: Timestamp,
     dialect: &Dialect,
@@ -235,7 +235,7 @@ fn form_login(
 /// The token service's sign-in opens a new session of the site for whoever it knows, without saying
 /// who that is. So it renews the session that the token service's cookie belongs to.
 fn silent_sign_in(
-    request: &Request,
+    request: &Request<'_>,
     answer: &UpstreamAnswer,
     now: Timestamp,
     dialect: &Dialect,
@@ -266,7 +266,7 @@ fn silent_sign_in(
 
 /// A grant of OAuth2 that stands for a user.
 fn grant(
-    request: &Request,
+    request: &Request<'_>,
     answer: &UpstreamAnswer,
     now: Timestamp,
     dialect: &Dialect,

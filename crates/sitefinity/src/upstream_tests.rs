@@ -70,14 +70,14 @@ fn answer_of(response: Response) -> UpstreamAnswer {
         status,
         headers: headers
             .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.into_bytes()))
+            .map(|(name, value)| (name.to_owned(), String::from(value).into_bytes()))
             .collect(),
-        body,
+        body: body.into_owned(),
     }
 }
 
 /// As the site would get it.
-fn request_of(request: &UpstreamRequest) -> Request {
+fn request_of(request: &UpstreamRequest) -> Request<'static> {
     let (path, query) = request
         .target
         .split_once('?')
@@ -98,7 +98,7 @@ fn header<'a>(request: &'a UpstreamRequest, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.reveal())
 }
 
-fn form(endpoint: &'static str, body: &str) -> Request {
+fn form(endpoint: &'static str, body: &str) -> Request<'static> {
     Request::new(Method::Post, "/")
         .with_endpoint(endpoint, vec![])
         .with_header("content-type", "application/x-www-form-urlencoded")
@@ -752,7 +752,7 @@ fn a_probe_s_answer_says_alive_or_dead_or_nothing() {
 }
 
 /// Logs in at `site` by an endpoint that the hub relays, and learns the session.
-fn log_in(site: &StandIn<SitefinityProvider>, request: Request) -> UpstreamLogin {
+fn log_in(site: &StandIn<SitefinityProvider>, request: Request<'static>) -> UpstreamLogin {
     let hub = hub();
     let (name, parameters) = hub
         .relayed_endpoints()

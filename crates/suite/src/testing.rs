@@ -160,7 +160,7 @@ impl CredentialReader for AsText {
         vec![CanonicalForm::of_text(presented)]
     }
 
-    fn presented(&self, _request: &Request) -> UpstreamSession {
+    fn presented(&self, _request: &Request<'_>) -> UpstreamSession {
         UpstreamSession::default()
     }
 }

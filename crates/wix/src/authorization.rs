@@ -18,7 +18,7 @@ pub(crate) enum Authorization<'a> {
 
 /// Reads the header. Observed: the token stands bare or behind `Bearer`, and helpers put `,` and an
 /// API key behind it.
-pub(crate) fn authorization(request: &Request) -> Authorization<'_> {
+pub(crate) fn authorization<'a>(request: &'a Request<'_>) -> Authorization<'a> {
     let value = request
         .authorization("Bearer")
         .or_else(|| request.header("authorization").map(str::trim))
@@ -51,7 +51,7 @@ mod tests {
 
     use super::*;
 
-    fn get() -> Request {
+    fn get() -> Request<'static> {
         Request::new(Method::Get, "/v1/logout")
     }
 

@@ -125,7 +125,7 @@ impl Flow {
 /// A session serves the app that it was opened for; another app of the site asks again (our
 /// choice).
 pub(crate) async fn authorize(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, ErrorResponse> {
@@ -180,7 +180,7 @@ pub(crate) async fn authorize(
 
 /// The stand-in's own login page, filled in.
 pub(crate) async fn login_form(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, ErrorResponse> {
@@ -263,7 +263,12 @@ async fn code(
     Ok(flow.answer("code", code.reveal()))
 }
 
-fn set_cookie(answer: Response, value: &Secret, request: &Request, dialect: &Dialect) -> Response {
+fn set_cookie(
+    answer: Response,
+    value: &Secret,
+    request: &Request<'_>,
+    dialect: &Dialect,
+) -> Response {
     let max_age = Some(dialect.session_lifetime());
     answer.header(
         "set-cookie",

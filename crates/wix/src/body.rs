@@ -26,7 +26,7 @@ impl Fields {
     ///
     /// # Errors
     /// The body claims to be JSON and is no JSON object.
-    pub(crate) fn read(request: &Request) -> Result<Self, Refusal> {
+    pub(crate) fn read(request: &Request<'_>) -> Result<Self, Refusal> {
         let media_type = request.media_type().to_ascii_lowercase();
         let is_json = media_type.is_empty()
             || media_type == "application/json"

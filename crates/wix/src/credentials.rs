@@ -96,7 +96,7 @@ pub(crate) fn new_session(
     subject: Subject,
     account: Option<&Account>,
     client: &ClientId,
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Session {
@@ -172,7 +172,7 @@ pub(crate) enum Caller {
 }
 
 pub(crate) async fn caller(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
 ) -> Result<Caller, ErrorResponse> {
     let Authorization::Token(token) = authorization(request) else {
@@ -194,7 +194,7 @@ pub(crate) async fn live_by_token(
 }
 
 pub(crate) async fn live_by_cookie(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Option<Arc<Session>>, ErrorResponse> {

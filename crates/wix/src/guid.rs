@@ -25,6 +25,14 @@ pub(crate) fn random() -> String {
     written(bytes)
 }
 
+/// The id of one answer: unique is all it has to be, so the operating system is not asked.
+pub(crate) fn of_request() -> String {
+    let mut bytes = [0; 16];
+    fastrand::fill(&mut bytes);
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    written(bytes)
+}
+
 /// The id that a subject goes by in Wix's answers: the same one whenever and wherever it is asked
 /// for (our choice).
 pub(crate) fn of_subject(platform: &PlatformName, subject: &Subject) -> String {
@@ -38,15 +46,16 @@ pub(crate) fn of_subject(platform: &PlatformName, subject: &Subject) -> String {
 
 fn written(mut bytes: [u8; 16]) -> String {
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
-    [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ]
-    .join("-")
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.into_iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        for digit in [byte >> 4, byte & 0x0f] {
+            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
+    }
+    text
 }
 
 #[cfg(test)]

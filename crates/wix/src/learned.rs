@@ -28,7 +28,7 @@ use crate::{guid, raw_request, stand_in};
 /// The session that an answer opens or renews; it lasts as long as its refresh token is configured
 /// to.
 pub(crate) fn parse_login(
-    request: &Request,
+    request: &Request<'_>,
     answer: &UpstreamAnswer,
     now: Timestamp,
     dialect: &Dialect,
@@ -47,7 +47,7 @@ pub(crate) fn parse_login(
 
 /// A visitor's or a member's tokens. Other grants are not of somebody who signs out.
 fn token(
-    request: &Request,
+    request: &Request<'_>,
     answer: &UpstreamAnswer,
     now: Timestamp,
     dialect: &Dialect,
@@ -103,7 +103,7 @@ fn token(
 
 /// A login that was told its session token. The visitor whose token came with it goes on.
 fn login(
-    request: &Request,
+    request: &Request<'_>,
     answer: &UpstreamAnswer,
     now: Timestamp,
     dialect: &Dialect,
@@ -139,7 +139,7 @@ fn login(
 
 /// A code, and perhaps the member's cookie, for a session token or for the cookie.
 fn authorization_answer(
-    request: &Request,
+    request: &Request<'_>,
     answer: &UpstreamAnswer,
     now: Timestamp,
     dialect: &Dialect,
@@ -169,7 +169,7 @@ fn authorization_answer(
 
 /// A login page, filled in. Whoever was signed in in that browser before is somebody else.
 fn login_form(
-    request: &Request,
+    request: &Request<'_>,
     answer: &UpstreamAnswer,
     now: Timestamp,
     dialect: &Dialect,
@@ -230,7 +230,7 @@ fn authorized(
 /// The ticket in a sign-out link, which is one more credential of the session whose token asked for
 /// it.
 fn redirect_session(
-    request: &Request,
+    request: &Request<'_>,
     answer: &UpstreamAnswer,
     now: Timestamp,
     dialect: &Dialect,

@@ -155,7 +155,7 @@ fn a_token_says_whose_it_is_where_it_can_be_read() {
     let real = |instance: Value| {
         token(&json!({ "data": json!({ "instance": instance }).to_string(), "exp": 1 }))
     };
-    let subject = |access: &str, request: &Request| {
+    let subject = |access: &str, request: &Request<'_>| {
         let body = json!({ "access_token": access, "refresh_token": "R" }).to_string();
         parse_login(request, &answer(200, &[], &body), NOW, &dialect())
             .unwrap()

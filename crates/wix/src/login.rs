@@ -30,7 +30,7 @@ const SESSION_TOKEN_LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// tells them apart, and so tells strangers who is a member (our choice; `tells_unknown_address` is
 /// the switch).
 pub(crate) async fn login(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, ErrorResponse> {
@@ -97,7 +97,7 @@ pub(crate) async fn login(
 /// The account of that name and password, in whatever realm: Wix knows one list of members per
 /// site.
 pub(crate) async fn verify(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     name: &str,
     password: &Secret,
@@ -111,7 +111,7 @@ pub(crate) async fn verify(
 pub(crate) fn member_session(
     account: &Account,
     client: &ClientId,
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Session {

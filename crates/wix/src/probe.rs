@@ -20,7 +20,7 @@ use crate::{guid, raw_request};
 /// whoever is nobody, or is not any more, gets 401 (our choice, from the documented meaning of the
 /// statuses).
 pub(crate) async fn member(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, ErrorResponse> {
@@ -46,7 +46,7 @@ pub(crate) async fn member(
 /// What a token is and whether it is alive. Documented; the fields are those of RFC 7662 that Wix
 /// shares, and its own names for the subject.
 pub(crate) async fn token_info(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, ErrorResponse> {
@@ -84,7 +84,7 @@ pub(crate) async fn token_info(
 /// Who a member is, as OpenID Connect asks for it. Documented: the member names, and that a token
 /// says who asks; so a cookie does not.
 pub(crate) async fn user_info(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, ErrorResponse> {
@@ -104,7 +104,7 @@ pub(crate) async fn user_info(
 }
 
 pub(crate) async fn home(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, ErrorResponse> {

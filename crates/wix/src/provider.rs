@@ -72,7 +72,7 @@ impl CredentialReader for WixProvider {
         reading::forms(presented)
     }
 
-    fn presented(&self, request: &Request) -> UpstreamSession {
+    fn presented(&self, request: &Request<'_>) -> UpstreamSession {
         upstream::presented(request, &self.dialect)
     }
 }
@@ -91,7 +91,7 @@ impl LogoutProvider for WixProvider {
         &self.namespaces
     }
 
-    async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
+    async fn logout(&self, request: &Request<'_>, sessions: &SessionAuthority) -> Reply {
         let asked = match request::read(request, &self.dialect, |token| {
             credentials::verified(token, sessions)
         }) {
@@ -110,7 +110,7 @@ impl LogoutProvider for WixProvider {
         }
     }
 
-    fn refused(&self, _request: &Request, refusal: &Refusal) -> Reply {
+    fn refused(&self, _request: &Request<'_>, refusal: &Refusal) -> Reply {
         reply::refused(refusal)
     }
 
@@ -129,7 +129,7 @@ impl LoginProvider for WixProvider {
         &self.login_endpoints
     }
 
-    async fn serve(&self, request: &Request, sessions: &SessionAuthority) -> Response {
+    async fn serve(&self, request: &Request<'_>, sessions: &SessionAuthority) -> Response {
         stand_in::serve(request, sessions, &self.dialect)
             .await
             .unwrap_or_else(|reply::ErrorResponse(words)| words)

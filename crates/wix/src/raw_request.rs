@@ -42,7 +42,7 @@ struct Entry {
 /// Whether the body is such an envelope: a JSON object with a text called `body` or `method`, as no
 /// parameter of the endpoints is called. Observed: which method the SDK says that it calls does not
 /// tell, since its `OAuthStrategy` names the same one and sends the parameters themselves.
-pub(crate) fn is_raw(request: &Request) -> bool {
+pub(crate) fn is_raw(request: &Request<'_>) -> bool {
     envelope(request).is_some()
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn is_raw(request: &Request) -> bool {
 ///
 /// # Errors
 /// As [`Fields::read`], and the `body` of an envelope is no base64.
-pub(crate) fn fields(request: &Request) -> Result<Fields, Refusal> {
+pub(crate) fn fields(request: &Request<'_>) -> Result<Fields, Refusal> {
     let Some(raw) = envelope(request) else {
         return Fields::read(request);
     };
@@ -71,7 +71,7 @@ pub(crate) fn fields(request: &Request) -> Result<Fields, Refusal> {
     }))
 }
 
-fn envelope(request: &Request) -> Option<RawRequest> {
+fn envelope(request: &Request<'_>) -> Option<RawRequest> {
     let media_type = request.media_type().to_ascii_lowercase();
     let is_json =
         media_type.is_empty() || media_type == "application/json" || media_type.ends_with("+json");
@@ -90,13 +90,13 @@ mod tests {
 
     use super::*;
 
-    fn posted(media_type: &str, body: &str) -> Request {
+    fn posted(media_type: &str, body: &str) -> Request<'static> {
         Request::new(Method::Post, "/oauth2/token")
             .with_header("content-type", media_type)
             .with_body(body)
     }
 
-    fn grant(request: &Request) -> Result<Option<String>, Refusal> {
+    fn grant(request: &Request<'_>) -> Result<Option<String>, Refusal> {
         fields(request).and_then(|fields| {
             fields
                 .either("grantType", "grant_type")

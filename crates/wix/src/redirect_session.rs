@@ -23,7 +23,7 @@ use crate::reply::{ErrorResponse, application_error, json_answer, landing_refuse
 const TICKET_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 pub(crate) async fn create(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, ErrorResponse> {
@@ -53,7 +53,7 @@ pub(crate) async fn create(
 async fn for_logout(
     intent: &Fields,
     callbacks: Option<&Fields>,
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, ErrorResponse> {

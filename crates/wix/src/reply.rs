@@ -27,7 +27,7 @@ pub(crate) fn signed_out(
     done: &SignedOut,
     by_ticket: bool,
     wants_landing: bool,
-    request: &Request,
+    request: &Request<'_>,
     dialect: &Dialect,
 ) -> Reply {
     let enveloped = is_enveloped(request, dialect.config.response);
@@ -56,7 +56,7 @@ pub(crate) fn signed_out(
         done,
         answer
             .header("vary", "Accept, x-wix-bi-gateway")
-            .header("x-wix-request-id", guid::random()),
+            .header("x-wix-request-id", guid::of_request()),
     )
 }
 
@@ -73,7 +73,7 @@ fn flagged(landing: &ApprovedUrl) -> ApprovedUrl {
 
 /// Which form the request wants. Observed: the vendor's SDK accepts nothing but 200 with JSON, and
 /// says in a header which method it calls; browsers need the redirect itself.
-fn is_enveloped(request: &Request, form: ResponseForm) -> bool {
+fn is_enveloped(request: &Request<'_>, form: ResponseForm) -> bool {
     match form {
         ResponseForm::Envelope => true,
         ResponseForm::Raw => false,
@@ -83,7 +83,7 @@ fn is_enveloped(request: &Request, form: ResponseForm) -> bool {
 
 /// Whether the vendor's SDK says that it calls this method. Observed: it does at every call, in a
 /// header, with the full name.
-pub(crate) fn calls(request: &Request, requested: &str) -> bool {
+pub(crate) fn calls(request: &Request<'_>, requested: &str) -> bool {
     let entries = request
         .headers_named("x-wix-bi-gateway")
         .flat_map(|header| header.split(','));
@@ -92,7 +92,7 @@ pub(crate) fn calls(request: &Request, requested: &str) -> bool {
         .any(|(name, method)| name.trim() == "method-fqn" && method.trim().ends_with(requested))
 }
 
-fn wants_json(request: &Request) -> bool {
+fn wants_json(request: &Request<'_>) -> bool {
     let names = |requested: &str| {
         let types = request
             .headers_named("accept")
@@ -106,7 +106,7 @@ fn wants_json(request: &Request) -> bool {
 
 /// The documented `RawHttpResponse` around `answer`. Cookies go on the outside too where the client
 /// has any: a browser that asks by script would keep them otherwise (our choice).
-pub(crate) fn envelope(answer: &Response, request: &Request) -> Response {
+pub(crate) fn envelope(answer: &Response, request: &Request<'_>) -> Response {
     let headers: Vec<Value> = answer
         .headers()
         .iter()
@@ -117,7 +117,7 @@ pub(crate) fn envelope(answer: &Response, request: &Request) -> Response {
                 "set-cookie" => "Set-Cookie",
                 _ => return None,
             };
-            Some(json!({ "key": key, "value": value }))
+            Some(json!({ "key": key, "value": value.as_str() }))
         })
         .collect();
     let body = json!({ "body": STANDARD.encode(answer.body()), "statusCode": answer.status(), "headers": headers });
@@ -264,7 +264,7 @@ pub(crate) fn oauth_error(code: &str, description: &str) -> Response {
 }
 
 fn fault(status: u16, body: &Value) -> Response {
-    json_answer(status, body).header("x-wix-request-id", guid::random())
+    json_answer(status, body).header("x-wix-request-id", guid::of_request())
 }
 
 pub(crate) fn json_answer(status: u16, body: &Value) -> Response {
@@ -277,7 +277,7 @@ mod tests {
 
     use super::*;
 
-    fn get(headers: &[(&'static str, &str)]) -> Request {
+    fn get(headers: &[(&'static str, &str)]) -> Request<'static> {
         headers.iter().fold(
             Request::new(Method::Get, "/v1/logout"),
             |request, (name, value)| request.with_header(*name, *value),

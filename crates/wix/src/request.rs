@@ -34,7 +34,7 @@ pub(crate) struct Asked {
 /// A parameter or the body is malformed, or the configuration demands an authorization and there is
 /// none.
 pub(crate) fn read(
-    request: &Request,
+    request: &Request<'_>,
     dialect: &Dialect,
     verify: impl Fn(&str) -> Option<TokenClaims>,
 ) -> Result<Asked, Refusal> {
@@ -116,7 +116,7 @@ pub(crate) fn read(
 
 /// The header comes first, then the ticket, then cookies.
 fn credentials(
-    request: &Request,
+    request: &Request<'_>,
     dialect: &Dialect,
     authorization: Authorization<'_>,
     vouched: bool,
@@ -176,11 +176,11 @@ mod tests {
         .unwrap()
     }
 
-    fn get(query: &str) -> Request {
+    fn get(query: &str) -> Request<'static> {
         Request::new(Method::Get, "/v1/logout").with_query(query)
     }
 
-    fn post(query: &str, media_type: &'static str, body: &str) -> Request {
+    fn post(query: &str, media_type: &'static str, body: &str) -> Request<'static> {
         Request::new(Method::Post, "/v1/logout")
             .with_query(query)
             .with_header("content-type", media_type)
@@ -201,11 +201,11 @@ mod tests {
         })
     }
 
-    fn asked(request: &Request) -> Result<Asked, Refusal> {
+    fn asked(request: &Request<'_>) -> Result<Asked, Refusal> {
         read(request, &dialect(|_| {}), claims)
     }
 
-    fn landing(request: &Request) -> Result<Option<String>, Refusal> {
+    fn landing(request: &Request<'_>) -> Result<Option<String>, Refusal> {
         asked(request).map(|asked| match asked.sign_out.landing.requested {
             RequestedRedirect::Address(address) => Some(address),
             _ => None,
@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn a_client_is_the_one_named_or_else_the_tokens() {
         let other = "22345678-1234-1234-1234-123456789012";
-        let client = |request: &Request| {
+        let client = |request: &Request<'_>| {
             asked(request).map(|asked| {
                 asked
                     .sign_out
@@ -373,7 +373,7 @@ mod tests {
                 (true, false, true)
             ]
         );
-        let absent = |request: &Request| {
+        let absent = |request: &Request<'_>| {
             asked(request).map(|asked| (asked.sign_out.no_session, asked.by_ticket))
         };
         assert_eq!(
@@ -423,7 +423,7 @@ mod tests {
     #[test]
     fn strict_platforms_want_something_of_a_members() {
         let strict = dialect(|config| config.require_authorization = true);
-        let outcome = |request: &Request| read(request, &strict, claims).map(|_| ()).err();
+        let outcome = |request: &Request<'_>| read(request, &strict, claims).map(|_| ()).err();
         assert_eq!(outcome(&get("")), Some(Refusal::NotSignedIn));
         assert_eq!(
             outcome(&get("").with_header("authorization", "")),

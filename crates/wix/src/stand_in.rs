@@ -53,7 +53,7 @@ pub(crate) fn endpoints(dialect: &Dialect) -> Vec<Endpoint> {
 }
 
 pub(crate) async fn serve(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, ErrorResponse> {

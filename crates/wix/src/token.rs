@@ -25,7 +25,7 @@ use crate::{guid, raw_request};
 /// The answer stands in an envelope where the request did. Documented: refusals stand in there too.
 /// A failure of the hub's does not: no client may take its 200 for success.
 pub(crate) async fn token(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, ErrorResponse> {
@@ -44,7 +44,7 @@ pub(crate) async fn token(
 /// are for the stand-in alone, which signs them with a secret, and a secret is never published.
 /// Documented: the live service's key is for tokens of OpenID Connect, and the stand-in issues
 /// none.
-pub(crate) fn key_set(request: &Request) -> Response {
+pub(crate) fn key_set(request: &Request<'_>) -> Response {
     let keys = json_answer(200, &json!({ "keys": [] }));
     if calls(request, "Oauth2Ng.Jwks") {
         envelope(&keys, request)
@@ -54,7 +54,7 @@ pub(crate) fn key_set(request: &Request) -> Response {
 }
 
 async fn granted(
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, ErrorResponse> {
@@ -96,7 +96,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(request: &Request) -> Result<Self, Refusal> {
+    fn read(request: &Request<'_>) -> Result<Self, Refusal> {
         let fields = raw_request::fields(request)?;
         let text = |name, other| {
             fields
@@ -118,7 +118,7 @@ impl Asked {
 /// A new visitor, whose session lives like a member's.
 async fn visitor(
     client: &ClientId,
-    request: &Request,
+    request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,
 ) -> Result<Response, ErrorResponse> {

@@ -70,7 +70,7 @@ impl UpstreamLogout for WixProvider {
 
     fn parse_login(
         &self,
-        request: &Request,
+        request: &Request<'_>,
         answer: &UpstreamAnswer,
         now: Timestamp,
     ) -> Option<UpstreamLogin> {
@@ -207,7 +207,7 @@ pub(crate) fn relayed_endpoints(dialect: &Dialect) -> Vec<Endpoint> {
 
 /// What a request presents: the token of its header, the ticket of a sign-out link, the cookies
 /// that a sign-out removes.
-pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession {
+pub(crate) fn presented(request: &Request<'_>, dialect: &Dialect) -> UpstreamSession {
     let body = if request.method() == Method::Post {
         Fields::read(request).unwrap_or_default()
     } else {
@@ -234,7 +234,7 @@ pub(crate) fn presented(request: &Request, dialect: &Dialect) -> UpstreamSession
 }
 
 /// The cookies of a session that a request brings, each value once.
-pub(crate) fn cookies(request: &Request, dialect: &Dialect) -> Vec<(String, Secret)> {
+pub(crate) fn cookies(request: &Request<'_>, dialect: &Dialect) -> Vec<(String, Secret)> {
     let mut seen = HashSet::new();
     let own = request
         .all_cookies()

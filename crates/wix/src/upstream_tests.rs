@@ -71,14 +71,14 @@ pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Upstr
     }
 }
 
-pub(crate) fn post(endpoint: &'static str, path: &str, body: &Value) -> Request {
+pub(crate) fn post(endpoint: &'static str, path: &str, body: &Value) -> Request<'static> {
     Request::new(Method::Post, path)
         .with_header("content-type", JSON)
         .with_body(body.to_string())
         .with_endpoint(endpoint, vec![])
 }
 
-pub(crate) fn anonymous() -> Request {
+pub(crate) fn anonymous() -> Request<'static> {
     post(
         stand_in::TOKEN,
         "/oauth2/token",
@@ -86,12 +86,12 @@ pub(crate) fn anonymous() -> Request {
     )
 }
 
-pub(crate) fn log_in(name: &str, password: &str, visitor: &str) -> Request {
+pub(crate) fn log_in(name: &str, password: &str, visitor: &str) -> Request<'static> {
     let body = json!({ "loginId": { "email": name }, "password": password });
     post(stand_in::LOGIN, LOGIN_PATH, &body).with_header("authorization", visitor)
 }
 
-pub(crate) fn authorize(session_token: &str) -> Request {
+pub(crate) fn authorize(session_token: &str) -> Request<'static> {
     let challenge = URL_SAFE_NO_PAD.encode(SecretDigest::of(VERIFIER).as_bytes());
     let query = Serializer::new(String::new())
         .extend_pairs([
@@ -112,12 +112,12 @@ pub(crate) fn authorize(session_token: &str) -> Request {
         .with_endpoint(stand_in::AUTHORIZATION, vec![])
 }
 
-pub(crate) fn exchange(code: &str) -> Request {
+pub(crate) fn exchange(code: &str) -> Request<'static> {
     let body = json!({ "clientId": APP, "grantType": "authorization_code", "code": code, "codeVerifier": VERIFIER });
     post(stand_in::TOKEN, "/oauth2/token", &body)
 }
 
-pub(crate) fn refresh(token: &str) -> Request {
+pub(crate) fn refresh(token: &str) -> Request<'static> {
     post(
         stand_in::TOKEN,
         "/oauth2/token",
@@ -125,7 +125,7 @@ pub(crate) fn refresh(token: &str) -> Request {
     )
 }
 
-pub(crate) fn sign_out_link(token: &str) -> Request {
+pub(crate) fn sign_out_link(token: &str) -> Request<'static> {
     let body = json!({ "logout": { "clientId": APP }, "callbacks": { "postFlowUrl": "https://app.example/bye" } });
     post(
         stand_in::REDIRECT_SESSION,
@@ -167,16 +167,16 @@ impl Product {
         }))
     }
 
-    fn send(&self, request: Request) -> UpstreamAnswer {
+    fn send(&self, request: Request<'_>) -> UpstreamAnswer {
         let (status, headers, body) = self.0.send(request).into_parts();
         let headers = headers
             .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.into_bytes()))
+            .map(|(name, value)| (name.to_owned(), String::from(value).into_bytes()))
             .collect();
         UpstreamAnswer {
             status,
             headers,
-            body,
+            body: body.into_owned(),
         }
     }
 
@@ -198,7 +198,7 @@ impl Product {
         )
     }
 
-    fn parse_login(&self, request: &Request) -> Option<UpstreamLogin> {
+    fn parse_login(&self, request: &Request<'_>) -> Option<UpstreamLogin> {
         provider().parse_login(request, &self.send(request.clone()), NOW)
     }
 }
@@ -647,7 +647,7 @@ impl Hub {
         }
     }
 
-    fn login(&self, request: &Request) -> UpstreamAnswer {
+    fn login(&self, request: &Request<'_>) -> UpstreamAnswer {
         block_on(self.relay.login(request)).unwrap()
     }
 
@@ -683,7 +683,7 @@ impl Hub {
         found.unwrap().items
     }
 
-    fn sign_out(&self, request: Request) -> Response {
+    fn sign_out(&self, request: Request<'static>) -> Response {
         block_on(provider().logout(&request.with_endpoint("logout", vec![]), &self.sessions)).into()
     }
 }

@@ -73,7 +73,7 @@ fn passes(request: &HttpRequest) -> HttpResponse {
 }
 
 /// The request that the proxy asks about, without its body.
-fn presented(request: &HttpRequest, path: &str, prefix: &str) -> Request {
+fn presented(request: &HttpRequest, path: &str, prefix: &str) -> Request<'static> {
     let below = path
         .strip_prefix(prefix)
         .filter(|below| below.starts_with('/'))

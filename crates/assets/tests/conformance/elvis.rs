@@ -7,7 +7,7 @@ use crate::support::*;
 
 const OLD: [Profile; 2] = [Profile::Elvis4, Profile::Elvis5];
 
-fn session(request: logout_core::Request, id: &str) -> logout_core::Request {
+fn session(request: logout_core::Request<'static>, id: &str) -> logout_core::Request<'static> {
     request.with_header("cookie", format!("JSESSIONID={id}"))
 }
 

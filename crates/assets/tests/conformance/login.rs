@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::*;
 
-fn multipart(path: &str, fields: &[(&str, &str)]) -> Request {
+fn multipart(path: &str, fields: &[(&str, &str)]) -> Request<'static> {
     let part = |(name, value): &(&str, &str)| {
         format!("--x-y\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
     };

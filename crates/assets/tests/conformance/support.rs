@@ -114,23 +114,23 @@ impl Dam {
     }
 }
 
-pub(crate) fn get(path: &str) -> Request {
+pub(crate) fn get(path: &str) -> Request<'static> {
     Request::new(Method::Get, path)
 }
 
-pub(crate) fn post(path: &str) -> Request {
+pub(crate) fn post(path: &str) -> Request<'static> {
     Request::new(Method::Post, path)
 }
 
-pub(crate) fn bearer(request: Request, token: &str) -> Request {
+pub(crate) fn bearer(request: Request<'static>, token: &str) -> Request<'static> {
     request.with_header("authorization", format!("Bearer {token}"))
 }
 
-pub(crate) fn cookie(request: Request, token: &str) -> Request {
+pub(crate) fn cookie(request: Request<'static>, token: &str) -> Request<'static> {
     request.with_header("cookie", format!("authToken={token}"))
 }
 
-pub(crate) fn csrf(request: Request, token: &str) -> Request {
+pub(crate) fn csrf(request: Request<'static>, token: &str) -> Request<'static> {
     request.with_header("x-csrf-token", token)
 }
 

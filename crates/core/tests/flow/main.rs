@@ -90,7 +90,7 @@ fn open(authority: &SessionAuthority, session: Session) {
 }
 
 /// The request of a sign-out that nothing is read out of.
-fn any_request() -> Request {
+fn any_request() -> Request<'static> {
     Request::new(Method::Post, "/")
 }
 

@@ -238,7 +238,7 @@ fn a_login_that_cannot_be_registered_never_reaches_the_client() {
 /// these headers.
 fn after_login(
     end_previous: bool,
-    request: Request,
+    request: Request<'static>,
     set: &str,
     body: &str,
 ) -> (World, Result<UpstreamAnswer, RelayError>) {

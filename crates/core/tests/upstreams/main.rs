@@ -54,7 +54,7 @@ impl CredentialReader for Simple {
         AsText.canonical_forms(purpose, presented)
     }
 
-    fn presented(&self, request: &Request) -> UpstreamSession {
+    fn presented(&self, request: &Request<'_>) -> UpstreamSession {
         let cookies = request
             .cookies("sid")
             .map(|value| ("sid".to_owned(), Secret::new(value)))
@@ -80,7 +80,7 @@ impl LogoutProvider for Simple {
         &[]
     }
 
-    async fn logout(&self, request: &Request, sessions: &SessionAuthority) -> Reply {
+    async fn logout(&self, request: &Request<'_>, sessions: &SessionAuthority) -> Reply {
         match sessions
             .sign_out(request, asked(sessions, &self.presented(request)))
             .await
@@ -102,7 +102,7 @@ impl LogoutProvider for Simple {
         }
     }
 
-    fn refused(&self, _request: &Request, refusal: &Refusal) -> Reply {
+    fn refused(&self, _request: &Request<'_>, refusal: &Refusal) -> Reply {
         Reply::refused(refusal, Response::new(400))
     }
 }
@@ -125,7 +125,7 @@ impl UpstreamLogout for Simple {
 
     fn parse_login(
         &self,
-        request: &Request,
+        request: &Request<'_>,
         answer: &UpstreamAnswer,
         now: logout_core::time::Timestamp,
     ) -> Option<UpstreamLogin> {

@@ -165,7 +165,7 @@ fn what_the_upstream_removes_is_handed_on_by_the_names_that_the_platform_owns() 
         .headers()
         .iter()
         .filter(|(name, _)| *name == "set-cookie")
-        .map(|(_, value)| value.clone())
+        .map(|(_, value)| value.to_string())
         .collect();
     assert_eq!(cleared[1..], removals);
 }

@@ -199,7 +199,7 @@ fn the_switch_for_https_leaves_a_configured_page_alone() {
 #[test]
 fn no_header_of_a_request_gets_into_an_answer() {
     let dx = dx(config());
-    let forge = |request: Request| {
+    let forge = |request: Request<'static>| {
         [
             "host",
             "x-forwarded-host",

@@ -63,19 +63,19 @@ pub(crate) fn dx(config: HclDxConfig) -> Dx {
     })
 }
 
-pub(crate) fn post(path: &str) -> Request {
+pub(crate) fn post(path: &str) -> Request<'static> {
     Request::new(Method::Post, path)
 }
 
-pub(crate) fn get(path: &str) -> Request {
+pub(crate) fn get(path: &str) -> Request<'static> {
     Request::new(Method::Get, path)
 }
 
-pub(crate) fn cookie(request: Request, token: &str) -> Request {
+pub(crate) fn cookie(request: Request<'static>, token: &str) -> Request<'static> {
     request.with_header("cookie", format!("LtpaToken2={token}"))
 }
 
-pub(crate) fn login_request(name: &str, password: &str) -> Request {
+pub(crate) fn login_request(name: &str, password: &str) -> Request<'static> {
     let body = serde_json::json!({ "username": name, "password": password }).to_string();
     post(LOGIN)
         .with_header("content-type", "application/json")

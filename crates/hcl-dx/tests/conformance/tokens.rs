@@ -47,7 +47,7 @@ fn a_token_travels_unquoted_with_its_plus_slash_and_padding() {
 fn the_name_of_the_cookie_has_no_case_on_the_way_in() {
     let dx = dx(config());
     let token = log_in(&dx, "alice");
-    let lower = |request: logout_core::Request| {
+    let lower = |request: logout_core::Request<'static>| {
         request.with_header("cookie", format!("ltpatoken2={token}"))
     };
     assert_eq!(dx.send(lower(post(VALIDATE))).status(), 200);
@@ -59,7 +59,7 @@ fn the_name_of_the_cookie_has_no_case_on_the_way_in() {
 fn a_token_behind_a_dollar_sign_is_that_token() {
     let dx = dx(config());
     let (first, second) = (log_in(&dx, "alice"), log_in(&dx, "alice"));
-    let behind = |request: logout_core::Request, token: &str| {
+    let behind = |request: logout_core::Request<'static>, token: &str| {
         request.with_header("cookie", format!("$LtpaToken2={token}"))
     };
     assert_eq!(dx.send(behind(post(VALIDATE), &first)).status(), 200);

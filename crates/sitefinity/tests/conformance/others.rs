@@ -59,7 +59,7 @@ const NAMES: &[&str] = &[
 ];
 
 /// The answers to all [`NAMES`], asked by `caller`, are one and the same.
-fn one_answer(cms: &Cms, caller: impl Fn(Request) -> Request) -> u16 {
+fn one_answer(cms: &Cms, caller: impl Fn(Request<'static>) -> Request<'static>) -> u16 {
     let answers: Vec<_> = NAMES
         .iter()
         .map(|query| apart_from_receipt(&cms.send(caller(sign_out(query)))))

@@ -55,7 +55,7 @@ impl Cms {
     }
 
     /// A form login with these further fields; `provider/name`, or a name in the default provider.
-    pub(crate) fn login_with(&self, who: &str, request: Request, more: &str) -> Response {
+    pub(crate) fn login_with(&self, who: &str, request: Request<'static>, more: &str) -> Response {
         let (provider, name) = who.split_once('/').unwrap_or(("", who));
         let token = self.anti_forgery();
         let body = format!(
@@ -117,7 +117,7 @@ impl Cms {
         response.status() == 302
     }
 
-    fn probes(&self, with: impl Fn(Request) -> Request) -> Vec<bool> {
+    fn probes(&self, with: impl Fn(Request<'static>) -> Request<'static>) -> Vec<bool> {
         let mut answers =
             vec![json_of(&self.send(with(get("/rest-api/login-status"))))["IsLoggedIn"] == true];
         for path in ["/api/default/users/current", "/sf/system/users/current"] {
@@ -143,25 +143,25 @@ fn agreed(answers: Vec<bool>) -> bool {
     answers[0]
 }
 
-pub(crate) fn get(path: &str) -> Request {
+pub(crate) fn get(path: &str) -> Request<'static> {
     Request::new(Method::Get, path)
 }
 
-pub(crate) fn post(path: &str) -> Request {
+pub(crate) fn post(path: &str) -> Request<'static> {
     Request::new(Method::Post, path)
 }
 
-pub(crate) fn sign_out(query: &str) -> Request {
+pub(crate) fn sign_out(query: &str) -> Request<'static> {
     get(SIGN_OUT).with_query(query)
 }
 
-pub(crate) fn bearer(request: Request, token: &str) -> Request {
+pub(crate) fn bearer(request: Request<'static>, token: &str) -> Request<'static> {
     request.with_header("authorization", format!("Bearer {token}"))
 }
 
 impl Browser {
     /// The request with both cookies.
-    pub(crate) fn sends(&self, request: Request) -> Request {
+    pub(crate) fn sends(&self, request: Request<'static>) -> Request<'static> {
         request.with_header(
             "cookie",
             format!(
@@ -213,11 +213,11 @@ pub(crate) fn cookie_set<'a>(response: &'a Response, name: &str) -> Option<&'a s
 pub(crate) fn apart_from_receipt(
     response: &Response,
 ) -> (u16, Vec<(&'static str, String)>, Vec<u8>) {
-    let (status, mut headers, body) = response.clone().into_parts();
-    for (name, value) in &mut headers {
-        if *name == "logout-receipt" {
-            value.clear();
-        }
-    }
-    (status, headers, body)
+    let (status, headers, body) = response.clone().into_parts();
+    let kept = |(name, value)| match name {
+        "logout-receipt" => (name, String::new()),
+        _ => (name, String::from(value)),
+    };
+    let headers = headers.into_iter().map(kept).collect();
+    (status, headers, body.into_owned())
 }

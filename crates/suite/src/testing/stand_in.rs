@@ -59,11 +59,11 @@ impl<P: LoginProvider> StandIn<P> {
 
     /// Answers as a server would that mounts the provider at its paths; a path that is nobody's
     /// gets 404.
-    pub fn send(&self, request: Request) -> Response {
+    pub fn send(&self, request: Request<'_>) -> Response {
         futures_executor::block_on(self.answer(request))
     }
 
-    async fn answer(&self, request: Request) -> Response {
+    async fn answer(&self, request: Request<'_>) -> Response {
         let endpoints = self
             .provider
             .endpoints()

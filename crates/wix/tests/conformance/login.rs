@@ -9,8 +9,9 @@ use crate::support::*;
 fn a_live_cookie_signs_on_silently_for_its_own_app() {
     let shop = Shop::new();
     let alice = shop.member("alice");
-    let with_cookie =
-        |request: Request| request.with_header("cookie", format!("smSession={}", alice.cookie));
+    let with_cookie = |request: Request<'static>| {
+        request.with_header("cookie", format!("smSession={}", alice.cookie))
+    };
     let silent = shop.send(with_cookie(authorize(APP, &[])));
     assert_eq!(headers(&silent, "set-cookie").len(), 0);
     assert_eq!(

@@ -25,7 +25,7 @@ fn full_url(shop: &Shop, path: &str, token: &str, to: Option<&str>) -> String {
     text(&session["fullUrl"])
 }
 
-fn follow(url: &str) -> Request {
+fn follow(url: &str) -> Request<'static> {
     get(url
         .strip_prefix("http://shop.example")
         .expect("another base"))

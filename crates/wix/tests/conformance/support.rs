@@ -86,7 +86,7 @@ impl Shop {
         }))
     }
 
-    pub(crate) fn send(&self, request: Request) -> Response {
+    pub(crate) fn send(&self, request: Request<'static>) -> Response {
         self.0.send(request)
     }
 
@@ -233,34 +233,34 @@ impl Shop {
     }
 }
 
-pub(crate) fn get(target: &str) -> Request {
+pub(crate) fn get(target: &str) -> Request<'static> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     Request::new(Method::Get, path).with_query(query)
 }
 
-pub(crate) fn post(path: &str, body: &Value) -> Request {
+pub(crate) fn post(path: &str, body: &Value) -> Request<'static> {
     Request::new(Method::Post, path)
         .with_header("content-type", "application/json")
         .with_body(body.to_string())
 }
 
-pub(crate) fn with_token(request: Request, token: &str) -> Request {
+pub(crate) fn with_token(request: Request<'static>, token: &str) -> Request<'static> {
     request.with_header("authorization", token)
 }
 
-pub(crate) fn login(token: &str, email: &str, password: &str) -> Request {
+pub(crate) fn login(token: &str, email: &str, password: &str) -> Request<'static> {
     let body = json!({ "loginId": { "email": email }, "password": password });
     with_token(post("/_api/iam/authentication/v2/login", &body), token)
 }
 
-pub(crate) fn refresh(app: &str, token: &str) -> Request {
+pub(crate) fn refresh(app: &str, token: &str) -> Request<'static> {
     post(
         "/oauth2/token",
         &json!({ "clientId": app, "grantType": "refresh_token", "refreshToken": token }),
     )
 }
 
-pub(crate) fn exchange(app: &str, code: &str) -> Request {
+pub(crate) fn exchange(app: &str, code: &str) -> Request<'static> {
     let body = json!({ "clientId": app, "grantType": "authorization_code", "redirectUri": CALLBACK, "code": code, "codeVerifier": VERIFIER });
     post("/oauth2/token", &body)
 }
@@ -269,7 +269,7 @@ pub(crate) fn challenge() -> String {
     URL_SAFE_NO_PAD.encode(SecretDigest::of(VERIFIER).as_bytes())
 }
 
-pub(crate) fn authorize(app: &str, more: &[(&str, &str)]) -> Request {
+pub(crate) fn authorize(app: &str, more: &[(&str, &str)]) -> Request<'static> {
     let challenge = challenge();
     let usual = [
         ("clientId", app),
@@ -293,7 +293,7 @@ pub(crate) fn encoded<'a>(pairs: impl Iterator<Item = &'a (&'a str, &'a str)>) -
         .finish()
 }
 
-pub(crate) fn redirect_to_logout(path: &str, token: &str, to: Option<&str>) -> Request {
+pub(crate) fn redirect_to_logout(path: &str, token: &str, to: Option<&str>) -> Request<'static> {
     let body = json!({ "logout": { "clientId": APP }, "callbacks": { "postFlowUrl": to } });
     with_token(post(path, &body), token)
 }
@@ -399,11 +399,11 @@ pub(crate) fn error(answer: &Response) -> (u16, String) {
     )
 }
 
-pub(crate) fn logout(query: &[(&str, &str)]) -> Request {
+pub(crate) fn logout(query: &[(&str, &str)]) -> Request<'static> {
     Request::new(Method::Get, LOGOUT).with_query(encoded(query.iter()))
 }
 
-pub(crate) fn by_cookie(request: Request, member: &Member) -> Request {
+pub(crate) fn by_cookie(request: Request<'static>, member: &Member) -> Request<'static> {
     request.with_header("cookie", format!("smSession={}", member.cookie))
 }
 

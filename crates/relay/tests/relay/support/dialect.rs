@@ -28,7 +28,7 @@ impl CredentialReader for Dialect {
         AsText.canonical_forms(purpose, presented)
     }
 
-    fn presented(&self, _request: &Request) -> UpstreamSession {
+    fn presented(&self, _request: &Request<'_>) -> UpstreamSession {
         UpstreamSession::default()
     }
 }
@@ -47,11 +47,11 @@ impl LogoutProvider for Dialect {
         &[]
     }
 
-    async fn logout(&self, request: &Request, _sessions: &SessionAuthority) -> Reply {
+    async fn logout(&self, request: &Request<'_>, _sessions: &SessionAuthority) -> Reply {
         self.refused(request, &Refusal::Unavailable)
     }
 
-    fn refused(&self, _request: &Request, refusal: &Refusal) -> Reply {
+    fn refused(&self, _request: &Request<'_>, refusal: &Refusal) -> Reply {
         Reply::refused(refusal, Response::new(503))
     }
 }
@@ -67,7 +67,7 @@ impl UpstreamLogout for Dialect {
 
     fn parse_login(
         &self,
-        _request: &Request,
+        _request: &Request<'_>,
         _answer: &UpstreamAnswer,
         _now: Timestamp,
     ) -> Option<UpstreamLogin> {
