@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use logout_core::credential::random_bytes;
 use logout_core::store::{SessionStore, StoreUnavailable};
 use logout_core::time::Timestamp;
@@ -34,7 +35,7 @@ pub(crate) struct SigningKey {
     /// and `kid` at once.
     pub(crate) header: String,
     pub(crate) signs: EncodingKey,
-    pub(crate) verifies: DecodingKey,
+    pub(crate) verifies: hmac::Key,
 }
 
 impl SigningKeys {
@@ -95,7 +96,7 @@ impl SigningKey {
             period,
             header: URL_SAFE_NO_PAD.encode(header),
             signs: EncodingKey::from_secret(bytes),
-            verifies: DecodingKey::from_secret(bytes),
+            verifies: hmac::Key::new(hmac::HMAC_SHA256, bytes),
         })
     }
 }

@@ -11,13 +11,13 @@ use crate::authorization::TOKEN_PREFIX;
 pub(crate) fn forms(presented: &str) -> Vec<CanonicalForm> {
     let text = presented.trim();
     let inner = unquoted(text).unwrap_or(text);
-    let readings = [
-        Some(text.to_owned()),
-        Some(inner.to_owned()),
-        percent_decoded(inner),
+    let decoded = percent_decoded(inner);
+    let others = [
+        Some(inner).filter(|inner| *inner != text),
+        decoded.as_deref(),
     ];
-    let mut forms = Vec::with_capacity(1);
-    for form in readings.into_iter().flatten().map(|text| form(&text)) {
+    let mut forms = vec![form(text)];
+    for form in others.into_iter().flatten().map(form) {
         if !forms.contains(&form) {
             forms.push(form);
         }
