@@ -36,19 +36,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tokens = Arc::new(JwtTokens::load(&*store, &*clock).await?);
 
     let platform = Platform::new("shop", base.parse()?);
-    let client_id = "12345678-1234-1234-1234-123456789012".to_owned();
-    let client = OAuthApp {
-        client_id,
+    let mut config = WixConfig::default();
+    config.apps.push(OAuthApp {
+        client_id: "12345678-1234-1234-1234-123456789012".to_owned(),
         redirect_uris: vec![base.clone()],
         ..OAuthApp::default()
-    };
-    let provider = Arc::new(WixProvider::new(
-        WixConfig {
-            apps: vec![client],
-            ..WixConfig::default()
-        },
-        &platform,
-    )?);
+    });
+    let provider = Arc::new(WixProvider::new(config, &platform)?);
     let sessions = SessionAuthority::new(
         Arc::new(platform),
         provider.clone(),

@@ -192,13 +192,13 @@ fn the_apps_own_routes_work(example: &Example) {
 }
 
 #[test]
-fn every_example_is_under_forty_lines_and_each_is_tested_here() {
+fn every_example_is_under_sixty_lines_and_each_is_tested_here() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut seen = Vec::new();
     for file in std::fs::read_dir(folder).unwrap() {
         let file = file.unwrap().path();
         let lines = std::fs::read_to_string(&file).unwrap().lines().count();
-        assert!(lines < 40, "{}: {lines} lines", file.display());
+        assert!(lines < 60, "{}: {lines} lines", file.display());
         seen.push(file.file_stem().unwrap().to_str().unwrap().to_owned());
     }
     seen.sort();

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 pub use header_value::HeaderValue;
 pub use parameters::Parameters;
 pub use request::Request;
-pub use response::Response;
+pub use response::{Response, ResponseHeaders};
 
 /// The `Content-Security-Policy` of every page of ours: nothing is loaded, nothing runs, nobody
 /// frames it. It says nothing of `form-action`, because browsers hold that against the redirect

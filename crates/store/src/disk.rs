@@ -96,6 +96,16 @@ pub enum OpenError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// An earlier version of this program was run on a folder that this one had moved.
+    #[error(
+        "{} holds a store of an earlier version besides this one; move `keyspaces`, `version` and \
+         `*.jnl` away to go on with this one",
+        path.display()
+    )]
+    TwoStores {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A version of this program that we do not know wrote it.
     #[error("{} is of format {found}, this program reads format {}", path.display(), frame::FORMAT)]
     UnknownFormat {
@@ -130,8 +140,16 @@ impl DiskStore {
     /// worth a snapshot.
     fn open_with(path: &Path, segment: u64, journal: u64) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::take(path)?);
+        // Without the feature a former folder would pass for an empty one.
+        #[cfg(not(feature = "fjall"))]
+        if crate::former::is_former(path) {
+            return Err(OpenError::UnknownFormat {
+                path: path.to_owned(),
+                found: 2,
+            });
+        }
         #[cfg(feature = "fjall")]
-        let is_former = moving::is_waiting(&folder)?;
+        let is_former = moving::begin(&folder)?;
         let Recovered {
             mut model,
             archive,

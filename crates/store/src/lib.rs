@@ -15,10 +15,14 @@
 mod batch;
 #[cfg(feature = "disk")]
 mod disk;
-#[cfg(feature = "fjall")]
+#[cfg(feature = "disk")]
 mod former;
 mod local;
 mod memory;
+#[cfg_attr(
+    not(feature = "disk"),
+    expect(dead_code, reason = "a journal needs all of it")
+)]
 mod model;
 #[cfg(feature = "postgres")]
 mod postgres;

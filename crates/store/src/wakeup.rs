@@ -11,7 +11,9 @@ use std::thread::ThreadId;
 use std::time::Duration;
 
 use logout_core::receipt::EndedSession;
-use logout_core::store::{EndOrder, StoreUnavailable};
+#[cfg(any(feature = "postgres", feature = "redis"))]
+use logout_core::store::EndOrder;
+use logout_core::store::StoreUnavailable;
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 
 /// A caller that was woken to pass answers on to others gets this long before somebody else does
@@ -19,11 +21,13 @@ use tokio::sync::oneshot::{Receiver, Sender, channel};
 pub(crate) const PASS_ON: Duration = Duration::from_millis(1);
 
 /// An order to end sessions.
+#[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) struct End {
     pub(crate) order: EndOrder,
     pub(crate) caller: Caller,
 }
 
+#[cfg(any(feature = "postgres", feature = "redis"))]
 impl End {
     /// An order of the caller's thread, and where the answer comes.
     pub(crate) fn new(order: EndOrder) -> (Self, Answer) {
@@ -46,6 +50,7 @@ impl<T> Answer<T> {
     }
 }
 
+#[cfg(any(feature = "postgres", feature = "redis"))]
 impl Answer {
     /// What the order ended.
     pub(crate) async fn ended(self) -> Result<Vec<EndedSession>, StoreUnavailable> {

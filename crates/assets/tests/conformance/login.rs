@@ -18,7 +18,7 @@ fn multipart(path: &str, fields: &[(&str, &str)]) -> Request<'static> {
         .with_body(body)
 }
 
-fn encodings(path: &str) -> Vec<Request> {
+fn encodings(path: &str) -> Vec<Request<'_>> {
     let pair = "username=alice&password=alice-password";
     let cred = STANDARD.encode("alice:alice-password");
     let form = |body: String| {

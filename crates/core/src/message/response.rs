@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::{HeaderValue, PAGE_SECURITY_POLICY};
 use crate::redirect::ApprovedUrl;
 
+/// Headers of an answer, in order: each with its name and value.
+pub type ResponseHeaders = Vec<(&'static str, HeaderValue)>;
+
 /// What goes back to a client. There is no way to put a `Location` into it but
 /// [`Response::redirect`].
 #[derive(Clone, Debug)]
@@ -121,7 +124,7 @@ impl Response {
     }
 
     /// Its parts: status, headers, body.
-    pub fn into_parts(self) -> (u16, Vec<(&'static str, HeaderValue)>, Cow<'static, [u8]>) {
+    pub fn into_parts(self) -> (u16, ResponseHeaders, Cow<'static, [u8]>) {
         (self.status, self.headers, self.body)
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::OpenError;
 
@@ -60,14 +61,10 @@ impl Folder {
             .write(true)
             .open(path.join("in-use"))
             .map_err(not_writable)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::Locked {
-                    path: path.to_owned(),
-                });
-            }
-            Err(TryLockError::Error(source)) => return Err(not_writable(source)),
+        if !try_lock(&lock).map_err(not_writable)? {
+            return Err(OpenError::Locked {
+                path: path.to_owned(),
+            });
         }
         let folder = Self {
             path: path.to_owned(),
@@ -147,6 +144,24 @@ impl Folder {
         Ok(file)
     }
 
+    /// Whether there is a mark of this name.
+    #[cfg(feature = "fjall")]
+    pub(super) fn is_marked(&self, mark: &str) -> bool {
+        self.path.join(mark).exists()
+    }
+
+    /// Leaves a mark, or takes it away; it lasts.
+    #[cfg(feature = "fjall")]
+    pub(super) fn mark(&self, mark: &str, is_there: bool) -> io::Result<()> {
+        let path = self.path.join(mark);
+        if is_there {
+            create_file(&path)?.sync_all()?;
+        } else if path.exists() {
+            fs::remove_file(path)?;
+        }
+        self.sync()
+    }
+
     /// Removes files of a kind below a number.
     pub(super) fn remove_below(&self, files: Files, number: u64) -> io::Result<()> {
         for old in self.numbers(files)? {
@@ -160,6 +175,25 @@ impl Folder {
     /// Makes the names in the folder last.
     fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
+    }
+}
+
+/// How long a lock is waited for: a process that is starting another one lends it the lock for a
+/// moment, and one that is stopping has it until it is gone.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Whether the lock could be had.
+fn try_lock(lock: &File) -> io::Result<bool> {
+    let start = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
 }
 

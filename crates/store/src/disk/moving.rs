@@ -28,33 +28,48 @@ pub(super) fn take_in(folder: &Folder, model: &mut Model) -> Result<(), OpenErro
     set.map_err(|error| error.of(path))
 }
 
+/// The name of the mark that a move has begun, and has not come to its end.
+const MOVING: &str = "moving";
+
 /// Whether a former store is to be moved. Clears away what was left by a move that was broken off,
-/// or the former files where it has come to its end.
-pub(super) fn is_waiting(folder: &Folder) -> Result<bool, OpenError> {
+/// or the former files where all of it is in a snapshot.
+///
+/// # Errors
+/// Both stores are in the folder, and no move has begun: an earlier version was run on a folder
+/// that had been moved before. Nothing is removed then.
+pub(super) fn begin(folder: &Folder) -> Result<bool, OpenError> {
+    let path = || folder.path().to_owned();
+    let not_writable = |source| OpenError::NotWritable {
+        path: path(),
+        source,
+    };
     if !former::is_former(folder.path()) {
+        folder.mark(MOVING, false).map_err(not_writable)?;
         return Ok(false);
     }
-    let is_moved = folder
-        .numbers(Files::Snapshot)
-        .map(|found| !found.is_empty());
-    let cleared = is_moved.and_then(|is_moved| {
-        if is_moved {
-            former::remove(folder.path())?;
-        } else {
-            folder.remove_below(Files::Segment, u64::MAX)?;
-            folder.remove_below(Files::Archive, u64::MAX)?;
+    let has = |files| folder.numbers(files).map(|found| !found.is_empty());
+    let has_snapshot = has(Files::Snapshot).map_err(not_writable)?;
+    if !folder.is_marked(MOVING) {
+        if has_snapshot || has(Files::Segment).map_err(not_writable)? {
+            return Err(OpenError::TwoStores { path: path() });
         }
-        Ok(!is_moved)
-    });
-    cleared.map_err(|source| OpenError::NotWritable {
-        path: folder.path().to_owned(),
-        source,
-    })
+        folder.mark(MOVING, true).map_err(not_writable)?;
+    }
+    if has_snapshot {
+        finish(folder).map_err(not_writable)?;
+    } else {
+        let cleared = [Files::Segment, Files::Archive]
+            .into_iter()
+            .try_for_each(|files| folder.remove_below(files, u64::MAX));
+        cleared.map_err(not_writable)?;
+    }
+    Ok(!has_snapshot)
 }
 
 /// Removes the former files: all that they hold is in a snapshot.
 pub(super) fn finish(folder: &Folder) -> io::Result<()> {
-    former::remove(folder.path())
+    former::remove(folder.path())?;
+    folder.mark(MOVING, false)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -147,17 +162,27 @@ mod tests {
     fn a_move_that_was_broken_off_begins_anew_or_is_finished() {
         let folder = former_folder();
         let before = former_folder();
-        drop(DiskStore::open(folder.path()).unwrap());
         let moved = contents(&DiskStore::open(folder.path()).unwrap());
         // The snapshot is there, and the former files are too.
         copy(before.path(), folder.path());
+        fs::write(folder.path().join(MOVING), b"").unwrap();
         assert_eq!(contents(&DiskStore::open(folder.path()).unwrap()), moved);
         assert!(!former::is_former(folder.path()));
         // The snapshot is not there, and other files of the move are.
-        for name in ["journal-0000000001", "archive-0000000002"] {
+        for name in ["journal-0000000001", "archive-0000000002", MOVING] {
             fs::write(before.path().join(name), b"").unwrap();
         }
         assert_eq!(contents(&DiskStore::open(before.path()).unwrap()), moved);
+    }
+
+    #[test]
+    fn a_former_store_beside_one_that_was_moved_is_refused_and_left_alone() {
+        let folder = former_folder();
+        drop(DiskStore::open(folder.path()).unwrap());
+        copy(former_folder().path(), folder.path());
+        let error = DiskStore::open(folder.path()).unwrap_err();
+        assert!(matches!(error, OpenError::TwoStores { .. }), "{error:?}");
+        assert!(former::is_former(folder.path()));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use logout_core::session::{AccountVersion, ClientId, Device, Person, SsoSessionI
 use logout_core::upstream::UpstreamError;
 
 use super::*;
+use crate::former::is_former;
 
 const OPENED: Timestamp = Timestamp::from_millis(1_760_000_000_000);
 
