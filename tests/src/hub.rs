@@ -80,7 +80,7 @@ pub struct TestHub {
 struct Running {
     stop: mpsc::Sender<()>,
     thread: JoinHandle<()>,
-    ports: Services,
+    services: Services,
     admin_address: SocketAddr,
 }
 
@@ -199,7 +199,7 @@ impl TestHub {
                     Err(fault) => started.send(Err(fault.to_string())).unwrap(),
                     Ok(hub) => {
                         started
-                            .send(Ok((hub.address, hub.admin_address, hub.ports.clone())))
+                            .send(Ok((hub.address, hub.admin_address, hub.services.clone())))
                             .unwrap();
                         let _ = actix_web::rt::task::spawn_blocking(move || stopped.recv()).await;
                         hub.stop().await;
@@ -207,13 +207,13 @@ impl TestHub {
                 }
             });
         });
-        let (address, admin_address, ports) =
+        let (address, admin_address, services) =
             has_started.recv().map_err(|fault| fault.to_string())??;
         self.address = address;
         self.running = Some(Running {
             stop,
             thread,
-            ports,
+            services,
             admin_address,
         });
         Ok(())
@@ -299,7 +299,7 @@ impl TestHub {
     /// Lets time pass. What requests before it have noted (that a session was used) is written down
     /// first: a store may do that late, but not by the hours that pass here in no time.
     pub fn advance(&self, span: Duration) {
-        let health = futures_executor::block_on(self.ports().store.health());
+        let health = futures_executor::block_on(self.services().store.health());
         health.expect("the store answers, and whatever was asked of it before is done");
         self.clock.advance(span);
     }
@@ -328,19 +328,19 @@ impl TestHub {
     }
 
     /// What its platforms share: a way to the store behind the server's back.
-    pub fn ports(&self) -> &Services {
-        &self.running.as_ref().expect("the hub runs").ports
+    pub fn services(&self) -> &Services {
+        &self.running.as_ref().expect("the hub runs").services
     }
 
     fn stop(&mut self) {
         if let Some(Running {
             stop,
             thread,
-            ports,
+            services,
             ..
         }) = self.running.take()
         {
-            drop(ports);
+            drop(services);
             drop(stop);
             thread.join().expect("the hub stops in good order");
         }

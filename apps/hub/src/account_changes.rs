@@ -27,14 +27,14 @@ const KEPT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 pub(crate) struct AccountChanges {
     current: HashSet<AccountVersion>,
     platforms: Vec<PlatformName>,
-    ports: Services,
+    services: Services,
 }
 
 impl AccountChanges {
     pub(crate) fn new(
         current: HashSet<AccountVersion>,
         platforms: &[KnownPlatform],
-        ports: &Services,
+        services: &Services,
     ) -> Self {
         let stand_ins = platforms
             .iter()
@@ -46,7 +46,7 @@ impl AccountChanges {
         Self {
             current,
             platforms,
-            ports: ports.clone(),
+            services: services.clone(),
         }
     }
 
@@ -70,15 +70,15 @@ impl AccountChanges {
             "accounts",
             &CanonicalForm::of_text(&names.join("\n")),
         );
-        let store = &self.ports.store;
+        let store = &self.services.store;
         let listed = self.digest().as_bytes().to_vec();
-        let last = store.take_once(&key, self.ports.clock.now()).await?;
+        let last = store.take_once(&key, self.services.clock.now()).await?;
         let is_new = last.is_none_or(|last| last != listed);
         if is_new {
             self.end_sessions().await?;
         }
         store
-            .put_once(key, listed, self.ports.clock.now().plus(KEPT))
+            .put_once(key, listed, self.services.clock.now().plus(KEPT))
             .await?;
         Ok(is_new)
     }
@@ -128,9 +128,9 @@ impl AccountChanges {
         let (mut ended, mut after) = (0, None);
         loop {
             let page = self
-                .ports
+                .services
                 .store
-                .sessions(&filter, after, STEP, self.ports.clock.now())
+                .sessions(&filter, after, STEP, self.services.clock.now())
                 .await?;
             let targets: Vec<_> = page
                 .items
@@ -140,7 +140,7 @@ impl AccountChanges {
                 .collect();
             if !targets.is_empty() {
                 ended += self
-                    .ports
+                    .services
                     .end(Reason::AccountRemoved, Reach::Session, targets)
                     .await?
                     .1
@@ -229,7 +229,7 @@ mod tests {
             };
             block_on(store.open(session, Join::Always, now)).unwrap();
         }
-        let ports = Services::of_stand_ins(
+        let services = Services::of_stand_ins(
             Arc::new(ListedAccounts::default()),
             clock,
             store.clone(),
@@ -238,7 +238,7 @@ mod tests {
         let changes = AccountChanges {
             current: [version("alice", "kept")].into(),
             platforms: vec![platform],
-            ports,
+            services,
         };
         (store, changes)
     }

@@ -15,6 +15,7 @@ use crate::config::{
     Compiled, Config, ConfigError, ConfigErrors, Draft, environment, without_newline,
 };
 use crate::copy_store::CopyStoreArgs;
+use crate::exit;
 
 /// The exit status when the configuration, or what was typed, is wrong; that of clap's own errors
 /// too.
@@ -181,7 +182,7 @@ pub fn migrate<E: Display>(
     config.store.migrate = true;
     match open(&config) {
         Ok(()) => finish(Ok(format!("ok: {} is ready\n", config.store.url))),
-        Err(fault) => crate::serve::failed(1, &fault),
+        Err(fault) => exit::failed(1, &fault),
     }
 }
 

@@ -47,22 +47,26 @@ struct PersonRow {
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
     platforms: Vec<PlatformCard>,
-    ports: Services,
+    services: Services,
     names_people: bool,
 }
 
 impl Index {
-    pub(crate) fn new(platforms: &[MountedPlatform], ports: Services, names_people: bool) -> Self {
+    pub(crate) fn new(
+        platforms: &[MountedPlatform],
+        services: Services,
+        names_people: bool,
+    ) -> Self {
         Self {
             platforms: platforms.iter().map(card).collect(),
-            ports,
+            services,
             names_people,
         }
     }
 
     /// What the platforms share.
-    pub(crate) fn ports(&self) -> &Services {
-        &self.ports
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
     }
 
     /// The platforms, with the endpoints that are served here.
@@ -77,9 +81,9 @@ impl Index {
     async fn page(&self) -> HttpResponse {
         let (mut people, mut more) = (None, false);
         if self.names_people {
-            let now = self.ports.clock.now();
+            let now = self.services.clock.now();
             let Ok(page) = self
-                .ports
+                .services
                 .store
                 .sessions(&SessionFilter::default(), None, LISTED, now)
                 .await

@@ -11,7 +11,7 @@ pub mod client;
 pub mod config;
 pub mod copy_store;
 pub mod demo;
-mod front;
+mod exit;
 mod index;
 mod logging;
 mod platforms;

@@ -69,7 +69,7 @@ impl<'c> Platforms<'c> {
     pub(crate) fn problems(
         config: &'c Config,
         public_url: &Url,
-        ports: &Services,
+        services: &Services,
     ) -> Vec<ConfigError> {
         let mut errors = Vec::new();
         let set_up = config
@@ -81,7 +81,7 @@ impl<'c> Platforms<'c> {
             .collect();
         // A mount stops at the first two that overlap. So it is tried without the later one, until
         // the others fit.
-        while let Err(StartError::Mount(fault)) = Self(left.clone()).mount(config, ports) {
+        while let Err(StartError::Mount(fault)) = Self(left.clone()).mount(config, services) {
             let place = |name: &str| {
                 left.iter()
                     .position(|platform| platform.config.name == name)
@@ -141,7 +141,7 @@ impl<'c> Platforms<'c> {
     pub(crate) fn mount(
         self,
         config: &Config,
-        ports: &Services,
+        services: &Services,
     ) -> Result<(Mount, Vec<KnownPlatform>), StartError> {
         let (mut mounted, mut known) = (
             Vec::with_capacity(self.0.len()),
@@ -155,7 +155,8 @@ impl<'c> Platforms<'c> {
             persons,
         } in self.0
         {
-            let sessions = SessionAuthority::new(common, adapter.provider.clone(), ports.clone());
+            let sessions =
+                SessionAuthority::new(common, adapter.provider.clone(), services.clone());
             let sessions = persons.map_or_else(
                 || sessions.clone(),
                 |persons| sessions.clone().with_persons(persons),

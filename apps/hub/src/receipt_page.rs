@@ -14,7 +14,6 @@ use logout_core::receipt::EndedSession;
 use logout_core::store::StoreUnavailable;
 use logout_identity::ReceiptSecrets;
 
-use crate::front::WayBack;
 use crate::index::clock_time;
 use crate::report::Report;
 
@@ -25,11 +24,18 @@ pub(crate) const PATH: &str = "/receipts";
 #[derive(Debug)]
 pub(crate) struct ReceiptPage {
     /// What all platforms share.
-    pub(crate) ports: Services,
+    pub(crate) services: Services,
     /// What is to be told to upstreams.
     pub(crate) outbox: Arc<dyn Outbox>,
     /// Which secret is whose.
     pub(crate) secrets: ReceiptSecrets,
+}
+
+/// A link from the page of a receipt to another page of the app; set as the app's data.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BackLink {
+    pub(crate) address: &'static str,
+    pub(crate) text: &'static str,
 }
 
 #[derive(Template)]
@@ -42,13 +48,13 @@ struct Shown {
     confirmed: usize,
     pending: usize,
     outlived: usize,
-    way_back: Option<WayBack>,
+    back_link: Option<BackLink>,
 }
 
 #[derive(Template)]
 #[template(path = "no_receipt.html")]
 struct Unknown {
-    way_back: Option<WayBack>,
+    back_link: Option<BackLink>,
 }
 
 /// What became of one session.
@@ -70,15 +76,13 @@ impl ReceiptPage {
     // The address is read off the request, because actix's own extractor would write one that it
     // cannot read into the log.
     pub(crate) async fn answer(page: web::Data<Self>, request: HttpRequest) -> HttpResponse {
-        let way_back = request
-            .app_data::<web::Data<WayBack>>()
-            .map(|known| WayBack::clone(known));
+        let back_link = request.app_data::<BackLink>().copied();
         match page
             .report(request.match_info().get("secret").unwrap_or_default())
             .await
         {
-            Ok(Some(report)) => html(StatusCode::OK, &Shown::of(&report, way_back)),
-            Ok(None) => html(StatusCode::NOT_FOUND, &Unknown { way_back }),
+            Ok(Some(report)) => html(StatusCode::OK, &Shown::of(&report, back_link)),
+            Ok(None) => html(StatusCode::NOT_FOUND, &Unknown { back_link }),
             Err(StoreUnavailable) => {
                 guarded(StatusCode::SERVICE_UNAVAILABLE).body("temporarily unavailable")
             }
@@ -87,14 +91,14 @@ impl ReceiptPage {
 
     async fn report(&self, secret: &str) -> Result<Option<Report>, StoreUnavailable> {
         match self.secrets.receipt(secret) {
-            Some(id) => Report::read(&*self.ports.store, &*self.outbox, id).await,
+            Some(id) => Report::read(&*self.services.store, &*self.outbox, id).await,
             None => Ok(None),
         }
     }
 }
 
 impl Shown {
-    fn of(report: &Report, way_back: Option<WayBack>) -> Self {
+    fn of(report: &Report, back_link: Option<BackLink>) -> Self {
         let state = |wanted| move |delivery: &&Delivery| delivery.state == wanted;
         let deliveries = || report.deliveries.iter().flatten();
         let (told, settled) = report.progress();
@@ -113,7 +117,7 @@ impl Shown {
             outlived: deliveries()
                 .filter(|delivery| delivery.verified == Some(Verification::Outlived))
                 .count(),
-            way_back,
+            back_link,
         }
     }
 }

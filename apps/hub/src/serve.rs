@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::ServeArgs;
 use crate::config::LogFormat;
+use crate::exit::failed;
 use crate::server::{self, Hub, Options};
 use crate::start_error::StartError;
 use crate::{COMPILED, logging};
@@ -97,9 +98,4 @@ pub(crate) fn until_told_to_stop<S>(
         Err(StartError::Config(errors)) => failed(2, &errors),
         Err(fault) => failed(1, &fault),
     }
-}
-
-pub(crate) fn failed(status: u8, fault: &dyn std::fmt::Display) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "{fault}");
-    ExitCode::from(status)
 }

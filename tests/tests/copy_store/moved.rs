@@ -28,7 +28,7 @@ fn tables(product: &TestHub) -> String {
 /// The clock of the command is the system's. What a hub does with the time at its start, it does
 /// anew.
 fn catch_up(hub: &mut TestHub) {
-    let behind = SystemClock.now().since(hub.ports().clock.now());
+    let behind = SystemClock.now().since(hub.services().clock.now());
     hub.advance(behind);
     hub.restart().unwrap();
 }

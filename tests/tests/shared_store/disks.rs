@@ -74,7 +74,7 @@ pub(crate) fn data_full() {
     let [hub, other] = &hubs;
     let sessions = VENDORS.map(|vendor| alice(hub, vendor));
     let filler = disk.fill();
-    let store = &hub.ports().store;
+    let store = &hub.services().store;
     let mut opened = 0;
     while block_on(store.open(session(opened), Join::Always, NOW)) == Ok(OpenOutcome::Opened) {
         opened += 1;

@@ -25,8 +25,8 @@ const BESIDES: u64 = 30;
 
 /// Opens `count` sessions of one person, to whose upstream nobody delivers, and ends them.
 fn ended(hub: &TestHub, person: u32, count: u32) -> ReceiptId {
-    let ports = hub.ports();
-    let now = ports.clock.now();
+    let services = hub.services();
+    let now = services.clock.now();
     let expires = now.plus(Duration::from_secs(3_600));
     let credential = || Credential {
         digest: CredentialDigest::from_bytes(random_bytes()),
@@ -47,7 +47,7 @@ fn ended(hub: &TestHub, person: u32, count: u32) -> ReceiptId {
             ..own
         };
         assert_eq!(
-            block_on(ports.store.open(session, Join::Always, now)),
+            block_on(services.store.open(session, Join::Always, now)),
             Ok(OpenOutcome::Opened)
         );
     }
@@ -59,7 +59,7 @@ fn ended(hub: &TestHub, person: u32, count: u32) -> ReceiptId {
     };
     let receipt = order.receipt;
     assert_eq!(
-        block_on(ports.store.end(order)).unwrap().len(),
+        block_on(services.store.end(order)).unwrap().len(),
         usize::try_from(count).unwrap()
     );
     receipt
@@ -109,7 +109,7 @@ pub(crate) fn a_receipt_of_a_thousand_sessions_is_one_query_and_so_is_a_page_of_
         (receipts.len(), receipts.iter().map(pending).sum::<usize>()),
         (21, 1_040)
     );
-    let secrets = block_on(ReceiptSecrets::load(&*hub.ports().store)).unwrap();
+    let secrets = block_on(ReceiptSecrets::load(&*hub.services().store)).unwrap();
     let person = counted("the person's page", &|| {
         Request::get(&format!("/receipts/{}", secrets.secret(receipt))).send(hub.address())
     });

@@ -105,7 +105,7 @@ fn changed(store: StoreKind) {
         (3, 0, true),
         "bob has another password"
     );
-    let receipts = futures_executor::block_on(hub.ports().store.receipts(None, 100))
+    let receipts = futures_executor::block_on(hub.services().store.receipts(None, 100))
         .unwrap()
         .items;
     let ended: Vec<_> = receipts

@@ -189,7 +189,7 @@ fn swept(store: StoreKind) {
     let deadline = Instant::now() + PATIENCE;
     // Five sessions: a login at Sitefinity opens one at the site and one at its token service.
     let receipts = loop {
-        let page = futures_executor::block_on(hub.ports().store.receipts(None, 100)).unwrap();
+        let page = futures_executor::block_on(hub.services().store.receipts(None, 100)).unwrap();
         if page
             .items
             .iter()

@@ -89,11 +89,11 @@ impl World {
     }
 
     fn open(&self, vendor: Vendor, number: usize) -> Sample {
-        let ports = self.hub.ports();
-        let now = ports.clock.now();
-        let (session, sample) = Sample::new(vendor, number, &*ports.tokens, now);
+        let services = self.hub.services();
+        let now = services.clock.now();
+        let (session, sample) = Sample::new(vendor, number, &*services.tokens, now);
         assert_eq!(
-            block_on(ports.store.open(session, Join::Always, now)),
+            block_on(services.store.open(session, Join::Always, now)),
             Ok(OpenOutcome::Opened)
         );
         sample
@@ -197,8 +197,8 @@ fn known() {
         let unseen = Sample::new(
             vendor,
             2,
-            &*world.hub.ports().tokens,
-            world.hub.ports().clock.now(),
+            &*world.hub.services().tokens,
+            world.hub.services().clock.now(),
         )
         .1;
         assert_eq!(world.check(vendor, &[unseen.header()]), 401);

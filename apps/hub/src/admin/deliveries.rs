@@ -50,7 +50,7 @@ pub(super) async fn retry(
     let Some(id) = SessionId::parse(&id) else {
         return Err(Problem::NOT_FOUND);
     };
-    let possible = state.outbox.retry(id, state.ports.clock.now()).await?;
+    let possible = state.outbox.retry(id, state.services.clock.now()).await?;
     let delivery = state.outbox.delivery(id).await?.ok_or(Problem::NOT_FOUND)?;
     if !possible {
         return Err(Problem::NOT_TO_BE_RETRIED);

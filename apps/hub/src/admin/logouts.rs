@@ -18,7 +18,7 @@ pub(super) async fn order(
         return Ok(HttpResponse::Accepted().json(views::nothing_ended()));
     }
     let (receipt, ended) = state
-        .ports
+        .services
         .end(Reason::Administrator, reach, targets)
         .await?;
     let answer = if ended.is_empty() {

@@ -89,8 +89,8 @@ pub(super) async fn show(state: web::Data<AdminState>) -> HttpResponse {
 /// What this hub is like just now. Counted apart, because several hubs may share a process and its
 /// recorder.
 async fn gauges(state: &AdminState) -> String {
-    let now = state.ports.clock.now();
-    let mut ready = state.ports.store.health().await.is_ok();
+    let now = state.services.clock.now();
+    let mut ready = state.services.store.health().await.is_ok();
     let mut overdue = Vec::new();
     for known in state
         .platforms

@@ -100,7 +100,7 @@ async fn healthy() -> HttpResponse {
 }
 
 async fn ready(state: web::Data<AdminState>) -> Result<HttpResponse, Problem> {
-    state.ports.store.health().await?;
+    state.services.store.health().await?;
     Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })))
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let before = cursor("before", query.before.as_deref(), ReceiptId::parse)?;
     let page = state
-        .ports
+        .services
         .store
         .receipts(before, limit(query.limit.as_deref())?)
         .await?;
@@ -76,11 +76,11 @@ pub(super) async fn token(
 }
 
 pub(super) async fn keys(state: web::Data<AdminState>) -> HttpResponse {
-    HttpResponse::Ok().json(state.signer.jwks(state.ports.clock.now()))
+    HttpResponse::Ok().json(state.signer.jwks(state.services.clock.now()))
 }
 
 fn signed(state: &AdminState, report: &Report) -> Result<HttpResponse, Problem> {
-    let now = state.ports.clock.now();
+    let now = state.services.clock.now();
     let claims = json!({
         "iss": state.issuer,
         "jti": report.receipt.id.to_string(),
@@ -131,7 +131,7 @@ async fn settled(
     id: ReceiptId,
     wait: Duration,
 ) -> Result<Option<Report>, StoreUnavailable> {
-    let read = || Report::read(&*state.ports.store, &*state.outbox, id);
+    let read = || Report::read(&*state.services.store, &*state.outbox, id);
     let deadline = Instant::now() + wait;
     let mut stopping = state.stopping.clone();
     // Listens before it looks, so that nothing is missed in between.

@@ -64,9 +64,9 @@ pub(super) async fn list(
                 subject: None,
             };
             state
-                .ports
+                .services
                 .store
-                .sessions(&filter, after, limit, state.ports.clock.now())
+                .sessions(&filter, after, limit, state.services.clock.now())
                 .await?
         }
         (Some(realm), Some(name)) => {
@@ -76,9 +76,9 @@ pub(super) async fn list(
                 subject: Some(Subject::new(realm, name)),
             };
             state
-                .ports
+                .services
                 .store
-                .sessions(&filter, after, limit, state.ports.clock.now())
+                .sessions(&filter, after, limit, state.services.clock.now())
                 .await?
         }
         (realm, name) => {
@@ -110,10 +110,10 @@ async fn look_through(
     limit: usize,
     matches: impl Fn(&Session) -> bool,
 ) -> Result<Page<Session, SessionId>, StoreUnavailable> {
-    let (mut items, now) = (Vec::new(), state.ports.clock.now());
+    let (mut items, now) = (Vec::new(), state.services.clock.now());
     for _ in 0..PAGES_AT_ONCE {
         let page = state
-            .ports
+            .services
             .store
             .sessions(filter, after, LARGEST_PAGE, now)
             .await?;
@@ -170,7 +170,7 @@ pub(super) async fn end(
         return Err(Problem::NOT_FOUND);
     };
     let (receipt, ended) = state
-        .ports
+        .services
         .end(
             Reason::Administrator,
             Reach::Session,

@@ -15,7 +15,7 @@ use crate::platforms::KnownPlatform;
 #[derive(Clone, Debug)]
 pub(crate) struct AdminState {
     /// What all platforms share.
-    pub(crate) ports: Services,
+    pub(crate) services: Services,
     /// What is to be told to upstreams.
     pub(crate) outbox: Arc<dyn Outbox>,
     /// The platforms.

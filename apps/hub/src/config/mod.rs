@@ -106,6 +106,13 @@ pub struct Compiled<'a> {
 }
 
 impl Config {
+    /// Whether the hub stands in front of a real instance at any platform.
+    pub(crate) fn has_upstream(&self) -> bool {
+        self.platforms
+            .iter()
+            .any(|platform| platform.upstream.is_some())
+    }
+
     /// Reads the configuration `file` under the overrides that `environment` holds (see
     /// [`environment`]).
     ///

@@ -26,7 +26,7 @@ use logout_identity::SystemClock;
 use serde_json::json;
 
 use crate::config::{Compiled, LogFormat, StoreConfig, StoreUrl};
-use crate::{logging, serve, stores};
+use crate::{exit, logging, stores};
 use checkpoint::Mark;
 use error::{CopyError, Side};
 use progress::Progress;
@@ -79,7 +79,7 @@ pub fn run(args: &CopyStoreArgs, compiled: &Compiled<'_>) -> ExitCode {
     let copied = Copy::prepare(args, compiled).and_then(|copy| copy.carry_out());
     match copied {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => serve::failed(fault.status(), &fault),
+        Err(fault) => exit::failed(fault.status(), &fault),
     }
 }
 

@@ -7,6 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use actix_web::http::header;
+use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use futures_util::future::join_all;
@@ -21,15 +22,14 @@ use logout_relay::HttpClient;
 use serde::Deserialize;
 use url::Url;
 
-use crate::front::{Front, WayBack};
 use crate::index::{Index, PlatformCard, clock_time};
-use crate::receipt_page::{self, ReceiptPage};
+use crate::receipt_page::{self, BackLink, ReceiptPage};
 use crate::report::Report;
 use crate::start_error::StartError;
 
 use super::platforms;
 use super::products::{Product, client};
-use super::stand_ins::{Desk, Order};
+use super::stand_ins::{Action, StandIns};
 
 /// How many sessions the page lists.
 const SESSIONS: usize = 20;
@@ -45,7 +45,7 @@ pub(super) struct Console {
     carrier: HttpClient,
     password: Secret,
     products: Vec<Product>,
-    desk: Desk,
+    stand_ins: StandIns,
 }
 
 #[derive(Template)]
@@ -68,7 +68,7 @@ struct Card<'a> {
 
 struct SessionRow {
     platform: String,
-    who: String,
+    person: String,
     since: String,
     ends: String,
     state: &'static str,
@@ -94,7 +94,7 @@ impl Console {
     pub(super) fn new(
         hub: SocketAddr,
         products: Vec<Product>,
-        desk: Desk,
+        stand_ins: StandIns,
         password: &str,
     ) -> Result<Self, StartError> {
         let (token, password) = (Secret::random(), Secret::new(password));
@@ -104,12 +104,12 @@ impl Console {
             carrier: client(hub)?,
             password,
             products,
-            desk,
+            stand_ins,
         })
     }
 
     /// The page's routes, to stand before the hub's own index.
-    pub(super) fn front(self) -> Front {
+    pub(super) fn routes(self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
         let console = web::Data::new(self);
         let pages = console.products.iter().flat_map(|product| {
             platforms::pages(product.vendor)
@@ -119,14 +119,14 @@ impl Console {
         let pages: Vec<(&str, String)> = pages
             .map(|(path, url)| (path, format!("{url}{path}")))
             .collect();
-        let way_back = web::Data::new(WayBack {
+        let back_link = BackLink {
             address: "/",
             text: "Back to the demo",
-        });
-        Front::new(move |config| {
+        };
+        move |config: &mut ServiceConfig| {
             config
                 .app_data(console.clone())
-                .app_data(way_back.clone())
+                .app_data(back_link)
                 .route("/", web::get().to(page))
                 .route("/", web::head().to(page))
                 .route("/demo/sign-in", web::post().to(sign_in))
@@ -135,7 +135,7 @@ impl Console {
             for (path, at_product) in &pages {
                 config.service(web::redirect(*path, at_product.clone()));
             }
-        })
+        }
     }
 
     /// Whether a form of ours was sent from a page of ours: it knows the token, and the browser
@@ -150,13 +150,13 @@ impl Console {
             && SecretDigest::of(self.token.reveal()).matches(&SecretDigest::of(&pressed.token))
     }
 
-    async fn session_row(&self, session: &Session, ports: &Services) -> SessionRow {
+    async fn session_row(&self, session: &Session, services: &Services) -> SessionRow {
         let product = self
             .products
             .iter()
             .find(|product| product.name == session.platform.as_str());
         let alive = match product {
-            Some(product) => product.is_alive(session, ports).await,
+            Some(product) => product.is_alive(session, services).await,
             None => None,
         };
         let (state, mood) = match alive {
@@ -166,7 +166,7 @@ impl Console {
         };
         SessionRow {
             platform: session.platform.to_string(),
-            who: session.person.as_ref().map_or_else(
+            person: session.person.as_ref().map_or_else(
                 || session.subject.name.to_string(),
                 |person| person.as_str().to_owned(),
             ),
@@ -178,17 +178,22 @@ impl Console {
     }
 
     async fn render(&self, index: &Index, receipts: &ReceiptPage) -> Result<String, ConsoleError> {
-        let ports = index.ports();
-        let mut listed = ports
+        let services = index.services();
+        let mut listed = services
             .store
-            .sessions(&SessionFilter::default(), None, SESSIONS, ports.clock.now())
+            .sessions(
+                &SessionFilter::default(),
+                None,
+                SESSIONS,
+                services.clock.now(),
+            )
             .await?
             .items;
         listed.sort_by(|one, other| one.platform.cmp(&other.platform));
         let sessions = join_all(
             listed
                 .iter()
-                .map(|session| self.session_row(session, ports)),
+                .map(|session| self.session_row(session, services)),
         )
         .await;
         let mut cards = join_all(self.products.iter().map(card)).await;
@@ -220,7 +225,7 @@ async fn card(product: &Product) -> Card<'_> {
 async fn receipt_rows(page: &ReceiptPage) -> Result<Vec<ReceiptRow>, StoreUnavailable> {
     let outbox: &dyn Outbox = &*page.outbox;
     let mut rows = Vec::with_capacity(RECEIPTS);
-    let receipts = page.ports.store.receipts(None, RECEIPTS).await?.items;
+    let receipts = page.services.store.receipts(None, RECEIPTS).await?.items;
     for report in Report::of_all(receipts, outbox).await? {
         let (told, settled) = report.progress();
         let confirmed = report
@@ -318,7 +323,7 @@ async fn start(
     request: HttpRequest,
     pressed: web::Form<Pressed>,
 ) -> HttpResponse {
-    carry_out(&console, &request, &pressed, Order::Start).await
+    execute(&console, &request, &pressed, Action::Start).await
 }
 
 async fn stop(
@@ -326,14 +331,14 @@ async fn stop(
     request: HttpRequest,
     pressed: web::Form<Pressed>,
 ) -> HttpResponse {
-    carry_out(&console, &request, &pressed, Order::Stop).await
+    execute(&console, &request, &pressed, Action::Stop).await
 }
 
-async fn carry_out(
+async fn execute(
     console: &Console,
     request: &HttpRequest,
     pressed: &Pressed,
-    order: Order,
+    action: Action,
 ) -> HttpResponse {
     if !console.is_own(request, pressed) {
         return refused();
@@ -345,7 +350,7 @@ async fn carry_out(
         .position(|product| product.name == name)
     {
         Some(index) => {
-            console.desk.carry_out(index, order).await;
+            console.stand_ins.execute(index, action).await;
             home()
         }
         None => HttpResponse::NotFound()

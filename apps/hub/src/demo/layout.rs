@@ -107,7 +107,7 @@ fn write_for_owner(file: &Path, text: &str) -> io::Result<()> {
 }
 
 /// One stand-in: where it listens, and its configuration.
-pub(super) struct Seat {
+pub(super) struct StandIn {
     pub(super) vendor: Vendor,
     pub(super) name: &'static str,
     pub(super) address: SocketAddr,
@@ -119,7 +119,7 @@ pub(super) struct Seat {
 pub(super) struct Layout {
     pub(super) listener: TcpListener,
     pub(super) config: Config,
-    pub(super) seats: Vec<Seat>,
+    pub(super) stand_ins: Vec<StandIn>,
 }
 
 impl Layout {
@@ -146,7 +146,7 @@ impl Layout {
 
         let accounts = people.accounts();
         let mut upstreams = Vec::new();
-        let mut seats = Vec::new();
+        let mut stand_ins = Vec::new();
         for (vendor, name, address, listener) in places {
             let folder = data.join("stand-ins").join(name);
             std::fs::create_dir_all(&folder).map_err(DemoError::Folder)?;
@@ -154,7 +154,7 @@ impl Layout {
             let config =
                 Config::parse(&text, &folder.join("stand-in.toml"), Vec::new(), &COMPILED)?;
             upstreams.push((vendor, address));
-            seats.push(Seat {
+            stand_ins.push(StandIn {
                 vendor,
                 name,
                 address,
@@ -166,7 +166,7 @@ impl Layout {
         Ok(Self {
             listener,
             config,
-            seats,
+            stand_ins,
         })
     }
 }

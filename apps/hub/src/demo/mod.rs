@@ -21,14 +21,15 @@ use serde::Serialize;
 
 use crate::cli::DemoArgs;
 use crate::config::ConfigErrors;
-use crate::serve::{Addresses, failed, until_told_to_stop};
+use crate::exit::failed;
+use crate::serve::{Addresses, until_told_to_stop};
 use crate::server::{Hub, Options};
 use crate::start_error::StartError;
 
 use commands::Places;
 use console::Console;
 use layout::{Layout, People};
-use stand_ins::StandIns;
+use stand_ins::Supervisor;
 
 /// The demo could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +58,7 @@ struct Demo {
 /// A demo that runs.
 struct Running {
     hub: Hub,
-    stand_ins: StandIns,
+    stand_ins: Supervisor,
 }
 
 /// The first line of the output.
@@ -88,12 +89,12 @@ pub fn run(args: &DemoArgs) -> ExitCode {
         Err(fault) => return failed(1, &fault),
     };
     let named: Vec<Named> = layout
-        .seats
+        .stand_ins
         .iter()
-        .map(|seat| Named {
-            vendor: seat.vendor,
-            name: seat.name,
-            url: format!("http://{}", seat.address),
+        .map(|stand_in| Named {
+            vendor: stand_in.vendor,
+            name: stand_in.name,
+            url: format!("http://{}", stand_in.address),
         })
         .collect();
     let log_format = layout.config.server.log_format;
@@ -134,19 +135,19 @@ impl Running {
         let Layout {
             listener,
             config,
-            seats,
+            stand_ins,
         } = layout;
-        let products = products::of_seats(&config, &seats)?;
-        let stand_ins = StandIns::start(seats).await?;
+        let products = products::of_stand_ins(&config, &stand_ins)?;
+        let stand_ins = Supervisor::start(stand_ins).await?;
         let hub = listener.local_addr().map_err(StartError::Serve)?;
-        let console = Console::new(hub, products, stand_ins.desk(), &people.alice.password)?;
+        let console = Console::new(hub, products, stand_ins.handle(), &people.alice.password)?;
         let options = Options {
             clock: Arc::new(SystemClock),
             listener: Some(listener),
             names_people: true,
             store: None,
         };
-        let hub = Hub::start_behind(console.front(), config, options).await?;
+        let hub = Hub::start_with_index(config, options, console.routes()).await?;
         Ok(Self { hub, stand_ins })
     }
 

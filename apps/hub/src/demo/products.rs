@@ -17,7 +17,7 @@ use crate::config::{Config, ConfigErrors};
 use crate::start_error::StartError;
 use crate::vendors;
 
-use super::layout::Seat;
+use super::layout::StandIn;
 
 /// A stand-in, as the page sees it from outside.
 #[derive(Debug)]
@@ -29,30 +29,36 @@ pub(super) struct Product {
     carrier: HttpClient,
 }
 
-/// The stand-ins at these seats, as the configuration of the hub speaks to them.
-pub(super) fn of_seats(config: &Config, seats: &[Seat]) -> Result<Vec<Product>, StartError> {
-    let product = |seat: &Seat| {
+/// These stand-ins, as the configuration of the hub speaks to them.
+pub(super) fn of_stand_ins(
+    config: &Config,
+    stand_ins: &[StandIn],
+) -> Result<Vec<Product>, StartError> {
+    let product = |stand_in: &StandIn| {
         let own = config
             .platforms
             .iter()
-            .find(|platform| platform.name == seat.name);
-        let platform = own.ok_or(StartError::PublicUrl(seat.address))?;
+            .find(|platform| platform.name == stand_in.name);
+        let platform = own.ok_or(StartError::PublicUrl(stand_in.address))?;
         let url = Url::parse(&format!("http://{}/", config.server.listen))
             .map_err(|_| StartError::PublicUrl(config.server.listen))?;
         let common = platform.platform(&url, &config.sessions, &config.redirects);
         let adapter = vendors::adapter(platform, &common)
             .map_err(ConfigErrors::from)?
             .upstream;
-        let (url, carrier) = (format!("http://{}", seat.address), client(seat.address)?);
+        let (url, carrier) = (
+            format!("http://{}", stand_in.address),
+            client(stand_in.address)?,
+        );
         Ok(Product {
-            vendor: seat.vendor,
-            name: seat.name,
+            vendor: stand_in.vendor,
+            name: stand_in.name,
             url,
             adapter,
             carrier,
         })
     };
-    seats.iter().map(product).collect()
+    stand_ins.iter().map(product).collect()
 }
 
 /// A way to send requests to an address of the demo.
@@ -66,8 +72,8 @@ pub(super) fn client(address: SocketAddr) -> Result<HttpClient, StartError> {
 impl Product {
     /// What the product itself says of a session, by the vendor's probe; `None` when it says
     /// nothing.
-    pub(super) async fn is_alive(&self, session: &Session, ports: &Services) -> Option<bool> {
-        let plain = ports
+    pub(super) async fn is_alive(&self, session: &Session, services: &Services) -> Option<bool> {
+        let plain = services
             .seal
             .as_ref()?
             .open(session.id, session.sealed.as_ref()?)

@@ -14,42 +14,51 @@ use crate::server::{Hub, Options};
 use crate::start_error::StartError;
 use crate::stores;
 
-use super::layout::Seat;
+use super::layout::StandIn;
 
-/// What a stand-in is to do.
+/// An action on a stand-in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Order {
+pub(super) enum Action {
     Start,
     Stop,
 }
 
-/// An order for the stand-in at an index, and where to say that it was carried out.
-type Slip = (usize, Order, oneshot::Sender<()>);
+/// An action on the stand-in at an index, and the channel that says that it is done.
+struct Command {
+    index: usize,
+    action: Action,
+    done: oneshot::Sender<()>,
+}
 
-/// Passes orders on to the stand-ins, from any thread. Cheap to clone.
+/// Starts and stops stand-ins from any thread. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Desk(mpsc::Sender<Slip>);
+pub(super) struct StandIns(mpsc::Sender<Command>);
 
-impl Desk {
-    /// Carries out an order and returns when it is done: nobody listens there any more, or somebody
-    /// does again.
-    pub(super) async fn carry_out(&self, index: usize, order: Order) {
+impl StandIns {
+    /// Executes an action and returns when it is done: nothing listens there any more, or the
+    /// stand-in does again.
+    pub(super) async fn execute(&self, index: usize, action: Action) {
         let (done, is_done) = oneshot::channel();
-        if self.0.send((index, order, done)).await.is_ok() {
+        let command = Command {
+            index,
+            action,
+            done,
+        };
+        if self.0.send(command).await.is_ok() {
             // The other end goes without an answer only when the demo ends.
             let _ = is_done.await;
         }
     }
 }
 
-/// All stand-ins, running.
-pub(super) struct StandIns {
-    desk: Desk,
+/// Runs all stand-ins, on the thread that it was started on.
+pub(super) struct Supervisor {
+    handle: StandIns,
     close: oneshot::Sender<()>,
-    attendant: JoinHandle<()>,
+    task: JoinHandle<()>,
 }
 
-struct StandIn {
+struct Instance {
     address: SocketAddr,
     config: Config,
     /// Open for as long as the demo runs, so that a stand-in comes back to its own sessions.
@@ -57,69 +66,69 @@ struct StandIn {
     running: Option<Hub>,
 }
 
-impl StandIns {
+impl Supervisor {
     /// Starts all of them. Call it inside an actix system, which they live in.
-    pub(super) async fn start(seats: Vec<Seat>) -> Result<Self, StartError> {
-        let mut all = Vec::with_capacity(seats.len());
-        for seat in seats {
-            let store = stores::open(&seat.config.store)?;
-            let mut stand_in = StandIn {
-                address: seat.address,
-                config: seat.config,
+    pub(super) async fn start(stand_ins: Vec<StandIn>) -> Result<Self, StartError> {
+        let mut instances = Vec::with_capacity(stand_ins.len());
+        for stand_in in stand_ins {
+            let store = stores::open(&stand_in.config.store)?;
+            let mut instance = Instance {
+                address: stand_in.address,
+                config: stand_in.config,
                 store,
                 running: None,
             };
-            stand_in.start(seat.listener).await?;
-            all.push(stand_in);
+            instance.start(stand_in.listener).await?;
+            instances.push(instance);
         }
-        let ((desk, orders), (close, closed)) = (mpsc::channel(1), oneshot::channel());
+        let ((commands, received), (close, closed)) = (mpsc::channel(1), oneshot::channel());
         // On this thread and no other: a server ends with the thread it was started on.
-        let attendant = tokio::task::spawn_local(attend(all, orders, closed));
+        let task = tokio::task::spawn_local(supervise(instances, received, closed));
         Ok(Self {
-            desk: Desk(desk),
+            handle: StandIns(commands),
             close,
-            attendant,
+            task,
         })
     }
 
-    pub(super) fn desk(&self) -> Desk {
-        self.desk.clone()
+    pub(super) fn handle(&self) -> StandIns {
+        self.handle.clone()
     }
 
     pub(super) async fn stop(self) {
         drop(self.close);
-        if self.attendant.await.is_err() {
+        if self.task.await.is_err() {
             log::error!("the stand-ins did not stop in good order");
         }
     }
 }
 
-async fn attend(
-    mut all: Vec<StandIn>,
-    mut orders: mpsc::Receiver<Slip>,
+async fn supervise(
+    mut instances: Vec<Instance>,
+    mut commands: mpsc::Receiver<Command>,
     mut closed: oneshot::Receiver<()>,
 ) {
     loop {
-        let (index, order, done) = tokio::select! {
+        let command = tokio::select! {
             _ = &mut closed => break,
-            slip = orders.recv() => match slip {
-                Some(slip) => slip,
+            command = commands.recv() => match command {
+                Some(command) => command,
                 None => break,
             },
         };
-        if let Some(stand_in) = all.get_mut(index) {
-            match order {
-                Order::Start => stand_in.start_again().await,
-                Order::Stop => stand_in.stop().await,
+        if let Some(instance) = instances.get_mut(command.index) {
+            match command.action {
+                Action::Start => instance.start_again().await,
+                Action::Stop => instance.stop().await,
             }
         }
-        let _ = done.send(());
+        let _ = command.done.send(());
     }
-    let stopped = all.iter_mut().map(StandIn::stop);
+    let stopped = instances.iter_mut().map(Instance::stop);
     futures_util::future::join_all(stopped).await;
 }
 
-impl StandIn {
+impl Instance {
     async fn start(&mut self, listener: TcpListener) -> Result<(), StartError> {
         let options = Options {
             clock: Arc::new(SystemClock),
