@@ -10,7 +10,7 @@ use std::path::Path;
 
 use java_properties::PropertiesIter;
 use logout_core::platform::{PlatformName, SetUpError};
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 
 /// The properties that are read.
@@ -94,28 +94,15 @@ impl<'de> Deserialize<'de> for ConfigService {
     /// A misspelt name is an error of the *name*, so that whoever reads the document can say in
     /// which line it stands.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Table;
-
-        impl<'de> Visitor<'de> for Table {
-            type Value = ConfigService;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table of properties")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ConfigService, A::Error> {
-                let mut properties = BTreeMap::new();
-                while let Some((Name(name), value)) = map.next_entry::<Name, Setting>()? {
-                    properties.insert(name, value);
-                }
-                Ok(ConfigService(properties))
-            }
-        }
-
-        deserializer.deserialize_map(Table)
+        let properties = BTreeMap::<Name, Setting>::deserialize(deserializer)?;
+        let named = properties
+            .into_iter()
+            .map(|(Name(name), value)| (name, value));
+        Ok(Self(named.collect()))
     }
 }
 
+#[derive(Eq, Ord, PartialEq, PartialOrd)]
 struct Name(String);
 
 impl<'de> Deserialize<'de> for Name {

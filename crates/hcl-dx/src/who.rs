@@ -1,19 +1,17 @@
 //! User names, and JSON objects that hold them.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
+use logout_core::json::Members;
 use logout_core::session::Subject;
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 /// The members of a JSON object; `None` for anything else. Of a member that is there twice the
 /// first counts, as everywhere here.
 pub(crate) fn members(body: &[u8]) -> Option<BTreeMap<String, Value>> {
-    serde_json::from_slice::<Members>(body)
+    serde_json::from_slice::<Members<_>>(body)
         .ok()
-        .map(|members| members.0)
+        .map(Members::first_of_each)
 }
 
 /// The subject of that name in front of a real portal, where nobody has accounts here. Registries
@@ -37,32 +35,6 @@ pub(crate) fn first_of_distinguished(name: &str) -> Option<(&str, &str)> {
         .any(|known| attribute.trim().eq_ignore_ascii_case(known));
     (names_user && others.contains('=') && !value.contains('\\'))
         .then(|| (value.trim(), others.trim()))
-}
-
-struct Members(BTreeMap<String, Value>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FirstOfEach)
-    }
-}
-
-struct FirstOfEach;
-
-impl<'de> Visitor<'de> for FirstOfEach {
-    type Value = Members;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-        let mut members = BTreeMap::new();
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            members.entry(name).or_insert(value);
-        }
-        Ok(Members(members))
-    }
 }
 
 #[cfg(test)]

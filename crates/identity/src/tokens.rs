@@ -10,10 +10,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jsonwebtoken::{Algorithm, crypto};
 use logout_core::credential::Secret;
+use logout_core::json::Members;
 use logout_core::ports::{Clock, TokenClaims, TokenError, Tokens};
 use logout_core::store::{SessionStore, StoreUnavailable};
 use logout_core::time::Timestamp;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::Deserialize;
 
 use crate::keys::SigningKeys;
 
@@ -125,7 +126,7 @@ impl Tokens for JwtTokens {
         let json = URL_SAFE_NO_PAD
             .decode(payload)
             .map_err(|_| TokenError::Invalid)?;
-        let Claims(claims) = serde_json::from_slice(&json).map_err(|_| TokenError::Invalid)?;
+        let claims = claims(&json).ok_or(TokenError::Invalid)?;
         if claims.iss != issuer || claims.aud != audience {
             return Err(TokenError::Invalid);
         }
@@ -145,68 +146,44 @@ impl fmt::Debug for JwtTokens {
     }
 }
 
-/// [`TokenClaims`], read straight from the map: the derived reader buffers every claim because of
-/// its flattened field, and would take a claim that is given twice.
-struct Claims(TokenClaims);
-
-#[derive(serde::Deserialize)]
-#[serde(field_identifier, rename_all = "lowercase")]
-enum Claim {
-    Iss,
-    Aud,
-    Sub,
-    Jti,
-    Iat,
-    Exp,
-    Vendor(String),
-}
-
-impl<'de> Deserialize<'de> for Claims {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Claims;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the claims of a token")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
-                let (mut iss, mut aud, mut sub, mut jti, mut iat, mut exp) =
-                    (None, None, None, None, None, None);
-                let mut vendor = std::collections::BTreeMap::new();
-                while let Some(claim) = map.next_key()? {
-                    let repeated = match claim {
-                        Claim::Iss => iss.replace(map.next_value()?).is_some(),
-                        Claim::Aud => aud.replace(map.next_value()?).is_some(),
-                        Claim::Sub => sub.replace(map.next_value()?).is_some(),
-                        Claim::Jti => jti.replace(map.next_value()?).is_some(),
-                        Claim::Iat => iat.replace(map.next_value()?).is_some(),
-                        Claim::Exp => exp.replace(map.next_value()?).is_some(),
-                        Claim::Vendor(name) if name == "nbf" => {
-                            return Err(A::Error::custom("nbf"));
-                        }
-                        Claim::Vendor(name) => vendor.insert(name, map.next_value()?).is_some(),
-                    };
-                    if repeated {
-                        return Err(A::Error::custom("a claim is given twice"));
-                    }
-                }
-                Ok(Claims(TokenClaims {
-                    iss: iss.ok_or_else(|| A::Error::missing_field("iss"))?,
-                    aud: aud.ok_or_else(|| A::Error::missing_field("aud"))?,
-                    sub: sub.ok_or_else(|| A::Error::missing_field("sub"))?,
-                    jti: jti.ok_or_else(|| A::Error::missing_field("jti"))?,
-                    iat: iat.ok_or_else(|| A::Error::missing_field("iat"))?,
-                    exp: exp.ok_or_else(|| A::Error::missing_field("exp"))?,
-                    vendor,
-                }))
-            }
-        }
-
-        deserializer.deserialize_map(Reader)
+/// The claims of a payload; `None` where one is missing, given twice, or `nbf`. The derived reader
+/// of [`TokenClaims`] would take a claim that is given twice.
+fn claims(json: &[u8]) -> Option<TokenClaims> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Claim {
+        Seconds(u64),
+        Text(String),
     }
+
+    let members: Members<Claim> = serde_json::from_slice(json).ok()?;
+    let mut claims = members.unique()?;
+    if claims.contains_key("nbf") {
+        return None;
+    }
+    let mut text = |name: &str| match claims.remove(name)? {
+        Claim::Text(text) => Some(text),
+        Claim::Seconds(_) => None,
+    };
+    let (iss, aud, sub, jti) = (text("iss")?, text("aud")?, text("sub")?, text("jti")?);
+    let mut seconds = |name: &str| match claims.remove(name)? {
+        Claim::Seconds(seconds) => Some(seconds),
+        Claim::Text(_) => None,
+    };
+    let (iat, exp) = (seconds("iat")?, seconds("exp")?);
+    let vendor = claims.into_iter().map(|(name, claim)| match claim {
+        Claim::Text(text) => Some((name, text)),
+        Claim::Seconds(_) => None,
+    });
+    Some(TokenClaims {
+        iss,
+        aud,
+        sub,
+        jti,
+        iat,
+        exp,
+        vendor: vendor.collect::<Option<_>>()?,
+    })
 }
 
 #[cfg(test)]

@@ -1,23 +1,24 @@
 //! Fields out of a body, JSON or form, in the order they were sent and with their duplicates. Pure.
 
-use std::fmt;
-
 use logout_core::Request;
+use logout_core::json::Members;
 use logout_core::sign_out::Refusal;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// What a field holds.
-#[derive(PartialEq)]
+#[derive(Deserialize, PartialEq)]
+#[serde(untagged)]
 pub(crate) enum Json {
     Null,
-    Object(Fields),
-    Other,
     Text(String),
+    Object(Fields),
+    Other(IgnoredAny),
 }
 
 /// Fields in the order they were sent. It has no `Debug`: passwords are among them.
-#[derive(Default, PartialEq)]
-pub(crate) struct Fields(Vec<(String, Json)>);
+#[derive(Default, Deserialize, PartialEq)]
+pub(crate) struct Fields(Members<Json>);
 
 impl Fields {
     /// The fields of a body: a JSON object, also where the type of the body is not given, or a
@@ -39,7 +40,7 @@ impl Fields {
             };
             let pairs = form_urlencoded::parse(form)
                 .map(|(name, value)| (name.into_owned(), Json::Text(value.into_owned())));
-            return Ok(Self(pairs.collect()));
+            return Ok(Self(Members(pairs.collect())));
         }
         if request.body().iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::default());
@@ -87,6 +88,7 @@ impl Fields {
     pub(crate) fn texts(&self, name: &'static str) -> Result<Vec<&str>, Refusal> {
         let values = self
             .0
+            .0
             .iter()
             .filter(|(key, value)| key == name && *value != Json::Null);
         values
@@ -117,62 +119,10 @@ impl Fields {
 
     fn first(&self, name: &str) -> Option<&Json> {
         self.0
+            .0
             .iter()
             .find(|(key, _)| key == name)
             .map(|(_, value)| value)
-    }
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Json;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON")
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
-                Ok(Json::Other)
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
-                Ok(Json::Other)
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Json, E> {
-                Ok(Json::Other)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
-                Ok(Json::Other)
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-                Ok(Json::Text(text.to_owned()))
-            }
-
-            fn visit_unit<E>(self) -> Result<Json, E> {
-                Ok(Json::Null)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-                while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Json::Other)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(Json::Object(Fields(fields)))
-            }
-        }
-
-        deserializer.deserialize_any(Reader)
     }
 }
 

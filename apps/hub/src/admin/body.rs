@@ -1,6 +1,5 @@
 //! Bodies: one JSON object, read member by member, so that what is wrong can be named.
 
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -9,8 +8,8 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt as _;
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use logout_core::json::Members;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
@@ -144,10 +143,8 @@ impl FromRequest for Fields {
             }
             let collected = actix_web::rt::time::timeout(PATIENCE, collect(&mut payload)).await;
             let body = collected.map_err(|_| Problem::BODY_TOO_SLOW)??;
-            match serde_json::from_slice(&body) {
-                Ok(Unique(Value::Object(members))) => Ok(Self { path: "", members }),
-                _ => Err(Problem::BODY_BROKEN),
-            }
+            let members = members(&body).ok_or(Problem::BODY_BROKEN)?;
+            Ok(Self { path: "", members })
         })
     }
 }
@@ -164,75 +161,41 @@ async fn collect(payload: &mut Payload) -> Result<Vec<u8>, Problem> {
     Ok(body)
 }
 
-/// JSON in which no object has two members of one name: of two, somebody else may read the other
-/// one.
-struct Unique(Value);
+/// JSON as it was sent.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Sent {
+    Object(Members<Sent>),
+    Array(Vec<Sent>),
+    Other(Value),
+}
 
-impl<'de> Deserialize<'de> for Unique {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        UniqueVisitor.deserialize(from).map(Self)
+impl Sent {
+    /// The value; `None` where an object in it has two members of one name, of which another
+    /// reader may take the other one.
+    fn unique(self) -> Option<Value> {
+        match self {
+            Self::Object(members) => members
+                .unique()?
+                .into_iter()
+                .map(|(name, value)| Some((name, value.unique()?)))
+                .collect::<Option<Map<_, _>>>()
+                .map(Value::Object),
+            Self::Array(items) => items
+                .into_iter()
+                .map(Self::unique)
+                .collect::<Option<Vec<_>>>()
+                .map(Value::Array),
+            Self::Other(value) => Some(value),
+        }
     }
 }
 
-#[derive(Clone, Copy)]
-struct UniqueVisitor;
-
-impl<'de> DeserializeSeed<'de> for UniqueVisitor {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for UniqueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON without duplicate members")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut all = Vec::new();
-        while let Some(item) = items.next_element_seed(self)? {
-            all.push(item);
-        }
-        Ok(all.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut all = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(self)?;
-            if all.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member is named twice"));
-            }
-        }
-        Ok(all.into())
+/// The members of a body; `None` where it is no object, or one with a member that is named twice.
+fn members(body: &[u8]) -> Option<Map<String, Value>> {
+    match serde_json::from_slice::<Sent>(body).ok()?.unique()? {
+        Value::Object(members) => Some(members),
+        _ => None,
     }
 }
 
@@ -241,10 +204,10 @@ mod tests {
     use super::*;
 
     fn fields(text: &str) -> Fields {
-        let Unique(Value::Object(members)) = serde_json::from_str(text).unwrap() else {
-            panic!("{text}")
-        };
-        Fields { path: "", members }
+        Fields {
+            path: "",
+            members: members(text.as_bytes()).unwrap(),
+        }
     }
 
     #[test]
@@ -254,12 +217,12 @@ mod tests {
             r#"{"a":{"b":1,"b":2}}"#,
             r#"{"a":[{"b":1,"b":2}]}"#,
         ] {
-            assert!(serde_json::from_str::<Unique>(text).is_err(), "{text}");
+            assert_eq!(members(text.as_bytes()), None, "{text}");
         }
         let text = r#"{"a":[null,true,-1,2,2.5,"x",{}],"b":{"a":1}}"#;
         assert_eq!(
-            serde_json::from_str::<Unique>(text).unwrap().0,
-            serde_json::from_str::<Value>(text).unwrap()
+            members(text.as_bytes()).map(Value::Object),
+            serde_json::from_str::<Value>(text).ok()
         );
     }
 
