@@ -20,6 +20,7 @@ use super::syntax::faults_of_syntax;
 pub(super) type Node<'i> = Spanned<DeValue<'i>>;
 
 /// A configuration file and what the environment changes in it.
+#[derive(Default)]
 pub(super) struct Document {
     file: String,
     folder: PathBuf,

@@ -41,58 +41,82 @@ pub const COMMON_KEYS: &[&str] = &[
     "vendor",
 ];
 
-/// One `[[platform]]`.
-#[derive(Clone, Debug, Serialize)]
+/// One `[[platform]]`. What is deserialized is as it is written; [`Config`](super::Config) resolves
+/// paths and looks whether keys fit together.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlatformConfig {
     /// Its name, unique in the hub. Must be given.
+    #[serde(deserialize_with = "values::name")]
     pub name: String,
     /// Whose product it is: `sitefinity`, `assets`, `wix` or `hcl-dx`. Must be given.
     pub vendor: Vendor,
     /// The base of every URL built for it, its prefix included. Default: the server's `public_url`
     /// with `prefix` behind it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "values::public_url",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub public_url: Option<Url>,
     /// Answers only requests with this `Host`, in lower case. Default: any.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "values::host",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub host: Option<String>,
     /// A base path in front of the vendor's paths, beginning with a slash and not ending with one.
     /// Default: empty.
+    #[serde(default, deserialize_with = "values::prefix")]
     pub prefix: String,
     /// How far a sign-out goes at least: `session`, `sign-on`, `subject` or `person`. Default:
     /// `session`.
+    #[serde(default)]
     pub reach: Reach,
     /// Allowed landings besides those of `[redirects]` and the platform's own origin. Default:
     /// none.
+    #[serde(default, deserialize_with = "values::redirects")]
     pub redirects: Vec<String>,
     /// How cookies are set. Default: `{ secure = "auto", domain = "", same_site = "lax" }`.
+    #[serde(default)]
     pub cookies: CookiePolicy,
     /// Origins whose pages may read the answers; `*` stands for one label. Default: none.
+    #[serde(default, deserialize_with = "values::origins")]
     pub cors_origins: Vec<String>,
     /// Whether sign-outs that another site caused are refused. Default: false.
+    #[serde(default)]
     pub require_same_site: bool,
     /// Whether a login ends the session that the same browser had here before. Default: true for a
     /// stand-in, false with an upstream, which ends what it will.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_previous: Option<bool>,
     /// What `/check` lets pass: `not_ended` or `known`. Default: `not_ended`.
+    #[serde(default)]
     pub check: CheckMode,
     /// How many cookies a request may bring. Default: 200.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_cookies: Option<NonZeroUsize>,
     /// The base address of the real instance behind it. Default: none, the hub is a stand-in.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "values::public_url",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub upstream: Option<Url>,
     /// Certificates of authorities, as PEM, that the upstream's certificate may come from besides
     /// those that everybody trusts. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_ca_file: Option<PathBuf>,
     /// How its subjects are linked to persons. Default: not at all; a registration may name the
     /// person.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<PersonConfig>,
     /// How long a session may lie unused. Default: that of `[sessions]` for a stand-in; with an
     /// upstream, no limit, because the hub sees no use unless the traffic passes the check.
     #[serde(
+        default,
+        deserialize_with = "values::some_duration",
         skip_serializing_if = "Option::is_none",
         serialize_with = "values::optional_duration"
     )]
@@ -103,44 +127,6 @@ pub struct PlatformConfig {
     pub(super) document: Arc<Document>,
     #[serde(skip)]
     pub(super) index: usize,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CommonKeys {
-    #[serde(deserialize_with = "values::name")]
-    name: String,
-    vendor: Vendor,
-    #[serde(default, deserialize_with = "values::public_url")]
-    public_url: Option<Url>,
-    #[serde(default, deserialize_with = "values::host")]
-    host: Option<String>,
-    #[serde(default, deserialize_with = "values::prefix")]
-    prefix: String,
-    #[serde(default)]
-    reach: Reach,
-    #[serde(default, deserialize_with = "values::public_url")]
-    upstream: Option<Url>,
-    #[serde(default)]
-    upstream_ca_file: Option<PathBuf>,
-    #[serde(default)]
-    person: Option<PersonConfig>,
-    #[serde(default, deserialize_with = "values::some_duration")]
-    idle_timeout: Option<Duration>,
-    #[serde(default, deserialize_with = "values::redirects")]
-    redirects: Vec<String>,
-    #[serde(default)]
-    cookies: CookiePolicy,
-    #[serde(default, deserialize_with = "values::origins")]
-    cors_origins: Vec<String>,
-    #[serde(default)]
-    require_same_site: bool,
-    #[serde(default)]
-    end_previous: Option<bool>,
-    #[serde(default)]
-    check: CheckMode,
-    #[serde(default)]
-    max_cookies: Option<NonZeroUsize>,
 }
 
 impl PlatformConfig {
@@ -155,9 +141,9 @@ impl PlatformConfig {
         let label = label(node);
         let before = errors.len();
         let read =
-            document.read::<CommonKeys>(&label, &part(node, |key| COMMON_KEYS.contains(&key)), &[]);
+            document.read::<Self>(&label, &part(node, |key| COMMON_KEYS.contains(&key)), &[]);
         errors.extend(read.errors);
-        let keys = read.value?;
+        let mut config = read.value?;
         let at = |key: &str| {
             node.get_ref()
                 .get(key)
@@ -175,8 +161,8 @@ impl PlatformConfig {
         // What is written and wrong does not count as missing.
         if node.get_ref().get("upstream").is_none() {
             for (key, given) in [
-                ("person", keys.person.is_some()),
-                ("upstream_ca_file", keys.upstream_ca_file.is_some()),
+                ("person", config.person.is_some()),
+                ("upstream_ca_file", config.upstream_ca_file.is_some()),
             ] {
                 if given {
                     errors.push(invalid(at(key), key, "goes with `upstream`"));
@@ -186,7 +172,7 @@ impl PlatformConfig {
         let is_wrong = errors[before..]
             .iter()
             .any(|error| error.is_about(&format!("{label}.person")));
-        let person = keys
+        config.person = config
             .person
             .and_then(|person| match person.checked(document) {
                 Ok(person) => Some(person),
@@ -198,7 +184,7 @@ impl PlatformConfig {
                 }
             });
         let cookies = node.get_ref().get("cookies");
-        errors.extend(keys.cookies.problems().into_iter().map(|(key, problem)| {
+        errors.extend(config.cookies.problems().into_iter().map(|(key, problem)| {
             let span = cookies.map(|cookies| cookies.get_ref().get(key).unwrap_or(cookies).span());
             invalid(
                 span.unwrap_or_else(|| node.span()),
@@ -209,8 +195,8 @@ impl PlatformConfig {
         if !read.is_complete {
             return None;
         }
-        if !compiled.vendors.contains(&keys.vendor) {
-            let name = keys.vendor.name().to_owned();
+        if !compiled.vendors.contains(&config.vendor) {
+            let name = config.vendor.name().to_owned();
             errors.push(document.error(
                 at("vendor"),
                 ConfigErrorKind::NotCompiled {
@@ -220,28 +206,11 @@ impl PlatformConfig {
             ));
             return None;
         }
-        Some(Self {
-            name: keys.name,
-            vendor: keys.vendor,
-            public_url: keys.public_url,
-            host: keys.host,
-            prefix: keys.prefix,
-            reach: keys.reach,
-            redirects: keys.redirects,
-            cookies: keys.cookies,
-            cors_origins: keys.cors_origins,
-            require_same_site: keys.require_same_site,
-            end_previous: keys.end_previous,
-            check: keys.check,
-            max_cookies: keys.max_cookies,
-            upstream: keys.upstream,
-            upstream_ca_file: keys.upstream_ca_file.map(|path| document.resolve(&path)),
-            person,
-            idle_timeout: keys.idle_timeout,
-            is_whole: errors.len() == before,
-            document: Arc::clone(document),
-            index,
-        })
+        config.upstream_ca_file = config.upstream_ca_file.map(|path| document.resolve(&path));
+        config.is_whole = errors.len() == before;
+        config.document = Arc::clone(document);
+        config.index = index;
+        Some(config)
     }
 
     /// Whether all of its common keys are right, so that what follows from them does.
