@@ -1,24 +1,27 @@
 //! Sessions in a PostgreSQL database, shared by any number of hubs.
 //!
 //! Follow one sign-out: [`PostgresStore`] puts the order into a batch, which hands everything that
-//! waits to `ending`; that makes one statement of all orders of a kind (`presented`: by what was
-//! presented), the `link` carries it, and the statement, or a function of the schema, decides it.
-//! Looking up a credential goes the same way through `finding`. Everything else is a statement of
-//! its own.
+//! waits to `ending`; that makes one statement of all orders of a kind, the `link` carries it, and
+//! the statement decides it. Looking up a credential goes the same way through `lookup`. Everything
+//! else is a statement of its own.
 
 mod connector;
 mod ending;
-mod finding;
+mod failure;
 mod link;
+mod lookup;
 mod outbox;
-mod presented;
 mod row;
 mod schema;
+mod sessions;
 mod statements;
 mod sweep;
+mod table;
 mod tls;
 mod touches;
 mod transfer;
+mod value;
+mod work;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,36 +29,24 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use logout_core::credential::{Credential, CredentialDigest, Sealed};
-use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
-use logout_core::session::{Session, SessionId};
-use logout_core::store::{
-    EndOrder, Join, Lookup, OpenOutcome, Page, SessionFilter, SessionStore, StoreUnavailable,
-    SweepPage,
-};
-use logout_core::time::Timestamp;
+use logout_core::store::{Page, StoreUnavailable};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot;
 use tokio_postgres::Row;
 
 use crate::batch::Batches;
 use crate::wakeup::End;
-use ending::Endings;
-use finding::{Find, Findings};
-use link::{Failure, Link, Params, params};
+use ending::EndBatcher;
+use link::Link;
+use lookup::{Find, LookupBatcher};
 use touches::Touches;
+use work::{Params, Work};
 
 /// How many statements that end sessions are under way at once, and how many orders one may have.
 /// While one is being synced the next is made.
 const ENDING: (usize, usize) = (2, 256);
 
 /// The same for those that look credentials up.
-const FINDING: (usize, usize) = (2, 256);
-
-/// Whether the server takes writes, and commits them where it should: to its standbys too, where it
-/// waits for any. Writes a message to its log that nobody reads.
-const PROBE: &str = "SELECT current_setting('transaction_read_only'), pg_logical_emit_message(true, 'logout-hub', ''::text)";
+const LOOKUP: (usize, usize) = (2, 256);
 
 /// How late a touch may be written.
 const TOUCHING: Duration = Duration::from_secs(1);
@@ -135,8 +126,12 @@ pub struct PostgresStore {
 struct Shared {
     link: Arc<Link>,
     touches: Arc<Touches>,
-    endings: Arc<Batches<End, Endings>>,
-    findings: Arc<Batches<Find, Findings>>,
+    endings: Arc<Batches<End, EndBatcher>>,
+    lookups: Arc<Batches<Find, LookupBatcher>>,
+    /// The statements that are put together, once.
+    open: String,
+    attach: String,
+    lease: String,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -173,18 +168,17 @@ impl PostgresStore {
             .build();
         let runtime = runtime.map_err(ConnectError::Threads)?;
         let touches = Arc::new(Touches::default());
-        let findings = Arc::new(Findings::new(link.clone()));
-        let endings = Endings {
-            findings: findings.clone(),
-            link: link.clone(),
-            touches: touches.clone(),
-        };
+        let lookups = Arc::new(LookupBatcher::new(link.clone()));
+        let endings = EndBatcher::new(link.clone(), lookups.clone(), touches.clone());
         let store = Self {
             shared: Arc::new(Shared {
                 endings: Batches::new(Arc::new(endings), ENDING.0, ENDING.1),
-                findings: Batches::new(findings, FINDING.0, FINDING.1),
+                lookups: Batches::new(lookups, LOOKUP.0, LOOKUP.1),
                 link,
                 touches,
+                open: statements::open(),
+                attach: statements::attach(),
+                lease: statements::lease(),
             }),
             runtime: Some(runtime),
         };
@@ -205,7 +199,7 @@ impl PostgresStore {
             );
             loop {
                 tokio::time::sleep(TOUCHING).await;
-                // Nobody waits for it, and the link has logged why.
+                // No caller waits for it, and the link has logged why.
                 let _ = shared.touches.flush(&shared.link).await;
             }
         });
@@ -222,7 +216,7 @@ impl PostgresStore {
         self.runtime.as_ref().expect("not dropped").handle()
     }
 
-    /// Carries out one statement on the store's own threads, whoever waits for it and however long.
+    /// Carries out one statement on the store's own threads, however long the caller waits for it.
     async fn rows(
         &self,
         statement: impl Into<Cow<'static, str>>,
@@ -234,13 +228,33 @@ impl PostgresStore {
             .spawn(async move { link.rows(&statement, &params).await });
         Ok(rows.await.map_err(|_| StoreUnavailable)??)
     }
+
+    /// The same, for a statement that brings a row if it has done what was asked.
+    async fn is_done(
+        &self,
+        statement: impl Into<Cow<'static, str>>,
+        params: Params,
+    ) -> Result<bool, StoreUnavailable> {
+        Ok(!self.rows(statement, params).await?.is_empty())
+    }
+
+    async fn execute<W>(&self, work: W) -> Result<W::Output, StoreUnavailable>
+    where
+        W: Work<Output: 'static> + Send + 'static,
+    {
+        let link = self.shared.link.clone();
+        let done = self
+            .runtime()
+            .spawn(async move { link.execute(&work).await });
+        Ok(done.await.map_err(|_| StoreUnavailable)??)
+    }
 }
 
 impl Drop for PostgresStore {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Who was seen in the last second would have lain idle for longer than anybody knows
-            // after the next start.
+            // Sessions that were used in the last second would seem idle for longer after the next
+            // start than they were.
             let (done, written) = mpsc::sync_channel(1);
             let shared = self.shared.clone();
             runtime.spawn(async move { done.send(shared.touches.flush(&shared.link).await) });
@@ -278,225 +292,4 @@ fn page<T, C>(mut items: Vec<T>, limit: usize, id: impl Fn(&T) -> C) -> Page<T, 
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(id);
     Page { items, next }
-}
-
-#[async_trait]
-impl SessionStore for PostgresStore {
-    async fn open(
-        &self,
-        session: Session,
-        join: Join,
-        now: Timestamp,
-    ) -> Result<OpenOutcome, StoreUnavailable> {
-        let mut params = row::columns_of(session);
-        params.extend(params![join == Join::IfLive, row::millis(now)]);
-        let verdict = self.rows(statements::OPEN, params).await?;
-        match verdict
-            .first()
-            .map(|row| row.try_get(0))
-            .transpose()
-            .map_err(Failure::from)?
-        {
-            Some(0) => Ok(OpenOutcome::Opened),
-            Some(1) => Ok(OpenOutcome::CredentialEnded),
-            Some(2) => Ok(OpenOutcome::SignOnEnded),
-            Some(i32::MIN..=-1 | 3..) | None => Err(StoreUnavailable),
-        }
-    }
-
-    async fn find(
-        &self,
-        credential: &CredentialDigest,
-        now: Timestamp,
-    ) -> Result<Lookup, StoreUnavailable> {
-        let (reply, answer) = oneshot::channel();
-        self.shared.findings.push(
-            Find {
-                credential: *credential,
-                now,
-                reply,
-            },
-            self.runtime(),
-        )?;
-        answer.await.map_err(|_| StoreUnavailable)
-    }
-
-    async fn attach(
-        &self,
-        session: SessionId,
-        credential: Credential,
-        sealed: Option<Sealed>,
-        now: Timestamp,
-    ) -> Result<bool, StoreUnavailable> {
-        let params = params![
-            row::uuid(session.as_bytes()),
-            credential.digest.as_bytes().to_vec(),
-            row::millis(credential.expires),
-            credential.csrf_due,
-            sealed.map(|sealed| sealed.as_bytes().to_vec()),
-            row::millis(now),
-        ];
-        Ok(!self.rows(statements::ATTACH, params).await?.is_empty())
-    }
-
-    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreUnavailable> {
-        self.shared.touches.note(session, now);
-        Ok(())
-    }
-
-    async fn end(&self, order: EndOrder) -> Result<Vec<EndedSession>, StoreUnavailable> {
-        let (order, answer) = End::new(order);
-        self.shared.endings.push(order, self.runtime())?;
-        answer.ended().await
-    }
-
-    async fn put_once(
-        &self,
-        key: CredentialDigest,
-        value: Vec<u8>,
-        expires: Timestamp,
-    ) -> Result<bool, StoreUnavailable> {
-        let statement = "INSERT INTO logout_once (key, value, expires) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING RETURNING 1";
-        Ok(!self
-            .rows(
-                statement,
-                params![key.as_bytes().to_vec(), value, row::millis(expires)],
-            )
-            .await?
-            .is_empty())
-    }
-
-    async fn take_once(
-        &self,
-        key: &CredentialDigest,
-        now: Timestamp,
-    ) -> Result<Option<Vec<u8>>, StoreUnavailable> {
-        let statement = "DELETE FROM logout_once WHERE key = $1 RETURNING value, expires";
-        let rows = self
-            .rows(statement, params![key.as_bytes().to_vec()])
-            .await?;
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
-        let expires = row::instant(row.try_get(1).map_err(Failure::from)?);
-        let value = row.try_get(0).map_err(Failure::from)?;
-        Ok((expires > now).then_some(value))
-    }
-
-    async fn sessions(
-        &self,
-        filter: &SessionFilter,
-        after: Option<SessionId>,
-        limit: usize,
-        now: Timestamp,
-    ) -> Result<Page<Session, SessionId>, StoreUnavailable> {
-        // What is not asked for is left out of the statement, so that an index can serve the rest.
-        let mut condition = String::from("s.ends > $1");
-        let mut params = params![row::millis(now), rows_of(limit) + 1];
-        let mut require =
-            |columns: &str, value: Box<dyn tokio_postgres::types::ToSql + Send + Sync>| {
-                params.push(value);
-                condition.push_str(&format!(" AND {columns} ${}", params.len()));
-            };
-        if let Some(after) = after {
-            require("s.id >", Box::new(row::uuid(after.as_bytes())));
-        }
-        if let Some(person) = &filter.person {
-            require("s.person_key =", Box::new(row::person_key(person)));
-            require("s.person =", Box::new(row::text(person.as_str())));
-        }
-        if let Some(subject) = &filter.subject {
-            require("s.subject_key =", Box::new(row::subject_key(subject)));
-            require("s.realm =", Box::new(row::text(&subject.realm)));
-            require("s.name =", Box::new(row::text(&subject.name)));
-        }
-        if let Some(platform) = &filter.platform {
-            require("s.platform =", Box::new(row::text(platform.as_str())));
-        }
-        let statement = format!(
-            "SELECT {} FROM logout_sessions s WHERE {condition} ORDER BY s.id LIMIT $2",
-            row::SESSION
-        );
-        let rows = self.rows(statement, params).await?;
-        let items = rows
-            .iter()
-            .map(|found| row::session(found, 0))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(page(items, limit, |session| session.id))
-    }
-
-    async fn receipt(&self, id: ReceiptId) -> Result<Option<Receipt>, StoreUnavailable> {
-        let statement = format!("SELECT {} FROM logout_receipts WHERE id = $1", row::RECEIPT);
-        let rows = self
-            .rows(statement, params![row::uuid(id.as_bytes())])
-            .await?;
-        Ok(rows.first().map(row::receipt).transpose()?)
-    }
-
-    async fn receipts(
-        &self,
-        before: Option<ReceiptId>,
-        limit: usize,
-    ) -> Result<Page<Receipt, ReceiptId>, StoreUnavailable> {
-        let statement = format!(
-            "SELECT {} FROM logout_receipts WHERE id < $1 ORDER BY id DESC LIMIT $2",
-            row::RECEIPT
-        );
-        let before = before.map_or(uuid::Uuid::max(), |id| row::uuid(id.as_bytes()));
-        let rows = self
-            .rows(statement, params![before, rows_of(limit) + 1])
-            .await?;
-        let items = rows
-            .iter()
-            .map(row::receipt)
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(page(items, limit, |receipt| receipt.id))
-    }
-
-    async fn sweep(
-        &self,
-        from: Option<Vec<u8>>,
-        limit: usize,
-        now: Timestamp,
-        receipts_until: Timestamp,
-    ) -> Result<SweepPage, StoreUnavailable> {
-        sweep::step(self, from, limit, now, receipts_until).await
-    }
-
-    async fn get_or_insert(
-        &self,
-        name: &str,
-        candidate: Vec<u8>,
-    ) -> Result<Vec<u8>, StoreUnavailable> {
-        let rows = self
-            .rows(statements::AGREE, params![row::text(name), candidate])
-            .await?;
-        Ok(rows
-            .first()
-            .ok_or(StoreUnavailable)?
-            .try_get(0)
-            .map_err(Failure::from)?)
-    }
-
-    async fn health(&self) -> Result<(), StoreUnavailable> {
-        let shared = self.shared.clone();
-        let written = self
-            .runtime()
-            .spawn(async move { shared.touches.flush(&shared.link).await });
-        // At the same time, so that it takes no longer than anything else to hear that nobody
-        // answers.
-        let link = self.shared.link.clone();
-        let probing = self.runtime().spawn(async move { link.probe(PROBE).await });
-        let rows = probing.await.map_err(|_| StoreUnavailable)??;
-        let read_only: &str = rows
-            .first()
-            .ok_or(StoreUnavailable)?
-            .try_get(0)
-            .map_err(Failure::from)?;
-        if read_only != "off" {
-            self.shared.link.leave();
-            return Err(StoreUnavailable);
-        }
-        Ok(written.await.map_err(|_| StoreUnavailable)??)
-    }
 }

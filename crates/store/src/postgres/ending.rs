@@ -1,73 +1,70 @@
-//! Sign-outs: those that wait at the same time become one statement.
+//! Sign-outs that wait at the same time are carried out together.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use logout_core::platform::PlatformName;
-use logout_core::receipt::{EndedSession, ReceiptId};
-use logout_core::store::{EndOrder, EndTarget, StoreUnavailable};
-use uuid::Uuid;
+use logout_core::credential::SecretDigest;
+use logout_core::receipt::{EndedSession, Reach};
+use logout_core::sign_out::CsrfProof;
+use logout_core::store::{ByCredential, EndOrder, EndTarget, StoreUnavailable};
+use tokio_postgres::types::ToSql;
 
-use super::finding::Findings;
-use super::link::{Failure, Link, Params, params};
-use super::presented::{self, PresentedOrders, Way};
+use super::failure::Failure;
+use super::link::Link;
+use super::lookup::LookupBatcher;
+use super::row::Fields;
+use super::statements;
 use super::touches::Touches;
-use super::{row, statements};
+use super::value::{millis, person_key, subject_key, text, uuid};
+use super::work::{Locked, Params};
 use crate::batch::{self, Carry};
 use crate::wakeup::End;
 
 /// What an order for a whole platform may take: it reads every session there is.
 const LONG: Duration = Duration::from_secs(120);
 
-const END: &str = "SELECT * FROM logout_end_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
-
 /// Carries out orders.
-pub(super) struct Endings {
-    pub(super) findings: Arc<Findings>,
-    pub(super) link: Arc<Link>,
-    pub(super) touches: Arc<Touches>,
+pub(super) struct EndBatcher {
+    link: Arc<Link>,
+    lookups: Arc<LookupBatcher>,
+    touches: Arc<Touches>,
+    end_named: String,
+    lock_reached: String,
+    end_reached: String,
 }
 
 /// How an order is carried out; those of one kind go together.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Kind {
-    /// Alone, because it reads every session there is.
-    Long,
-    /// By `logout_end_1`.
+    /// It names its sessions, one by one.
     Named,
-    Presented(Way),
+    /// It reaches sessions that it does not name.
+    Reaching,
+    /// It reads every session there is, and goes alone.
+    Long,
 }
 
 impl Kind {
-    const TOGETHER: [Self; 3] = [
-        Self::Presented(Way::Narrow),
-        Self::Presented(Way::Wide),
-        Self::Named,
-    ];
-
     fn of(order: &EndOrder) -> Self {
-        if order
-            .targets
-            .iter()
-            .any(|target| matches!(target, EndTarget::Platform(_)))
-        {
-            return Self::Long;
-        }
-        presented::way(order).map_or(Self::Named, Self::Presented)
-    }
-
-    fn patience(self) -> Option<Duration> {
-        (self == Self::Long).then_some(LONG)
+        let kinds = order.targets.iter().map(|target| match target {
+            EndTarget::Session(_) | EndTarget::Expired(_) => Self::Named,
+            EndTarget::Credential(by) if by.reach == Reach::Session => Self::Named,
+            EndTarget::Platform(_) => Self::Long,
+            EndTarget::Credential(_)
+            | EndTarget::Person(_)
+            | EndTarget::SignOn(_)
+            | EndTarget::Subject(..) => Self::Reaching,
+        });
+        kinds.max().unwrap_or(Self::Named)
     }
 }
 
-impl Carry<End> for Endings {
+impl Carry<End> for EndBatcher {
     async fn carry(&self, mut jobs: Vec<End>) -> Result<(), StoreUnavailable> {
-        // Who was seen before the order was given has not expired by it.
+        // A session that was used before the order was given has not expired by it.
         self.touches.flush(&self.link).await?;
-        for kind in Kind::TOGETHER {
+        for kind in [Kind::Named, Kind::Reaching] {
             let together: Vec<End> = jobs
                 .extract_if(.., |job| Kind::of(&job.order) == kind)
                 .collect();
@@ -76,23 +73,33 @@ impl Carry<End> for Endings {
             }
         }
         for job in jobs {
-            self.end_alone(Kind::Long, job).await?;
+            self.end_together(Kind::Long, vec![job]).await?;
         }
         Ok(())
     }
 }
 
-type Ended = HashMap<ReceiptId, Vec<EndedSession>>;
+impl EndBatcher {
+    pub(super) fn new(link: Arc<Link>, lookups: Arc<LookupBatcher>, touches: Arc<Touches>) -> Self {
+        Self {
+            link,
+            lookups,
+            touches,
+            end_named: statements::end_named(),
+            lock_reached: statements::lock_reached(),
+            end_reached: statements::end_reached(),
+        }
+    }
 
-impl Endings {
+    /// Carries out and answers `jobs`. An error means that the store is of no use to others either.
     async fn end_together(&self, kind: Kind, jobs: Vec<End>) -> Result<(), StoreUnavailable> {
         match self.end(kind, &jobs).await {
             Ok(ended) => answer(jobs, ended),
-            // One of them is to blame, a receipt's id that is in use, say; the others must not
+            // One of them is to blame, by a receipt's id that is in use, say. The others must not
             // suffer.
             Err(Failure::Refused) if jobs.len() > 1 => {
                 for job in jobs {
-                    self.end_alone(kind, job).await?;
+                    Box::pin(self.end_together(kind, vec![job])).await?;
                 }
             }
             Err(Failure::Refused) => {}
@@ -101,173 +108,228 @@ impl Endings {
         Ok(())
     }
 
-    /// An error means that the store is of no use to others either.
-    async fn end_alone(&self, kind: Kind, job: End) -> Result<(), StoreUnavailable> {
-        match self.end(kind, std::slice::from_ref(&job)).await {
-            Ok(ended) => answer([job], ended),
-            Err(Failure::Refused) => {}
-            Err(Failure::Unknown) => return Err(StoreUnavailable),
-        }
-        Ok(())
-    }
-
-    async fn end(&self, kind: Kind, jobs: &[End]) -> Result<Ended, Failure> {
-        if let Kind::Presented(way) = kind {
-            let statement = match way {
-                Way::Narrow => statements::END_OPENED,
-                Way::Wide => statements::END_OPENED_WIDE,
-            };
-            let params = PresentedOrders::of(jobs.iter().map(|job| &job.order)).into_params(way);
-            let mut ended = Ended::new();
-            for row in self.link.rows(statement, &params).await? {
-                let (receipt, session) = row::ended_one(&row)?;
-                ended.entry(receipt).or_default().push(session);
+    /// What each of `jobs` has ended, in their order.
+    async fn end(&self, kind: Kind, jobs: &[End]) -> Result<Vec<Vec<EndedSession>>, Failure> {
+        let orders: Vec<&EndOrder> = jobs.iter().map(|job| &job.order).collect();
+        let rows = match kind {
+            Kind::Named => {
+                let params = Targets::of(orders).named();
+                self.link.rows(&self.end_named, &params).await?
             }
-            return Ok(ended);
-        }
-        let mut orders = Orders::default();
-        for job in jobs {
-            orders.push(self.named(&job.order).await?.as_ref());
-        }
-        let rows = self
-            .link
-            .rows_within(kind.patience(), END, &orders.into_params())
-            .await?;
-        rows.iter().map(row::ended).collect()
-    }
-
-    /// The order with the sessions in it that its credentials open: presented beside others, they
-    /// are looked up first.
-    async fn named<'a>(&self, order: &'a EndOrder) -> Result<Cow<'a, EndOrder>, Failure> {
-        if !order
-            .targets
-            .iter()
-            .any(|target| matches!(target, EndTarget::Credential(_)))
-        {
-            return Ok(Cow::Borrowed(order));
-        }
-        let mut named = EndOrder {
-            targets: Vec::new(),
-            ..order.clone()
+            Kind::Reaching | Kind::Long => {
+                let orders = self.resolved(&orders).await?;
+                let work = Locked {
+                    lock: &self.lock_reached,
+                    text: &self.end_reached,
+                    params: &Targets::of(orders.iter().map(AsRef::as_ref)).reached(),
+                    patience: (kind == Kind::Long).then_some(LONG),
+                };
+                self.link.execute(&work).await?
+            }
         };
-        for target in &order.targets {
-            match target {
-                EndTarget::Credential(by) => named
-                    .targets
-                    .extend(by.resolved(&self.findings.find(&by.digest, order.at).await?)),
-                other => named.targets.push(other.clone()),
+        let mut ended = vec![Vec::new(); jobs.len()];
+        for row in rows.iter().map(Fields) {
+            let number = usize::try_from(row.get::<i32>("number")?).ok();
+            if let Some(ended) = number.and_then(|number| ended.get_mut(number)) {
+                ended.push(row.ended()?);
             }
         }
-        Ok(Cow::Owned(named))
+        Ok(ended)
+    }
+
+    /// The orders with the targets in them that their credentials come to: beside others, or where
+    /// they reach farther than their session, they are looked up first.
+    async fn resolved<'a>(
+        &self,
+        orders: &[&'a EndOrder],
+    ) -> Result<Vec<Cow<'a, EndOrder>>, Failure> {
+        let asked: Vec<_> = orders
+            .iter()
+            .flat_map(|order| credentials(order).map(|by| (by.digest, order.at)))
+            .collect();
+        let mut lookups = self.lookups.find(&asked).await?.into_iter();
+        let resolve = |order: &&'a EndOrder| {
+            if credentials(order).next().is_none() {
+                return Cow::Borrowed(*order);
+            }
+            let targets = order.targets.iter().flat_map(|target| match target {
+                EndTarget::Credential(by) => lookups
+                    .next()
+                    .map(|lookup| by.resolved(&lookup))
+                    .unwrap_or_default(),
+                other => vec![other.clone()],
+            });
+            Cow::Owned(EndOrder {
+                targets: targets.collect(),
+                ..(*order).clone()
+            })
+        };
+        Ok(orders.iter().map(resolve).collect())
     }
 }
 
-fn answer(jobs: impl IntoIterator<Item = End>, mut ended: Ended) {
-    let answers = jobs.into_iter().map(|job| {
-        (
-            job.caller,
-            ended.remove(&job.order.receipt).unwrap_or_default(),
-        )
-    });
-    batch::answer(answers.collect());
+fn credentials(order: &EndOrder) -> impl Iterator<Item = &ByCredential> {
+    order.targets.iter().filter_map(|target| match target {
+        EndTarget::Credential(by) => Some(by),
+        _ => None,
+    })
 }
 
-/// The parameters of the statement, list by list. The lists of one kind of target are as long as
-/// each other.
-#[derive(Default)]
-struct Orders {
-    receipts: Vec<Uuid>,
-    ats: Vec<i64>,
-    reasons: Vec<&'static str>,
-    platforms: Vec<Option<String>>,
-    reaches: Vec<&'static str>,
-    one: (Vec<i32>, Vec<Uuid>),
-    expired: (Vec<i32>, Vec<Uuid>),
-    sign_on: (Vec<i32>, Vec<Uuid>),
-    person: (Vec<i32>, Vec<i64>, Vec<String>),
-    subject: (Vec<i32>, Vec<i64>),
-    subject_is: (Vec<String>, Vec<String>, Vec<String>),
-    platform: (Vec<i32>, Vec<String>),
+fn answer(jobs: Vec<End>, ended: Vec<Vec<EndedSession>>) {
+    let callers = jobs.into_iter().map(|job| job.caller);
+    batch::answer(callers.zip(ended).collect());
 }
 
-impl Orders {
-    fn push(&mut self, order: &EndOrder) {
-        self.receipts.push(row::uuid(order.receipt.as_bytes()));
-        self.ats.push(row::millis(order.at));
-        self.reasons.push(order.reason.as_str());
-        self.platforms.push(
-            order
-                .platform
-                .as_ref()
-                .map(PlatformName::as_str)
-                .map(row::text),
-        );
-        self.reaches.push(order.reach.as_str());
-        // Orders are numbered from 1, and a batch has some hundreds at most.
-        let number = i32::try_from(self.receipts.len()).unwrap_or(i32::MAX);
-        for target in &order.targets {
-            self.aim(number, target);
-        }
+/// The targets of orders, each with the number of its order.
+struct Targets<'a>(Vec<(i32, &'a EndOrder, &'a EndTarget)>);
+
+impl<'a> Targets<'a> {
+    fn of(orders: impl IntoIterator<Item = &'a EndOrder>) -> Self {
+        let targets = (0..).zip(orders).flat_map(|(number, order)| {
+            let targets = order.targets.iter();
+            targets.map(move |target| (number, order, target))
+        });
+        Self(targets.collect())
     }
 
-    fn aim(&mut self, number: i32, target: &EndTarget) {
-        match target {
-            // Looked up before.
-            EndTarget::Credential(_) => {}
-            EndTarget::Expired(id) => {
-                self.expired.0.push(number);
-                self.expired.1.push(row::uuid(id.as_bytes()));
-            }
-            EndTarget::Person(person) => {
-                self.person.0.push(number);
-                self.person.1.push(row::person_key(person));
-                self.person.2.push(row::text(person.as_str()));
-            }
-            EndTarget::Platform(platform) => {
-                self.platform.0.push(number);
-                self.platform.1.push(row::text(platform.as_str()));
-            }
-            EndTarget::Session(id) => {
-                self.one.0.push(number);
-                self.one.1.push(row::uuid(id.as_bytes()));
-            }
-            EndTarget::SignOn(id) => {
-                self.sign_on.0.push(number);
-                self.sign_on.1.push(row::uuid(id.as_bytes()));
-            }
-            EndTarget::Subject(platform, subject) => {
-                self.subject.0.push(number);
-                self.subject.1.push(row::subject_key(subject));
-                self.subject_is.0.push(row::text(platform.as_str()));
-                self.subject_is.1.push(row::text(&subject.realm));
-                self.subject_is.2.push(row::text(&subject.name));
-            }
-        }
+    /// A list with a value of each target.
+    fn list<T>(&self, value: impl Fn(&'a EndTarget) -> T) -> Box<dyn ToSql + Send + Sync>
+    where
+        Vec<T>: ToSql + Send + Sync + 'static,
+    {
+        let values = self.0.iter().map(|(_, _, target)| value(target));
+        Box::new(values.collect::<Vec<T>>())
     }
 
-    fn into_params(self) -> Params {
-        params![
-            self.receipts,
-            self.ats,
-            self.reasons,
-            self.platforms,
-            self.reaches,
-            self.one.0,
-            self.one.1,
-            self.expired.0,
-            self.expired.1,
-            self.sign_on.0,
-            self.sign_on.1,
-            self.person.0,
-            self.person.1,
-            self.person.2,
-            self.subject.0,
-            self.subject.1,
-            self.subject_is.0,
-            self.subject_is.1,
-            self.subject_is.2,
-            self.platform.0,
-            self.platform.1,
+    fn order_list<T>(&self, value: impl Fn(i32, &'a EndOrder) -> T) -> Box<dyn ToSql + Send + Sync>
+    where
+        Vec<T>: ToSql + Send + Sync + 'static,
+    {
+        let values = self
+            .0
+            .iter()
+            .map(|(number, order, _)| value(*number, order));
+        Box::new(values.collect::<Vec<T>>())
+    }
+
+    /// The lists that both statements begin with.
+    fn params(&self) -> Params {
+        vec![
+            self.order_list(|number, _| number),
+            self.order_list(|_, order| uuid(order.receipt.as_bytes())),
+            self.order_list(|_, order| millis(order.at)),
+            self.order_list(|_, order| order.reason.as_str()),
+            self.order_list(|_, order| order.platform.as_ref().map(|name| text(name.as_str()))),
+            self.order_list(|_, order| order.reach.as_str()),
+            self.list(|target| match target {
+                EndTarget::Credential(_) => Some(false),
+                EndTarget::Expired(_) => Some(true),
+                _ => None,
+            }),
+            self.list(|target| match target {
+                EndTarget::Expired(id) | EndTarget::Session(id) => Some(uuid(id.as_bytes())),
+                _ => None,
+            }),
         ]
+    }
+
+    fn named(&self) -> Params {
+        let by = |target: &'a EndTarget| match target {
+            EndTarget::Credential(by) => Some(by),
+            _ => None,
+        };
+        let mut params = self.params();
+        params.extend([
+            self.list(move |target| by(target).map(|by| by.digest.as_bytes().to_vec())),
+            self.list(move |target| {
+                let client = by(target).and_then(|by| by.client.as_ref());
+                client.map(|client| text(client.as_str()))
+            }),
+            self.list(move |target| by(target).and_then(|by| csrf(&by.csrf))),
+        ]);
+        params
+    }
+
+    fn reached(&self) -> Params {
+        let person = |target: &'a EndTarget| match target {
+            EndTarget::Person(person) => Some(person),
+            _ => None,
+        };
+        let subject = |target: &'a EndTarget| match target {
+            EndTarget::Subject(platform, subject) => Some((platform, subject)),
+            _ => None,
+        };
+        let mut params = self.params();
+        params.extend([
+            self.list(|target| match target {
+                EndTarget::SignOn(id) => Some(uuid(id.as_bytes())),
+                _ => None,
+            }),
+            self.list(move |target| person(target).map(person_key)),
+            self.list(move |target| person(target).map(|person| text(person.as_str()))),
+            self.list(move |target| subject(target).map(|(_, subject)| subject_key(subject))),
+            self.list(move |target| subject(target).map(|(name, _)| text(name.as_str()))),
+            self.list(move |target| subject(target).map(|(_, subject)| text(&subject.realm))),
+            self.list(move |target| subject(target).map(|(_, subject)| text(&subject.name))),
+            self.list(|target| match target {
+                EndTarget::Platform(platform) => Some(text(platform.as_str())),
+                _ => None,
+            }),
+        ]);
+        params
+    }
+}
+
+/// What a request has to be compared with the `csrf` of a credential. Nothing, where none is
+/// needed; a value that no credential has, where none came.
+fn csrf(proof: &CsrfProof) -> Option<Vec<u8>> {
+    match proof {
+        CsrfProof::NotNeeded => None,
+        CsrfProof::Presented(token) => {
+            let token = token.as_ref().map(SecretDigest::as_bytes);
+            Some(token.map_or(vec![0], |token| token.to_vec()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use logout_core::credential::CredentialDigest;
+    use logout_core::platform::PlatformName;
+    use logout_core::receipt::{Reason, ReceiptId};
+    use logout_core::session::SessionId;
+    use logout_core::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn the_kind_follows_from_what_an_order_names() {
+        let by = |reach| {
+            EndTarget::Credential(ByCredential {
+                digest: CredentialDigest::from_bytes([1; 32]),
+                client: None,
+                csrf: CsrfProof::NotNeeded,
+                reach,
+            })
+        };
+        let session = || EndTarget::Session(SessionId::from_bytes([1; 16]));
+        let platform = || EndTarget::Platform(PlatformName::new("cms"));
+        for (targets, expected) in [
+            (vec![], Kind::Named),
+            (vec![by(Reach::Session), session()], Kind::Named),
+            (vec![session(), by(Reach::SignOn)], Kind::Reaching),
+            (vec![platform(), by(Reach::Person), session()], Kind::Long),
+        ] {
+            let at = Timestamp::from_millis(1);
+            let order = EndOrder {
+                receipt: ReceiptId::at(at),
+                at,
+                reason: Reason::User,
+                platform: None,
+                reach: Reach::Session,
+                targets,
+            };
+            assert_eq!(Kind::of(&order), expected, "{:?}", order.targets);
+        }
     }
 }

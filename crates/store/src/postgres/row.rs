@@ -1,7 +1,6 @@
-//! Between the columns of the tables and the words of `logout-core`.
+//! Rows of the tables, from and to the types of `logout-core`.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest};
@@ -12,112 +11,23 @@ use logout_core::session::SsoSessionId;
 use logout_core::session::{AccountVersion, ClientId, Device, Person, Session, SessionId, Subject};
 use logout_core::time::Timestamp;
 use logout_core::upstream::UpstreamError;
-use sha2::{Digest as _, Sha256};
 use tokio_postgres::Row;
+use tokio_postgres::types::FromSql;
 use uuid::Uuid;
 
-use super::link::{Failure, Params, params};
+use super::failure::Failure;
+use super::value::{instant, millis, person_key, plain, span, subject_key, text, uuid};
+use super::work::{Params, params};
 
-/// Of sessions called `s`, in the order that [`session`] reads.
-pub(super) const SESSION: &str = "s.id, s.platform, s.realm, s.name, s.person, s.client, s.sign_on, s.administrator, s.csrf, s.opened, \
-    s.seen, s.idle, s.expires, s.address, s.user_agent, s.sealed, s.digests, s.expiries, s.csrf_dues, \
-    s.account";
-
-/// Of receipts, in the order that [`receipt`] reads.
-pub(super) const RECEIPT: &str =
-    "id, ids, platforms, realms, names, persons, upstreams, at, reason, platform, reach";
-
-/// Of deliveries called `d`, in the order that [`delivery`] reads.
-pub(super) const DELIVERY: &str = "d.session, d.platform, d.realm, d.name, d.receipt, d.sealed, d.expires, d.created, d.due, d.state, \
-    d.attempts, d.tried_at, d.answers, d.verified";
-
-/// So far in the future that it makes no difference, and so that adding two of them is still a
-/// number.
-const FAR: i64 = i64::MAX / 4;
-
-/// An instant as the tables hold it.
-pub(super) fn millis(at: Timestamp) -> i64 {
-    i64::try_from(at.as_millis()).map_or(FAR, |millis| millis.min(FAR))
-}
-
-pub(super) fn instant(millis: i64) -> Timestamp {
-    Timestamp::from_millis(u64::try_from(millis).unwrap_or_default())
-}
-
-pub(super) fn span(span: Duration) -> i64 {
-    i64::try_from(span.as_millis()).map_or(FAR, |millis| millis.min(FAR))
-}
-
-pub(super) fn uuid(bytes: &[u8; 16]) -> Uuid {
-    Uuid::from_bytes(*bytes)
-}
-
-/// Text as PostgreSQL takes it. It knows no NUL, so that stands as `\x01` and `0`, and `\x01` as
-/// itself and `1`: two texts that differ still do.
-pub(super) fn text(plain: &str) -> String {
-    if plain.contains(['\0', '\x01']) {
-        plain.replace('\x01', "\x011").replace('\0', "\x010")
-    } else {
-        plain.to_owned()
-    }
-}
-
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
-    if text.contains('\x01') {
-        text.replace("\x010", "\0").replace("\x011", "\x01").into()
-    } else {
-        text.into()
-    }
-}
-
-/// What something is looked up by: short, however long it is.
-fn key(parts: &[&str]) -> i64 {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    let digest: [u8; 32] = hash.finalize().into();
-    digest
-        .first_chunk()
-        .map_or(0, |first| i64::from_be_bytes(*first))
-}
-
-pub(super) fn person_key(person: &Person) -> i64 {
-    key(&[person.as_str()])
-}
-
-pub(super) fn subject_key(subject: &Subject) -> i64 {
-    key(&[&subject.realm, &subject.name])
-}
-
-fn damaged(what: &str) -> Failure {
-    log::error!("a {what} in the session store cannot be read");
-    Failure::Unknown
-}
-
-pub(super) fn digest(bytes: &[u8]) -> Result<[u8; 32], Failure> {
-    bytes.try_into().map_err(|_| damaged("digest"))
-}
-
-/// A session's row: the columns of `logout_sessions`, in their order.
-pub(super) fn columns_of(session: Session) -> Params {
+/// The values of a session's row.
+pub(super) fn session_values(session: &Session) -> Params {
     let ends = millis(session.ends_by(session.seen));
-    let digests: Vec<Vec<u8>> = session
-        .credentials
-        .iter()
-        .map(|credential| credential.digest.as_bytes().to_vec())
-        .collect();
-    let expiries: Vec<i64> = session
-        .credentials
-        .iter()
-        .map(|credential| millis(credential.expires))
-        .collect();
-    let dues: Vec<bool> = session
-        .credentials
-        .iter()
-        .map(|credential| credential.csrf_due)
-        .collect();
+    let (mut digests, mut expiries, mut dues) = (Vec::new(), Vec::new(), Vec::new());
+    for credential in &session.credentials {
+        digests.push(credential.digest.as_bytes().to_vec());
+        expiries.push(millis(credential.expires));
+        dues.push(credential.csrf_due);
+    }
     params![
         uuid(session.id.as_bytes()),
         text(session.platform.as_str()),
@@ -138,7 +48,7 @@ pub(super) fn columns_of(session: Session) -> Params {
         ends,
         session.device.address,
         session.device.user_agent.as_deref().map(text),
-        session.sealed.map(|sealed| sealed.as_bytes().to_vec()),
+        sealed(session.sealed.as_ref()),
         digests,
         expiries,
         dues,
@@ -146,149 +56,254 @@ pub(super) fn columns_of(session: Session) -> Params {
     ]
 }
 
-/// The session whose columns begin at `at`.
-pub(super) fn session(row: &Row, at: usize) -> Result<Session, Failure> {
-    let (digests, expiries, dues): (Vec<&[u8]>, Vec<i64>, Vec<bool>) = (
-        row.try_get(at + 16)?,
-        row.try_get(at + 17)?,
-        row.try_get(at + 18)?,
-    );
-    let credentials =
-        digests
-            .into_iter()
-            .zip(expiries)
-            .zip(dues)
+/// The values of a receipt's rows, one for each session.
+pub(super) fn receipt_values(receipt: &Receipt) -> impl Iterator<Item = Params> {
+    (0_i32..).zip(&receipt.sessions).map(|(ordinal, ended)| {
+        params![
+            uuid(receipt.id.as_bytes()),
+            ordinal,
+            millis(receipt.at),
+            receipt.reason.as_str(),
+            receipt.platform.as_ref().map(|name| text(name.as_str())),
+            receipt.reach.as_str(),
+            uuid(ended.id.as_bytes()),
+            text(ended.platform.as_str()),
+            text(&ended.subject.realm),
+            text(&ended.subject.name),
+            ended.person.as_ref().map(|person| text(person.as_str())),
+            ended.upstream,
+        ]
+    })
+}
+
+/// The values of the row of a delivery that is not leased.
+pub(super) fn delivery_values(delivery: &Delivery) -> Params {
+    let mut values = params![
+        uuid(delivery.session.as_bytes()),
+        text(delivery.platform.as_str()),
+        text(&delivery.subject.realm),
+        text(&delivery.subject.name),
+        uuid(delivery.receipt.as_bytes()),
+        sealed(delivery.sealed.as_ref()),
+        millis(delivery.expires),
+        millis(delivery.created),
+        millis(delivery.due),
+    ];
+    values.extend(progress_values(delivery));
+    values
+}
+
+/// What attempts change of a delivery: from `due` to `verified`.
+pub(super) fn progress_values(delivery: &Delivery) -> Params {
+    let (tried_at, answers): (Vec<i64>, Vec<String>) = delivery
+        .history
+        .iter()
+        .map(|attempt| (millis(attempt.at), answer(attempt.answer)))
+        .unzip();
+    params![
+        millis(delivery.due),
+        delivery.state.as_str(),
+        i64::from(delivery.attempts),
+        tried_at,
+        answers,
+        delivery.verified.map(|verified| verified.as_str()),
+    ]
+}
+
+pub(super) fn sealed(sealed: Option<&Sealed>) -> Option<Vec<u8>> {
+    sealed.map(|sealed| sealed.as_bytes().to_vec())
+}
+
+/// Reads a row by the names of its columns.
+pub(super) struct Fields<'r>(pub(super) &'r Row);
+
+impl<'r> Fields<'r> {
+    /// The value of a column.
+    pub(super) fn get<T: FromSql<'r>>(&self, column: &str) -> Result<T, Failure> {
+        Ok(self.0.try_get(column)?)
+    }
+
+    /// A value that `parse` understands.
+    fn parsed<S: FromSql<'r>, T>(
+        &self,
+        column: &str,
+        parse: impl Fn(S) -> Option<T>,
+    ) -> Result<T, Failure> {
+        parse(self.get(column)?).ok_or_else(|| damaged(column))
+    }
+
+    pub(super) fn digest(&self, column: &str) -> Result<[u8; 32], Failure> {
+        self.parsed(column, |bytes: &[u8]| bytes.try_into().ok())
+    }
+
+    pub(super) fn uuid(&self, column: &str) -> Result<[u8; 16], Failure> {
+        Ok(self.get::<Uuid>(column)?.into_bytes())
+    }
+
+    pub(super) fn instant(&self, column: &str) -> Result<Timestamp, Failure> {
+        Ok(instant(self.get(column)?))
+    }
+
+    pub(super) fn text(&self, column: &str) -> Result<Cow<'r, str>, Failure> {
+        Ok(plain(self.get(column)?))
+    }
+
+    fn maybe_text(&self, column: &str) -> Result<Option<Cow<'r, str>>, Failure> {
+        Ok(self.get::<Option<_>>(column)?.map(plain))
+    }
+
+    fn sealed(&self) -> Result<Option<Sealed>, Failure> {
+        Ok(self.get::<Option<&[u8]>>("sealed")?.map(Sealed::new))
+    }
+
+    fn platform(&self, column: &str) -> Result<PlatformName, Failure> {
+        Ok(PlatformName::new(&self.text(column)?))
+    }
+
+    fn subject(&self) -> Result<Subject, Failure> {
+        Ok(Subject::new(self.text("realm")?, self.text("name")?))
+    }
+
+    fn person(&self) -> Result<Option<Person>, Failure> {
+        Ok(self.maybe_text("person")?.map(Person::new))
+    }
+
+    pub(super) fn session(&self) -> Result<Session, Failure> {
+        let idle: Option<i64> = self.get("idle")?;
+        Ok(Session {
+            id: SessionId::from_bytes(self.uuid("id")?),
+            platform: self.platform("platform")?,
+            subject: self.subject()?,
+            person: self.person()?,
+            account: self
+                .parsed("account", |bytes: Option<&[u8]>| {
+                    bytes.map(<[u8; 8]>::try_from).transpose().ok()
+                })?
+                .map(AccountVersion::from_bytes),
+            client: self.maybe_text("client")?.map(ClientId::new),
+            sign_on: self
+                .get::<Option<Uuid>>("sign_on")?
+                .map(|id| SsoSessionId::from_bytes(id.into_bytes())),
+            administrator: self.get("administrator")?,
+            credentials: self.credentials()?,
+            csrf: self
+                .parsed("csrf", |bytes: Option<&[u8]>| {
+                    bytes.map(<[u8; 32]>::try_from).transpose().ok()
+                })?
+                .map(SecretDigest::from_bytes),
+            opened: self.instant("opened")?,
+            seen: self.instant("seen")?,
+            idle_timeout: idle
+                .map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or_default())),
+            expires: self.instant("expires")?,
+            device: Device {
+                address: self.get("address")?,
+                user_agent: self.maybe_text("user_agent")?.map(Cow::into_owned),
+            },
+            sealed: self.sealed()?,
+        })
+    }
+
+    fn credentials(&self) -> Result<Vec<Credential>, Failure> {
+        let digests: Vec<&[u8]> = self.get("digests")?;
+        let expiries: Vec<i64> = self.get("expiries")?;
+        let dues: Vec<bool> = self.get("csrf_dues")?;
+        let lists = digests.into_iter().zip(expiries).zip(dues);
+        lists
             .map(|((bytes, expires), csrf_due)| {
+                let digest = bytes.try_into().map_err(|_| damaged("digests"))?;
                 Ok(Credential {
-                    digest: CredentialDigest::from_bytes(digest(bytes)?),
+                    digest: CredentialDigest::from_bytes(digest),
                     expires: instant(expires),
                     csrf_due,
                 })
-            });
-    let id: Uuid = row.try_get(at)?;
-    let person: Option<&str> = row.try_get(at + 4)?;
-    let client: Option<&str> = row.try_get(at + 5)?;
-    let sign_on: Option<Uuid> = row.try_get(at + 6)?;
-    let csrf: Option<&[u8]> = row.try_get(at + 8)?;
-    let idle: Option<i64> = row.try_get(at + 11)?;
-    let address: Option<IpAddr> = row.try_get(at + 13)?;
-    let user_agent: Option<&str> = row.try_get(at + 14)?;
-    let sealed: Option<&[u8]> = row.try_get(at + 15)?;
-    let account: Option<&[u8]> = row.try_get(at + 19)?;
-    let account = account.map(|bytes| {
-        bytes
-            .try_into()
-            .map(AccountVersion::from_bytes)
-            .map_err(|_| damaged("account"))
-    });
-    Ok(Session {
-        id: SessionId::from_bytes(id.into_bytes()),
-        platform: PlatformName::new(&plain(row.try_get(at + 1)?)),
-        subject: Subject::new(plain(row.try_get(at + 2)?), plain(row.try_get(at + 3)?)),
-        person: person.map(|person| Person::new(plain(person))),
-        account: account.transpose()?,
-        client: client.map(|client| ClientId::new(plain(client))),
-        sign_on: sign_on.map(|id| SsoSessionId::from_bytes(id.into_bytes())),
-        administrator: row.try_get(at + 7)?,
-        credentials: credentials.collect::<Result<_, Failure>>()?,
-        csrf: csrf.map(digest).transpose()?.map(SecretDigest::from_bytes),
-        opened: instant(row.try_get(at + 9)?),
-        seen: instant(row.try_get(at + 10)?),
-        idle_timeout: idle
-            .map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or_default())),
-        expires: instant(row.try_get(at + 12)?),
-        device: Device {
-            address,
-            user_agent: user_agent.map(|agent| plain(agent).into_owned()),
-        },
-        sealed: sealed.map(Sealed::new),
-    })
-}
+            })
+            .collect()
+    }
 
-/// The id of a receipt and what it ended.
-pub(super) fn ended(row: &Row) -> Result<(ReceiptId, Vec<EndedSession>), Failure> {
-    let id: Uuid = row.try_get(0)?;
-    let (ids, platforms): (Vec<Uuid>, Vec<&str>) = (row.try_get(1)?, row.try_get(2)?);
-    let (realms, names): (Vec<&str>, Vec<&str>) = (row.try_get(3)?, row.try_get(4)?);
-    let (persons, upstreams): (Vec<Option<&str>>, Vec<bool>) = (row.try_get(5)?, row.try_get(6)?);
-    let lists = ids
-        .into_iter()
-        .zip(platforms)
-        .zip(realms.into_iter().zip(names))
-        .zip(persons.into_iter().zip(upstreams));
-    let sessions =
-        lists.map(
-            |(((id, platform), (realm, name)), (person, upstream))| EndedSession {
-                id: SessionId::from_bytes(id.into_bytes()),
-                platform: PlatformName::new(&plain(platform)),
-                subject: Subject::new(plain(realm), plain(name)),
-                person: person.map(|person| Person::new(plain(person))),
-                upstream,
-            },
-        );
-    Ok((ReceiptId::from_bytes(id.into_bytes()), sessions.collect()))
-}
-
-/// The id of a receipt and one session that it ended.
-pub(super) fn ended_one(row: &Row) -> Result<(ReceiptId, EndedSession), Failure> {
-    let (receipt, id): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
-    let person: Option<&str> = row.try_get(5)?;
-    let ended = EndedSession {
-        id: SessionId::from_bytes(id.into_bytes()),
-        platform: PlatformName::new(&plain(row.try_get(2)?)),
-        subject: Subject::new(plain(row.try_get(3)?), plain(row.try_get(4)?)),
-        person: person.map(|person| Person::new(plain(person))),
-        upstream: row.try_get(6)?,
-    };
-    Ok((ReceiptId::from_bytes(receipt.into_bytes()), ended))
-}
-
-pub(super) fn receipt(row: &Row) -> Result<Receipt, Failure> {
-    let (id, sessions) = ended(row)?;
-    let platform: Option<&str> = row.try_get(9)?;
-    Ok(Receipt {
-        id,
-        at: instant(row.try_get(7)?),
-        reason: Reason::parse(row.try_get(8)?).ok_or_else(|| damaged("receipt"))?,
-        platform: platform.map(|platform| PlatformName::new(&plain(platform))),
-        reach: Reach::parse(row.try_get(10)?).ok_or_else(|| damaged("receipt"))?,
-        sessions,
-    })
-}
-
-pub(super) fn delivery(row: &Row) -> Result<Delivery, Failure> {
-    let (session, receipt): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(4)?);
-    let sealed: Option<&[u8]> = row.try_get(5)?;
-    let attempts: i64 = row.try_get(10)?;
-    let (tried_at, answers): (Vec<i64>, Vec<&str>) = (row.try_get(11)?, row.try_get(12)?);
-    let history = tried_at.into_iter().zip(answers).map(|(at, word)| {
-        let answer = read_answer(word).ok_or_else(|| damaged("delivery"))?;
-        Ok(AttemptRecord {
-            at: instant(at),
-            answer,
+    /// A session that has ended, as receipts list it.
+    pub(super) fn ended(&self) -> Result<EndedSession, Failure> {
+        Ok(EndedSession {
+            id: SessionId::from_bytes(self.uuid("session")?),
+            platform: self.platform("session_platform")?,
+            subject: self.subject()?,
+            person: self.person()?,
+            upstream: self.get("upstream")?,
         })
-    });
-    let verified: Option<&str> = row.try_get(13)?;
-    Ok(Delivery {
-        session: SessionId::from_bytes(session.into_bytes()),
-        platform: PlatformName::new(&plain(row.try_get(1)?)),
-        subject: Subject::new(plain(row.try_get(2)?), plain(row.try_get(3)?)),
-        receipt: ReceiptId::from_bytes(receipt.into_bytes()),
-        sealed: sealed.map(Sealed::new),
-        expires: instant(row.try_get(6)?),
-        created: instant(row.try_get(7)?),
-        due: instant(row.try_get(8)?),
-        state: DeliveryState::parse(row.try_get(9)?).ok_or_else(|| damaged("delivery"))?,
-        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
-        history: history.collect::<Result<_, Failure>>()?,
-        verified: verified
-            .map(|word| Verification::parse(word).ok_or_else(|| damaged("delivery")))
-            .transpose()?,
-    })
+    }
+
+    pub(super) fn delivery(&self) -> Result<Delivery, Failure> {
+        Ok(Delivery {
+            session: SessionId::from_bytes(self.uuid("session")?),
+            platform: self.platform("platform")?,
+            subject: self.subject()?,
+            receipt: ReceiptId::from_bytes(self.uuid("receipt")?),
+            sealed: self.sealed()?,
+            expires: self.instant("expires")?,
+            created: self.instant("created")?,
+            due: self.instant("due")?,
+            state: self.parsed("state", DeliveryState::parse)?,
+            attempts: u32::try_from(self.get::<i64>("attempts")?).unwrap_or(u32::MAX),
+            history: self.history()?,
+            verified: self.parsed("verified", |word: Option<&str>| match word {
+                Some(word) => Verification::parse(word).map(Some),
+                None => Some(None),
+            })?,
+        })
+    }
+
+    fn history(&self) -> Result<Vec<AttemptRecord>, Failure> {
+        let tried_at: Vec<i64> = self.get("tried_at")?;
+        let answers: Vec<&str> = self.get("answers")?;
+        let lists = tried_at.into_iter().zip(answers);
+        lists
+            .map(|(at, word)| {
+                Ok(AttemptRecord {
+                    at: instant(at),
+                    answer: read_answer(word).ok_or_else(|| damaged("answers"))?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// The receipts of rows that come receipt by receipt.
+pub(super) fn receipts(rows: &[Row]) -> Result<Vec<Receipt>, Failure> {
+    let mut receipts: Vec<Receipt> = Vec::new();
+    for row in rows.iter().map(Fields) {
+        let id = ReceiptId::from_bytes(row.uuid("id")?);
+        match receipts.last_mut() {
+            Some(last) if last.id == id => last.sessions.push(row.ended()?),
+            Some(_) | None => receipts.push(Receipt {
+                id,
+                at: row.instant("at")?,
+                reason: row.parsed("reason", Reason::parse)?,
+                platform: row
+                    .maybe_text("platform")?
+                    .map(|name| PlatformName::new(&name)),
+                reach: row.parsed("reach", Reach::parse)?,
+                sessions: vec![row.ended()?],
+            }),
+        }
+    }
+    Ok(receipts)
+}
+
+pub(super) fn sessions(rows: &[Row]) -> Result<Vec<Session>, Failure> {
+    rows.iter().map(|row| Fields(row).session()).collect()
+}
+
+pub(super) fn deliveries(rows: &[Row]) -> Result<Vec<Delivery>, Failure> {
+    rows.iter().map(|row| Fields(row).delivery()).collect()
+}
+
+fn damaged(column: &str) -> Failure {
+    log::error!("the column {column} of a row in the session store cannot be read");
+    Failure::Unknown
 }
 
 /// An answer as one word: a status is its number.
-pub(super) fn answer(answer: AttemptAnswer) -> String {
+fn answer(answer: AttemptAnswer) -> String {
     match answer {
         AttemptAnswer::Error(fault) => fault.as_str().to_owned(),
         AttemptAnswer::Status(status) => status.to_string(),
@@ -310,42 +325,6 @@ fn read_answer(word: &str) -> Option<AttemptAnswer> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_with_a_nul_comes_back_and_stays_apart_from_every_other() {
-        let texts = [
-            "",
-            "alice",
-            "\0",
-            "\x01",
-            "\x010",
-            "\x011",
-            "a\0b\x01c",
-            "\0\x010",
-            "\x01\x010\0",
-        ];
-        for one in texts {
-            let written = text(one);
-            assert!(!written.contains('\0') && plain(&written) == one, "{one:?}");
-            assert!(
-                texts
-                    .iter()
-                    .all(|other| *other == one || text(other) != written),
-                "{one:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_end_of_time_is_a_number_that_others_can_be_added_to() {
-        let end = Timestamp::from_millis(u64::MAX);
-        assert!(millis(end).checked_add(span(Duration::MAX)).is_some());
-        assert!(instant(millis(end)) > Timestamp::from_millis(4_000_000_000_000_000));
-        assert_eq!(
-            instant(millis(Timestamp::from_millis(7))),
-            Timestamp::from_millis(7)
-        );
-    }
 
     #[test]
     fn the_answers_of_attempts_come_back_as_they_were_written() {

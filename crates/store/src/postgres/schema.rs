@@ -4,15 +4,17 @@ use deadpool_postgres::Object;
 
 use super::ConnectError;
 
-/// One step each, for ever as it was released.
+/// One step each, as it was released, but for functions that version 4 drops. Version 2 had nothing
+/// else.
 const STEPS: &[&str] = &[
     include_str!("schema_1.sql"),
-    include_str!("schema_2.sql"),
+    "",
     include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
 ];
 
-/// Which lock whoever changes the tables holds, so that of hubs that start at once one does it. Our
-/// choice: "logout" in ASCII.
+/// The lock for changing the tables, so that of hubs that start at once one does it. Our choice:
+/// "logout" in ASCII.
 const LOCK: i64 = 0x006c_6f67_6f75_7400;
 
 fn latest() -> i32 {
@@ -55,7 +57,7 @@ pub(super) async fn migrate(client: &Object) -> Result<(), ConnectError> {
         .batch_execute("CREATE TABLE IF NOT EXISTS logout_schema (version integer PRIMARY KEY)")
         .await
         .map_err(fault)?;
-    // Somebody else may have been at it while we waited.
+    // Another hub may have changed them while this one waited.
     let from = version(client).await?;
     for (step, number) in STEPS.iter().zip(1..).filter(|(_, number)| *number > from) {
         client.batch_execute(step).await.map_err(fault)?;

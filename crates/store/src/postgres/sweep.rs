@@ -4,10 +4,10 @@ use logout_core::receipt::ReceiptId;
 use logout_core::session::SessionId;
 use logout_core::store::{StoreUnavailable, SweepPage};
 use logout_core::time::Timestamp;
-use uuid::Uuid;
 
-use super::link::{Failure, params};
-use super::{PostgresStore, row, rows_of, statements};
+use super::row::Fields;
+use super::work::params;
+use super::{PostgresStore, rows_of, statements, value};
 
 /// How far the two lists that are gone through have been read.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -58,9 +58,9 @@ pub(super) async fn step(
     let mut place = from
         .and_then(|bytes| Place::read(&bytes))
         .unwrap_or(Place::START);
-    let (at, most) = (row::millis(now), rows_of(limit));
-    let until = row::millis(receipts_until);
-    let oldest = row::uuid(ReceiptId::first_at(receipts_until).as_bytes());
+    let (at, most) = (value::millis(now), rows_of(limit));
+    let until = value::millis(receipts_until);
+    let oldest = value::uuid(ReceiptId::first_at(receipts_until).as_bytes());
     let mut is_full = false;
     for (statement, params) in [
         (statements::SWEEP_ONCE, params![at, most]),
@@ -78,42 +78,24 @@ pub(super) async fn step(
             params![at, expires, digest.to_vec(), most],
         )
         .await?;
-    if let Some(last) = rows.first() {
-        let read = || {
-            Ok((
-                last.try_get::<_, i64>(0)?,
-                last.try_get::<_, &[u8]>(1)?,
-                last.try_get::<_, i64>(2)?,
-            ))
-        };
-        let (expires, digest, count) =
-            read().map_err(|fault: tokio_postgres::Error| Failure::from(fault))?;
-        place.credentials = (expires, digest.try_into().map_err(|_| StoreUnavailable)?);
-        is_full |= count >= most;
+    if let Some(last) = rows.first().map(Fields) {
+        place.credentials = (last.get("expires")?, last.digest("digest")?);
+        is_full |= last.get::<i64>("count")? >= most;
     }
 
     let (look_at, id) = place.sessions;
     let rows = store
         .rows(
             statements::SWEEP_SESSIONS,
-            params![at, look_at, row::uuid(&id), most],
+            params![at, look_at, value::uuid(&id), most],
         )
         .await?;
     is_full |= rows.len() >= limit;
     let mut expired = Vec::new();
-    for row in &rows {
-        let read = || {
-            Ok((
-                row.try_get::<_, Uuid>(0)?,
-                row.try_get::<_, i64>(1)?,
-                row.try_get::<_, bool>(2)?,
-            ))
-        };
-        let (id, look_at, is_over) =
-            read().map_err(|fault: tokio_postgres::Error| Failure::from(fault))?;
-        place.sessions = (look_at, id.into_bytes());
-        if is_over {
-            expired.push(SessionId::from_bytes(id.into_bytes()));
+    for row in rows.iter().map(Fields) {
+        place.sessions = (row.get("look_at")?, row.uuid("id")?);
+        if row.get("is_over")? {
+            expired.push(SessionId::from_bytes(place.sessions.1));
         }
     }
     // A step of no rows would never get anywhere.

@@ -8,15 +8,18 @@ use logout_core::session::SessionId;
 use logout_core::time::Timestamp;
 use uuid::Uuid;
 
-use super::link::{Failure, Link, params};
-use super::row;
+use super::failure::Failure;
+use super::link::Link;
+use super::value;
+use super::work::params;
 
 /// More are forgotten: a session that is used will be used again.
 const CAPACITY: usize = 100_000;
 
 /// In the order of ids, like everything that changes several sessions. What matters less than a
 /// thirtieth of the idle timeout is not written.
-const TOUCH: &str = "UPDATE logout_sessions s SET seen = t.at, ends = least(s.expires, t.at + s.idle) \
+const TOUCH: &str = "UPDATE logout_sessions s \
+    SET seen = t.at, ends = least(s.expires, t.at + s.idle) \
     FROM (SELECT * FROM unnest($1::uuid[], $2::bigint[]) u(id, at) ORDER BY id) t \
     WHERE s.id = t.id AND t.at > s.seen AND t.at - s.seen >= s.idle / 30 AND s.ends > t.at";
 
@@ -51,7 +54,7 @@ impl Touches {
         }
         let (ids, ats): (Vec<Uuid>, Vec<i64>) = noted
             .iter()
-            .map(|(id, at)| (row::uuid(id.as_bytes()), row::millis(*at)))
+            .map(|(id, at)| (value::uuid(id.as_bytes()), value::millis(*at)))
             .unzip();
         match link.rows(TOUCH, &params![ids, ats]).await {
             Err(Failure::Unknown) => {

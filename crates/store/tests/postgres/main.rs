@@ -5,6 +5,7 @@
 
 mod failover;
 mod faults;
+mod migration;
 mod pair;
 #[path = "../relay/mod.rs"]
 mod relay;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
     tests.extend(shared::tests());
     tests.extend(faults::tests());
     tests.extend(failover::tests());
+    tests.extend(migration::tests());
     let missing = server::programs().err();
     let is_required = std::env::var("LOGOUT_HUB_REQUIRE")
         .is_ok_and(|list| list.split(',').any(|name| name.trim() == "postgres"));

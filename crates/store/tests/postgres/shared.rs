@@ -342,7 +342,7 @@ fn tables_are_made_once() {
         server
             .sql(name, "SELECT count(*), max(version) FROM logout_schema")
             .as_deref(),
-        Ok("3|3"),
+        Ok("4|4"),
         "each step once"
     );
 }
@@ -353,7 +353,7 @@ fn other_versions_are_refused() {
     let name = url.rsplit('/').next().expect("a name");
     assert!(matches!(
         PostgresStore::connect_unchanged(&url),
-        Err(ConnectError::Version { found: 0, known: 3 })
+        Err(ConnectError::Version { found: 0, known: 4 })
     ));
     drop(PostgresStore::connect(&url).expect("a store"));
     server
@@ -363,7 +363,7 @@ fn other_versions_are_refused() {
         PostgresStore::connect(&url),
         Err(ConnectError::Version {
             found: 99,
-            known: 3
+            known: 4
         })
     ));
 }
