@@ -17,7 +17,7 @@ use super::row::Fields;
 use super::statements;
 use super::touches::Touches;
 use super::value::{millis, person_key, subject_key, text, uuid};
-use super::work::{Locked, Params};
+use super::work::{Locked, Params, Value};
 use crate::batch::{self, Carry};
 use crate::wakeup::End;
 
@@ -193,7 +193,7 @@ impl<'a> Targets<'a> {
     }
 
     /// A list with a value of each target.
-    fn list<T>(&self, value: impl Fn(&'a EndTarget) -> T) -> Box<dyn ToSql + Send + Sync>
+    fn list<T>(&self, value: impl Fn(&'a EndTarget) -> T) -> Value
     where
         Vec<T>: ToSql + Send + Sync + 'static,
     {
@@ -201,7 +201,7 @@ impl<'a> Targets<'a> {
         Box::new(values.collect::<Vec<T>>())
     }
 
-    fn order_list<T>(&self, value: impl Fn(i32, &'a EndOrder) -> T) -> Box<dyn ToSql + Send + Sync>
+    fn order_list<T>(&self, value: impl Fn(i32, &'a EndOrder) -> T) -> Value
     where
         Vec<T>: ToSql + Send + Sync + 'static,
     {

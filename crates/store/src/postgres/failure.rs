@@ -58,20 +58,21 @@ impl LinkError {
 
     /// It used to take writes, or it would not be in the pool.
     pub(super) fn is_read_only(&self) -> bool {
-        matches!(self, Self::Server(fault) if fault.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION))
+        self.has_code(&SqlState::READ_ONLY_SQL_TRANSACTION)
     }
 
     pub(super) fn is_full(&self) -> bool {
-        matches!(self, Self::Server(fault) if fault.code() == Some(&SqlState::DISK_FULL))
+        self.has_code(&SqlState::DISK_FULL)
     }
 
     pub(super) fn was_undone(&self) -> bool {
-        let lost = [
-            SqlState::T_R_DEADLOCK_DETECTED,
-            SqlState::T_R_SERIALIZATION_FAILURE,
-            SqlState::LOCK_NOT_AVAILABLE,
-        ];
-        matches!(self, Self::Server(fault) if fault.code().is_some_and(|code| lost.contains(code)))
+        self.has_code(&SqlState::T_R_DEADLOCK_DETECTED)
+            || self.has_code(&SqlState::T_R_SERIALIZATION_FAILURE)
+            || self.has_code(&SqlState::LOCK_NOT_AVAILABLE)
+    }
+
+    fn has_code(&self, code: &SqlState) -> bool {
+        matches!(self, Self::Server(fault) if fault.code() == Some(code))
     }
 
     pub(super) fn failure(&self) -> Failure {

@@ -9,7 +9,8 @@ use super::ConnectError;
 const STEPS: &[&str] = &[
     include_str!("schema_1.sql"),
     "",
-    include_str!("schema_3.sql"),
+    // The version of the account that a session was opened with.
+    "ALTER TABLE logout_sessions ADD COLUMN account bytea",
     include_str!("schema_4.sql"),
 ];
 

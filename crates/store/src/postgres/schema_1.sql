@@ -1,11 +1,13 @@
--- Instants are milliseconds since the Unix epoch, as the hubs say them. The database's own clock is never asked.
+-- Instants are milliseconds since the Unix epoch, as the hubs say them. The database's own clock is
+-- never asked.
 
 CREATE TABLE logout_sessions (
     id uuid PRIMARY KEY,
     platform text NOT NULL,
     realm text NOT NULL,
     name text NOT NULL,
-    -- Hashes to look up by: small whatever the length of what they stand for, which is compared as well.
+    -- Hashes to look up by: small whatever the length of what they stand for, which is compared as
+    -- well.
     subject_key bigint NOT NULL,
     person text,
     person_key bigint,
@@ -19,7 +21,8 @@ CREATE TABLE logout_sessions (
     expires bigint NOT NULL,
     -- When it is over if nobody uses it again.
     ends bigint NOT NULL,
-    -- When housekeeping looks at it: never later than `ends`. A touch leaves it alone, so that it changes no index.
+    -- When housekeeping looks at it: never later than `ends`. A touch leaves it alone, so that it
+    -- changes no index.
     look_at bigint NOT NULL,
     address inet,
     user_agent text,
@@ -33,7 +36,8 @@ CREATE INDEX logout_sessions_subject ON logout_sessions (subject_key);
 CREATE INDEX logout_sessions_sign_on ON logout_sessions (sign_on) WHERE sign_on IS NOT NULL;
 CREATE INDEX logout_sessions_look_at ON logout_sessions (look_at);
 
--- Which session a credential opens. A row whose session has gone is the tombstone, so ending writes none.
+-- Which session a credential opens. A row whose session has gone is the tombstone, so ending writes
+-- none.
 CREATE TABLE logout_credentials (
     digest bytea PRIMARY KEY,
     session uuid NOT NULL,
@@ -76,9 +80,11 @@ CREATE TABLE logout_deliveries (
     -- When it can be leased: `due`, or the end of its lease.
     ready bigint NOT NULL
 ) WITH (fillfactor = 85);
-CREATE INDEX logout_deliveries_ready ON logout_deliveries (platform, ready, session) WHERE state = 'pending';
+CREATE INDEX logout_deliveries_ready ON logout_deliveries (platform, ready, session)
+    WHERE state = 'pending';
 CREATE INDEX logout_deliveries_settled ON logout_deliveries (created) WHERE state <> 'pending';
-CREATE INDEX logout_deliveries_given_up ON logout_deliveries (expires) WHERE state = 'given-up' AND sealed IS NOT NULL;
+CREATE INDEX logout_deliveries_given_up ON logout_deliveries (expires)
+    WHERE state = 'given-up' AND sealed IS NOT NULL;
 
 CREATE TABLE logout_once (
     key bytea PRIMARY KEY,

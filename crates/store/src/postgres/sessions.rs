@@ -10,13 +10,12 @@ use logout_core::store::{
 };
 use logout_core::time::Timestamp;
 use tokio::sync::oneshot;
-use tokio_postgres::types::ToSql;
 
 use super::lookup::Find;
 use super::row::{self, Fields};
 use super::table::{RECEIPTS, SESSIONS};
 use super::value::{millis, person_key, subject_key, text, uuid};
-use super::work::params;
+use super::work::{Value, params};
 use super::{PostgresStore, page, rows_of, statements, sweep};
 use crate::wakeup::End;
 
@@ -131,7 +130,7 @@ impl SessionStore for PostgresStore {
         // What is not asked for is left out of the statement, so that an index can serve the rest.
         let mut condition = String::from("s.ends > $1");
         let mut params = params![millis(now), rows_of(limit) + 1];
-        let mut require = |columns: &str, value: Box<dyn ToSql + Send + Sync>| {
+        let mut require = |columns: &str, value: Value| {
             params.push(value);
             condition.push_str(&format!(" AND {columns} ${}", params.len()));
         };

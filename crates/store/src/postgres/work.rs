@@ -12,11 +12,16 @@ const ASK_FOR_ROOM: &str = "BEGIN; INSERT INTO logout_once (key, value, expires)
     SELECT 'room', string_agg(uuid_send(gen_random_uuid()), ''), 0 FROM generate_series(1, 8192); \
     ROLLBACK";
 
+/// A value for a statement's parameter.
+pub(super) type Value = Box<dyn ToSql + Send + Sync>;
+
 /// Values for a statement's parameters.
-pub(super) type Params = Vec<Box<dyn ToSql + Send + Sync>>;
+pub(super) type Params = Vec<Value>;
 
 macro_rules! params {
-    ($($value:expr),* $(,)?) => { vec![$(Box::new($value) as Box<dyn tokio_postgres::types::ToSql + Send + Sync>),*] };
+    ($($value:expr),* $(,)?) => {
+        vec![$(Box::new($value) as $crate::postgres::work::Value),*]
+    };
 }
 pub(super) use params;
 

@@ -69,9 +69,11 @@ CREATE TABLE logout_deliveries (
     lease bigint NOT NULL DEFAULT 0,
     ready bigint NOT NULL
 ) WITH (fillfactor = 85);
-CREATE INDEX logout_deliveries_ready ON logout_deliveries (platform, ready, session) WHERE state = 'pending';
+CREATE INDEX logout_deliveries_ready ON logout_deliveries (platform, ready, session)
+    WHERE state = 'pending';
 CREATE INDEX logout_deliveries_settled ON logout_deliveries (created) WHERE state <> 'pending';
-CREATE INDEX logout_deliveries_given_up ON logout_deliveries (expires) WHERE state = 'given-up' AND sealed IS NOT NULL;
+CREATE INDEX logout_deliveries_given_up ON logout_deliveries (expires)
+    WHERE state = 'given-up' AND sealed IS NOT NULL;
 
 CREATE TABLE logout_once (
     key bytea PRIMARY KEY,
@@ -93,17 +95,20 @@ CREATE FUNCTION logout_end_1(
     expired_of int[], expired uuid[],
     sign_on_of int[], sign_on_ids uuid[],
     person_of int[], person_keys bigint[], person_names text[],
-    subject_of int[], subject_keys bigint[], subject_platforms text[], subject_realms text[], subject_names text[],
+    subject_of int[], subject_keys bigint[], subject_platforms text[], subject_realms text[],
+        subject_names text[],
     platform_of int[], platform_names text[]
 ) RETURNS TABLE (
-    r_receipt uuid, r_ids uuid[], r_platforms text[], r_realms text[], r_names text[], r_persons text[], r_upstreams boolean[]
+    r_receipt uuid, r_ids uuid[], r_platforms text[], r_realms text[], r_names text[],
+        r_persons text[], r_upstreams boolean[]
 ) LANGUAGE plpgsql AS $$ BEGIN END $$;
 
 CREATE FUNCTION logout_end_opened_1(
     receipts uuid[], ats bigint[], reasons text[], asked text[], reaches text[],
     orders int[], digests bytea[], clients text[], proofs int[], tokens bytea[], widths int[]
 ) RETURNS TABLE (
-    r_receipt uuid, r_id uuid, r_platform text, r_realm text, r_name text, r_person text, r_upstream boolean
+    r_receipt uuid, r_id uuid, r_platform text, r_realm text, r_name text, r_person text,
+        r_upstream boolean
 ) LANGUAGE plpgsql AS $$ BEGIN END $$;
 
 CREATE TABLE logout_schema (version integer PRIMARY KEY);
@@ -117,8 +122,8 @@ VALUES
     ('01010101-0101-0101-0101-010101010101', 'cms', 'Default', E'alice\x010', 1, NULL, NULL, 'app',
         '31313131-3131-3131-3131-313131313131', false,
         '\x2121212121212121212121212121212121212121212121212121212121212121',
-        1760000000000, 1760000000000, NULL, 1760086400000, 1760086400000, 1760086400000, '192.0.2.1',
-        'curl', NULL,
+        1760000000000, 1760000000000, NULL, 1760086400000, 1760086400000, 1760086400000,
+        '192.0.2.1', 'curl', NULL,
         ARRAY[
             '\x1111111111111111111111111111111111111111111111111111111111111111',
             '\x1212121212121212121212121212121212121212121212121212121212121212'
@@ -132,25 +137,33 @@ VALUES
         ARRAY[1760086400000], ARRAY[true], NULL);
 
 INSERT INTO logout_credentials (digest, session, expires) VALUES
-    ('\x1111111111111111111111111111111111111111111111111111111111111111', '01010101-0101-0101-0101-010101010101', 1760086400000),
-    ('\x1212121212121212121212121212121212121212121212121212121212121212', '01010101-0101-0101-0101-010101010101', 1760086400000),
-    ('\x1313131313131313131313131313131313131313131313131313131313131313', '02020202-0202-0202-0202-020202020202', 1760086400000),
+    ('\x1111111111111111111111111111111111111111111111111111111111111111',
+        '01010101-0101-0101-0101-010101010101', 1760086400000),
+    ('\x1212121212121212121212121212121212121212121212121212121212121212',
+        '01010101-0101-0101-0101-010101010101', 1760086400000),
+    ('\x1313131313131313131313131313131313131313131313131313131313131313',
+        '02020202-0202-0202-0202-020202020202', 1760086400000),
     -- A tombstone.
-    ('\x1414141414141414141414141414141414141414141414141414141414141414', '04040404-0404-0404-0404-040404040404', 1760086400000),
+    ('\x1414141414141414141414141414141414141414141414141414141414141414',
+        '04040404-0404-0404-0404-040404040404', 1760086400000),
     -- Left over from when its session was opened before.
-    ('\x1515151515151515151515151515151515151515151515151515151515151515', '02020202-0202-0202-0202-020202020202', 1760086400000);
+    ('\x1515151515151515151515151515151515151515151515151515151515151515',
+        '02020202-0202-0202-0202-020202020202', 1760086400000);
 
 INSERT INTO logout_receipts (id, at, reason, platform, reach, ids, platforms, realms, names,
     persons, upstreams)
 VALUES
     ('0a0a0a0a-0a0a-0a0a-0a0a-0a0a0a0a0a0a', 1759999999999, 'user', 'cms', 'session',
-        ARRAY['03030303-0303-0303-0303-030303030303']::uuid[], ARRAY['cms'], ARRAY['Default'], ARRAY['erin'], ARRAY[NULL]::text[], ARRAY[false]),
+        ARRAY['03030303-0303-0303-0303-030303030303']::uuid[], ARRAY['cms'], ARRAY['Default'],
+        ARRAY['erin'], ARRAY[NULL]::text[], ARRAY[false]),
     ('0b0b0b0b-0b0b-0b0b-0b0b-0b0b0b0b0b0b', 1760000000000, 'administrator', NULL, 'person',
-        ARRAY['04040404-0404-0404-0404-040404040404', '05050505-0505-0505-0505-050505050505']::uuid[],
+        ARRAY['04040404-0404-0404-0404-040404040404',
+            '05050505-0505-0505-0505-050505050505']::uuid[],
         ARRAY['cms', 'cms'], ARRAY['Default', 'Default'], ARRAY['bob', E'carol\x010'],
         ARRAY[NULL, 'carol@example.com'], ARRAY[true, false]);
 
 INSERT INTO logout_deliveries (session, platform, realm, name, receipt, sealed, expires, created,
     due, ready)
-VALUES ('04040404-0404-0404-0404-040404040404', 'cms', 'Default', 'bob', '0b0b0b0b-0b0b-0b0b-0b0b-0b0b0b0b0b0b',
+VALUES ('04040404-0404-0404-0404-040404040404', 'cms', 'Default', 'bob',
+    '0b0b0b0b-0b0b-0b0b-0b0b-0b0b0b0b0b0b',
     '\x01', 1760086400000, 1760000000000, 1760000000000, 1760000000000);
