@@ -207,7 +207,7 @@ impl<'r> Fields<'r> {
     fn credentials(&self) -> Result<Vec<Credential>, Failure> {
         let digests: Vec<&[u8]> = self.get("digests")?;
         let expiries: Vec<i64> = self.get("expiries")?;
-        let dues: Vec<bool> = self.get("csrf_dues")?;
+        let dues: Vec<bool> = self.get("needs_csrf")?;
         let lists = digests.into_iter().zip(expiries).zip(dues);
         lists
             .map(|((bytes, expires), csrf_due)| {

@@ -43,5 +43,9 @@ DROP TABLE logout_receipts;
 ALTER TABLE logout_receipts_4 RENAME TO logout_receipts;
 ALTER TABLE logout_receipts ADD PRIMARY KEY (id, ordinal);
 
+-- A hub of an earlier version that still runs would open sessions without the new columns. It is
+-- refused from here on: each of its statements that writes or reads a session names this column.
+ALTER TABLE logout_sessions RENAME COLUMN csrf_dues TO needs_csrf;
+
 -- Of versions 1 and 2.
 DROP FUNCTION IF EXISTS logout_end_1, logout_end_opened_1;

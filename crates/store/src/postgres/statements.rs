@@ -12,7 +12,7 @@ const CREDENTIALS: &str = "
     SELECT DISTINCT ON (u.digest) u.digest, s.id, u.expires, s.client,
         CASE WHEN u.due THEN coalesce(s.csrf, '') END
     FROM written s
-    CROSS JOIN LATERAL unnest(s.digests, s.expiries, s.csrf_dues) u(digest, expires, due)";
+    CROSS JOIN LATERAL unnest(s.digests, s.expiries, s.needs_csrf) u(digest, expires, due)";
 
 /// What [`CREDENTIALS`] does with a digest that is known.
 const TAKE_OVER: &str = "
@@ -20,7 +20,7 @@ const TAKE_OVER: &str = "
         client = excluded.client, csrf = excluded.csrf";
 
 /// What [`CREDENTIALS`] needs of the sessions in `written`.
-const WRITTEN: &str = "s.id, s.client, s.csrf, s.digests, s.expiries, s.csrf_dues";
+const WRITTEN: &str = "s.id, s.client, s.csrf, s.digests, s.expiries, s.needs_csrf";
 
 /// Opens a session if it may be, and says 0; 1 for a credential that was ended, 2 for a sign-on
 /// that was. After the session's values come whether it needs a sibling, and the instant.
@@ -88,11 +88,11 @@ pub(super) fn attach() -> String {
 WITH written AS (
     UPDATE logout_sessions s SET
         sealed = coalesce($5::bytea, s.sealed),
-        (digests, expiries, csrf_dues) = (
+        (digests, expiries, needs_csrf) = (
             SELECT coalesce(array_agg(u.digest ORDER BY u.n), '{{}}') || $2::bytea,
                 coalesce(array_agg(u.expires ORDER BY u.n), '{{}}') || $3::bigint,
                 coalesce(array_agg(u.due ORDER BY u.n), '{{}}') || $4::boolean
-            FROM unnest(s.digests, s.expiries, s.csrf_dues)
+            FROM unnest(s.digests, s.expiries, s.needs_csrf)
                 WITH ORDINALITY u(digest, expires, due, n)
             WHERE u.expires > $6::bigint
         )
@@ -196,8 +196,8 @@ ORDER BY s.id FOR UPDATE OF s"
     )
 }
 
-/// Tombstones are not written: the credentials of a session that has gone are that. What had expired
-/// by itself is none; most sessions have nothing of the kind, and bring no `digests`.
+/// Tombstones are not written: the credentials of a session that has gone are that. A credential
+/// that had expired by itself is none; most sessions have no such, and bring no `digests`.
 fn end(meant: &str) -> String {
     format!(
         "

@@ -52,7 +52,7 @@ pub(super) const SESSIONS: Table = Table {
     name: "logout_sessions",
     columns: "id, platform, realm, name, subject_key, person, person_key, client, sign_on, \
         administrator, csrf, opened, seen, idle, expires, ends, look_at, address, user_agent, \
-        sealed, digests, expiries, csrf_dues, account",
+        sealed, digests, expiries, needs_csrf, account",
 };
 
 /// In the order of [`super::row::receipt_values`].

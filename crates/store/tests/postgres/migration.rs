@@ -82,6 +82,12 @@ fn version_3() {
     let functions = "SELECT count(*) FROM pg_proc WHERE proname LIKE 'logout_%'";
     assert_eq!(server.sql(name, functions).as_deref(), Ok("0"));
 
+    let earlier = "SELECT csrf_dues FROM logout_sessions";
+    assert!(
+        server.sql(name, earlier).is_err(),
+        "earlier hubs are refused"
+    );
+
     let store = &stores[1];
     let Ok(Lookup::Live(session, known)) = block_on(store.find(&digest(0x11), NOW)) else {
         panic!("the session is alive");
