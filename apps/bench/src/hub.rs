@@ -108,9 +108,9 @@ impl HubRole {
         let sessions = &Sessions {
             vendor: &self.vendor,
             epoch: self.epoch,
-            tokens: &*hub.ports.tokens,
+            tokens: &*hub.services.tokens,
         };
-        let (store, transfer) = (&*hub.ports.store, &*opened.transfer);
+        let (store, transfer) = (&*hub.services.store, &*opened.transfer);
         answer(async |question| {
             let words: Vec<&str> = question.split(' ').collect();
             match words.as_slice() {

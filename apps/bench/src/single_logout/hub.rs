@@ -155,7 +155,7 @@ impl HubSubject {
         requests.flush()?;
         let now = SystemClock.now();
         let mut opening = stream::iter(sessions)
-            .map(|session| hub.ports.store.open(session, Join::Always, now))
+            .map(|session| hub.services.store.open(session, Join::Always, now))
             .buffer_unordered(LOADING);
         while let Some(outcome) = opening.next().await {
             outcome?;
@@ -176,7 +176,7 @@ impl HubSubject {
         let secret = if has_upstream {
             upstream_secret(vendor, person)
         } else {
-            let tokens = &*hub.ports.tokens;
+            let tokens = &*hub.services.tokens;
             stand_in_secret(tokens, vendor, &platform, number, (now, expires))?
         };
         let (_, request) = sign_out(vendor, &secret)?;
@@ -191,7 +191,7 @@ impl HubSubject {
         };
         let sealed = has_upstream.then(|| {
             Ok::<_, BoxError>(
-                hub.ports
+                hub.services
                     .seal
                     .as_ref()
                     .ok_or("no key")?

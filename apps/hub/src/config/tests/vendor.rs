@@ -122,7 +122,7 @@ fn a_fault_that_only_the_adapter_finds_gets_its_place() {
         ),
         (
             Some("absent"),
-            "1:1: `platform.cms.no_session`: must not be empty",
+            "1:1: `platform.cms.absent`: must not be empty",
         ),
         (None, "1:1: `platform.cms`: must not be empty"),
     ] {
