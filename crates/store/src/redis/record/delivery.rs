@@ -131,7 +131,7 @@ impl Row {
         } else {
             postcard::from_bytes(reader.rest()).map_err(|_| DAMAGED)?
         };
-        let history = story.history.iter().map(AttemptRecord::to_attempt);
+        let history = story.history.iter().map(StoredAttempt::to_attempt);
         let verified = story
             .verified
             .map(|word| Verification::parse(word).ok_or(DAMAGED));
