@@ -54,6 +54,7 @@ impl<J: Send + 'static, C: Carry<J>> Batches<J, C> {
     /// Makes larger batches: while one is under way, the next goes when half of the callers have
     /// come, or when the one has been under way for `gathering`. For carriers to which a batch
     /// costs much besides its jobs.
+    #[cfg(feature = "postgres")]
     pub(crate) fn gathering(
         carrier: Arc<C>,
         lanes: usize,
