@@ -84,7 +84,8 @@ pub trait UpstreamLogout: LogoutProvider {
     /// removes.
     fn owns_cookie(&self, name: &str) -> bool;
 
-    /// The subject that somebody means by this name, in the spelling that [`UpstreamLogout::learn`]
+    /// The subject that a person means by this name, in the spelling that
+    /// [`UpstreamLogout::parse_login`]
     /// tells the same one in.
     fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
         Subject::new(realm.unwrap_or_default(), name)
