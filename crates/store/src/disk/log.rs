@@ -94,11 +94,13 @@ impl Log {
         position
     }
 
-    /// Lets a new segment begin behind what was appended last.
+    /// Lets a new segment begin behind what was appended last. A closed log drops the reply.
     pub(super) fn cut(&self, reply: CutReply) {
         let mut state = self.state();
-        state.cut = Some((state.frames.len(), reply));
-        self.filled.notify_one();
+        if !state.is_closed {
+            state.cut = Some((state.frames.len(), reply));
+            self.filled.notify_one();
+        }
     }
 
     pub(super) async fn durable(&self, position: u64) -> Result<(), StoreUnavailable> {
@@ -220,7 +222,10 @@ struct Gone<'l>(&'l Log);
 impl Drop for Gone<'_> {
     fn drop(&mut self) {
         self.0.has_failed.store(true, Ordering::Release);
-        self.0.state().callers.clear();
+        let mut state = self.0.state();
+        state.is_closed = true;
+        state.cut = None;
+        state.callers.clear();
     }
 }
 
@@ -239,7 +244,9 @@ impl Writer {
             let mut answers = std::mem::take(&mut turn.callers);
             if let Err(error) = self.write(&turn) {
                 answers.clear();
-                self.recover(&mut turn, &error);
+                if !self.recover(&mut turn, &error) {
+                    return;
+                }
             }
             if let Some((_, reply)) = turn.cut {
                 // A keeper that has gone away needs no answer.
@@ -301,9 +308,11 @@ impl Writer {
     /// Tries to write what could not be written to a new segment, until that succeeds or the log
     /// is closed. What the failed segment holds of it is skipped when it is read.
     ///
+    /// `false`: the log was closed before that.
+    ///
     /// The same segment is not tried again: after a failed sync nobody knows what of it is on the
     /// disk.
-    fn recover(&mut self, turn: &mut Turn, error: &io::Error) {
+    fn recover(&mut self, turn: &mut Turn, error: &io::Error) -> bool {
         let log = self.log.clone();
         log.has_failed.store(true, Ordering::Release);
         log::error!("the journal of the store cannot be written, which is tried again: {error}");
@@ -318,12 +327,13 @@ impl Writer {
                 .and_then(|()| self.append(&turn.frames))
             {
                 Ok(()) => break,
-                Err(_) if is_last => return,
+                Err(_) if is_last => return false,
                 Err(_) => pause = (pause * 2).min(LAST_PAUSE),
             }
         }
         log::info!("the journal of the store can be written again");
         log.has_failed.store(false, Ordering::Release);
+        true
     }
 }
 
@@ -331,4 +341,21 @@ impl Writer {
 fn first_position(frames: &[u8]) -> Option<u64> {
     let mut content = Vec::new();
     frame::read(&mut &*frames, &mut content).ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    #[test]
+    fn a_cut_of_a_closed_log_is_refused_so_that_the_keeper_does_not_wait_for_it() {
+        let log = Log::new(0);
+        log.close();
+        let (reply, answer) = sync_channel(1);
+        log.cut(reply);
+        assert!(answer.try_recv().is_err());
+        assert!(answer.recv().is_err());
+    }
 }
