@@ -123,10 +123,8 @@ impl Log {
             }
             answer
         };
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        let answer = answer.received().await;
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        answer
+        let _waits = Waits::new(&self.waiting);
+        answer.received().await
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -191,6 +189,22 @@ impl Log {
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.callers.clear();
         state.is_closed
+    }
+}
+
+/// Counts a caller that waits, until it has its answer or goes away without one.
+struct Waits<'l>(&'l AtomicUsize);
+
+impl<'l> Waits<'l> {
+    fn new(waiting: &'l AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -345,9 +359,27 @@ fn first_position(frames: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::sync::mpsc::sync_channel;
+    use std::task::{Context, Poll, Waker};
 
     use super::*;
+
+    #[test]
+    fn a_caller_that_goes_away_without_its_answer_waits_no_more() {
+        let log = Log::new(0);
+        let position = log.append(&mut b"change".to_vec());
+        for _ in 0..=MOST_WAITING {
+            let mut waits = pin!(log.durable(position));
+            let polled = waits.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert_eq!(polled, Poll::Pending);
+            assert_eq!(log.waiting.load(Ordering::Relaxed), 1);
+        }
+        assert_eq!(
+            (log.waiting.into_inner(), log.has_failed.into_inner()),
+            (0, false)
+        );
+    }
 
     #[test]
     fn a_cut_of_a_closed_log_is_refused_so_that_the_keeper_does_not_wait_for_it() {
