@@ -35,13 +35,17 @@ pub(super) fn recover(folder: &Folder) -> Result<Recovered, OpenError> {
     if let Some(number) = since {
         read_snapshot(folder, number, &mut model)?;
     }
+    // The journal begins with its first frame, or with the segment of the snapshot.
+    let mut position = since.is_none().then_some(0);
     let since = since.unwrap_or(0);
-    let mut position = None;
     let mut next = since.max(1);
-    for number in folder.numbers(Files::Segment).map_err(io)? {
-        if number < since {
-            continue;
-        }
+    let mut segments = folder.numbers(Files::Segment).map_err(io)?;
+    segments.retain(|number| *number >= since);
+    if since > 0 && segments.first() != Some(&since) {
+        let missing = folder.file(Files::Segment, since);
+        return Err(refused(folder, &missing, FrameError::Damaged.into()));
+    }
+    for number in segments {
         let path = folder.file(Files::Segment, number);
         let is_archived = number < archive.number();
         let end = read_segment(&path, number, position, is_archived, &mut model)

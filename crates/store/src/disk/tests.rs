@@ -273,6 +273,24 @@ fn a_missing_part_of_the_journal_is_damage() {
 }
 
 #[test]
+fn a_journal_without_its_beginning_is_damage() {
+    for with_snapshot in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = filled(folder.path());
+        if with_snapshot {
+            keeper(&store).shorten().unwrap();
+        }
+        drop(store);
+        drop(DiskStore::open(folder.path()).unwrap());
+        let names = files(folder.path());
+        let first = names.iter().find(|name| name.starts_with("journal"));
+        fs::remove_file(folder.path().join(first.unwrap())).unwrap();
+        let error = DiskStore::open(folder.path()).unwrap_err();
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
+    }
+}
+
+#[test]
 fn a_format_of_the_future_is_refused_and_left_alone() {
     for name in [
         "journal-0000000002",
