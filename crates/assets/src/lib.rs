@@ -4,7 +4,7 @@
 //! and Assets Server 6 speak them. Which behaviour is documented by the vendor, which was observed
 //! and which is our choice stands in `docs/vendors/assets.md`.
 //!
-//! The rooms, the same in every adapter: `config` (keys and what follows from them), `request`
+//! The modules, the same in every adapter: `config` (keys and what follows from them), `request`
 //! (what a request asks for), `reply` (the vendor's words), `stand_in` (the other endpoints),
 //! `login` and `probe` (what serves them), `upstream` (real instances), `provider` (glue). One more
 //! here: `fields` (what a login carries, in three encodings).

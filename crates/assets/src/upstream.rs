@@ -310,5 +310,4 @@ fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
 }
 
 #[cfg(test)]
-#[path = "upstream_tests.rs"]
 mod tests;

@@ -4,7 +4,7 @@
 //! `ibm_security_logout`, and the logins and probes of a stand-in. Which behaviour is documented by
 //! the vendor, which was observed and which is our choice stands in `docs/vendors/hcl-dx.md`.
 //!
-//! The rooms, the same in every adapter: `config` (keys and what follows from them), `request`
+//! The modules, the same in every adapter: `config` (keys and what follows from them), `request`
 //! (what a request asks for), `reply` (the vendor's words), `stand_in` (the other endpoints),
 //! `login` and `probe` (what serves them), `upstream` (how to speak to a real portal), `provider`
 //! (glue). Four more are this vendor's: `config_service` and `portal` (its own properties, and the
@@ -23,8 +23,6 @@ mod request;
 mod stand_in;
 mod token;
 mod upstream;
-#[cfg(test)]
-mod upstream_tests;
 mod who;
 
 pub use config::{ContentItem, HclDxConfig, LogoutWithoutSession};

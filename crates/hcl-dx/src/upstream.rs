@@ -223,3 +223,6 @@ fn is_about_the_session(answer: &UpstreamAnswer) -> bool {
             .any(|other| scheme.trim_end_matches(',').eq_ignore_ascii_case(other))
     })
 }
+
+#[cfg(test)]
+mod tests;

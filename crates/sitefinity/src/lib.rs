@@ -4,7 +4,7 @@
 //! probes of a stand-in. Which behaviour is documented by the vendor, which was observed and which
 //! is our choice stands in `docs/vendors/sitefinity.md`.
 //!
-//! The rooms, the same in every adapter: `config` (keys and what follows from them), `request`
+//! The modules, the same in every adapter: `config` (keys and what follows from them), `request`
 //! (what a request asks for), `reply` (the vendor's words), `stand_in` (the other endpoints),
 //! `login` and `probe` (what serves them), `upstream` (how to speak to a real site), `provider`
 //! (glue). One more is this vendor's: `cookies` (values that are spread over several).
@@ -19,8 +19,6 @@ mod reply;
 mod request;
 mod stand_in;
 mod upstream;
-#[cfg(test)]
-mod upstream_tests;
 
 pub use config::{AccessKey, CookieNames, SitefinityConfig, UpstreamAdministrator};
 pub use provider::SitefinityProvider;

@@ -2,6 +2,7 @@
 //! for production.
 
 mod breakable_store;
+pub mod product;
 mod stand_in;
 
 use std::sync::Mutex;

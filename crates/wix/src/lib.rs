@@ -4,12 +4,12 @@
 //! tokens, logins and probes of a stand-in. Which behaviour is documented by the vendor, which was
 //! observed and which is our choice stands in `docs/vendors/wix.md`.
 //!
-//! The rooms, the same in every adapter: `config` (keys and what follows from them), `request`
+//! The modules, the same in every adapter: `config` (keys and what follows from them), `request`
 //! (what a request asks for), `reply` (the vendor's words), `stand_in` (the other endpoints),
 //! `login` and `probe` (what serves them), `upstream` (real sites), `provider` (glue). Wix needs a
 //! few more: `authorization`, `body`, `raw_request`, `guid` and `paths` (what its requests are made
 //! of), `authorize`, `grant`, `token` and `redirect_session` (the OAuth side), `credentials` (what
-//! sessions are opened by), `learned` (which of that a real site's answers bring).
+//! sessions are opened by).
 
 mod authorization;
 mod authorize;
@@ -18,7 +18,6 @@ mod config;
 mod credentials;
 mod grant;
 mod guid;
-mod learned;
 mod login;
 mod paths;
 mod probe;

@@ -2,6 +2,8 @@
 //!
 //! On whose word each line stands: docs/vendors/wix.md, "In front of a real site".
 
+mod login;
+
 use std::collections::HashSet;
 
 use base64::Engine as _;
@@ -19,12 +21,12 @@ use logout_core::upstream::{
 use serde_json::{Map, Value};
 use url::Url;
 
+use self::login::{parse_login, subject};
 use crate::authorization::{Authorization, authorization};
 use crate::body::Fields;
 use crate::config::Dialect;
 use crate::credentials::{ACCESS, MEMBER_COOKIE, REFRESH, SESSION_TOKEN, TICKET};
 use crate::grant::CODE;
-pub(crate) use crate::learned::{parse_login, subject};
 use crate::provider::WixProvider;
 use crate::{paths, stand_in};
 
@@ -326,5 +328,4 @@ fn removes_cookie(answer: &UpstreamAnswer, dialect: &Dialect) -> bool {
 }
 
 #[cfg(test)]
-#[path = "upstream_tests.rs"]
 pub(crate) mod tests;

@@ -15,6 +15,7 @@ use logout_core::upstream::{UpstreamAnswer, UpstreamCredential, UpstreamLogin, U
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::{cookies, enveloped, is_cookie, object};
 use crate::authorization::{Authorization, TOKEN_PREFIX, authorization};
 use crate::body::Fields;
 use crate::config::Dialect;
@@ -22,7 +23,6 @@ use crate::credentials::{
     ACCESS, CLIENT_CLAIM, MEMBER_COOKIE, REFRESH, SESSION_TOKEN, TICKET, VISITOR,
 };
 use crate::grant::CODE;
-use crate::upstream::{cookies, enveloped, is_cookie, object};
 use crate::{guid, raw_request, stand_in};
 
 /// The session that an answer opens or renews; it lasts as long as its refresh token is configured
@@ -356,5 +356,4 @@ fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
 }
 
 #[cfg(test)]
-#[path = "learned_tests.rs"]
 mod tests;
