@@ -359,5 +359,4 @@ fn names(given: &Value, audience: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "claims_tests.rs"]
 mod tests;

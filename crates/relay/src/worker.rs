@@ -15,6 +15,7 @@ use crate::settings::RelaySettings;
 use crate::unregistered_sessions::UnregisteredSessions;
 use crate::waiters::Waiters;
 
+mod reading;
 mod run;
 mod settle;
 
