@@ -17,6 +17,7 @@ mod reading;
 mod secrets;
 mod sections;
 mod sense;
+mod store;
 mod syntax;
 mod values;
 mod vendor_keys;
@@ -40,8 +41,9 @@ pub use secrets::{TokenFileError, admin_token};
 pub(crate) use secrets::{check_token, without_newline};
 pub use sections::{
     AdminConfig, LogFormat, ReceiptsConfig, RedirectsConfig, ServerConfig, SessionsConfig,
-    SingleLogoutConfig, StoreConfig, StoreUrl, TlsConfig,
+    SingleLogoutConfig, TlsConfig,
 };
+pub use store::{StoreConfig, StoreUrl};
 pub(crate) use words::not_one_of;
 
 use document::Document;

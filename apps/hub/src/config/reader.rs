@@ -8,7 +8,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Node};
 use super::error::{ConfigError, ConfigErrorKind, Place, nearest};
-use super::sections::{AdminConfig, ServerConfig, StoreConfig, StoreKeys, StoreUrl};
+use super::sections::{AdminConfig, ServerConfig};
+use super::store::{StoreConfig, StoreKeys, StoreUrl};
 use super::{AccountConfig, Compiled, Config, Draft, LISTS, PlatformConfig, SECTIONS, sense};
 
 /// What the document says, and everything that is wrong with it besides these `errors`.

@@ -80,14 +80,14 @@ pub(super) fn sub_tables(vendor: Vendor, hub: SocketAddr) -> String {
 pub(super) async fn sign_in(
     vendor: Vendor,
     hub: &str,
-    carrier: &dyn UpstreamClient,
+    client: &dyn UpstreamClient,
     device: &str,
     password: &str,
 ) -> Vec<String> {
     let form =
         |fields: &[(&str, &str)]| Serializer::new(String::new()).extend_pairs(fields).finish();
     let send = async |request: UpstreamRequest| {
-        carrier
+        client
             .send(request.with_header("user-agent", device))
             .await
             .unwrap_or_default()

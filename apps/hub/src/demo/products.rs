@@ -26,7 +26,7 @@ pub(super) struct Product {
     pub(super) name: &'static str,
     pub(super) url: String,
     adapter: Arc<dyn UpstreamLogout>,
-    carrier: HttpClient,
+    client: HttpClient,
 }
 
 /// These stand-ins, as the configuration of the hub speaks to them.
@@ -46,16 +46,12 @@ pub(super) fn of_stand_ins(
         let adapter = vendors::adapter(platform, &common)
             .map_err(ConfigErrors::from)?
             .upstream;
-        let (url, carrier) = (
-            format!("http://{}", stand_in.address),
-            client(stand_in.address)?,
-        );
         Ok(Product {
             vendor: stand_in.vendor,
             name: stand_in.name,
-            url,
+            url: format!("http://{}", stand_in.address),
             adapter,
-            carrier,
+            client: client(stand_in.address)?,
         })
     };
     stand_ins.iter().map(product).collect()
@@ -83,7 +79,7 @@ impl Product {
             session: UpstreamSession::from_bytes(&plain),
         };
         let answer = self
-            .carrier
+            .client
             .send(self.adapter.probe(&addressee)?)
             .await
             .ok()?;
@@ -94,7 +90,7 @@ impl Product {
     pub(super) async fn runs(&self) -> bool {
         // Any answer will do; it is a connection that tells a stand-in which runs from one that was
         // stopped.
-        self.carrier
+        self.client
             .send(UpstreamRequest::new(Method::Head, "/"))
             .await
             .is_ok()
