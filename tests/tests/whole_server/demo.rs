@@ -1,21 +1,15 @@
 //! The demo, by its own instructions.
 
-use std::collections::BTreeSet;
+mod printed_commands;
+mod single_logout;
+
 use std::net::TcpListener;
-use std::process::Command;
 use std::time::Duration;
 
 use logout_tests::demo::{Demo, Jar, SIGN_OUTS, rows};
 use logout_tests::http::Request;
-use logout_tests::process;
 use logout_tests::server;
 use logout_tests::skip::{Need, Run};
-use url::Url;
-
-/// The cookie jars that the printed commands use.
-const JARS: [&str; 3] = ["dam.jar", "portal.jar", "cms.jar"];
-/// How long the printed commands may take.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 const ALL: [&str; 4] = ["cms", "dam", "portal", "shop"];
 
@@ -23,7 +17,7 @@ pub(crate) fn add(run: &mut Run) {
     run.test(
         "demo::every_printed_command_works",
         &[Need::Curl],
-        printed_commands,
+        printed_commands::every_one_works,
     );
     run.test(
         "demo::the_page_lists_platforms_endpoints_and_who_is_signed_in",
@@ -44,156 +38,29 @@ pub(crate) fn add(run: &mut Run) {
     run.test(
         "demo::one_click_signs_in_at_four_products_and_any_one_link_ends_all_four_sessions",
         &[],
-        one_click_one_link,
+        single_logout::one_click_one_link,
     );
     run.test(
         "demo::a_sign_out_link_leads_to_a_page_when_nobody_is_signed_in",
         &[],
-        links_of_nobody,
+        single_logout::links_of_nobody,
     );
     run.test(
         "demo::a_receipt_is_pending_while_a_product_is_stopped_and_confirmed_once_it_is_back",
         &[],
-        stopped_and_started,
+        single_logout::stopped_and_started,
     );
     run.test(
         "demo::a_stopped_product_keeps_its_sessions_and_its_address",
         &[],
-        stopped_and_unharmed,
+        single_logout::stopped_and_unharmed,
     );
     run.test(
         "demo::a_receipt_names_platforms_and_states_and_nobody",
         &[],
-        receipt_names_nobody,
+        single_logout::receipt_names_nobody,
     );
     run.test("demo::forms_of_other_pages_are_refused", &[], foreign_forms);
-}
-
-/// The commands that the demo prints, a line each, from the first heading on.
-fn commands(demo: &Demo) -> Vec<String> {
-    let mut lines = Vec::new();
-    // The last one is Wix's sign-out: vendors come in the order of their names.
-    while !lines
-        .last()
-        .is_some_and(|line: &String| line.contains("/authentication/v1/logout"))
-    {
-        lines.push(demo.server.line());
-    }
-    lines
-}
-
-fn printed_commands() {
-    let folder = tempfile::tempdir().unwrap();
-    let demo = Demo::start(folder.path());
-    let lines = commands(&demo);
-    assert_eq!(
-        lines.iter().filter(|line| line.contains("curl -i")).count(),
-        5,
-        "{lines:#?}"
-    );
-    // All of them in one shell, as somebody would paste them, with a mark behind each. Before a
-    // sign-out empties a jar, a copy of it is put aside.
-    let data = demo.server.greeting()["data"].as_str().unwrap().to_owned();
-    let mut script = String::new();
-    for line in &lines {
-        for jar in JARS
-            .iter()
-            .filter(|jar| line.starts_with("curl -i") && line.contains(*jar))
-        {
-            script += &format!("cp '{data}/{jar}' 'old-{jar}'\n");
-        }
-        script += &format!("{line}\necho; echo '<<<'\n");
-    }
-    let product = |name: &str| format!("http://{}", demo.product(name));
-    for replay in [
-        format!("curl -s -b old-dam.jar {}/services/profile", product("dam")),
-        format!(
-            "curl -s -b old-portal.jar -X POST -w ' %{{http_code}}' {}/dx/api/core/v1/auth/validate",
-            product("portal")
-        ),
-        format!(
-            "curl -s -b old-cms.jar {}/rest-api/login-status",
-            product("cms")
-        ),
-        format!(
-            "curl -s -b '{data}/cms.jar' {}/rest-api/login-status",
-            product("cms")
-        ),
-        format!(
-            "curl -s -H \"Authorization: $TOKEN\" -w ' %{{http_code}}' {}/members/v1/members/my",
-            product("shop")
-        ),
-    ] {
-        script += &format!("{replay}\necho; echo '<<<'\n");
-    }
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-eu"])
-        .current_dir(folder.path())
-        .env("HOME", folder.path())
-        .env("no_proxy", "*");
-    let ended = process::run(&mut shell, script.as_bytes(), PATIENCE).unwrap();
-    let output = String::from_utf8_lossy(&ended.stdout).into_owned();
-    assert!(ended.status.success(), "{output}\n{}", ended.stderr);
-    let outputs: Vec<&str> = output.split("\n<<<\n").collect();
-    let answer = |part: &str| {
-        let at = lines
-            .iter()
-            .position(|line| line.contains(part) && line.contains("curl"))
-            .unwrap_or_else(|| panic!("no {part}"));
-        outputs[at].trim().to_owned()
-    };
-
-    for (probe, told) in [
-        ("/services/profile", "\"username\":\"alice\""),
-        ("/auth/login", "Login Successful"),
-        ("/dxmyrest/", "For signed-in people"),
-        ("/rest-api/login-status", "\"IsLoggedIn\":true"),
-        ("/members/my", "alice@example.com"),
-    ] {
-        assert!(answer(probe).contains(told), "{probe}: {}", answer(probe));
-    }
-    for (sign_out, status, told) in [
-        ("/services/logout", "200", "{\"logoutSuccess\":true}"),
-        ("/auth/logout", "200", "You are successfully logged out"),
-        (
-            "/Sitefinity/SignOut?sts_signout=true",
-            "302",
-            "Set-Cookie: .AspNet.Cookies=;",
-        ),
-        ("/api/receipts/", "200", "\"confirmed\""),
-        (
-            "/authentication/v1/logout",
-            "302",
-            &format!("{}/", demo.server.base()),
-        ),
-    ] {
-        let answer = answer(sign_out);
-        let has = answer.to_lowercase().contains(&told.to_lowercase());
-        assert!(
-            answer.starts_with(&format!("HTTP/1.1 {status}")) && has,
-            "{sign_out}: {answer}"
-        );
-    }
-    let replayed = &outputs[lines.len()..lines.len() + 5];
-    let signed_out = [
-        "\"errorcode\":401",
-        " 401",
-        "\"IsLoggedIn\":false",
-        "\"IsLoggedIn\":false",
-        " 401",
-    ];
-    for (told, replayed) in signed_out.iter().zip(replayed) {
-        assert!(
-            replayed.contains(told),
-            "an old credential, replayed: {replayed}"
-        );
-    }
-    assert!(
-        !demo.page().contains("alice@example.com"),
-        "{:#?}",
-        rows(&demo.page())
-    );
 }
 
 fn page() {
@@ -383,209 +250,6 @@ fn taken_port() {
     let receipt = second.sign_out("/logout", &mut live.clone());
     second.wait_for(&receipt, |page| page.contains("4 of 4 confirmed"));
     assert_eq!(second.alive(&live), [""; 0]);
-}
-
-fn one_click_one_link() {
-    let folder = tempfile::tempdir().unwrap();
-    let demo = Demo::start(folder.path());
-    for (asked, sign_out) in SIGN_OUTS {
-        let mut jar = demo.sign_in();
-        let old = jar.clone();
-        assert_eq!(demo.alive(&old), ALL, "{asked}");
-        let receipt = demo.sign_out(sign_out, &mut jar);
-        let page = demo.wait_for(&receipt, |page| page.contains("4 of 4 confirmed"));
-        assert_eq!(demo.alive(&old), [""; 0], "{asked}");
-        let told = rows(&page);
-        let mut platforms: Vec<&str> = told.iter().map(|row| row[0].as_str()).collect();
-        platforms.sort_unstable();
-        assert_eq!(platforms, ALL, "{asked}");
-        for row in &told {
-            assert_eq!(
-                (row[1].as_str(), row[2].as_str(), row[4].as_str()),
-                ("told to the platform", "1", "confirmed"),
-                "{row:?}"
-            );
-            assert_eq!(row[5], "verified dead", "{row:?}");
-            assert!(row[3].starts_with("HTTP "), "{row:?}");
-        }
-        assert!(
-            page.contains(&format!("Asked of {asked} "))
-                && !page.contains("http-equiv=\"refresh\""),
-            "{page}"
-        );
-        assert!(demo.page().contains("Nobody is signed in"));
-    }
-}
-
-fn links_of_nobody() {
-    let folder = tempfile::tempdir().unwrap();
-    let demo = Demo::start(folder.path());
-    for (asked, sign_out) in SIGN_OUTS {
-        let mut url = Url::parse(&format!("{}{sign_out}", demo.server.base())).unwrap();
-        let mut answer;
-        loop {
-            let address = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())
-                .parse()
-                .unwrap();
-            answer = Request::get(&url[url::Position::BeforePath..url::Position::AfterQuery])
-                .send(address);
-            let Some(location) = answer.header("location") else {
-                break;
-            };
-            url = url.join(location).unwrap();
-        }
-        assert_eq!(answer.status, 200, "{asked} leads to {url}");
-        assert!(
-            answer.text().contains("</h1>"),
-            "{asked}: {}",
-            answer.text()
-        );
-    }
-}
-
-fn stopped_and_started() {
-    let folder = tempfile::tempdir().unwrap();
-    let demo = Demo::start(folder.path());
-    let mut jar = demo.sign_in();
-    let old = jar.clone();
-    demo.press("/demo/stand-ins/portal/stop");
-    assert!(
-        Request::get("/").try_send(demo.product("portal")).is_err(),
-        "nobody listens there any more"
-    );
-    assert!(demo.page().contains("<span class=\"bad\">stopped</span>"));
-
-    let receipt = demo.sign_out("/logout", &mut jar);
-    let page = demo.wait_for(&receipt, |page| page.contains("3 of 4 confirmed"));
-    let portal = rows(&page)
-        .into_iter()
-        .find(|row| row[0] == "portal")
-        .unwrap();
-    assert_eq!(
-        (portal[3].as_str(), portal[4].as_str(), portal[5].as_str()),
-        ("no connection", "pending", "–")
-    );
-    assert!(page.contains("http-equiv=\"refresh\""), "{page}");
-    demo.wait_for(&receipt, |page| {
-        rows(page)
-            .iter()
-            .any(|row| row[0] == "portal" && row[2].parse::<u32>().unwrap() > 1)
-    });
-
-    demo.press("/demo/stand-ins/portal/start");
-    let page = demo.wait_for(&receipt, |page| page.contains("4 of 4 confirmed"));
-    let portal = rows(&page)
-        .into_iter()
-        .find(|row| row[0] == "portal")
-        .unwrap();
-    assert_eq!(
-        (portal[3].as_str(), portal[4].as_str(), portal[5].as_str()),
-        ("HTTP 200", "confirmed", "verified dead")
-    );
-    assert!(!page.contains("http-equiv=\"refresh\""), "{page}");
-    assert_eq!(demo.alive(&old), [""; 0]);
-}
-
-fn stopped_and_unharmed() {
-    let folder = tempfile::tempdir().unwrap();
-    let demo = Demo::start(folder.path());
-    let jar = demo.sign_in();
-    for name in ALL {
-        let target = |what: &str| format!("/demo/stand-ins/{name}/{what}");
-        demo.press(&target("stop"));
-        demo.press(&target("stop"));
-        assert!(
-            Request::get("/").try_send(demo.product(name)).is_err(),
-            "{name}"
-        );
-        demo.press(&target("start"));
-        demo.press(&target("start"));
-        assert_eq!(
-            Request::get("/").send(demo.product(name)).status,
-            200,
-            "{name}"
-        );
-    }
-    assert_eq!(demo.alive(&jar), ALL);
-    // With one of them stopped, the click signs in at the others.
-    demo.press("/demo/stand-ins/cms/stop");
-    let others = demo.sign_in();
-    demo.press("/demo/stand-ins/cms/start");
-    assert_eq!(demo.alive(&others), ["dam", "portal", "shop"]);
-}
-
-fn receipt_names_nobody() {
-    let folder = tempfile::tempdir().unwrap();
-    let demo = Demo::start(folder.path());
-    let mut jar = demo.sign_in();
-    let secrets: Vec<String> = jar.0.values().cloned().collect();
-    let out = Request::get("/logout")
-        .header("Cookie", &jar.header())
-        .send(demo.hub());
-    let id = out.header("logout-receipt").unwrap().to_owned();
-    jar.take(&out);
-    let secret = out
-        .header("location")
-        .unwrap()
-        .rsplit('/')
-        .next()
-        .unwrap()
-        .to_owned();
-    let page = Request::get(&format!("/receipts/{secret}")).send(demo.hub());
-    for (header, value) in [
-        ("referrer-policy", "no-referrer"),
-        ("x-robots-tag", "noindex"),
-        ("cache-control", "no-store"),
-    ] {
-        assert_eq!(page.header(header), Some(value));
-    }
-    assert!(
-        page.header("content-security-policy")
-            .is_some_and(|policy| policy.contains("default-src 'none'"))
-    );
-    assert!(
-        !page.text().contains("alice")
-            && !page.text().contains(&id)
-            && !page.text().contains("<script"),
-        "{}",
-        page.text()
-    );
-    for credential in secrets {
-        assert!(!page.text().contains(&credential));
-    }
-    let head = Request::new("HEAD", &format!("/receipts/{secret}")).send(demo.hub());
-    assert_eq!((head.status, head.text().as_str()), (200, ""));
-
-    let unknown = Request::get("/receipts/AAAAAAAAAAAAAAAAAAAAAA").send(demo.hub());
-    assert_eq!(unknown.status, 404);
-    let first = secret.chars().next().unwrap();
-    let changed = secret.replace(first, if first == '_' { "A" } else { "_" });
-    for other in [
-        changed.as_str(),
-        id.as_str(),
-        "x",
-        "%ff",
-        "AAAA%2FAAAA",
-        &"A".repeat(4000),
-    ] {
-        let answer = Request::get(&format!("/receipts/{other}")).send(demo.hub());
-        let headers = |of: &logout_tests::http::Answer| {
-            of.headers
-                .iter()
-                .filter(|(name, _)| name != "date")
-                .cloned()
-                .collect::<BTreeSet<_>>()
-        };
-        assert_eq!(
-            (answer.status, answer.text(), headers(&answer)),
-            (404, unknown.text(), headers(&unknown)),
-            "{other}"
-        );
-    }
-    assert!(
-        !demo.server.errors().contains(&secret),
-        "the address of a receipt is a secret"
-    );
 }
 
 fn foreign_forms() {

@@ -1,166 +1,21 @@
-//! Open redirects: every address of `data/redirects.txt`, asked for wherever a vendor takes one.
+//! Where each vendor takes an address.
 
 use logout_tests::http::{Answer, Request, percent_encode};
 use logout_tests::hub::Accounts;
-use logout_tests::server::Server;
-use logout_tests::skip::Run;
 use logout_tests::stores::StoreKind;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::sample::{self, CLIENT, PLATFORMS, Sample};
+use super::{Hub, is_subdomain, queries};
+use crate::sample::{self, CLIENT, Sample};
 
-const ATTACKS: &str = include_str!("../../data/redirects.txt");
 /// A login costs a password hash, so only some of the addresses are tried at logins.
 const AT_LOGINS: usize = 11;
+
 /// The challenge in RFC 7636, appendix B.
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-pub(crate) fn add(run: &mut Run) {
-    run.on_every_store(
-        "landings::sitefinity_leads_to_allowed_origins_only",
-        &[],
-        sitefinity,
-    );
-    run.on_every_store(
-        "landings::sitefinitys_logins_lead_to_allowed_origins_only",
-        &[],
-        sitefinity_logins,
-    );
-    run.on_every_store(
-        "landings::assets_and_elvis_lead_to_allowed_origins_only",
-        &[],
-        assets,
-    );
-    run.on_every_store("landings::wix_leads_to_what_the_app_allows_only", &[], wix);
-    run.on_every_store(
-        "landings::hcl_dx_leads_to_its_own_page_whatever_is_asked",
-        &[],
-        hcl_dx,
-    );
-    run.on_every_store("landings::what_is_allowed_is_arrived_at", &[], allowed);
-}
-
-struct Hub {
-    server: Server,
-    folder: tempfile::TempDir,
-}
-
-impl Hub {
-    fn start(store: StoreKind) -> Self {
-        Self::with(store, |_| ())
-    }
-
-    fn with(store: StoreKind, before: impl FnOnce(&std::path::Path)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let elvis = "[[platform]]\nname = \"elvis\"\nvendor = \"assets\"\nprofile = \"elvis5\"\nprefix = \"/elvis\"\n";
-        // As many wrong passwords as there are addresses to try.
-        let login = "[login]\nguesses = 1000000\nguesses_per_address = 1000000\nguesses_per_account = 1000000\n";
-        sample::configure_with(
-            folder.path(),
-            store,
-            "",
-            &format!("{login}{PLATFORMS}{elvis}"),
-        );
-        before(folder.path());
-        Self {
-            server: Server::serve(folder.path()),
-            folder,
-        }
-    }
-
-    fn send(&self, request: &Request) -> Answer {
-        let answer = request.send(self.server.address());
-        assert!(answer.status < 500, "{request:?}: {}", answer.status);
-        answer
-    }
-
-    /// The addresses, with this server's own in their place.
-    fn attacks(&self) -> Vec<String> {
-        let host = self.server.address().to_string();
-        let lines = ATTACKS
-            .lines()
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let attacks: Vec<String> = lines
-            .map(|line| {
-                serde_json::from_str::<String>(line)
-                    .unwrap_or_else(|fault| panic!("{line}: {fault}"))
-            })
-            .map(|attack| {
-                attack
-                    .replace("{base}", &self.server.base())
-                    .replace("{host}", &host)
-            })
-            .collect();
-        assert!(attacks.len() >= 150, "{}", attacks.len());
-        attacks
-    }
-
-    /// Where a browser goes that gets `location` in answer to a request for `target`.
-    fn resolved(&self, target: &str, location: &str) -> Url {
-        assert!(
-            location.bytes().all(|byte| byte.is_ascii_graphic()),
-            "{location:?} is no header"
-        );
-        let asked = Url::parse(&format!(
-            "{}{}",
-            self.server.base(),
-            target.split('?').next().unwrap()
-        ))
-        .unwrap();
-        asked
-            .join(location)
-            .unwrap_or_else(|fault| panic!("{location:?}: {fault}"))
-    }
-
-    fn is_own(&self, url: &Url) -> bool {
-        url.origin().ascii_serialization() == self.server.base()
-    }
-
-    /// The origins of the configuration, judged by their text, unlike the product judges them.
-    fn is_allowed(&self, url: &Url) -> bool {
-        let origin = url.origin().ascii_serialization();
-        self.is_own(url)
-            || ["https://www.example.com", "http://localhost:3000"].contains(&origin.as_str())
-            || is_subdomain(&origin)
-    }
-
-    fn assert_lands_where_it_may(
-        &self,
-        target: &str,
-        attack: &str,
-        location: Option<&str>,
-        is_allowed: impl Fn(&Url) -> bool,
-    ) {
-        let Some(location) = location else { return };
-        let url = self.resolved(target, location);
-        assert!(
-            is_allowed(&url),
-            "{target} with {attack:?} leads to {url} by {location:?}"
-        );
-    }
-}
-
-fn is_subdomain(origin: &str) -> bool {
-    let host = origin.strip_prefix("https://").unwrap_or_default();
-    host.strip_suffix(".example.org")
-        .is_some_and(|label| !label.is_empty() && !label.contains([':', '@']))
-}
-
-/// An address as a query holds it: encoded as it should be and, where that is possible at all, as
-/// it stands.
-fn queries(name: &str, attack: &str) -> Vec<String> {
-    let mut queries = vec![format!("{name}={}", percent_encode(attack))];
-    if attack
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() && byte != b'#')
-    {
-        queries.push(format!("{name}={attack}"));
-    }
-    queries
-}
-
-fn sitefinity(store: StoreKind) {
+pub(super) fn sitefinity(store: StoreKind) {
     let hub = Hub::start(store);
     for attack in hub.attacks() {
         for query in queries("redirect_uri", &attack) {
@@ -198,7 +53,7 @@ fn sitefinity(store: StoreKind) {
     }
 }
 
-fn sitefinity_logins(store: StoreKind) {
+pub(super) fn sitefinity_logins(store: StoreKind) {
     let hub = Hub::start(store);
     let token = hub
         .send(&Request::get("/sitefinity/anticsrf").header("X-SF-ANTIFORGERY-REQUEST", "true"))
@@ -229,7 +84,7 @@ fn sitefinity_logins(store: StoreKind) {
     }
 }
 
-fn assets(store: StoreKind) {
+pub(super) fn assets(store: StoreKind) {
     let hub = Hub::start(store);
     for attack in hub.attacks() {
         let form = Request::post("/logout").form(&[("logoutSuccessUrl", &attack)]);
@@ -272,7 +127,7 @@ fn assets(store: StoreKind) {
     }
 }
 
-fn wix(store: StoreKind) {
+pub(super) fn wix(store: StoreKind) {
     let mut samples = Vec::new();
     let hub = Hub::with(store, |folder| samples = sample::load(folder, 4));
     let member: &Sample = samples
@@ -365,7 +220,7 @@ fn location(answer: &Answer) -> Option<String> {
     })
 }
 
-fn hcl_dx(store: StoreKind) {
+pub(super) fn hcl_dx(store: StoreKind) {
     let mut samples = Vec::new();
     let hub = Hub::with(store, |folder| samples = sample::load(folder, 4 * 300));
     samples.retain(|sample| sample.vendor == logout_hub::Vendor::HclDx);
@@ -409,56 +264,4 @@ fn hcl_dx(store: StoreKind) {
             ),
         }
     }
-}
-
-fn allowed(store: StoreKind) {
-    let hub = Hub::start(store);
-    let base = hub.server.base();
-    for (wanted, location) in [
-        (
-            "https://www.example.com/goodbye",
-            "https://www.example.com/goodbye",
-        ),
-        ("https://www.example.com", "https://www.example.com/"),
-        (
-            "HTTPS://WWW.EXAMPLE.COM/A?b=c#d",
-            "https://www.example.com/A?b=c#d",
-        ),
-        ("https://a.example.org/x", "https://a.example.org/x"),
-        ("http://localhost:3000", "http://localhost:3000/"),
-        ("/home", "/home"),
-        (" home ", "/home"),
-        ("/a/../home?x=1", "/home?x=1"),
-        (&format!("{base}/home"), &format!("{base}/home")),
-    ] {
-        for (target, name) in [
-            ("/Sitefinity/SignOut", "redirect_uri"),
-            ("/logout", "logoutSuccessUrl"),
-        ] {
-            let answer = hub.send(&Request::get(&format!(
-                "{target}?{name}={}",
-                percent_encode(wanted)
-            )));
-            assert_eq!(
-                (answer.status, answer.header("location")),
-                (302, Some(location)),
-                "{target} {wanted}"
-            );
-        }
-    }
-    for wanted in [
-        "https://www.example.com/goodbye",
-        "https://a.example.org/x?y=z",
-    ] {
-        let query = format!(
-            "clientId={CLIENT}&postLogoutRedirectUri={}",
-            percent_encode(wanted)
-        );
-        let answer = hub.send(&Request::get(&format!("/v1/logout?{query}")));
-        assert_eq!(
-            (answer.status, answer.header("location")),
-            (302, Some(wanted))
-        );
-    }
-    drop(hub.folder);
 }
