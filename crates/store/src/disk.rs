@@ -15,6 +15,7 @@ mod log;
 mod moving;
 mod recovery;
 mod room;
+mod spare;
 #[cfg(test)]
 mod tests;
 
@@ -31,9 +32,10 @@ use self::archive::Archive;
 use self::folder::{Files, Folder};
 use self::frame::Header;
 use self::keeper::Keeper;
-use self::log::{Log, Writer};
+use self::log::{Log, Segment, Writer};
 use self::recovery::{Recovered, recover};
 use self::room::Room;
+use self::spare::Spares;
 use crate::local::{Journal, LocalStore, Shelf};
 use crate::model::{Key, Model};
 
@@ -58,9 +60,10 @@ use crate::model::{Key, Model};
 /// the folder free before it returns.
 pub type DiskStore = LocalStore<DiskJournal>;
 
-/// The size of a segment, and of a journal that is worth a snapshot, in bytes.
-const SEGMENT: u64 = 64 << 20;
-const JOURNAL: u64 = 64 << 20;
+/// How much the journal grows until what is done is archived, in bytes.
+const GROWN: u64 = 64 << 20;
+/// The least size of a journal that is worth a snapshot, in bytes.
+const JOURNAL: u64 = 256 << 20;
 
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -133,12 +136,12 @@ impl DiskStore {
     /// # Errors
     /// The folder is locked, cannot be written to, or holds something that cannot be read.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::open_with(path, SEGMENT, JOURNAL)
+        Self::open_with(path, GROWN, JOURNAL)
     }
 
-    /// As [`DiskStore::open`], with the size at which a segment ends, and that of a journal that is
-    /// worth a snapshot.
-    fn open_with(path: &Path, segment: u64, journal: u64) -> Result<Self, OpenError> {
+    /// As [`DiskStore::open`], with the growth of the journal that is worth archiving, and the size
+    /// that is worth a snapshot.
+    fn open_with(path: &Path, grown: u64, journal: u64) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::take(path)?);
         // Without the feature a former folder would pass for an empty one.
         #[cfg(not(feature = "fjall"))]
@@ -184,10 +187,10 @@ impl DiskStore {
             log: log.clone(),
             folder: folder.clone(),
             keeper,
-            file,
-            number: next,
-            size: 0,
-            most: segment,
+            segment: Segment::growing(file, next),
+            spares: Spares::new(folder.clone()),
+            grown: 0,
+            most: grown,
         };
         let keeper = Keeper {
             model: model.clone(),

@@ -143,7 +143,7 @@ impl<J: Journal> LocalStore<J> {
 }
 
 /// Lets other tasks of this thread have their turn.
-async fn step_aside() {
+pub(crate) async fn step_aside() {
     let mut has_waited = false;
     poll_fn(|context| {
         if has_waited {

@@ -131,7 +131,12 @@ impl Model {
         if let Some(journal) = &mut self.journal {
             change.write(journal);
         }
-        self.apply(change)
+        match change {
+            // What was written a moment ago can be read.
+            Change::Receipt { id, record } => self.receipts.insert(*id.as_bytes(), record),
+            change => self.apply(change)?,
+        }
+        Ok(())
     }
 
     /// Makes a change that was noted before.

@@ -144,6 +144,18 @@ impl Folder {
         Ok(file)
     }
 
+    /// An empty file that is to become a segment, and where it lies until then.
+    pub(super) fn spare(&self) -> io::Result<(File, PathBuf)> {
+        let path = self.path.join(format!("spare{UNFINISHED}"));
+        Ok((create_file(&path)?, path))
+    }
+
+    /// Gives a spare file the name of the segment `number`; it lasts.
+    pub(super) fn name_spare(&self, spare: &Path, number: u64) -> io::Result<()> {
+        fs::rename(spare, self.file(Files::Segment, number))?;
+        self.sync()
+    }
+
     /// Whether there is a mark of this name.
     #[cfg(feature = "fjall")]
     pub(super) fn is_marked(&self, mark: &str) -> bool {

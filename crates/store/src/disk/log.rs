@@ -1,24 +1,28 @@
-//! The end of the journal: what waits to be written, the thread that writes it, and the callers
-//! that wait until it is durable.
+//! The end of the journal: what waits to be written, and the callers that wait until it is durable.
+//!
+//! A sync costs much more than the bytes that it makes durable, so the writer waits for all that
+//! the running tasks of a thread append. The first of them that waits steps aside, and rings when
+//! it has its next turn: by then the others that were ready have appended what they have. A writer
+//! without work is woken by the first change.
 
-use std::fs::File;
-use std::io::{self, Write as _};
+mod writer;
+
+use std::mem::{replace, take};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
 
 use logout_core::store::StoreUnavailable;
 
-use super::folder::{Files, Folder};
-use super::frame::{self, Header};
-use crate::wakeup::{self, Caller, PASS_ON, Wakeup};
+pub(super) use self::writer::{Segment, Writer};
+use super::frame;
+use crate::local::step_aside;
+use crate::wakeup::{Caller, PASS_ON};
 
 /// So many callers may wait at most.
 const MOST_WAITING: usize = 16_384;
-/// How long the disk is left alone after a failure: at first, and at last.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Where a cut of the journal is answered: with the number of the segment that begins there.
 pub(super) type CutReply = SyncSender<u64>;
@@ -41,8 +45,21 @@ struct State {
     callers: Vec<Caller<()>>,
     /// Where in `frames` a new segment is to begin.
     cut: Option<(usize, CutReply)>,
+    /// The threads of which a task is about to ring.
+    ringing: Vec<ThreadId>,
+    /// Somebody has rung.
+    is_due: bool,
+    /// The writer has no work, and waits for the first.
     is_idle: bool,
+    /// The writer can be woken.
+    is_asleep: bool,
     is_closed: bool,
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        self.frames.is_empty() && self.callers.is_empty()
+    }
 }
 
 impl std::fmt::Debug for State {
@@ -89,9 +106,17 @@ impl Log {
         changes.clear();
         self.appended.store(position, Ordering::Relaxed);
         if state.is_idle {
-            self.filled.notify_one();
+            self.ring(&mut state);
         }
         position
+    }
+
+    fn ring(&self, state: &mut State) {
+        state.is_due = true;
+        state.is_idle = false;
+        if replace(&mut state.is_asleep, false) {
+            self.filled.notify_one();
+        }
     }
 
     /// Lets a new segment begin behind what was appended last. A closed log drops the reply.
@@ -107,7 +132,7 @@ impl Log {
         if self.durable.load(Ordering::Acquire) >= position {
             return Ok(());
         }
-        let answer = {
+        let (answer, bell) = {
             let mut state = self.state();
             if self.durable.load(Ordering::Acquire) >= position {
                 return Ok(());
@@ -116,14 +141,20 @@ impl Log {
                 return Err(StoreUnavailable);
             }
             let (caller, answer) = Caller::new();
+            let thread = caller.thread;
             state.callers.push(caller);
             // What it waits for may be with the writer already; the next turn answers then.
-            if state.is_idle {
-                self.filled.notify_one();
+            let is_first = !state.ringing.contains(&thread);
+            if is_first {
+                state.ringing.push(thread);
             }
-            answer
+            (answer, is_first.then(|| Bell { log: self, thread }))
         };
         let _waits = Waits::new(&self.waiting);
+        if let Some(bell) = bell {
+            step_aside().await;
+            drop(bell);
+        }
         answer.received().await
     }
 
@@ -137,34 +168,38 @@ impl Log {
         self.filled.notify_one();
     }
 
-    /// Waits for something to do. With `hurry`, `None` when nothing came within [`PASS_ON`].
+    /// Waits until somebody rings. With `hurry`, takes what has come within [`PASS_ON`], for a task
+    /// that is about to ring may never have its turn; `None` when nothing has come.
     fn wait(&self, hurry: bool) -> Option<Turn> {
+        let until = hurry.then(|| Instant::now() + PASS_ON);
         let mut state = self.state();
-        loop {
-            let is_empty = state.frames.is_empty() && state.callers.is_empty();
-            if !is_empty || state.cut.is_some() || state.is_closed {
+        while !state.is_due && state.cut.is_none() && !state.is_closed {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_none_or(|left| left.is_zero()) && !state.is_empty() {
                 break;
             }
-            state.is_idle = true;
-            if hurry {
-                let waited = self.filled.wait_timeout(state, PASS_ON);
-                let (next, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-                state = next;
-                state.is_idle = false;
-                if timeout.timed_out() {
-                    return None;
-                }
-            } else {
-                state = self
-                    .filled
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
-                state.is_idle = false;
+            if left == Some(Duration::ZERO) {
+                return None;
             }
+            state.is_asleep = true;
+            state = match left {
+                Some(left) => {
+                    let waited = self.filled.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    state.is_idle = true;
+                    let waited = self.filled.wait(state);
+                    waited.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
+            state.is_asleep = false;
         }
+        state.is_due = false;
+        state.is_idle = false;
         Some(Turn {
-            frames: std::mem::take(&mut state.frames),
-            callers: std::mem::take(&mut state.callers),
+            frames: take(&mut state.frames),
+            callers: take(&mut state.callers),
             cut: state.cut.take(),
             position: self.appended.load(Ordering::Relaxed),
             is_last: state.is_closed,
@@ -192,6 +227,31 @@ impl Log {
     }
 }
 
+/// Rings for a thread when it is dropped, whether its task goes on or goes away.
+struct Bell<'l> {
+    log: &'l Log,
+    thread: ThreadId,
+}
+
+impl Drop for Bell<'_> {
+    fn drop(&mut self) {
+        let mut state = self.log.state();
+        state.ringing.retain(|thread| *thread != self.thread);
+        if !state.is_empty() {
+            self.log.ring(&mut state);
+        }
+    }
+}
+
+/// What was appended since the last turn.
+struct Turn {
+    frames: Vec<u8>,
+    callers: Vec<Caller<()>>,
+    cut: Option<(usize, CutReply)>,
+    position: u64,
+    is_last: bool,
+}
+
 /// Counts a caller that waits, until it has its answer or goes away without one.
 struct Waits<'l>(&'l AtomicUsize);
 
@@ -206,155 +266,6 @@ impl Drop for Waits<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// What was appended since the last turn.
-struct Turn {
-    frames: Vec<u8>,
-    callers: Vec<Caller<()>>,
-    cut: Option<(usize, CutReply)>,
-    position: u64,
-    is_last: bool,
-}
-
-/// Writes the journal.
-pub(super) struct Writer {
-    pub(super) log: Arc<Log>,
-    pub(super) folder: Arc<Folder>,
-    /// Told when the segment has grown large.
-    pub(super) keeper: SyncSender<()>,
-    pub(super) file: File,
-    pub(super) number: u64,
-    pub(super) size: u64,
-    /// A segment of this size calls for a new one, in bytes.
-    pub(super) most: u64,
-}
-
-/// When the writer is gone, however that came about, nobody is kept waiting for it.
-struct Gone<'l>(&'l Log);
-
-impl Drop for Gone<'_> {
-    fn drop(&mut self) {
-        self.0.has_failed.store(true, Ordering::Release);
-        let mut state = self.0.state();
-        state.is_closed = true;
-        state.cut = None;
-        state.callers.clear();
-    }
-}
-
-impl Writer {
-    /// Writes until the log is closed.
-    pub(super) fn run(mut self) {
-        let log = self.log.clone();
-        let _gone = Gone(&log);
-        let mut late: Vec<Wakeup<()>> = Vec::new();
-        loop {
-            let Some(mut turn) = log.wait(!late.is_empty()) else {
-                late.drain(..).for_each(|wakeup| wakeup.send());
-                continue;
-            };
-            let is_last = turn.is_last;
-            let mut answers = std::mem::take(&mut turn.callers);
-            if let Err(error) = self.write(&turn) {
-                answers.clear();
-                if !self.recover(&mut turn, &error) {
-                    return;
-                }
-            }
-            if let Some((_, reply)) = turn.cut {
-                // A keeper that has gone away needs no answer.
-                let _ = reply.try_send(self.number);
-            }
-            log.durable.store(turn.position, Ordering::Release);
-            log.give_back(turn.frames);
-            let wakeups = wakeup::answer(answers.into_iter().map(|caller| (caller, ())));
-            late.drain(..).for_each(|wakeup| wakeup.send());
-            late = wakeups;
-            if is_last {
-                late.drain(..).for_each(|wakeup| wakeup.send());
-                return;
-            }
-        }
-    }
-
-    fn write(&mut self, turn: &Turn) -> io::Result<()> {
-        let frames = match &turn.cut {
-            Some((at, _)) => {
-                let (before, behind) = turn.frames.split_at(*at);
-                self.append(before)?;
-                let first = first_position(behind).unwrap_or(turn.position + 1);
-                self.begin(self.number + 1, first)?;
-                behind
-            }
-            None => turn.frames.as_slice(),
-        };
-        self.append(frames)
-    }
-
-    fn append(&mut self, frames: &[u8]) -> io::Result<()> {
-        if frames.is_empty() {
-            return Ok(());
-        }
-        self.file.write_all(frames)?;
-        self.file.sync_data()?;
-        self.size += frames.len() as u64;
-        if self.size >= self.most {
-            // Full: it has been told, and has not come to it yet.
-            let _ = self.keeper.try_send(());
-        }
-        Ok(())
-    }
-
-    /// Begins the segment `number` with the frame at `first`.
-    fn begin(&mut self, number: u64, first: u64) -> io::Result<()> {
-        let header = Header {
-            magic: Files::Segment.magic(),
-            number,
-            first,
-        };
-        self.file = self.folder.segment(number, &header.to_bytes())?;
-        self.number = number;
-        self.size = 0;
-        Ok(())
-    }
-
-    /// Tries to write what could not be written to a new segment, until that succeeds or the log
-    /// is closed. What the failed segment holds of it is skipped when it is read.
-    ///
-    /// `false`: the log was closed before that.
-    ///
-    /// The same segment is not tried again: after a failed sync nobody knows what of it is on the
-    /// disk.
-    fn recover(&mut self, turn: &mut Turn, error: &io::Error) -> bool {
-        let log = self.log.clone();
-        log.has_failed.store(true, Ordering::Release);
-        log::error!("the journal of the store cannot be written, which is tried again: {error}");
-        let mut pause = FIRST_PAUSE;
-        let next = self.number + 1;
-        loop {
-            let is_last = log.pause(pause);
-            turn.frames.append(&mut log.state().frames);
-            let first = first_position(&turn.frames).unwrap_or(turn.position + 1);
-            match self
-                .begin(next, first)
-                .and_then(|()| self.append(&turn.frames))
-            {
-                Ok(()) => break,
-                Err(_) if is_last => return false,
-                Err(_) => pause = (pause * 2).min(LAST_PAUSE),
-            }
-        }
-        log::info!("the journal of the store can be written again");
-        log.has_failed.store(false, Ordering::Release);
-        true
-    }
-}
-
-/// The position of the first of these frames.
-fn first_position(frames: &[u8]) -> Option<u64> {
-    let mut content = Vec::new();
-    frame::read(&mut &*frames, &mut content).ok().flatten()
 }
 
 #[cfg(test)]
