@@ -50,7 +50,7 @@ use crate::model::{Key, Model};
 ///   every 5 s. An order that was refused so has been carried out once the store is back, unless
 ///   the process has ended meanwhile.
 /// - **Overload.** At most 16,384 operations wait; more are refused with [`StoreUnavailable`].
-/// - **Memory.** Some 600 bytes for each live session, some 80 for each tombstone, the deliveries
+/// - **Memory.** Some 370 bytes for each live session, some 80 for each tombstone, the deliveries
 ///   that are not confirmed, and the receipts of the last 64 MiB of the journal. New sessions are
 ///   refused with [`StoreUnavailable`] from 80 % of the memory that the process may use.
 /// - **Leases** of deliveries are not written down: after a restart, everything that is pending can

@@ -4,10 +4,12 @@
 //! [`Change`]s that it made in [`Model::take_journal`], and applying them to a model in the state
 //! before leads to the same state. Nothing in here waits for anything.
 
+mod agents;
 mod aging;
 mod chains;
 mod change;
 mod end;
+mod entry;
 mod list;
 mod open;
 mod outbox;
@@ -23,19 +25,21 @@ use std::sync::Arc;
 use logout_core::credential::{Credential, CredentialDigest};
 use logout_core::delivery::DeliveryState;
 use logout_core::receipt::Receipt;
-use logout_core::session::{SessionId, SsoSessionId};
+use logout_core::session::SessionId;
 use logout_core::time::Timestamp;
 use logout_core::transfer::{Agreed, Once, Tombstone};
 
 use crate::record::{self, DeliveryRecord, RecordError, SessionRecord};
+use agents::Agents;
 use aging::Aging;
 pub(crate) use aging::{Key, Records, merged, merged_down};
-use chains::{By, Chains, LINKS, Link};
+use chains::{By, Chains};
 pub(crate) use change::Change;
+use entry::Entry;
 pub(crate) use list::Listed;
 use outbox::Queue;
 use slab::{Place, Slab};
-use tags::{Tag, Tags};
+use tags::{Tag, Tags, shortened, sign_on_tag, tag};
 pub(crate) use transfer::{Archived, Kind};
 
 /// The state of a store.
@@ -49,6 +53,7 @@ pub(crate) struct Model {
     by_person: Chains,
     by_sign_on: Chains,
     by_subject: Chains,
+    agents: Agents,
     hasher: RandomState,
     receipts: Aging,
     once: BTreeMap<CredentialDigest, (Vec<u8>, Timestamp)>,
@@ -59,15 +64,6 @@ pub(crate) struct Model {
     checkpoint: Option<Vec<u8>>,
     /// What changed since it was taken last; absent where nobody writes it down.
     journal: Option<Vec<u8>>,
-}
-
-/// A session: its record as the codec writes it, and what changes more often.
-#[derive(Debug)]
-struct Entry {
-    id: SessionId,
-    seen: Timestamp,
-    record: Box<[u8]>,
-    links: [Link; LINKS],
 }
 
 /// Marks the place of a tombstone among those of sessions.
@@ -84,16 +80,6 @@ enum Owner<'m> {
     Tombstone(&'m Tombstone),
 }
 
-impl Entry {
-    fn read(&self) -> Result<SessionRecord<'_>, RecordError> {
-        SessionRecord::read(&self.record)
-    }
-
-    fn is_live(&self, record: &SessionRecord<'_>, now: Timestamp) -> bool {
-        record.ends_by(self.seen) > now
-    }
-}
-
 impl Model {
     /// An empty state. With `journaled`, changes are kept until they are taken.
     pub(crate) fn new(journaled: bool) -> Self {
@@ -105,6 +91,7 @@ impl Model {
             by_person: Chains::new(By::Person),
             by_sign_on: Chains::new(By::SignOn),
             by_subject: Chains::new(By::Subject),
+            agents: Agents::default(),
             hasher: RandomState::new(),
             receipts: Aging::default(),
             once: BTreeMap::new(),
@@ -184,7 +171,7 @@ impl Model {
                 record,
             } => {
                 self.remove_session(id, None)?;
-                self.add_session(id, seen, &unclaimed, record.into_boxed_slice())?;
+                self.add_session(id, seen, &unclaimed, &record)?;
             }
             Change::Taken(key) => {
                 self.once.remove(&key);
@@ -281,9 +268,9 @@ impl Model {
         id: SessionId,
         seen: Timestamp,
         unclaimed: &[u16],
-        bytes: Box<[u8]>,
+        bytes: &[u8],
     ) -> Result<(), RecordError> {
-        let record = SessionRecord::read(&bytes)?;
+        let record = SessionRecord::read(bytes)?;
         let digests: Vec<_> = record.credentials().map(|known| known.digest).collect();
         let tags = self.tags_of(&record);
         let claimed: Vec<_> = (0..)
@@ -291,6 +278,7 @@ impl Model {
             .filter(|(number, _)| !unclaimed.contains(number))
             .map(|(_, digest)| digest)
             .collect();
+        let record = self.packed(record, bytes)?;
         // All before any is claimed: the tags of two may be the same.
         for digest in &claimed {
             self.free(digest);
@@ -298,7 +286,7 @@ impl Model {
         let place = self.sessions.insert(Entry {
             id,
             seen,
-            record: bytes,
+            record,
             links: Default::default(),
         });
         self.by_id.insert(id, place);
@@ -330,6 +318,7 @@ impl Model {
             return Ok(());
         };
         self.by_id.remove(&id);
+        self.release(&entry);
         let record = entry.read()?;
         for credential in record.credentials() {
             if self.credentials.remove(tag(&credential.digest), place)
@@ -400,19 +389,4 @@ impl Model {
             record,
         })
     }
-}
-
-fn tag(digest: &CredentialDigest) -> Tag {
-    let [a, b, c, d, ..] = *digest.as_bytes();
-    Tag::from_le_bytes([a, b, c, d])
-}
-
-fn sign_on_tag(id: SsoSessionId) -> Tag {
-    let [.., a, b, c, d] = *id.as_bytes();
-    Tag::from_le_bytes([a, b, c, d])
-}
-
-fn shortened(hash: u64) -> Tag {
-    let [a, b, c, d, ..] = hash.to_le_bytes();
-    Tag::from_le_bytes([a, b, c, d])
 }

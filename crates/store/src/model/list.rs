@@ -37,6 +37,7 @@ impl Model {
         let mut look = |entry: &Entry| -> Result<bool, RecordError> {
             let record = entry.read()?;
             if entry.is_live(&record, now) && matches(filter, &record) {
+                let record = self.whole(entry, record);
                 listed.items.push(record.to_session(entry.id, entry.seen));
             }
             Ok(listed.items.len() == limit)

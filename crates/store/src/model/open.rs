@@ -49,7 +49,8 @@ impl Model {
             Some((_, Owner::Session(entry, record, known)))
                 if known.expires > now && entry.is_live(&record, now) =>
             {
-                Lookup::Live(Arc::new(record.to_session(entry.id, entry.seen)), known)
+                let session = self.whole(entry, record).to_session(entry.id, entry.seen);
+                Lookup::Live(Arc::new(session), known)
             }
             _ => Lookup::Unknown,
         })
@@ -65,7 +66,7 @@ impl Model {
         let Some(entry) = self.entry(id) else {
             return Ok(false);
         };
-        let mut record = entry.read()?;
+        let mut record = self.whole(entry, entry.read()?);
         if !entry.is_live(&record, now) {
             return Ok(false);
         }

@@ -1,6 +1,8 @@
 //! A compact hash table from tags to places.
 
 use hashbrown::HashTable;
+use logout_core::credential::CredentialDigest;
+use logout_core::session::SsoSessionId;
 
 use super::slab::Place;
 
@@ -56,4 +58,19 @@ impl Tags {
                 true
             })
     }
+}
+
+pub(super) fn tag(digest: &CredentialDigest) -> Tag {
+    let [a, b, c, d, ..] = *digest.as_bytes();
+    Tag::from_le_bytes([a, b, c, d])
+}
+
+pub(super) fn sign_on_tag(id: SsoSessionId) -> Tag {
+    let [.., a, b, c, d] = *id.as_bytes();
+    Tag::from_le_bytes([a, b, c, d])
+}
+
+pub(super) fn shortened(hash: u64) -> Tag {
+    let [a, b, c, d, ..] = hash.to_le_bytes();
+    Tag::from_le_bytes([a, b, c, d])
 }

@@ -10,7 +10,7 @@ use logout_core::transfer::{Agreed, Once, Record};
 
 use super::list::Listed;
 use super::slab::Place;
-use super::{Change, Entry, Model};
+use super::{Change, Model};
 use crate::record::{DeliveryRecord, RecordError, SessionRecord};
 
 /// A kind of records that a state gives out.
@@ -211,18 +211,15 @@ impl Model {
     ) -> Result<Option<Place>, RecordError> {
         let until = from.saturating_add(looks).min(self.sessions.end());
         for place in from..until {
-            let Some(Entry {
-                id, seen, record, ..
-            }) = self.sessions.get(place)
-            else {
+            let Some(entry) = self.sessions.get(place) else {
                 continue;
             };
-            let unclaimed = self.unclaimed(*id, &SessionRecord::read(record)?);
+            let record = self.whole(entry, entry.read()?);
             let change = Change::Session {
-                id: *id,
-                seen: *seen,
-                unclaimed,
-                record: record.to_vec(),
+                id: entry.id,
+                seen: entry.seen,
+                unclaimed: self.unclaimed(entry.id, &record),
+                record: record.to_bytes()?,
             };
             change.write(to);
         }

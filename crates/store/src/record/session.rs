@@ -128,6 +128,15 @@ impl<'a> SessionRecord<'a> {
         self.client
     }
 
+    pub(crate) fn user_agent(&self) -> Option<&'a str> {
+        self.user_agent
+    }
+
+    /// The record with this user agent in place of its own.
+    pub(crate) fn with_user_agent(self, user_agent: Option<&'a str>) -> Self {
+        Self { user_agent, ..self }
+    }
+
     pub(crate) fn csrf(&self) -> Option<SecretDigest> {
         self.csrf.map(SecretDigest::from_bytes)
     }
