@@ -115,15 +115,15 @@ impl Model {
 
     /// Makes a change and notes it.
     fn make(&mut self, change: Change) -> Result<(), RecordError> {
+        self.note(&change);
+        self.apply_own(change)
+    }
+
+    /// Notes a change that is made, where somebody writes changes down.
+    fn note(&mut self, change: &Change) {
         if let Some(journal) = &mut self.journal {
             change.write(journal);
         }
-        match change {
-            // What was written a moment ago can be read.
-            Change::Receipt { id, record } => self.receipts.insert(*id.as_bytes(), record),
-            change => self.apply(change)?,
-        }
-        Ok(())
     }
 
     /// Makes a change that was noted before.
@@ -131,6 +131,14 @@ impl Model {
     /// # Errors
     /// A record cannot be read; nothing has changed.
     pub(crate) fn apply(&mut self, change: Change) -> Result<(), RecordError> {
+        if let Change::Receipt { id, record } = &change {
+            record::read_receipt(*id, record)?;
+        }
+        self.apply_own(change)
+    }
+
+    /// As [`Model::apply`]. The record of a receipt is not read: this program has just written it.
+    fn apply_own(&mut self, change: Change) -> Result<(), RecordError> {
         match change {
             Change::Agreed(Agreed { name, value }) => {
                 self.agreed.insert(name, value);
@@ -154,7 +162,6 @@ impl Model {
                 self.once.insert(key, (value, expires));
             }
             Change::Receipt { id, record } => {
-                record::read_receipt(id, &record)?;
                 self.receipts.insert(*id.as_bytes(), record);
             }
             Change::Seen { session, at } => {
@@ -244,14 +251,14 @@ impl Model {
         &self,
         digest: &CredentialDigest,
         now: Timestamp,
-    ) -> Option<(&Entry, SessionRecord<'_>, Credential)> {
-        match self.owner(digest)?.1 {
-            Owner::Session(entry, record, known)
+    ) -> Option<(Place, &Entry, SessionRecord<'_>, Credential)> {
+        match self.owner(digest)? {
+            (place, Owner::Session(entry, record, known))
                 if known.expires > now && entry.is_live(&record, now) =>
             {
-                Some((entry, record, known))
+                Some((place, entry, record, known))
             }
-            Owner::Session(..) | Owner::Tombstone(_) => None,
+            _ => None,
         }
     }
 
@@ -317,21 +324,38 @@ impl Model {
         let Some(entry) = self.sessions.remove(place) else {
             return Ok(());
         };
-        self.by_id.remove(&id);
-        self.release(&entry);
-        let record = entry.read()?;
+        self.unlink(place, &entry, &entry.read()?, ended);
+        Ok(())
+    }
+
+    /// What [`Model::remove_session`] does with a session that has left its place.
+    fn unlink(
+        &mut self,
+        place: Place,
+        entry: &Entry,
+        record: &SessionRecord<'_>,
+        ended: Option<Timestamp>,
+    ) {
+        self.by_id.remove(&entry.id);
+        self.release(entry);
         for credential in record.credentials() {
-            if self.credentials.remove(tag(&credential.digest), place)
-                && ended.is_some_and(|at| credential.expires > at)
-            {
-                self.bury(Tombstone {
-                    digest: credential.digest,
-                    session: id,
-                    expires: credential.expires,
-                });
+            let tag = tag(&credential.digest);
+            if ended.is_none_or(|at| credential.expires <= at) {
+                self.credentials.remove(tag, place);
+                continue;
             }
+            // Nothing else lies under a digest that leads here, so the tombstone takes its place.
+            let tombstones = &mut self.tombstones;
+            self.credentials.replace_with(tag, place, || {
+                let tombstone = Tombstone {
+                    digest: credential.digest,
+                    session: entry.id,
+                    expires: credential.expires,
+                };
+                tombstones.insert(tombstone) | TOMBSTONE
+            });
         }
-        let (person, sign_on, subject) = self.tags_of(&record);
+        let (person, sign_on, subject) = self.tags_of(record);
         let sessions = &mut self.sessions;
         if let Some(person) = person {
             let link = &entry.links[By::Person as usize];
@@ -343,7 +367,6 @@ impl Model {
         }
         let link = &entry.links[By::Subject as usize];
         self.by_subject.remove(sessions, subject, place, link);
-        Ok(())
     }
 
     /// Lays a tombstone in place of whatever lies under the digest.

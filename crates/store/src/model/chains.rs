@@ -52,7 +52,7 @@ impl Chains {
     pub(super) fn add(&mut self, sessions: &mut Slab<Entry>, tag: Tag, place: Place) {
         match self.heads.find(tag, |_| true) {
             Some(head) => {
-                self.heads.replace(tag, head, place);
+                self.heads.replace_with(tag, head, || place);
                 self.change(sessions, head, |link| link.previous = place);
                 self.change(sessions, place, |link| link.next = head);
             }
@@ -76,7 +76,7 @@ impl Chains {
                 previous.next = link.next
             });
         } else if link.next != NOTHING {
-            self.heads.replace(tag, place, link.next);
+            self.heads.replace_with(tag, place, || link.next);
         } else {
             self.heads.remove(tag, place);
         }

@@ -6,6 +6,7 @@ use logout_core::session::SessionId;
 use logout_core::store::{ByCredential, EndOrder, EndTarget};
 use logout_core::time::Timestamp;
 
+use super::slab::Place;
 use super::tags::Tag;
 use super::{By, Chains, Change, Model};
 use crate::record::{DeliveryRecord, RecordError, SessionRecord};
@@ -15,74 +16,83 @@ impl Model {
     pub(crate) fn end(&mut self, order: &EndOrder) -> Result<Vec<EndedSession>, RecordError> {
         let mut ended = Vec::with_capacity(1);
         for target in &order.targets {
-            for id in self.targets(target, order.at)? {
-                ended.extend(self.end_session(id, order)?);
+            for place in self.targets(target, order.at)? {
+                ended.extend(self.end_session(place, order)?);
             }
         }
-        if !ended.is_empty() {
-            self.put_receipt(&order.receipt_for(ended.clone()))?;
+        if ended.is_empty() {
+            return Ok(ended);
         }
-        Ok(ended)
+        let receipt = order.receipt_for(ended);
+        self.put_receipt(&receipt)?;
+        Ok(receipt.sessions)
     }
 
     fn end_session(
         &mut self,
-        id: SessionId,
+        place: Place,
         order: &EndOrder,
     ) -> Result<Option<EndedSession>, RecordError> {
-        let Some(entry) = self.entry(id) else {
+        let Some(entry) = self.sessions.remove(place) else {
             return Ok(None);
         };
         let record = entry.read()?;
-        let ended = record.to_ended(id);
+        let ended = record.to_ended(entry.id);
         let delivery = ended
             .upstream
-            .then(|| record.to_session(id, entry.seen))
+            .then(|| record.to_session(entry.id, entry.seen))
             .and_then(|session| Delivery::of(&session, order.receipt, order.at));
-        self.make(Change::Ended {
-            session: id,
+        // As applying the change does, but the record is at hand.
+        self.note(&Change::Ended {
+            session: entry.id,
             at: order.at,
-        })?;
+        });
+        self.unlink(place, &entry, &record, Some(order.at));
         if let Some(delivery) = delivery {
             self.put_delivery(&delivery)?;
         }
         Ok(Some(ended))
     }
 
-    /// The sessions that a target means, each once.
-    fn targets(&self, target: &EndTarget, at: Timestamp) -> Result<Vec<SessionId>, RecordError> {
+    /// The places of the sessions that a target means, each once.
+    fn targets(&self, target: &EndTarget, at: Timestamp) -> Result<Vec<Place>, RecordError> {
         match target {
             EndTarget::Credential(by) => self.by_credential(by, at),
             EndTarget::Expired(id) => {
-                let Some(entry) = self.entry(*id) else {
-                    return Ok(Vec::new());
-                };
-                let has_expired = !entry.is_live(&entry.read()?, at);
-                Ok(has_expired.then_some(*id).into_iter().collect())
+                let mut places = self.place(*id);
+                if let Some(entry) = places.first().and_then(|place| self.sessions.get(*place))
+                    && entry.is_live(&entry.read()?, at)
+                {
+                    places.clear();
+                }
+                Ok(places)
             }
             EndTarget::Person(person) => {
-                self.under(By::Person, self.person_tag(person.as_str()), |record| {
+                let tag = self.person_tag(person.as_str());
+                self.places_under(By::Person, tag, |record| {
                     record.person() == Some(person.as_str())
                 })
             }
             EndTarget::Platform(platform) => {
-                let mut ids = Vec::new();
-                for (id, place) in &self.by_id {
+                let mut places = Vec::new();
+                for place in self.by_id.values() {
                     if let Some(entry) = self.sessions.get(*place)
                         && entry.read()?.platform() == platform.as_str()
                     {
-                        ids.push(*id);
+                        places.push(*place);
                     }
                 }
-                Ok(ids)
+                Ok(places)
             }
-            EndTarget::Session(id) => Ok(vec![*id]),
-            EndTarget::SignOn(id) => self.under(By::SignOn, super::sign_on_tag(*id), |record| {
-                record.sign_on() == Some(*id)
-            }),
+            EndTarget::Session(id) => Ok(self.place(*id)),
+            EndTarget::SignOn(id) => {
+                self.places_under(By::SignOn, super::sign_on_tag(*id), |record| {
+                    record.sign_on() == Some(*id)
+                })
+            }
             EndTarget::Subject(platform, subject) => {
                 let tag = self.subject_tag(platform.as_str(), &subject.realm, &subject.name);
-                self.under(By::Subject, tag, |record| {
+                self.places_under(By::Subject, tag, |record| {
                     record.platform() == platform.as_str()
                         && record.realm() == &*subject.realm
                         && record.name() == &*subject.name
@@ -92,26 +102,38 @@ impl Model {
     }
 
     /// The session that a credential opens, if the request may end it, and what its reach adds.
-    fn by_credential(
-        &self,
-        by: &ByCredential,
-        at: Timestamp,
-    ) -> Result<Vec<SessionId>, RecordError> {
-        let Some((entry, record, known)) = self.opened_by(&by.digest, at) else {
+    fn by_credential(&self, by: &ByCredential, at: Timestamp) -> Result<Vec<Place>, RecordError> {
+        let Some((place, entry, record, known)) = self.opened_by(&by.digest, at) else {
             return Ok(Vec::new());
         };
         if !by.admits(record.client(), record.csrf().as_ref(), known.csrf_due) {
             return Ok(Vec::new());
         }
         if by.reach == Reach::Session {
-            return Ok(vec![entry.id]);
+            return Ok(vec![place]);
         }
         let session = record.to_session(entry.id, entry.seen);
-        let mut ids = Vec::new();
+        let mut places = Vec::new();
         for target in EndTarget::of(&session, by.reach) {
-            ids.extend(self.targets(&target, at)?);
+            places.extend(self.targets(&target, at)?);
         }
-        Ok(ids)
+        Ok(places)
+    }
+
+    /// The place of a session, if it is there.
+    fn place(&self, id: SessionId) -> Vec<Place> {
+        self.by_id.get(&id).copied().into_iter().collect()
+    }
+
+    /// As [`Model::under`], the places.
+    fn places_under(
+        &self,
+        by: By,
+        tag: Tag,
+        matches: impl Fn(&SessionRecord<'_>) -> bool,
+    ) -> Result<Vec<Place>, RecordError> {
+        let ids = self.under(by, tag, matches)?;
+        Ok(ids.into_iter().flat_map(|id| self.place(id)).collect())
     }
 
     /// The sessions under a tag that `matches` really means, in the order of their ids.

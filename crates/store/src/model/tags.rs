@@ -42,10 +42,10 @@ impl Tags {
             .map(|(_, place)| *place)
     }
 
-    /// Puts `to` in the place of `from`.
-    pub(super) fn replace(&mut self, tag: Tag, from: Place, to: Place) {
+    /// Puts what `to` makes in the place of `from`, if that is there.
+    pub(super) fn replace_with(&mut self, tag: Tag, from: Place, to: impl FnOnce() -> Place) {
         if let Some(entry) = self.0[part(tag)].find_mut(hash(tag), |entry| *entry == (tag, from)) {
-            entry.1 = to;
+            entry.1 = to();
         }
     }
 

@@ -11,6 +11,7 @@ use logout_core::session::{
 };
 use logout_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::{RecordError, decode, encode, encode_behind};
 
@@ -32,7 +33,8 @@ pub(crate) struct SessionRecord<'a> {
     account: Option<AccountVersion>,
     client: Option<&'a str>,
     administrator: bool,
-    credentials: Vec<StoredCredential>,
+    /// Most sessions have one, which then takes no allocation to be read.
+    credentials: SmallVec<[StoredCredential; 1]>,
     csrf: Option<[u8; 32]>,
     opened: u64,
     seen: u64,
