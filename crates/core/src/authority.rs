@@ -261,10 +261,10 @@ impl SessionAuthority {
     pub(crate) fn seal(&self, id: SessionId, session: &UpstreamSession) -> Sealed {
         // Without a key nothing is kept that could be given back; the upstream can then only be
         // told by name.
-        self.services.seal.as_ref().map_or_else(
-            || Sealed::new(Vec::new()),
-            |seal| seal.seal(id, &session.to_bytes()),
-        )
+        self.services
+            .seal
+            .as_ref()
+            .map_or(Sealed::Nothing, |seal| seal.seal(id, &session.to_bytes()))
     }
 
     /// What `sealed` keeps of `session`; `None` where it cannot be opened.

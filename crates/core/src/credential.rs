@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroize as _;
@@ -150,19 +150,44 @@ pub struct Credential {
 
 /// What an upstream must be given back, encrypted. Opaque to stores: nothing can be read out of it
 /// without the key.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct Sealed(Vec<u8>);
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Sealed {
+    /// There was no key to encrypt with, so nothing is kept. The upstream can be told by the
+    /// subject's name only.
+    Nothing,
+    /// What a [`crate::ports::Seal`] made; never empty.
+    Bytes(Vec<u8>),
+}
 
 impl Sealed {
-    /// Wraps what a [`crate::ports::Seal`] made.
+    /// Reads [`Sealed::as_bytes`].
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(bytes.into())
+        let bytes = bytes.into();
+        if bytes.is_empty() {
+            Self::Nothing
+        } else {
+            Self::Bytes(bytes)
+        }
     }
 
-    /// Its bytes, as a store keeps them.
+    /// Its bytes, as a store keeps them; none for [`Sealed::Nothing`].
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match self {
+            Self::Nothing => &[],
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+impl Serialize for Sealed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_bytes().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sealed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(Self::new)
     }
 }
 

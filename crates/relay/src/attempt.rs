@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use logout_core::credential::Sealed;
 use logout_core::delivery::{
     AttemptAnswer, AttemptRecord, Leased, Outcome, Settlement, Verification,
 };
@@ -162,11 +163,11 @@ pub(crate) async fn call(
 fn addressee(worker: &UpstreamWorker, shared: &Shared, attempt: &Attempt) -> Option<Addressee> {
     let delivery = &attempt.leased.delivery;
     let subject = (!delivery.subject.is_unknown()).then(|| delivery.subject.clone());
-    let sealed = delivery
-        .sealed
-        .as_ref()
-        .filter(|sealed| !sealed.as_bytes().is_empty());
-    let session = match sealed.and_then(|sealed| shared.seal.open(delivery.session, sealed).ok()) {
+    let plain = match &delivery.sealed {
+        Some(sealed @ Sealed::Bytes(_)) => shared.seal.open(delivery.session, sealed).ok(),
+        Some(Sealed::Nothing) | None => None,
+    };
+    let session = match plain {
         Some(plain) => UpstreamSession::from_bytes(&plain),
         // The operator's own credential does without the session's.
         None if subject.is_some() && worker.upstream.provider.signs_out_by_name() => {
