@@ -165,23 +165,18 @@ impl<'c> Platforms<'c> {
                 adapter: adapter.upstream,
                 sessions: sessions.clone(),
             });
-            mounted.push(MountedPlatform {
-                provider: adapter.provider,
-                relay: upstream
-                    .map(|(base, upstream)| LoginRelay::new(upstream, base, sessions.clone())),
-                sessions,
-                host: config.host.clone(),
-                owns_rest: true,
-                cors_origins: OriginList::new(&config.cors_origins),
-                require_same_site: config.require_same_site,
-            });
+            let mut platform = MountedPlatform::new(adapter.provider, sessions.clone());
+            platform.relay =
+                upstream.map(|(base, upstream)| LoginRelay::new(upstream, base, sessions));
+            platform.host.clone_from(&config.host);
+            platform.cors_origins = OriginList::new(&config.cors_origins);
+            platform.require_same_site = config.require_same_site;
+            mounted.push(platform);
         }
         let proxies =
             TrustedProxies::parse(&config.server.trusted_proxies).map_err(StartError::Proxy)?;
-        let limits = Limits {
-            body: config.server.max_body.get(),
-            ..Limits::default()
-        };
+        let mut limits = Limits::default();
+        limits.body = config.server.max_body.get();
         Ok((Mount::with(mounted, RESERVED, proxies, limits)?, known))
     }
 }
@@ -227,11 +222,9 @@ fn upstream(
     base: &Url,
     adapter: &Adapter,
 ) -> Result<Upstream, ConfigError> {
-    let settings = HttpClientSettings {
-        timeout: config.single_logout.attempt_timeout,
-        ca_file: platform.upstream_ca_file.clone(),
-        ..HttpClientSettings::new(base.clone())
-    };
+    let mut settings = HttpClientSettings::new(base.clone());
+    settings.timeout = config.single_logout.attempt_timeout;
+    settings.ca_file = platform.upstream_ca_file.clone();
     let key = if platform.upstream_ca_file.is_some() {
         "upstream_ca_file"
     } else {

@@ -26,6 +26,7 @@ use crate::router::{Match, MountError, Router, Target};
 
 /// How much of a request is read.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Limits {
     /// The largest body, in bytes.
     pub body: usize,

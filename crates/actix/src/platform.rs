@@ -9,6 +9,7 @@ use logout_core::{LoginProvider, SessionAuthority};
 
 /// One platform, as it is mounted.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct MountedPlatform {
     /// The vendor's dialect.
     pub provider: Arc<dyn LoginProvider>,

@@ -120,12 +120,10 @@ impl UpstreamLogout for AssetsProvider {
             .get("exp")
             .and_then(Value::as_u64)
             .map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1000)));
-        Some(UpstreamLogin {
-            subject: self.subject(None, &name),
-            session,
-            expires: by_token.or(expires),
-            renews: None,
-        })
+        Some(
+            UpstreamLogin::new(self.subject(None, &name), session)
+                .with_expiry(by_token.or(expires)),
+        )
     }
 
     /// One list of users for each server, compared without case.

@@ -36,6 +36,7 @@ pub enum Secure {
 /// How a platform's cookies are set.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct CookiePolicy {
     /// When to set `Secure`.
     pub secure: Secure,

@@ -13,6 +13,7 @@ use crate::redirect::{ApprovedUrl, RedirectPolicy};
 
 /// What holds for a platform whatever its vendor.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Platform {
     /// Its name.
     pub name: PlatformName,

@@ -18,6 +18,7 @@ pub const MOST_CREDENTIALS: usize = 16;
 
 /// A credential as it was presented.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct PresentedCredential {
     /// What it is for, in the adapter's own word.
     pub purpose: &'static str,

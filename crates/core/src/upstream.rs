@@ -15,6 +15,7 @@ pub use session::{UpstreamCredential, UpstreamSession};
 
 /// A request to an upstream. Its headers may hold credentials, so it does not print them.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct UpstreamRequest {
     /// The method.
     pub method: Method,
@@ -76,6 +77,7 @@ impl fmt::Debug for UpstreamRequest {
 
 /// What an upstream answered. Headers and body may hold credentials, so it does not print them.
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct UpstreamAnswer {
     /// The status.
     pub status: u16,
@@ -98,6 +100,13 @@ impl UpstreamAnswer {
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// With more headers; names in lower case.
+    #[must_use]
+    pub fn with_headers(mut self, headers: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        self.headers.extend(headers);
         self
     }
 
@@ -161,6 +170,7 @@ impl fmt::Debug for UpstreamAnswer {
 
 /// A cookie that an upstream sets.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct CookieSet {
     /// Its name.
     pub name: String,
@@ -216,6 +226,7 @@ pub enum Confirmation {
 
 /// A session that a login at an upstream has opened.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct UpstreamLogin {
     /// Who logged in, as the platform says it.
     pub subject: Subject,
@@ -226,6 +237,32 @@ pub struct UpstreamLogin {
     /// What the session was known by before, where the answer renews one: a refresh token that was
     /// presented, say.
     pub renews: Option<UpstreamCredential>,
+}
+
+impl UpstreamLogin {
+    /// A new session of `subject`, without an end that the answer says.
+    pub fn new(subject: Subject, session: UpstreamSession) -> Self {
+        Self {
+            subject,
+            session,
+            expires: None,
+            renews: None,
+        }
+    }
+
+    /// The same, ending by itself at `expires` where that is known.
+    #[must_use]
+    pub fn with_expiry(mut self, expires: Option<Timestamp>) -> Self {
+        self.expires = expires;
+        self
+    }
+
+    /// The same, renewing the session that was known by `renews`, if any.
+    #[must_use]
+    pub fn renewing(mut self, renews: Option<UpstreamCredential>) -> Self {
+        self.renews = renews;
+        self
+    }
 }
 
 /// The address of an upstream session that a delivery is about.

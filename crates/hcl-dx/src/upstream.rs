@@ -84,12 +84,7 @@ impl UpstreamLogout for HclDxProvider {
             cookies,
             ..UpstreamSession::default()
         };
-        Some(UpstreamLogin {
-            subject,
-            session,
-            expires: token.expires,
-            renews: None,
-        })
+        Some(UpstreamLogin::new(subject, session).with_expiry(token.expires))
     }
 
     fn subject(&self, realm: Option<&str>, name: &str) -> Subject {

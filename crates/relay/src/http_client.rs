@@ -37,6 +37,7 @@ const OWN: [&str; 12] = [
 
 /// Where an upstream is, and how it is spoken to. All defaults are our choice.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct HttpClientSettings {
     /// Its base address, with the path that stands in front of the vendor's paths.
     pub base: Url,
@@ -175,13 +176,10 @@ impl HttpClient {
         }
         let headers = headers
             .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
-            .collect();
-        Ok(UpstreamAnswer {
-            status: answer.status().as_u16(),
-            headers,
-            body,
-        })
+            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
+        Ok(UpstreamAnswer::new(answer.status().as_u16())
+            .with_headers(headers)
+            .with_body(body))
     }
 
     /// `None`: it cannot be sent as it is. Leaving out what does not fit might leave out the

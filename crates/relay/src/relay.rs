@@ -59,6 +59,7 @@ impl Drop for Threads {
 
 /// The state of an upstream.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct UpstreamStatus {
     /// The platform whose upstream it is.
     pub platform: PlatformName,

@@ -14,6 +14,7 @@ const FEWEST_THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 /// How deliveries are carried. All defaults are our choice.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct RelaySettings {
     /// How long a sign-out waits for its confirmations; zero: not at all. Default: 3 seconds.
     pub wait: Duration,

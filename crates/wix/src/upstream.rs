@@ -273,11 +273,11 @@ pub(crate) fn enveloped(answer: &UpstreamAnswer) -> Option<UpstreamAnswer> {
         .and_then(Value::as_str)
         .and_then(|body| STANDARD.decode(body).ok())
         .unwrap_or_default();
-    Some(UpstreamAnswer {
-        status,
-        headers: pairs.filter_map(header).collect(),
-        body,
-    })
+    Some(
+        UpstreamAnswer::new(status)
+            .with_headers(pairs.filter_map(header))
+            .with_body(body),
+    )
 }
 
 /// The body as a JSON object.

@@ -67,15 +67,14 @@ impl LoginConfig {
             waiting,
             at_once,
         } = *self;
-        let at_once = at_once.unwrap_or(LoginLimits::default().at_once);
-        LoginLimits {
-            window,
-            guesses,
-            guesses_per_address,
-            guesses_per_account,
-            waiting_per_address,
-            waiting,
-            at_once,
-        }
+        let mut limits = LoginLimits::default();
+        limits.window = window;
+        limits.guesses = guesses;
+        limits.guesses_per_address = guesses_per_address;
+        limits.guesses_per_account = guesses_per_account;
+        limits.waiting_per_address = waiting_per_address;
+        limits.waiting = waiting;
+        limits.at_once = at_once.unwrap_or(limits.at_once);
+        limits
     }
 }

@@ -6,7 +6,7 @@ use logout_actix::Mount;
 use logout_core::authority::Services;
 use logout_core::ports::ReceiptPages;
 use logout_identity::ReceiptLandings;
-use logout_relay::{Backoff, Relay, RelaySettings};
+use logout_relay::{Relay, RelaySettings};
 
 use super::open::{Listeners, Opened};
 use crate::account_changes::AccountChanges;
@@ -95,28 +95,21 @@ fn landings(
 }
 
 fn relay_settings(config: &SingleLogoutConfig) -> RelaySettings {
-    let defaults = RelaySettings::default();
-    let pauses = defaults.breaker_pause;
-    RelaySettings {
-        wait: config.wait,
-        threads: config.threads.unwrap_or(defaults.threads),
-        call_timeout: config.attempt_timeout,
-        max_in_flight: config.max_in_flight.get(),
-        verify: config.verify,
-        retry: Backoff {
-            first: config.first_retry,
-            cap: config.last_retry,
-        },
-        give_up_after: config.give_up_after,
-        first_sight_rate: config.first_sight_rate.get(),
-        first_sight_kept: config.first_sight_kept,
-        first_sight_give_up_after: config.first_sight_give_up_after,
-        // Short pauses between attempts are of use only if an upstream that is back is found as
-        // soon.
-        breaker_pause: Backoff {
-            first: pauses.first.min(config.last_retry),
-            cap: pauses.cap.min(config.last_retry),
-        },
-        ..defaults
-    }
+    let mut settings = RelaySettings::default();
+    settings.wait = config.wait;
+    settings.threads = config.threads.unwrap_or(settings.threads);
+    settings.call_timeout = config.attempt_timeout;
+    settings.max_in_flight = config.max_in_flight.get();
+    settings.verify = config.verify;
+    settings.retry.first = config.first_retry;
+    settings.retry.cap = config.last_retry;
+    settings.give_up_after = config.give_up_after;
+    settings.first_sight_rate = config.first_sight_rate.get();
+    settings.first_sight_kept = config.first_sight_kept;
+    settings.first_sight_give_up_after = config.first_sight_give_up_after;
+    // Short pauses between attempts are of use only if an upstream that is back is found as soon.
+    let pause = &mut settings.breaker_pause;
+    pause.first = pause.first.min(config.last_retry);
+    pause.cap = pause.cap.min(config.last_retry);
+    settings
 }

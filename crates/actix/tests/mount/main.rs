@@ -342,15 +342,11 @@ async fn a_session_of_one_platform_opens_and_ends_nothing_at_another() {
 async fn a_body_that_is_too_large_is_refused_in_the_vendors_words() {
     let services = services().await;
     let platforms = vec![mounted("assets", "dam", "/", &services)];
-    let mount = Mount::with(
-        platforms,
-        &[],
-        TrustedProxies::default(),
-        Limits {
-            body: 8,
-            ..Limits::default()
-        },
-    )
+    let mount = Mount::with(platforms, &[], TrustedProxies::default(), {
+        let mut limits = Limits::default();
+        limits.body = 8;
+        limits
+    })
     .unwrap();
     for (body, code) in [("12345678", 401), ("123456789", 413)] {
         let answer = ask(

@@ -8,6 +8,7 @@ use crate::store::{EndOrder, EndTarget, SessionStore, StoreUnavailable};
 
 /// What all platforms of a hub share.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Services {
     /// Names and passwords of stand-ins.
     pub accounts: Arc<dyn Accounts>,

@@ -51,10 +51,8 @@ impl World {
     }
 
     fn platform(&self, name: &str, reach: Reach) -> SessionAuthority {
-        let platform = Platform {
-            reach,
-            ..Platform::new(name, "https://site.example/".parse().unwrap())
-        };
+        let mut platform = Platform::new(name, "https://site.example/".parse().unwrap());
+        platform.reach = reach;
         SessionAuthority::new(Arc::new(platform), Arc::new(AsText), self.services.clone())
     }
 

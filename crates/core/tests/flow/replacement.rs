@@ -22,10 +22,8 @@ fn a_session_that_is_opened_in_place_of_others_ends_them() {
         ),
     ] {
         let world = World::new();
-        let platform = Platform {
-            end_previous: ends,
-            ..Platform::new("cms", "https://site.example/".parse().unwrap())
-        };
+        let mut platform = Platform::new("cms", "https://site.example/".parse().unwrap());
+        platform.end_previous = ends;
         let cms =
             SessionAuthority::new(Arc::new(platform), Arc::new(AsText), world.services.clone());
         let sign_on = Some(SsoSessionId::random());

@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use futures_executor::block_on;
 use logout_core::login_relay::{LoginRelay, RelayError};
 use logout_core::message::{Method, Request};
-use logout_core::platform::Platform;
 use logout_core::ports::Seal as _;
 use logout_core::provider::Upstream;
 use logout_core::store::Lookup;
@@ -71,11 +70,9 @@ fn a_relayed_login_is_registered_and_its_answer_mapped() {
     ];
     let (relay, client) = relay(
         &world,
-        Ok(UpstreamAnswer {
-            status: 302,
-            headers,
-            body: b"hello alice".to_vec(),
-        }),
+        Ok(UpstreamAnswer::new(302)
+            .with_headers(headers)
+            .with_body(b"hello alice")),
     );
     let request = Request::new(Method::Post, "/login")
         .with_query("next=%2Fx")
@@ -162,11 +159,7 @@ fn a_location_below_the_upstream_s_address_becomes_the_platform_s_and_any_other_
         ),
         ("//other.example/base", "//other.example/base"),
     ] {
-        let answer = UpstreamAnswer {
-            status: 302,
-            headers: vec![header("location", told)],
-            body: Vec::new(),
-        };
+        let answer = UpstreamAnswer::new(302).with_header("location", told);
         let (relay, _) = relay(&world, Ok(answer));
         let answer = block_on(relay.login(&Request::new(Method::Post, "/login"))).unwrap();
         assert_eq!(answer.header("location"), Some(arrives), "{told}");
@@ -176,11 +169,7 @@ fn a_location_below_the_upstream_s_address_becomes_the_platform_s_and_any_other_
 #[test]
 fn a_login_that_is_answered_by_another_protocol_is_not_relayed() {
     let world = world();
-    let answer = UpstreamAnswer {
-        status: 101,
-        headers: vec![header("upgrade", "h2c")],
-        body: Vec::new(),
-    };
+    let answer = UpstreamAnswer::new(101).with_header("upgrade", "h2c");
     let (relay, _) = relay(&world, Ok(answer));
     let fault = block_on(relay.login(&Request::new(Method::Post, "/login"))).unwrap_err();
     assert_eq!(fault, RelayError::Upstream(UpstreamError::Broken));
@@ -190,11 +179,9 @@ fn a_login_that_is_answered_by_another_protocol_is_not_relayed() {
 fn a_renewed_credential_belongs_to_the_session_it_renews() {
     let world = world();
     let id = register(&world, "alice", "old");
-    let answer = UpstreamAnswer {
-        status: 200,
-        headers: vec![header("set-cookie", "sid=new")],
-        body: b"hello alice".to_vec(),
-    };
+    let answer = UpstreamAnswer::new(200)
+        .with_header("set-cookie", "sid=new")
+        .with_body(b"hello alice");
     let (relay, _) = relay(&world, Ok(answer));
     block_on(relay.login(&Request::new(Method::Post, "/refresh").with_header("cookie", "sid=old")))
         .unwrap();
@@ -218,11 +205,9 @@ fn a_renewed_credential_belongs_to_the_session_it_renews() {
 #[test]
 fn a_login_that_cannot_be_registered_never_reaches_the_client() {
     let world = world();
-    let answer = UpstreamAnswer {
-        status: 200,
-        headers: vec![header("set-cookie", "sid=s1")],
-        body: b"hello alice".to_vec(),
-    };
+    let answer = UpstreamAnswer::new(200)
+        .with_header("set-cookie", "sid=s1")
+        .with_body(b"hello alice");
     let (registering, _) = relay(&world, Ok(answer));
     world.store.set_broken(true);
     assert_eq!(
@@ -242,20 +227,13 @@ fn after_login(
     set: &str,
     body: &str,
 ) -> (World, Result<UpstreamAnswer, RelayError>) {
-    let world = world_of(
-        Platform {
-            end_previous,
-            ..upstream_platform()
-        },
-        None,
-        false,
-    );
+    let mut platform = upstream_platform();
+    platform.end_previous = end_previous;
+    let world = world_of(platform, None, false);
     register(&world, "alice", "s1");
-    let answer = UpstreamAnswer {
-        status: 200,
-        headers: vec![header("set-cookie", set)],
-        body: body.as_bytes().to_vec(),
-    };
+    let answer = UpstreamAnswer::new(200)
+        .with_header("set-cookie", set)
+        .with_body(body);
     let (relay, _) = relay(&world, Ok(answer));
     let answered = block_on(relay.login(&request.with_header("cookie", "sid=s1")));
     (world, answered)
@@ -296,20 +274,13 @@ fn a_relayed_login_tells_nothing_when_the_store_is_silent() {
     let login = || Request::new(Method::Post, "/login").with_header("cookie", "sid=s1");
     // Whichever step it is that fails: the login, or only the end of the former session.
     for answered in 0..8 {
-        let world = world_of(
-            Platform {
-                end_previous: true,
-                ..upstream_platform()
-            },
-            None,
-            false,
-        );
+        let mut platform = upstream_platform();
+        platform.end_previous = true;
+        let world = world_of(platform, None, false);
         register(&world, "alice", "s1");
-        let answer = UpstreamAnswer {
-            status: 200,
-            headers: vec![header("set-cookie", "sid=s2")],
-            body: b"hello bob".to_vec(),
-        };
+        let answer = UpstreamAnswer::new(200)
+            .with_header("set-cookie", "sid=s2")
+            .with_body(b"hello bob");
         let (relay, _) = relay(&world, Ok(answer));
         world.store.break_after(answered);
         let told = block_on(relay.login(&login()));

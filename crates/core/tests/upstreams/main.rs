@@ -150,12 +150,7 @@ impl UpstreamLogout for Simple {
             cookies,
             ..UpstreamSession::default()
         };
-        Some(UpstreamLogin {
-            subject: Subject::new("r", name),
-            session,
-            expires: None,
-            renews: before,
-        })
+        Some(UpstreamLogin::new(Subject::new("r", name), session).renewing(before))
     }
 
     fn owns_cookie(&self, name: &str) -> bool {
@@ -265,10 +260,9 @@ struct World {
 }
 
 fn upstream_platform() -> Platform {
-    Platform {
-        has_upstream: true,
-        ..Platform::new("cms", "https://cms.example/".parse().unwrap())
-    }
+    let mut platform = Platform::new("cms", "https://cms.example/".parse().unwrap());
+    platform.has_upstream = true;
+    platform
 }
 
 fn world_with(landing: Option<&'static str>, pages: bool) -> World {
@@ -288,17 +282,15 @@ fn world_of(platform: Platform, landing: Option<&'static str>, pages: bool) -> W
         asked: AtomicUsize::new(0),
     });
     let accounts = Arc::new(ListedAccounts::default());
-    let services = Services {
-        deliveries: deliveries.clone(),
-        seal: Some(Arc::new(Reversed)),
-        receipt_pages: pages.then(|| Arc::new(Pages) as Arc<dyn ReceiptPages>),
-        ..Services::of_stand_ins(
-            accounts,
-            clock.clone(),
-            store.clone(),
-            Arc::new(RememberedTokens::default()),
-        )
-    };
+    let mut services = Services::of_stand_ins(
+        accounts,
+        clock.clone(),
+        store.clone(),
+        Arc::new(RememberedTokens::default()),
+    );
+    services.deliveries = deliveries.clone();
+    services.seal = Some(Arc::new(Reversed));
+    services.receipt_pages = pages.then(|| Arc::new(Pages) as Arc<dyn ReceiptPages>);
     let persons = Arc::new(PersonBySubject {
         lowercase: true,
         domain: Some("example.com".to_owned()),

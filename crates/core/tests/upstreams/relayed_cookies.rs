@@ -11,17 +11,12 @@ use super::{Simple, World, world};
 /// A login whose answer has these `Set-Cookie` headers, at `path`; then the sign-out's `Set-Cookie`
 /// headers.
 fn cleared(world: &World, path: &str, set: &[&str], secret: &str) -> Vec<String> {
-    let headers = set
-        .iter()
-        .map(|value| header("set-cookie", value))
-        .collect();
+    let headers = set.iter().map(|value| header("set-cookie", value));
     let (relay, _) = relay(
         world,
-        Ok(UpstreamAnswer {
-            status: 200,
-            headers,
-            body: b"hello alice".to_vec(),
-        }),
+        Ok(UpstreamAnswer::new(200)
+            .with_headers(headers)
+            .with_body(b"hello alice")),
     );
     block_on(relay.login(&Request::new(Method::Post, path))).unwrap();
     let request = Request::new(Method::Post, "/out").with_header("cookie", format!("sid={secret}"));
@@ -77,20 +72,16 @@ fn a_renewed_session_is_removed_from_every_place_that_was_seen() {
     let world = world();
     let (relay, _) = relay(
         &world,
-        Ok(UpstreamAnswer {
-            status: 200,
-            headers: vec![header("set-cookie", "sid=s1; Path=/a")],
-            body: b"hello alice".to_vec(),
-        }),
+        Ok(UpstreamAnswer::new(200)
+            .with_header("set-cookie", "sid=s1; Path=/a")
+            .with_body(b"hello alice")),
     );
     block_on(relay.login(&Request::new(Method::Post, "/login"))).unwrap();
     let (relay, _) = self::relay(
         &world,
-        Ok(UpstreamAnswer {
-            status: 200,
-            headers: vec![header("set-cookie", "sid=s2; Path=/b")],
-            body: b"hello alice".to_vec(),
-        }),
+        Ok(UpstreamAnswer::new(200)
+            .with_header("set-cookie", "sid=s2; Path=/b")
+            .with_body(b"hello alice")),
     );
     block_on(relay.login(&Request::new(Method::Post, "/refresh").with_header("cookie", "sid=s1")))
         .unwrap();

@@ -138,11 +138,7 @@ fn what_the_upstream_removes_is_handed_on_by_the_names_that_the_platform_owns() 
         "sid=alive; Path=/y",
         "theme=; Path=/; Max-Age=0",
     ];
-    let answer = UpstreamAnswer {
-        status: 200,
-        headers: headers.map(header).into(),
-        body: Vec::new(),
-    };
+    let answer = UpstreamAnswer::new(200).with_headers(headers.map(header));
     let removals =
         removals_of_sign_out(&Simple, &answer, Timestamp::from_millis(1_000_000_000_000));
     let end = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
@@ -216,16 +212,14 @@ fn an_administrator_s_order_and_expiry_reach_upstreams_too() {
 
 fn ports_of(world: &World) -> Services {
     let tokens = Arc::new(RememberedTokens::default());
-    let services = Services::of_stand_ins(
+    let mut services = Services::of_stand_ins(
         Arc::new(ListedAccounts::default()),
         world.clock.clone(),
         world.store.clone(),
         tokens,
     );
-    Services {
-        deliveries: world.deliveries.clone(),
-        ..services
-    }
+    services.deliveries = world.deliveries.clone();
+    services
 }
 
 #[test]

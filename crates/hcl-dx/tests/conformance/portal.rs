@@ -1,6 +1,6 @@
 //! The portal's logout address, its two homes, and where a logout leads.
 
-use logout_core::cookie::{CookiePolicy, SameSite, Secure};
+use logout_core::cookie::{SameSite, Secure};
 use logout_core::message::{Method, Request};
 use logout_hcl_dx::{HclDxConfig, HclDxProvider};
 use logout_suite::testing::StandIn;
@@ -234,12 +234,9 @@ fn no_header_of_a_request_gets_into_an_answer() {
 #[test]
 fn clearing_repeats_domain_secure_and_same_site() {
     let mut platform = platform();
-    platform.cookies = CookiePolicy {
-        secure: Secure::Always,
-        domain: "example".into(),
-        same_site: SameSite::None,
-        ..CookiePolicy::default()
-    };
+    platform.cookies.secure = Secure::Always;
+    platform.cookies.domain = "example".into();
+    platform.cookies.same_site = SameSite::None;
     let dx = StandIn::new(platform, |platform| {
         HclDxProvider::new(config(), platform).unwrap()
     });

@@ -9,6 +9,7 @@ use std::time::Duration;
 /// Addresses are counted as a whole in IPv4 and by their first 64 bits in IPv6, because a client
 /// can choose the rest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct LoginLimits {
     /// How long a wrong password counts at most. Default: 15 minutes.
     pub window: Duration,

@@ -8,7 +8,7 @@ use logout_core::ports::Clock as _;
 use logout_core::upstream::UpstreamError;
 use logout_relay::{Backoff, BreakerState, RelaySettings};
 
-use crate::support::hub::{Hub, MINUTE, all, all_settled, brisk, confirmed};
+use crate::support::hub::{Hub, MINUTE, adjusted, all, all_settled, brisk, confirmed};
 use crate::support::log;
 use crate::support::played::{Played, answer, signed_out};
 use crate::support::scripted::{Play, Scripted};
@@ -27,20 +27,19 @@ async fn a_breaker_opens_lets_trials_through_and_closes_again() {
             }
         }
     });
-    let settings = RelaySettings {
-        max_in_flight: 2,
-        breaker_opens_after: 4,
-        breaker_pause: Backoff {
+    let settings = adjusted(RelaySettings::default(), |settings| {
+        settings.max_in_flight = 2;
+        settings.breaker_opens_after = 4;
+        settings.breaker_pause = Backoff {
             first: 10 * MINUTE,
             cap: 20 * MINUTE,
-        },
-        retry: Backoff {
+        };
+        settings.retry = Backoff {
             first: Duration::from_secs(1),
             cap: Duration::from_secs(1),
-        },
-        verify: false,
-        ..RelaySettings::default()
-    };
+        };
+        settings.verify = false;
+    });
     let hub = Hub::start(settings, vec![("breaks", client.clone())]);
     assert_eq!(hub.relay.upstreams()[0].breaker, BreakerState::Closed);
     hub.end("breaks", 50).await;
@@ -91,10 +90,7 @@ async fn an_answer_that_is_a_refusal_opens_no_breaker() {
         }
     });
     let hub = Hub::start(
-        RelaySettings {
-            breaker_opens_after: 3,
-            ..brisk()
-        },
+        adjusted(brisk(), |settings| settings.breaker_opens_after = 3),
         vec![("refuses", client)],
     );
     let session = hub.end_one("refuses").await;
@@ -154,14 +150,13 @@ async fn one_dead_upstream_of_four_does_not_delay_the_others() {
 #[tokio::test(start_paused = true)]
 async fn what_is_too_old_is_given_up_while_its_upstream_is_left_alone() {
     let client = Played::new(|_, _| async { Err(UpstreamError::NoConnection) });
-    let settings = RelaySettings {
-        give_up_after: 60 * MINUTE,
-        breaker_pause: Backoff {
+    let settings = adjusted(RelaySettings::default(), |settings| {
+        settings.give_up_after = 60 * MINUTE;
+        settings.breaker_pause = Backoff {
             first: 600 * MINUTE,
             cap: 600 * MINUTE,
-        },
-        ..RelaySettings::default()
-    };
+        };
+    });
     let hub = Hub::start(settings, vec![("too-old", client.clone())]);
     let began = hub.clock.now();
     hub.end("too-old", 500).await;

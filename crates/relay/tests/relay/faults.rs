@@ -22,10 +22,9 @@ async fn first_answer(platform: &str, play: Play, timeout: Duration) -> AttemptA
         }
     })
     .await;
-    let settings = HttpClientSettings {
-        timeout,
-        ..HttpClientSettings::new(format!("http://{}", upstream.address).parse().unwrap())
-    };
+    let mut settings =
+        HttpClientSettings::new(format!("http://{}", upstream.address).parse().unwrap());
+    settings.timeout = timeout;
     let hub = Hub::start(
         brisk(),
         vec![(platform, Arc::new(HttpClient::new(settings).unwrap()))],
@@ -141,13 +140,9 @@ async fn a_wrong_certificate_is_never_told_anything() {
     let upstream = Scripted::start_tls(&own, |_, _| Play::signed_out()).await;
     let trusting = |certificate: &Certificate| -> Arc<dyn UpstreamClient> {
         let base = format!("https://{}", upstream.address).parse().unwrap();
-        Arc::new(
-            HttpClient::new(HttpClientSettings {
-                ca_file: Some(certificate.file()),
-                ..HttpClientSettings::new(base)
-            })
-            .unwrap(),
-        )
+        let mut settings = HttpClientSettings::new(base);
+        settings.ca_file = Some(certificate.file());
+        Arc::new(HttpClient::new(settings).unwrap())
     };
     let hub = Hub::start(brisk(), vec![("tls", trusting(&other))]);
     let session = hub.end_one("tls").await;

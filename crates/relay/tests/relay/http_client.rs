@@ -23,11 +23,9 @@ async fn get(upstream: &Scripted) -> Result<UpstreamAnswer, UpstreamError> {
 }
 
 async fn send(base: &str, timeout: Duration) -> Result<UpstreamAnswer, UpstreamError> {
-    let settings = HttpClientSettings {
-        timeout,
-        body_limit: LIMIT,
-        ..HttpClientSettings::new(base.parse().unwrap())
-    };
+    let mut settings = HttpClientSettings::new(base.parse().unwrap());
+    settings.timeout = timeout;
+    settings.body_limit = LIMIT;
     HttpClient::new(settings)
         .unwrap()
         .send(UpstreamRequest::new(Method::Get, "/x"))
@@ -243,11 +241,9 @@ async fn only_a_certificate_of_a_known_authority_for_that_name_is_accepted() {
     let upstream = Scripted::start_tls(&own, |_, _| Play::signed_out()).await;
     let base = format!("https://{}", upstream.address);
     let trusting = |certificate: &Certificate, base: &str| {
-        HttpClient::new(HttpClientSettings {
-            ca_file: Some(certificate.file()),
-            ..HttpClientSettings::new(base.parse().unwrap())
-        })
-        .unwrap()
+        let mut settings = HttpClientSettings::new(base.parse().unwrap());
+        settings.ca_file = Some(certificate.file());
+        HttpClient::new(settings).unwrap()
     };
     let request = || UpstreamRequest::new(Method::Get, "/x");
     assert_eq!(

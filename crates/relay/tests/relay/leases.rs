@@ -7,13 +7,13 @@ use logout_core::delivery::DeliveryState;
 use logout_core::outbox::Outbox as _;
 use logout_core::ports::{Clock as _, Deliveries as _};
 use logout_core::receipt::ReceiptId;
-use logout_relay::{Relay, RelaySettings};
+use logout_relay::Relay;
 use logout_store::MemoryStore;
 use logout_suite::testing::{BreakableStore, ManualClock};
 use tokio::sync::Semaphore;
 
 use crate::support::hub::{
-    Hub, MINUTE, TokioClock, Turned, all, all_settled, brisk, confirmed, end, of,
+    Hub, MINUTE, TokioClock, Turned, adjusted, all, all_settled, brisk, confirmed, end, of,
 };
 use crate::support::log;
 use crate::support::played::{Played, answer, signed_out};
@@ -23,10 +23,7 @@ use crate::support::scripted::{Play, Scripted};
 async fn a_thousand_deliveries_keep_to_the_limit_and_each_is_carried_once() {
     let upstream = Scripted::start(|_, _| Play::signed_out()).await;
     let hub = Hub::start(
-        RelaySettings {
-            max_in_flight: 8,
-            ..brisk()
-        },
+        adjusted(brisk(), |settings| settings.max_in_flight = 8),
         vec![("thousand", upstream.client())],
     );
     hub.end("thousand", 1_000).await;
@@ -102,10 +99,7 @@ async fn a_relay_that_lost_its_lease_settles_nothing() {
     let quick = Played::new(|_, _| async { signed_out() });
     let started = |client| {
         Relay::start(
-            RelaySettings {
-                max_in_flight: 1,
-                ..brisk()
-            },
+            adjusted(brisk(), |settings| settings.max_in_flight = 1),
             store.clone(),
             clock.clone(),
             Arc::new(Turned),
@@ -180,10 +174,7 @@ async fn a_store_that_does_not_answer_loses_nothing_and_is_said_once() {
             signed_out()
         }
     });
-    let settings = RelaySettings {
-        call_timeout: 60 * MINUTE,
-        ..brisk()
-    };
+    let settings = adjusted(brisk(), |settings| settings.call_timeout = 60 * MINUTE);
     let relay = Relay::start(
         settings,
         store.clone(),

@@ -11,9 +11,9 @@ use logout_core::credential::Secret;
 use logout_core::platform::PlatformName;
 use logout_core::ports::Deliveries as _;
 use logout_core::upstream::UpstreamSession;
-use logout_relay::{RelaySettings, metrics as relay_metrics};
+use logout_relay::metrics as relay_metrics;
 
-use crate::support::hub::{Hub, brisk};
+use crate::support::hub::{Hub, adjusted, brisk};
 use crate::support::played::{Played, answer, signed_out};
 
 type Values = Arc<Mutex<BTreeMap<String, f64>>>;
@@ -100,11 +100,10 @@ fn tries_settlements_survivors_breakers_and_strangers_are_counted() {
                     _ => signed_out(),
                 }
             });
-            let settings = RelaySettings {
-                verify: true,
-                breaker_opens_after: 1,
-                ..brisk()
-            };
+            let settings = adjusted(brisk(), |settings| {
+                settings.verify = true;
+                settings.breaker_opens_after = 1;
+            });
             let hub = Hub::start(settings, vec![("counted", client)]);
             let session = hub.end_one("counted").await;
             hub.once(session, |delivery| delivery.attempts == 1).await;

@@ -9,10 +9,10 @@ use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock as _, Deliveries as _, PassThrough};
 use logout_core::receipt::ReceiptId;
 use logout_core::upstream::{UpstreamError, UpstreamSession};
-use logout_relay::{BreakerState, RelaySettings};
+use logout_relay::BreakerState;
 
 use crate::support::dialect::SIGNED_OUT;
-use crate::support::hub::{Hub, brisk, end};
+use crate::support::hub::{Hub, adjusted, brisk, end};
 use crate::support::played::{Played, answer, answer_with, signed_out};
 use crate::support::scripted::{Play, Scripted};
 
@@ -94,7 +94,7 @@ async fn an_upstream_that_hangs_is_waited_for_no_longer_than_sign_outs_wait_but_
 {
     for (wait, expected) in [(3 * SECOND, 3 * SECOND), (Duration::ZERO, SECOND)] {
         let hub = Hub::start(
-            RelaySettings { wait, ..brisk() },
+            adjusted(brisk(), |settings| settings.wait = wait),
             vec![("sight-hangs", Played::new(|_, _| std::future::pending()))],
         );
         let began = hub.clock.now();
@@ -108,10 +108,7 @@ async fn an_upstream_that_hangs_is_waited_for_no_longer_than_sign_outs_wait_but_
 async fn no_more_strangers_are_carried_than_the_rate_allows() {
     let client = Played::new(|_, _| async { signed_out() });
     let hub = Hub::start(
-        RelaySettings {
-            first_sight_rate: 5,
-            ..brisk()
-        },
+        adjusted(brisk(), |settings| settings.first_sight_rate = 5),
         vec![("sight-rate", client.clone())],
     );
     let mut busy = 0;
@@ -140,10 +137,7 @@ async fn only_so_many_strangers_wait_for_an_upstream_and_those_from_before_a_res
             }
         }
     });
-    let settings = RelaySettings {
-        first_sight_kept: 3,
-        ..brisk()
-    };
+    let settings = adjusted(brisk(), |settings| settings.first_sight_kept = 3);
     let hub = Hub::start(settings.clone(), vec![("sight-kept", client.clone())]);
     // Those whose login the hub has seen do not count.
     hub.end("sight-kept", 10).await;
@@ -177,10 +171,7 @@ async fn only_so_many_strangers_wait_for_an_upstream_and_those_from_before_a_res
 async fn a_place_that_was_held_for_nothing_is_free_again() {
     let client = Played::new(|_, _| async { Err(UpstreamError::Broken) });
     let hub = Hub::start(
-        RelaySettings {
-            first_sight_kept: 1,
-            ..brisk()
-        },
+        adjusted(brisk(), |settings| settings.first_sight_kept = 1),
         vec![("sight-held", client)],
     );
     assert_eq!(seen(&hub, "sight-held").await, PassThrough::Unreachable);
@@ -200,10 +191,7 @@ async fn strangers_neither_open_the_breaker_nor_begin_a_pause() {
         }
     });
     let hub = Hub::start(
-        RelaySettings {
-            breaker_opens_after: 1,
-            ..brisk()
-        },
+        adjusted(brisk(), |settings| settings.breaker_opens_after = 1),
         vec![("sight-harmless", client)],
     );
     for _ in 0..30 {

@@ -7,21 +7,20 @@ use logout_core::credential::Secret;
 use logout_core::platform::PlatformName;
 use logout_core::ports::Deliveries as _;
 use logout_core::upstream::{UpstreamClient, UpstreamSession};
-use logout_relay::{HttpClient, HttpClientSettings, RelaySettings};
+use logout_relay::{HttpClient, HttpClientSettings};
 
-use crate::support::hub::{Hub, brisk};
+use crate::support::hub::{Hub, adjusted, brisk};
 use crate::support::log;
 use crate::support::scripted::{Certificate, Play, Scripted};
 
 #[tokio::test]
 async fn no_log_line_holds_a_credential_whatever_goes_wrong() {
     let echo = |seen: &super::support::scripted::Seen| seen.header("cookie").concat();
-    let settings = RelaySettings {
-        verify: true,
-        give_up_after: Duration::from_millis(300),
-        breaker_opens_after: 2,
-        ..brisk()
-    };
+    let settings = adjusted(brisk(), |settings| {
+        settings.verify = true;
+        settings.give_up_after = Duration::from_millis(300);
+        settings.breaker_opens_after = 2;
+    });
     let timeout = Duration::from_millis(100);
     for (nth, platform) in [
         "secret-echo",
@@ -46,9 +45,11 @@ async fn no_log_line_holds_a_credential_whatever_goes_wrong() {
             _ => Play::signed_out(),
         })
         .await;
-        let base = HttpClientSettings {
-            timeout,
-            ..HttpClientSettings::new(format!("http://{}", upstream.address).parse().unwrap())
+        let base = {
+            let mut settings =
+                HttpClientSettings::new(format!("http://{}", upstream.address).parse().unwrap());
+            settings.timeout = timeout;
+            settings
         };
         let hub = Hub::start(
             settings.clone(),
@@ -78,9 +79,10 @@ async fn no_log_line_holds_a_credential_whatever_goes_wrong() {
     let tls = Scripted::start_tls(&certificate, |_, _| Play::signed_out()).await;
     let base = HttpClientSettings::new(format!("https://{}", tls.address).parse().unwrap());
     let other = Certificate::new("127.0.0.1");
-    let trusting = HttpClientSettings {
-        ca_file: Some(other.file()),
-        ..base
+    let trusting = {
+        let mut settings = base;
+        settings.ca_file = Some(other.file());
+        settings
     };
     let hub = Hub::start(
         settings,

@@ -14,7 +14,7 @@ use logout_core::upstream::UpstreamError;
 use logout_relay::{Relay, RelaySettings};
 
 use crate::support::dialect::Dialect;
-use crate::support::hub::{Hub, MINUTE, Turned, brisk, end, of};
+use crate::support::hub::{Hub, MINUTE, Turned, adjusted, brisk, end, of};
 use crate::support::log;
 use crate::support::played::{Played, answer, signed_out};
 use crate::support::scripted::{Play, Scripted};
@@ -22,10 +22,9 @@ use crate::support::scripted::{Play, Scripted};
 #[tokio::test(start_paused = true)]
 async fn what_is_never_confirmed_is_given_up_in_its_time_with_an_error() {
     let client = Played::new(|_, _| async { answer(200, "<form>") });
-    let settings = RelaySettings {
-        give_up_after: 60 * MINUTE,
-        ..RelaySettings::default()
-    };
+    let settings = adjusted(RelaySettings::default(), |settings| {
+        settings.give_up_after = 60 * MINUTE
+    });
     let hub = Hub::start(settings, vec![("given-up", client)]);
     let began = hub.clock.now();
     let session = hub.end_one("given-up").await;
@@ -53,10 +52,9 @@ async fn what_is_never_confirmed_is_given_up_in_its_time_with_an_error() {
 #[tokio::test(start_paused = true)]
 async fn an_unregistered_session_is_given_up_sooner() {
     let client = Played::new(|_, _| async { Err(UpstreamError::NoConnection) });
-    let settings = RelaySettings {
-        first_sight_give_up_after: 5 * MINUTE,
-        ..RelaySettings::default()
-    };
+    let settings = adjusted(RelaySettings::default(), |settings| {
+        settings.first_sight_give_up_after = 5 * MINUTE
+    });
     let hub = Hub::start(settings, vec![("stranger", client)]);
     let ended = end(
         &*hub.store,
@@ -84,10 +82,7 @@ async fn what_was_given_up_is_carried_when_somebody_asks_for_it() {
         }
     });
     let hub = Hub::start(
-        RelaySettings {
-            give_up_after: Duration::ZERO,
-            ..brisk()
-        },
+        adjusted(brisk(), |settings| settings.give_up_after = Duration::ZERO),
         vec![("again", client)],
     );
     let session = hub.end_one("again").await;
@@ -159,10 +154,7 @@ async fn the_operator_s_own_credential_does_without_what_was_sealed() {
         provider: Arc::new(Dialect { by_name: true }),
         client,
     };
-    let settings = RelaySettings {
-        verify: true,
-        ..brisk()
-    };
+    let settings = adjusted(brisk(), |settings| settings.verify = true);
     let upstreams = vec![(PlatformName::new("by-name"), upstream)];
     let relay = Relay::start(
         settings,
@@ -191,10 +183,7 @@ async fn a_confirmed_sign_out_is_verified_once_by_the_old_credential() {
         })
         .await;
         let hub = Hub::start(
-            RelaySettings {
-                verify: true,
-                ..brisk()
-            },
+            adjusted(brisk(), |settings| settings.verify = true),
             vec![(platform, upstream.client())],
         );
         let session = hub.end_one(platform).await;

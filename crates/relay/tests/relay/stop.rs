@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use logout_core::ports::Clock as _;
 use logout_core::receipt::ReceiptId;
-use logout_relay::{Relay, RelaySettings};
+use logout_relay::Relay;
 
 use crate::support::dialect::SIGNED_OUT;
-use crate::support::hub::{Hub, MINUTE, Turned, all, all_settled, brisk, confirmed, end, of};
+use crate::support::hub::{
+    Hub, MINUTE, Turned, adjusted, all, all_settled, brisk, confirmed, end, of,
+};
 use crate::support::played::{Played, answer, signed_out};
 
 #[tokio::test(start_paused = true)]
@@ -41,10 +43,7 @@ async fn stopping_lets_what_is_under_way_finish_and_begins_nothing_more() {
         signed_out()
     });
     let hub = Hub::start(
-        RelaySettings {
-            max_in_flight: 3,
-            ..brisk()
-        },
+        adjusted(brisk(), |settings| settings.max_in_flight = 3),
         vec![("stops", client.clone())],
     );
     hub.end("stops", 10).await;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use logout_core::ports::{Clock as _, Deliveries as _, DeliveryResult};
 use logout_core::receipt::ReceiptId;
 use logout_core::upstream::UpstreamError;
-use logout_relay::{Backoff, RelaySettings};
+use logout_relay::Backoff;
 
 use crate::support::dialect::SIGNED_OUT;
-use crate::support::hub::{Hub, brisk, end};
+use crate::support::hub::{Hub, adjusted, brisk, end};
 use crate::support::played::{Played, answer, answer_with, signed_out};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -49,10 +49,7 @@ async fn a_sign_out_hears_of_its_confirmations_and_where_the_upstream_would_go()
 async fn it_waits_no_longer_than_configured_and_says_what_is_known_by_then() {
     let fine = Played::new(|_, _| async { signed_out() });
     let hangs = Played::new(|_, _| std::future::pending());
-    let settings = RelaySettings {
-        wait: 3 * SECOND,
-        ..brisk()
-    };
+    let settings = adjusted(brisk(), |settings| settings.wait = 3 * SECOND);
     let hub = Hub::start(settings, vec![("in-time", fine), ("late", hangs)]);
     let (told, took) = sign_out(&hub, &["in-time", "late"], 2).await;
     assert_eq!((confirmed(&told), told.len()), (2, 4));
@@ -63,10 +60,7 @@ async fn it_waits_no_longer_than_configured_and_says_what_is_known_by_then() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_of_zero_waits_for_nothing() {
     let hub = Hub::start(
-        RelaySettings {
-            wait: Duration::ZERO,
-            ..brisk()
-        },
+        adjusted(brisk(), |settings| settings.wait = Duration::ZERO),
         vec![],
     );
     assert!(hub.relay.expect(ReceiptId::at(hub.clock.now())).is_none());
@@ -76,10 +70,7 @@ async fn a_wait_of_zero_waits_for_nothing() {
 async fn what_is_given_up_is_waited_for_no_longer() {
     let client = Played::new(|_, _| async { answer(500, "") });
     let hub = Hub::start(
-        RelaySettings {
-            give_up_after: Duration::ZERO,
-            ..brisk()
-        },
+        adjusted(brisk(), |settings| settings.give_up_after = Duration::ZERO),
         vec![("hopeless", client)],
     );
     let (told, took) = sign_out(&hub, &["hopeless"], 3).await;
@@ -93,18 +84,17 @@ async fn what_is_given_up_is_waited_for_no_longer() {
 async fn what_cannot_come_in_time_is_not_waited_for() {
     let down = Played::new(|_, _| async { Err(UpstreamError::NoConnection) });
     let busy = Played::new(|_, _| async { answer_with(429, "retry-after", "120") });
-    let settings = RelaySettings {
-        breaker_opens_after: 1,
-        breaker_pause: Backoff {
+    let settings = adjusted(brisk(), |settings| {
+        settings.breaker_opens_after = 1;
+        settings.breaker_pause = Backoff {
             first: 100 * SECOND,
             cap: 100 * SECOND,
-        },
-        retry: Backoff {
+        };
+        settings.retry = Backoff {
             first: 100 * SECOND,
             cap: 100 * SECOND,
-        },
-        ..brisk()
-    };
+        };
+    });
     let hub = Hub::start(settings, vec![("down", down), ("busy", busy)]);
     // The first hears that it is tried again too late, the second finds the upstream left alone.
     for _ in 0..2 {

@@ -37,12 +37,7 @@ pub(super) fn form_login(
         .map(str::trim)
         .filter(|name| !name.is_empty())?;
     let subject = dialect.subject(form.first_ignoring_case("MembershipProviderName"), name);
-    Some(UpstreamLogin {
-        subject,
-        session,
-        expires: None,
-        renews: None,
-    })
+    Some(UpstreamLogin::new(subject, session))
 }
 
 /// The token service's sign-in opens a new session of the site for whoever it knows, without saying
@@ -69,12 +64,7 @@ pub(super) fn silent_sign_in(
             .extend(own.map(|(name, value)| ((*name).to_owned(), Secret::new(*value))));
     }
     let renews = UpstreamCredential::new(TOKEN_SERVICE, parent.clone());
-    Some(UpstreamLogin {
-        subject: unknown(&parent),
-        session,
-        expires: None,
-        renews: Some(renews),
-    })
+    Some(UpstreamLogin::new(unknown(&parent), session).renewing(Some(renews)))
 }
 
 /// A grant of OAuth2 that stands for a user.
@@ -139,12 +129,11 @@ pub(super) fn grant(
         others,
         ..UpstreamSession::default()
     };
-    Some(UpstreamLogin {
-        subject,
-        session,
-        expires,
-        renews,
-    })
+    Some(
+        UpstreamLogin::new(subject, session)
+            .with_expiry(expires)
+            .renewing(renews),
+    )
 }
 
 /// The cookies that an answer sets, where a session of the site is among them; of several of one

@@ -27,13 +27,9 @@ fn secure_follows_the_request_unless_configured() {
         (Secure::Always, true, true),
         (Secure::Never, false, false),
     ] {
-        let cms = cms(
-            "http://cms.example/",
-            CookiePolicy {
-                secure,
-                ..CookiePolicy::default()
-            },
-        );
+        let mut policy = CookiePolicy::default();
+        policy.secure = secure;
+        let cms = cms("http://cms.example/", policy);
         for (https, expected) in [(false, on_http), (true, on_https)] {
             let login = cms.login_with(
                 "alice",
@@ -65,14 +61,10 @@ fn a_sign_out_removes_each_cookie_exactly_as_logins_set_it() {
                 ("http://cms.example/a/cms", "Path=/a/cms"),
             ] {
                 for https in [false, true] {
-                    let cms = cms(
-                        base,
-                        CookiePolicy {
-                            domain: domain.to_owned(),
-                            same_site,
-                            ..CookiePolicy::default()
-                        },
-                    );
+                    let mut policy = CookiePolicy::default();
+                    policy.domain = domain.to_owned();
+                    policy.same_site = same_site;
+                    let cms = cms(base, policy);
                     let login = cms.login_with(
                         "alice",
                         post("/sitefinity/login-handler").with_secure(https),

@@ -93,12 +93,11 @@ fn token(
     } else {
         subject
     };
-    Some(UpstreamLogin {
-        subject,
-        session,
-        expires: expires.or_else(|| lasting(now, dialect)),
-        renews,
-    })
+    Some(
+        UpstreamLogin::new(subject, session)
+            .with_expiry(expires.or_else(|| lasting(now, dialect)))
+            .renewing(renews),
+    )
 }
 
 /// A login that was told its session token. The visitor whose token came with it goes on.
@@ -129,12 +128,7 @@ fn login(
         others: vec![(SESSION_TOKEN.to_owned(), Secret::new(session_token))],
         ..UpstreamSession::default()
     };
-    Some(UpstreamLogin {
-        subject: member(name),
-        session,
-        expires: lasting(now, dialect),
-        renews: None,
-    })
+    Some(UpstreamLogin::new(member(name), session).with_expiry(lasting(now, dialect)))
 }
 
 /// A code, and perhaps the member's cookie, for a session token or for the cookie.
@@ -159,12 +153,11 @@ fn authorization_answer(
         .other(CODE)
         .or_else(|| session.cookie(dialect.member_cookie.name()))?;
     let subject = unnamed(known_by.reveal(), dialect);
-    Some(UpstreamLogin {
-        subject,
-        session,
-        expires: lasting(now, dialect),
-        renews,
-    })
+    Some(
+        UpstreamLogin::new(subject, session)
+            .with_expiry(lasting(now, dialect))
+            .renewing(renews),
+    )
 }
 
 /// A login page, filled in. Whoever was signed in in that browser before is somebody else.
@@ -177,12 +170,7 @@ fn login_form(
     let form = request.form();
     let session = authorized(answer, Vec::new(), form.first("clientId"), now, dialect)?;
     let name = form.first("email").filter(|name| !name.is_empty())?;
-    Some(UpstreamLogin {
-        subject: member(name),
-        session,
-        expires: lasting(now, dialect),
-        renews: None,
-    })
+    Some(UpstreamLogin::new(member(name), session).with_expiry(lasting(now, dialect)))
 }
 
 /// What an authorization gives out; `None` where that is neither a code nor a member's cookie.
@@ -258,12 +246,11 @@ fn redirect_session(
         ..UpstreamSession::default()
     };
     let subject = said.subject.unwrap_or_else(|| unnamed(token, dialect));
-    Some(UpstreamLogin {
-        subject,
-        session,
-        expires: lasting(now, dialect),
-        renews: Some(presentable(ACCESS, token)),
-    })
+    Some(
+        UpstreamLogin::new(subject, session)
+            .with_expiry(lasting(now, dialect))
+            .renewing(Some(presentable(ACCESS, token))),
+    )
 }
 
 /// What an access token says of itself, unverified: it serves our own bookkeeping only, and opens

@@ -76,24 +76,32 @@ impl Seal for Turned {
     }
 }
 
+/// These settings after `change`.
+pub(crate) fn adjusted(
+    mut settings: RelaySettings,
+    change: impl FnOnce(&mut RelaySettings),
+) -> RelaySettings {
+    change(&mut settings);
+    settings
+}
+
 /// Settings for tests that run in real time: short pauses, patient with everything else.
 pub(crate) fn brisk() -> RelaySettings {
-    RelaySettings {
-        wait: Duration::from_secs(30),
-        call_timeout: Duration::from_secs(30),
-        verify: false,
-        retry: Backoff {
+    adjusted(RelaySettings::default(), |settings| {
+        settings.wait = Duration::from_secs(30);
+        settings.call_timeout = Duration::from_secs(30);
+        settings.verify = false;
+        settings.retry = Backoff {
             first: Duration::from_millis(20),
             cap: Duration::from_millis(100),
-        },
-        breaker_opens_after: 1_000,
-        breaker_pause: Backoff {
+        };
+        settings.breaker_opens_after = 1_000;
+        settings.breaker_pause = Backoff {
             first: Duration::from_millis(20),
             cap: Duration::from_millis(100),
-        },
-        first_sight_rate: 1_000,
-        ..RelaySettings::default()
-    }
+        };
+        settings.first_sight_rate = 1_000;
+    })
 }
 
 pub(crate) struct Hub {

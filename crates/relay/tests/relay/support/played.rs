@@ -60,17 +60,9 @@ pub(crate) fn signed_out() -> Answered {
 }
 
 pub(crate) fn answer(status: u16, body: &str) -> Answered {
-    Ok(UpstreamAnswer {
-        status,
-        headers: Vec::new(),
-        body: body.as_bytes().to_vec(),
-    })
+    Ok(UpstreamAnswer::new(status).with_body(body))
 }
 
 pub(crate) fn answer_with(status: u16, name: &str, value: &str) -> Answered {
-    Ok(UpstreamAnswer {
-        status,
-        headers: vec![(name.to_owned(), value.as_bytes().to_vec())],
-        body: Vec::new(),
-    })
+    Ok(UpstreamAnswer::new(status).with_header(name, value))
 }
