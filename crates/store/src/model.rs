@@ -19,7 +19,7 @@ mod tags;
 mod transfer;
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::RandomState;
 use std::sync::Arc;
 
 use logout_core::credential::{Credential, CredentialDigest};
@@ -39,7 +39,7 @@ use entry::Entry;
 pub(crate) use list::Listed;
 use outbox::Queue;
 use slab::{Place, Slab};
-use tags::{Tag, Tags, shortened, sign_on_tag, tag};
+use tags::{Tags, sign_on_tag, tag};
 pub(crate) use transfer::{Archived, Kind};
 
 /// The state of a store.
@@ -386,23 +386,6 @@ impl Model {
                 self.tombstones.remove(place & !TOMBSTONE);
             }
         }
-    }
-
-    /// The tags of a session's person, sign-on and subject.
-    fn tags_of(&self, record: &SessionRecord<'_>) -> (Option<Tag>, Option<Tag>, Tag) {
-        (
-            record.person().map(|person| self.person_tag(person)),
-            record.sign_on().map(sign_on_tag),
-            self.subject_tag(record.platform(), record.realm(), record.name()),
-        )
-    }
-
-    fn person_tag(&self, person: &str) -> Tag {
-        shortened(self.hasher.hash_one(person))
-    }
-
-    fn subject_tag(&self, platform: &str, realm: &str, name: &str) -> Tag {
-        shortened(self.hasher.hash_one((platform, realm, name)))
     }
 
     fn put_receipt(&mut self, receipt: &Receipt) -> Result<(), RecordError> {

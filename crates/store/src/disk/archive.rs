@@ -130,17 +130,8 @@ impl Archive {
             if found.len() >= limit && found.last().is_some_and(is_behind) {
                 break;
             }
-            let mut taken = 0;
-            for record in file.after(shelf, after) {
-                let (key, record) = record.map_err(unreadable)?;
-                if !self.is_forgotten(shelf, &key, &record)? {
-                    found.push((key, record));
-                    taken += 1;
-                    if taken == limit {
-                        break;
-                    }
-                }
-            }
+            let records = file.after(shelf, after);
+            found.extend(self.remembered(shelf, records, limit)?);
             found = merged(found.into_iter(), limit);
         }
         Ok(found)
@@ -164,20 +155,31 @@ impl Archive {
             if found.len() >= limit && found.last().is_some_and(is_behind) {
                 break;
             }
-            let mut taken = 0;
-            for record in file.before(shelf, before) {
-                let (key, record) = record.map_err(unreadable)?;
-                if !self.is_forgotten(shelf, &key, &record)? {
-                    found.push((key, record));
-                    taken += 1;
-                    if taken == limit {
-                        break;
-                    }
-                }
-            }
+            let records = file.before(shelf, before);
+            found.extend(self.remembered(shelf, records, limit)?);
             found = merged_down(found.into_iter(), limit);
         }
         Ok(found)
+    }
+
+    /// The first of these records that are not forgotten, at most `limit`.
+    fn remembered(
+        &self,
+        shelf: Shelf,
+        records: impl Iterator<Item = io::Result<(Key, Vec<u8>)>>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Vec<u8>)>, StoreUnavailable> {
+        let mut remembered = Vec::new();
+        for record in records {
+            let (key, record) = record.map_err(unreadable)?;
+            if !self.is_forgotten(shelf, &key, &record)? {
+                remembered.push((key, record));
+                if remembered.len() == limit {
+                    break;
+                }
+            }
+        }
+        Ok(remembered)
     }
 
     fn is_forgotten(&self, shelf: Shelf, key: &Key, record: &[u8]) -> Result<bool, RecordError> {

@@ -8,7 +8,7 @@ use logout_core::time::Timestamp;
 use super::Model;
 use super::agents::AgentNumber;
 use super::chains::{LINKS, Link};
-use super::tags::shortened;
+use super::tags::{Tag, shortened, sign_on_tag};
 use crate::record::{RecordError, SessionRecord};
 
 /// A session: its record, and what changes more often.
@@ -72,5 +72,22 @@ impl Model {
             None => record,
             shared => record.with_user_agent(shared),
         }
+    }
+
+    /// The tags of a session's person, sign-on and subject.
+    pub(super) fn tags_of(&self, record: &SessionRecord<'_>) -> (Option<Tag>, Option<Tag>, Tag) {
+        (
+            record.person().map(|person| self.person_tag(person)),
+            record.sign_on().map(sign_on_tag),
+            self.subject_tag(record.platform(), record.realm(), record.name()),
+        )
+    }
+
+    pub(super) fn person_tag(&self, person: &str) -> Tag {
+        shortened(self.hasher.hash_one(person))
+    }
+
+    pub(super) fn subject_tag(&self, platform: &str, realm: &str, name: &str) -> Tag {
+        shortened(self.hasher.hash_one((platform, realm, name)))
     }
 }
