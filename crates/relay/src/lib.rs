@@ -3,8 +3,8 @@
 //!
 //! A sign-out ends sessions in one durable step of the store, which also writes one delivery for
 //! each session that has an upstream. [`Relay`] leases what is due, opens the seal, sends the
-//! vendor's own sign-out by a [`UpstreamClient`](logout_core::upstream::UpstreamClient) ([`HttpClient`]
-//! here), lets the adapter read the answer, and settles.
+//! vendor's own sign-out by a [`UpstreamClient`](logout_core::upstream::UpstreamClient)
+//! ([`HttpClient`] here), lets the adapter read the answer, and settles.
 //!
 //! # What it guarantees
 //! - **At least once.** A delivery is confirmed only when the adapter reads a confirmation out of
@@ -24,8 +24,9 @@
 //! - **No wait is in vain.** A sign-out waits for its confirmations no longer than
 //!   [`RelaySettings::wait`], not at all for what cannot come in that time, and leaves nothing
 //!   behind when its caller goes away.
-//! - **Unregistered sessions are bounded.** Sessions that the hub never saw are carried at a limited
-//!   rate; only so many may wait in the outbox, for a shorter time; they hold up no other session.
+//! - **Unregistered sessions are bounded.** Sessions that the hub never saw are carried at a
+//!   limited rate; only so many may wait in the outbox, for a shorter time; they hold up no
+//!   other session.
 //! - **No credential** reaches a log line, an error or a metric.
 //!
 //! # What it does not

@@ -41,7 +41,8 @@ pub(super) enum KeeperError {
 }
 
 impl Keeper {
-    /// Works each time that it is told of a segment that has grown large, until the store is closed.
+    /// Works each time that it is told of a segment that has grown large, until the store is
+    /// closed.
     pub(super) fn run(&self, told: &Receiver<()>) {
         while told.recv().is_ok() {
             while let Err(error) = self.round() {

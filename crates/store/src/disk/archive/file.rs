@@ -1,8 +1,8 @@
 //! A file of the archive.
 //!
 //! Behind the header lie the records of the two shelves, each in blocks: key, length, bytes. Behind
-//! them lies the index: for each shelf the number of its records, the instant of its newest, and for
-//! each block its first key, its place and its checksum. The end says how long the index is.
+//! them lies the index: for each shelf the number of its records, the instant of its newest, and
+//! for each block its first key, its place and its checksum. The end says how long the index is.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
