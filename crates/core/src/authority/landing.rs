@@ -1,7 +1,8 @@
 //! Where the browser goes: what was asked for and approved, what the upstream says and is approved,
 //! the receipt's page, or the default.
 
-use super::{Caller, SessionAuthority};
+use super::SessionAuthority;
+use super::callers::Caller;
 use crate::ports::DeliveryResult;
 use crate::receipt::{EndedSession, ReceiptId};
 use crate::redirect::{ApprovedUrl, RedirectError};

@@ -1,7 +1,8 @@
 //! The sign-out of a session that the hub never saw, at a platform whose upstream may know it.
 
+use super::callers::check_client;
 use super::landing::{approved, landing};
-use super::{SessionAuthority, SignedOut, check_client};
+use super::{SessionAuthority, SignedOut};
 use crate::ports::PassThrough;
 use crate::receipt::{Reason, ReceiptId};
 use crate::relayed_cookie::handed_on;
