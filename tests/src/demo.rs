@@ -167,17 +167,17 @@ impl Demo {
             .header("Accept", "text/html")
             .send(self.hub());
         jar.take(&answer);
-        let landing = answer
+        let location = answer
             .header("location")
             .and_then(|location| location.strip_prefix(&self.server.base()))
             .unwrap_or_default();
         assert!(
-            answer.status == 302 && landing.starts_with("/receipts/"),
+            answer.status == 302 && location.starts_with("/receipts/"),
             "{target}: {} {:?}",
             answer.status,
             answer.headers
         );
-        landing.to_owned()
+        location.to_owned()
     }
 
     /// Which products, asked themselves, take these cookies for alice's.

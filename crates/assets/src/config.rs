@@ -81,7 +81,7 @@ pub(crate) struct Dialect {
     pub(crate) config: AssetsConfig,
     pub(crate) platform: PlatformName,
     pub(crate) redirects: Arc<RedirectPolicy>,
-    pub(crate) landing: ApprovedUrl,
+    pub(crate) landing_page: ApprovedUrl,
     /// The path of the landing page below the prefix, where the stand-in is to serve it.
     pub(crate) landing_path: Option<String>,
     /// `authToken` or `JSESSIONID`.
@@ -108,7 +108,7 @@ impl Dialect {
         Ok(Self {
             platform: platform.name.clone(),
             redirects: Arc::new(platform.redirect_policy()?),
-            landing: landing(&config.landing_page, &platform.prefix)?,
+            landing_page: landing_page(&config.landing_page, &platform.prefix)?,
             landing_path: landing_path(&config.landing_page, &platform.prefix),
             cookie: platform.cookie("profile", cookie, &platform.prefix, true)?,
             token_lifetime: Duration::from_secs(config.token_lifetime.into())
@@ -119,7 +119,7 @@ impl Dialect {
     }
 }
 
-fn landing(configured: &str, prefix: &str) -> Result<ApprovedUrl, SetUpError> {
+fn landing_page(configured: &str, prefix: &str) -> Result<ApprovedUrl, SetUpError> {
     let fault = |fault| SetUpError::new("landing_page", fault);
     let as_written = ApprovedUrl::from_operator(configured).map_err(fault)?;
     if configured.starts_with('/') {
@@ -176,7 +176,10 @@ mod tests {
         ] {
             let dialect = dialect(configured, base).unwrap();
             assert_eq!(
-                (dialect.landing.as_str(), dialect.landing_path.as_deref()),
+                (
+                    dialect.landing_page.as_str(),
+                    dialect.landing_path.as_deref()
+                ),
                 (sent, served),
                 "{configured} {base}"
             );

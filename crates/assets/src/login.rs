@@ -136,7 +136,7 @@ fn target(fields: &Fields<'_>, name: &str, dialect: &Dialect) -> Option<Approved
             .ok()
             .filter(|url| url.as_str().starts_with('/')),
     };
-    Some(approved.unwrap_or_else(|| dialect.landing.clone()))
+    Some(approved.unwrap_or_else(|| dialect.landing_page.clone()))
 }
 
 async fn account(

@@ -78,7 +78,7 @@ pub(crate) async fn alive(
     Ok(Response::with_text(200, "text/plain;charset=utf-8", "alive").uncached())
 }
 
-pub(crate) async fn landing(
+pub(crate) async fn landing_page(
     request: &Request<'_>,
     sessions: &SessionAuthority,
     dialect: &Dialect,

@@ -45,7 +45,7 @@ impl AssetsProvider {
                     "this address has a meaning of its own",
                 ));
             }
-            login_endpoints.push(stand_in::landing(path));
+            login_endpoints.push(stand_in::landing_page(path));
         }
         Ok(Self {
             endpoints,

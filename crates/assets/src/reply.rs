@@ -27,8 +27,8 @@ pub(crate) fn signed_out(
     dialect: &Dialect,
 ) -> Reply {
     let redirects = request.endpoint() == LOGOUT_AND_REDIRECT;
-    let answer = match done.landing() {
-        Some(landing) if redirects => Response::redirect(landing),
+    let answer = match done.redirect() {
+        Some(redirect) if redirects => Response::redirect(redirect),
         _ => json_text(200, SUCCESS),
     };
     let deletes = !cookie_lives && (redirects || brought_cookie(request, dialect));

@@ -77,14 +77,14 @@ pub(crate) fn read(
         } else {
             NoSessionPolicy::Reject
         },
-        landing: PostLogoutRedirect {
+        redirect: PostLogoutRedirect {
             requested: if redirects {
                 requested(request)
             } else {
                 RequestedRedirect::Nothing
             },
             policy: PostLogoutRedirectPolicy::Platform(dialect.redirects.clone()),
-            default: Some(dialect.landing.clone()),
+            default: Some(dialect.landing_page.clone()),
             reject_invalid: false,
         },
     }

@@ -50,7 +50,7 @@ pub(crate) fn endpoints(profile: Profile) -> Vec<Endpoint> {
 }
 
 /// The landing page at `path`, which is written as in a URL.
-pub(crate) fn landing(path: &str) -> Endpoint {
+pub(crate) fn landing_page(path: &str) -> Endpoint {
     Endpoint::new("landing", &[Method::Get], percent_decode(path), &[])
 }
 
@@ -66,6 +66,6 @@ pub(crate) async fn serve(
         "search" => probe::search(request, sessions, dialect).await,
         "ping" => probe::ping(request, sessions, dialect).await,
         "alive" => probe::alive(request, sessions, dialect).await,
-        _ => probe::landing(request, sessions, dialect).await,
+        _ => probe::landing_page(request, sessions, dialect).await,
     }
 }

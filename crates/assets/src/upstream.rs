@@ -163,7 +163,7 @@ impl UpstreamLogout for AssetsProvider {
         let arrives =
             |location: &str| location.ends_with(SIGNED_OUT) && !location.contains(['?', '#']);
         if matches!(answer.status, 301..=303) && answer.header("location").is_some_and(arrives) {
-            return Confirmation::Confirmed { landing: None };
+            return Confirmation::Confirmed { redirect: None };
         }
         let Some(body) = object(answer) else {
             return Confirmation::Refused;
@@ -174,7 +174,7 @@ impl UpstreamLogout for AssetsProvider {
             && body.get("logoutSuccess") == Some(&Value::Bool(true))
             && !body.contains_key("errorcode")
         {
-            Confirmation::Confirmed { landing: None }
+            Confirmation::Confirmed { redirect: None }
         } else {
             Confirmation::Refused
         }

@@ -3,9 +3,9 @@
 mod callers;
 mod credentials;
 mod fast_path;
-mod landing;
 mod pass_through;
 mod ports;
+mod redirect;
 mod replacement;
 mod sessions;
 mod signed_out;
@@ -82,8 +82,8 @@ impl SessionAuthority {
 
     /// Signs out, in this order and no other: who is the caller, is it the client's session, may
     /// the caller end that target (decided before the target is looked up), is the request the
-    /// caller's own, is the landing allowed; then the sessions end in one durable step, and the
-    /// result says what that step ended.
+    /// caller's own, is the return address allowed; then the sessions end in one durable step, and
+    /// the result says what that step ended.
     ///
     /// `asked` is what the adapter has read out of `request`.
     ///
@@ -136,8 +136,8 @@ impl SessionAuthority {
         check_client(asked, &callers)?;
         let names_other = self.check_right(&asked.target, &callers)?;
         check_csrf(asked.csrf, &callers)?;
-        let landing = landing::landing(
-            &asked.landing,
+        let redirect = redirect::decide(
+            &asked.redirect,
             asked.client.as_ref().map(|claim| &claim.id),
             &callers,
         )?;
@@ -172,7 +172,7 @@ impl SessionAuthority {
             removals: each_once(self.removals(&callers).into_iter().chain(ended.removals)),
             ..ended
         };
-        Ok(self.signed_out(asked, receipt, reach, ended, landing, !names_other))
+        Ok(self.signed_out(asked, receipt, reach, ended, redirect, !names_other))
     }
 
     /// What takes from the browser what the logins of these sessions put there, as far as that was
@@ -192,12 +192,12 @@ impl SessionAuthority {
         // Before anything ends, so that no confirmation is missed.
         let expectation = self.services.deliveries.expect(order.receipt);
         let sessions = self.services.carry_out(order).await?;
-        let (mut landing, mut removals) = (None, Vec::new());
+        let (mut redirect, mut removals) = (None, Vec::new());
         if let Some(expectation) =
             expectation.filter(|_| sessions.iter().any(|session| session.upstream))
         {
             let told = expectation.told(&sessions).await;
-            landing = self.upstream_landing(asked, &told, &sessions);
+            redirect = self.upstream_redirect(asked, &told, &sessions);
             let own = |told: &DeliveryResult| {
                 sessions.iter().any(|session| {
                     session.id == told.session && session.platform == self.platform.name
@@ -208,7 +208,7 @@ impl SessionAuthority {
         }
         Ok(Ended {
             sessions,
-            landing,
+            redirect,
             removals,
         })
     }
@@ -219,12 +219,12 @@ impl SessionAuthority {
         receipt: ReceiptId,
         reach: Reach,
         ended: Ended,
-        landing: Option<ApprovedUrl>,
+        redirect: Option<ApprovedUrl>,
         caller_included: bool,
     ) -> SignedOut {
         let Ended {
             sessions: ended,
-            landing: told,
+            redirect: told,
             removals,
         } = ended;
         let removals = if caller_included && !ended.is_empty() {
@@ -233,16 +233,16 @@ impl SessionAuthority {
             Vec::new()
         };
         log::debug!(platform = self.platform.name.as_str(), receipt:% = receipt, ended = ended.len(); "signed out");
-        let landing = told.or(landing);
-        let landing = if ended.is_empty() {
-            landing
+        let redirect = told.or(redirect);
+        let redirect = if ended.is_empty() {
+            redirect
         } else {
-            self.receipt_page(asked, receipt).or(landing)
+            self.receipt_page(asked, receipt).or(redirect)
         };
         SignedOut {
             receipt,
             ended,
-            landing,
+            redirect,
             caller_included,
             reach,
             removals,
@@ -262,7 +262,7 @@ impl From<StoreUnavailable> for Refusal {
 struct Ended {
     sessions: Vec<EndedSession>,
     /// Where the upstream of the platform that was asked would send the browser.
-    landing: Option<ApprovedUrl>,
+    redirect: Option<ApprovedUrl>,
     /// What the upstream of that platform removes of its cookies.
     removals: Vec<String>,
 }

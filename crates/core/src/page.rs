@@ -84,7 +84,7 @@ impl Field {
 }
 
 impl HtmlPage {
-    /// A page that says who is signed in at a platform: what a landing of a stand-in shows.
+    /// A page that says who is signed in at a platform: what the landing page of a stand-in shows.
     pub fn who_is_signed_in(platform: &str, name: Option<&str>) -> Self {
         let line = name.map_or_else(
             || "Nobody is signed in.".to_owned(),

@@ -24,7 +24,7 @@ pub struct Platform {
     pub prefix: String,
     /// The least that a sign-out reaches.
     pub reach: Reach,
-    /// More allowed landings, besides the platform's own origin.
+    /// More allowed return addresses, besides the platform's own origin.
     pub redirects: Vec<String>,
     /// How cookies are set and cleared.
     pub cookies: CookiePolicy,
@@ -48,8 +48,8 @@ pub struct Platform {
 
 impl Platform {
     /// A platform at `public_url`, whose path is the prefix, with the documented defaults: reach
-    /// `session`, no further landings, cookies `Secure` where https is used, half an hour idle,
-    /// twelve hours at most, 200 cookies a request.
+    /// `session`, no further return addresses, cookies `Secure` where https is used, half an hour
+    /// idle, twelve hours at most, 200 cookies a request.
     pub fn new(name: &str, public_url: Url) -> Self {
         Self {
             name: PlatformName::new(name),
@@ -113,12 +113,12 @@ impl Platform {
         })
     }
 
-    /// The platform's root as a landing: a path, so that it holds whatever name the browser knows
-    /// the platform by.
+    /// The platform's root as a return address: a path, so that it holds whatever name the browser
+    /// knows the platform by.
     ///
     /// # Errors
     /// The prefix cannot stand in a URL.
-    pub fn root_landing(&self) -> Result<ApprovedUrl, SetUpError> {
+    pub fn root_redirect(&self) -> Result<ApprovedUrl, SetUpError> {
         ApprovedUrl::from_operator(&self.root()).map_err(|fault| SetUpError::new("prefix", fault))
     }
 

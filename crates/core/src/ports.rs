@@ -203,7 +203,7 @@ pub struct DeliveryResult {
     /// Whether its upstream confirmed.
     pub confirmed: bool,
     /// Where its upstream would send the browser, as it says it: not approved by anybody yet.
-    pub landing: Option<String>,
+    pub redirect: Option<String>,
     /// What its upstream removes of the platform's cookies:
     /// [`crate::relayed_cookie::removals_of_sign_out`].
     pub removals: Vec<String>,
@@ -215,7 +215,7 @@ impl DeliveryResult {
         Self {
             session,
             confirmed: false,
-            landing: None,
+            redirect: None,
             removals: Vec::new(),
         }
     }
@@ -227,7 +227,7 @@ pub enum PassThrough {
     /// It was signed out.
     Confirmed {
         /// Where the upstream would send the browser, as it says it: not approved by anybody yet.
-        landing: Option<String>,
+        redirect: Option<String>,
         /// What the upstream removes of the platform's cookies:
         /// [`crate::relayed_cookie::removals_of_sign_out`].
         removals: Vec<String>,
@@ -289,9 +289,9 @@ impl Deliveries for NoDeliveries {
 
 /// The page on which somebody sees their own sign-out.
 pub trait ReceiptPages: Debug + Send + Sync + 'static {
-    /// Where the page of this receipt is, where sign-outs that ask for no landing are to end there.
-    /// Its address is a secret.
-    fn landing(&self, receipt: ReceiptId) -> Option<ApprovedUrl>;
+    /// Where the page of this receipt is, where sign-outs that ask for no return address are to end
+    /// there. Its address is a secret.
+    fn address(&self, receipt: ReceiptId) -> Option<ApprovedUrl>;
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ pub trait LogoutProvider: CredentialReader {
     }
 }
 
-/// The rest of a stand-in: logins, probes and landings.
+/// The rest of a stand-in: logins, probes and landing pages.
 #[async_trait]
 pub trait LoginProvider: LogoutProvider {
     /// The endpoints besides sign-out.

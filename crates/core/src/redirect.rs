@@ -10,7 +10,7 @@ use crate::message::HeaderValue;
 use crate::public_suffix::is_public_suffix;
 
 /// The longest return address that is looked at, in bytes.
-pub const MAX_LANDING: usize = 2_048;
+pub const MAX_RETURN_ADDRESS: usize = 2_048;
 
 /// Why a return address, or an entry of the allow-list, is not accepted. The names are the reason
 /// codes in the log.
@@ -38,7 +38,7 @@ pub enum RedirectError {
     /// Its scheme is neither https nor an allowed http.
     #[error("the scheme is not allowed")]
     Scheme,
-    /// It is longer than [`MAX_LANDING`].
+    /// It is longer than [`MAX_RETURN_ADDRESS`].
     #[error("too long")]
     TooLong,
     /// It cannot be parsed.
@@ -334,7 +334,7 @@ impl OriginEntry {
 }
 
 fn trimmed(requested: &str) -> Result<&str, RedirectError> {
-    if requested.len() > MAX_LANDING {
+    if requested.len() > MAX_RETURN_ADDRESS {
         return Err(RedirectError::TooLong);
     }
     let requested = requested.trim_matches(' ');

@@ -147,7 +147,7 @@ fn a_foreign_return_address_is_refused() {
         assert_eq!(policy().approve(requested), Err(*fault), "{requested}");
     }
     assert_eq!(
-        policy().approve(&format!("/{}", "x".repeat(MAX_LANDING))),
+        policy().approve(&format!("/{}", "x".repeat(MAX_RETURN_ADDRESS))),
         Err(RedirectError::TooLong)
     );
 }

@@ -170,8 +170,8 @@ pub enum RequestedRedirect {
 }
 
 impl RequestedRedirect {
-    /// What the values of a landing parameter ask for: none or an empty one asks for nothing, two
-    /// are one too many.
+    /// What the values of a return address parameter ask for: none or an empty one asks for
+    /// nothing, two are one too many.
     pub fn from_values<'a>(mut values: impl Iterator<Item = &'a str>) -> Self {
         match (values.next(), values.next()) {
             (None, _) => Self::Nothing,
@@ -182,11 +182,11 @@ impl RequestedRedirect {
     }
 }
 
-/// The policy that decides on the landing.
+/// The policy that decides on the return address.
 #[derive(Clone, Debug)]
 pub enum PostLogoutRedirectPolicy {
-    /// By the client that the request or else the session names; without either, no landing is
-    /// allowed. Absolute addresses only.
+    /// By the client that the request or else the session names; without either, no return address
+    /// is allowed. Absolute addresses only.
     ByClient(Arc<BTreeMap<ClientId, RedirectPolicy>>),
     /// The platform's.
     Platform(Arc<RedirectPolicy>),
@@ -233,7 +233,7 @@ pub struct SignOut {
     /// What it means that nobody is signed in.
     pub no_session: NoSessionPolicy,
     /// Where to go afterwards.
-    pub landing: PostLogoutRedirect,
+    pub redirect: PostLogoutRedirect,
 }
 
 /// A sign-out that is asked for, with what its request presents to the upstream.
@@ -294,9 +294,9 @@ pub enum Refusal {
     /// The caller may not sign out that subject.
     #[error("administrator rights are needed")]
     Forbidden,
-    /// The landing is not allowed, and the vendor refuses for that.
-    #[error("the landing is not allowed: {0}")]
-    LandingRefused(RedirectError),
+    /// The return address is not allowed, and the vendor refuses for that.
+    #[error("the return address is not allowed: {0}")]
+    RedirectRefused(RedirectError),
     /// A parameter or the body cannot be understood.
     #[error("malformed {field}: {rule}")]
     Malformed {
@@ -343,7 +343,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_landing_asks_for_nothing_and_a_second_one_is_bad() {
+    fn an_empty_return_address_asks_for_nothing_and_a_second_one_is_bad() {
         assert!(matches!(
             RequestedRedirect::from_values([].into_iter()),
             RequestedRedirect::Nothing

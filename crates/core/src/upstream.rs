@@ -214,7 +214,7 @@ pub enum Confirmation {
     /// The session is over there, whether it was signed out just now or was not signed in any more.
     Confirmed {
         /// Where the upstream would send the browser, as it says it: not approved by anybody yet.
-        landing: Option<String>,
+        redirect: Option<String>,
     },
     /// It says that nobody is signed in with that: over as well, but worth telling a caller whom
     /// the hub did not know.

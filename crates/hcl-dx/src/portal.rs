@@ -69,9 +69,9 @@ impl Portal {
         let public_page = page(&public_path, "uri.home.public")?;
         let protected_page = page(&protected_path, "uri.home.protected")?;
 
-        let configured = configured_landing(properties, &origin, platform)?;
-        if let Some(landing) = &configured
-            && is_under(landing, &protected_page)
+        let configured = configured_redirect(properties, &origin, platform)?;
+        if let Some(redirect) = &configured
+            && is_under(redirect, &protected_page)
         {
             return Err(SetUpError::new(
                 "redirect.logout.url",
@@ -105,9 +105,9 @@ impl Portal {
     }
 }
 
-/// The operator's landing, where one is in force. Its bytes are kept; a path becomes absolute (our
-/// choice: one form in both `redirectUrl` and `Location`).
-fn configured_landing(
+/// The operator's return address, where one is in force. Its bytes are kept; a path becomes
+/// absolute (our choice: one form in both `redirectUrl` and `Location`).
+fn configured_redirect(
     properties: &Properties,
     origin: &str,
     platform: &Platform,

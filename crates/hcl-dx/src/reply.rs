@@ -45,25 +45,25 @@ pub(crate) fn signed_out(
     request: &Request<'_>,
     dialect: &Dialect,
 ) -> Reply {
-    let landing = done.landing().unwrap_or(&dialect.portal.after_logout);
+    let redirect = done.redirect().unwrap_or(&dialect.portal.after_logout);
     let response = match answer {
         Answer::Object => json(
             200,
             &LoggedOut {
                 status_code: 200,
                 data: "You are successfully logged out",
-                redirect_url: landing.as_str(),
+                redirect_url: redirect.as_str(),
             },
         ),
         Answer::Page => HtmlPage::who_is_signed_in(dialect.platform.as_str(), None).response(200),
-        Answer::Redirect => Response::redirect(landing),
+        Answer::Redirect => Response::redirect(redirect),
         Answer::Servlet => done
-            .landing()
+            .redirect()
             .map_or_else(logged_out_page, Response::redirect),
         Answer::Target => json(
             200,
             &LogoutTarget {
-                redirect_url: landing.as_str(),
+                redirect_url: redirect.as_str(),
             },
         ),
     };

@@ -91,7 +91,7 @@ pub(crate) fn read(request: &Request<'_>, dialect: &Dialect) -> Asked {
             target: Target::Caller,
             reach: Reach::Session,
             no_session: absent,
-            landing: PostLogoutRedirect {
+            redirect: PostLogoutRedirect {
                 requested,
                 policy: PostLogoutRedirectPolicy::Platform(dialect.redirects.clone()),
                 default: (!stays).then(|| dialect.portal.after_logout.clone()),
@@ -254,7 +254,7 @@ mod tests {
                 (asked.answer, asked.sign_out.no_session),
                 (Answer::Servlet, NoSessionPolicy::Succeed)
             );
-            match asked.sign_out.landing.requested {
+            match asked.sign_out.redirect.requested {
                 RequestedRedirect::Nothing => "nothing".to_owned(),
                 RequestedRedirect::Bad(fault) => format!("{fault:?}"),
                 RequestedRedirect::Address(address) => address,

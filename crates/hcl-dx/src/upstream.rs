@@ -108,12 +108,12 @@ impl UpstreamLogout for HclDxProvider {
         match answer.status {
             200 => match who::members(&answer.body).filter(is_success) {
                 Some(said) => {
-                    let landing = said
+                    let redirect = said
                         .get("redirectUrl")
                         .and_then(Value::as_str)
                         .filter(|url| !url.is_empty());
                     Confirmation::Confirmed {
-                        landing: landing.map(str::to_owned),
+                        redirect: redirect.map(str::to_owned),
                     }
                 }
                 None => Confirmation::Refused,

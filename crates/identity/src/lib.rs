@@ -5,8 +5,8 @@
 //! and verifies JWTs with keys that all hubs on one store share. For hubs in front of real
 //! instances: [`SealKeys`] encrypts what upstreams must be given back, [`PersonByClaim`] links
 //! subjects to persons by their own tokens. For receipts: [`ReceiptSecrets`] and
-//! [`ReceiptLandings`] know the secret addresses of their pages, [`ReceiptSigner`] makes tokens of
-//! them that can be proven later. [`SystemClock`] tells the time.
+//! [`SecretReceiptPages`] know the secret addresses of their pages, [`ReceiptSigner`] makes tokens
+//! of them that can be proven later. [`SystemClock`] tells the time.
 
 mod accounts;
 mod claims;
@@ -26,7 +26,7 @@ pub use clock::SystemClock;
 pub use keys::{KEY_PERIOD, LONGEST_TOKEN_LIFE};
 pub use login::LoginLimits;
 pub use password::{HashError, HashingFailed, hash_password, parse_hash};
-pub use receipt_pages::{ReceiptLandings, ReceiptSecrets};
+pub use receipt_pages::{ReceiptSecrets, SecretReceiptPages};
 pub use receipt_tokens::{LONGEST_RECEIPT_RETENTION, RECEIPT_KEY_PERIOD, ReceiptSigner};
 pub use seal::{SealKeyError, SealKeys, SealKeysUnusable};
 pub use secret_file::{SecretFileError, read_secret_file};

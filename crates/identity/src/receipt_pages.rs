@@ -105,15 +105,16 @@ fn is_version_7(id: &[u8; ID_BYTES]) -> bool {
     id[6] >> 4 == 7 && id[8] >> 6 == 0b10
 }
 
-/// Sends the browser to the public page of the receipt after sign-outs that ask for no landing.
+/// Sends the browser to the public page of the receipt after sign-outs that ask for no return
+/// address.
 #[derive(Debug)]
-pub struct ReceiptLandings {
+pub struct SecretReceiptPages {
     secrets: ReceiptSecrets,
     base: String,
 }
 
-impl ReceiptLandings {
-    /// Landings at `{base}/receipts/{secret}`. `base` is the hub's own public address, out of the
+impl SecretReceiptPages {
+    /// Pages at `{base}/receipts/{secret}`. `base` is the hub's own public address, out of the
     /// configuration: absolute with http or https and without query and fragment, or empty or a
     /// path for the platform's own host. A slash at its end does not count.
     ///
@@ -134,8 +135,8 @@ impl ReceiptLandings {
     }
 }
 
-impl ReceiptPages for ReceiptLandings {
-    fn landing(&self, receipt: ReceiptId) -> Option<ApprovedUrl> {
+impl ReceiptPages for SecretReceiptPages {
+    fn address(&self, receipt: ReceiptId) -> Option<ApprovedUrl> {
         ApprovedUrl::from_operator(&format!(
             "{}/receipts/{}",
             self.base,
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_landing_is_the_page_behind_the_base_address() {
+    fn the_address_is_the_page_behind_the_base_address() {
         let receipt = receipt();
         for (base, front) in [
             ("https://hub.example", "https://hub.example/receipts/"),
@@ -292,12 +293,12 @@ mod tests {
             ),
             ("", "/receipts/"),
         ] {
-            let landings = ReceiptLandings::new(secrets(), base).unwrap();
-            let landing = landings.landing(receipt).unwrap();
+            let pages = SecretReceiptPages::new(secrets(), base).unwrap();
+            let address = pages.address(receipt).unwrap();
             assert_eq!(
-                landings
+                pages
                     .secrets()
-                    .receipt(landing.as_str().strip_prefix(front).unwrap()),
+                    .receipt(address.as_str().strip_prefix(front).unwrap()),
                 Some(receipt)
             );
         }
@@ -314,7 +315,7 @@ mod tests {
             "https://a/#b",
             "https://a\nb",
         ] {
-            assert!(ReceiptLandings::new(secrets(), base).is_err(), "{base}");
+            assert!(SecretReceiptPages::new(secrets(), base).is_err(), "{base}");
         }
     }
 
@@ -323,9 +324,9 @@ mod tests {
         let store = MemoryStore::new();
         block_on(store.get_or_insert(KEY_NAME, b"canarycanarycanarycanarycanary!!".to_vec()))
             .unwrap();
-        let landings =
-            ReceiptLandings::new(block_on(ReceiptSecrets::load(&store)).unwrap(), "").unwrap();
-        let printed = format!("{landings:?}");
+        let pages =
+            SecretReceiptPages::new(block_on(ReceiptSecrets::load(&store)).unwrap(), "").unwrap();
+        let printed = format!("{pages:?}");
         assert!(
             !printed.contains("canary") && !printed.contains("99, 97"),
             "{printed}"

@@ -19,7 +19,7 @@ use crate::worker::{Shared, UpstreamWorker};
 /// What an upstream that confirms says to the browser.
 #[derive(Default)]
 pub(crate) struct Reply {
-    pub(crate) landing: Option<String>,
+    pub(crate) redirect: Option<String>,
     pub(crate) removals: Vec<String>,
 }
 
@@ -109,17 +109,17 @@ async fn carry(worker: &UpstreamWorker, shared: &Shared, attempt: &Attempt) -> (
             .unwrap_or_default()
     };
     let (word, reply) = match confirmation {
-        Ok(Confirmation::Confirmed { landing }) => (
+        Ok(Confirmation::Confirmed { redirect }) => (
             "confirmed",
             Some(Reply {
-                landing,
+                redirect,
                 removals: removals(),
             }),
         ),
         Ok(Confirmation::NotSignedIn) => (
             "not-signed-in",
             Some(Reply {
-                landing: None,
+                redirect: None,
                 removals: removals(),
             }),
         ),

@@ -230,8 +230,8 @@ impl Relay {
             .as_ref()
             .map(|answer| (provider.confirm(answer), answer))
         {
-            Some((Confirmation::Confirmed { landing }, answer)) => PassThrough::Confirmed {
-                landing,
+            Some((Confirmation::Confirmed { redirect }, answer)) => PassThrough::Confirmed {
+                redirect,
                 removals: removals_of_sign_out(provider, answer, shared.clock.now()),
             },
             Some((Confirmation::NotSignedIn, _)) => PassThrough::NotSignedIn,

@@ -148,7 +148,7 @@ impl Dialect {
             reach: platform.reach,
             has_upstream: platform.has_upstream,
             redirects: Arc::new(platform.redirect_policy()?),
-            root: platform.root_landing()?,
+            root: platform.root_redirect()?,
             sign_in: ApprovedUrl::from_operator(&format!("{}{SIGN_IN_PATH}", platform.prefix))
                 .map_err(|fault| SetUpError::new("prefix", fault))?,
             session_cookie: cookie(&config.cookie_names.session)?,

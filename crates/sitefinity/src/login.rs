@@ -100,7 +100,7 @@ pub(crate) async fn login_form(
             "The anti-forgery token is missing or wrong.",
         ));
     }
-    let landing = |name| match RequestedRedirect::from_values(form.all_ignoring_case(name)) {
+    let redirect = |name| match RequestedRedirect::from_values(form.all_ignoring_case(name)) {
         RequestedRedirect::Address(address) => dialect
             .redirects
             .approve(&address)
@@ -113,7 +113,7 @@ pub(crate) async fn login_form(
     let Some(account) = verify(request, sessions, dialect, provider, username, &password).await?
     else {
         return Ok(Response::redirect(
-            &landing("ErrorRedirectUrl").with_parameter("loginerror", "True"),
+            &redirect("ErrorRedirectUrl").with_parameter("loginerror", "True"),
         )
         .uncached());
     };
@@ -151,7 +151,7 @@ pub(crate) async fn login_form(
     .await?
     .ok_or(Refusal::Unavailable)?;
     let max_age = remembered.then_some(sessions.platform().absolute_timeout);
-    let answer = Response::redirect(&landing("RedirectUrl"));
+    let answer = Response::redirect(&redirect("RedirectUrl"));
     let answer = answer.header(
         "set-cookie",
         dialect

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::config::Dialect;
 use crate::cookies;
 
-/// A sign-out that was done: 302 to the landing, or with `redirect=false` an empty 200.
+/// A sign-out that was done: 302 to the return address, or with `redirect=false` an empty 200.
 ///
 /// Observed: a client counts 200 as success and 302 as failure when it asked for `redirect=false`,
 /// and reads no body.
@@ -22,8 +22,8 @@ pub(crate) fn signed_out(
     request: &Request<'_>,
     dialect: &Dialect,
 ) -> Reply {
-    let answer = match done.landing() {
-        Some(landing) if !stays => Response::redirect(landing),
+    let answer = match done.redirect() {
+        Some(redirect) if !stays => Response::redirect(redirect),
         _ => Response::new(200),
     };
     let mut answer = never_cached(answer);

@@ -67,7 +67,7 @@ pub(crate) fn read(request: &Request<'_>, dialect: &Dialect) -> Asked {
         }
         other => other,
     };
-    let landing = PostLogoutRedirect {
+    let redirect = PostLogoutRedirect {
         requested,
         policy: PostLogoutRedirectPolicy::Platform(dialect.redirects.clone()),
         default: Some(dialect.root.clone()),
@@ -75,7 +75,7 @@ pub(crate) fn read(request: &Request<'_>, dialect: &Dialect) -> Asked {
     };
     let stays = flag(query.first_ignoring_case("redirect")) == Some(false);
     Asked {
-        sign_out: sign_out(request, target, reach, landing, dialect),
+        sign_out: sign_out(request, target, reach, redirect, dialect),
         stays,
     }
 }
@@ -91,14 +91,14 @@ fn read_widget(request: &Request<'_>, dialect: &Dialect) -> Asked {
         .redirects
         .approve(&format!("{}{page}", dialect.prefix))
         .unwrap_or_else(|_| dialect.root.clone());
-    let landing = PostLogoutRedirect {
+    let redirect = PostLogoutRedirect {
         requested: RequestedRedirect::Nothing,
         policy: PostLogoutRedirectPolicy::Platform(dialect.redirects.clone()),
         default: Some(page),
         reject_invalid: false,
     };
     Asked {
-        sign_out: sign_out(request, Target::Caller, Reach::SignOn, landing, dialect),
+        sign_out: sign_out(request, Target::Caller, Reach::SignOn, redirect, dialect),
         stays: false,
     }
 }
@@ -107,7 +107,7 @@ fn sign_out(
     request: &Request<'_>,
     target: Target,
     reach: Reach,
-    landing: PostLogoutRedirect,
+    redirect: PostLogoutRedirect,
     dialect: &Dialect,
 ) -> SignOut {
     SignOut {
@@ -123,7 +123,7 @@ fn sign_out(
         // unknown session is answered like a known one (docs/vendors/sitefinity.md, "Stale
         // cookie").
         no_session: NoSessionPolicy::Succeed,
-        landing,
+        redirect,
     }
 }
 
@@ -251,19 +251,19 @@ mod tests {
         ] {
             let request = Request::new(Method::Get, "/Sitefinity/SignOut")
                 .with_query(format!("redirect_uri={requested}"));
-            let landing = read(&request, &dialect("http://x.example/cms"))
+            let redirect = read(&request, &dialect("http://x.example/cms"))
                 .sign_out
-                .landing;
+                .redirect;
             assert!(
-                matches!(&landing.requested, RequestedRedirect::Address(to) if to == meant),
+                matches!(&redirect.requested, RequestedRedirect::Address(to) if to == meant),
                 "{requested}: {:?}",
-                landing.requested
+                redirect.requested
             );
         }
         assert!(matches!(
             asked("redirect_uri=a&redirect_uri=b")
                 .sign_out
-                .landing
+                .redirect
                 .requested,
             RequestedRedirect::Bad(RedirectError::Duplicated)
         ));
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn the_widget_leads_back_to_its_page_and_reads_no_parameter() {
-        for (base, path, landing) in [
+        for (base, path, redirect) in [
             ("http://x.example", "/news/SignOut", "/news"),
             ("http://x.example", "/a/b%20c/signout/", "/a/b%20c"),
             ("http://x.example/cms", "/news/SignOut", "/cms/news"),
@@ -285,16 +285,18 @@ mod tests {
             assert_eq!(
                 asked
                     .sign_out
-                    .landing
+                    .redirect
                     .default
                     .as_ref()
                     .map(ApprovedUrl::as_str),
-                Some(landing),
+                Some(redirect),
                 "{path}"
             );
             assert!(
-                matches!(asked.sign_out.landing.requested, RequestedRedirect::Nothing)
-                    && !asked.stays,
+                matches!(
+                    asked.sign_out.redirect.requested,
+                    RequestedRedirect::Nothing
+                ) && !asked.stays,
                 "{path}"
             );
             assert_eq!(

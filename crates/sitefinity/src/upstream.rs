@@ -124,7 +124,7 @@ impl UpstreamLogout for SitefinityProvider {
         let dialect = &self.dialect;
         match answer.status {
             200 | 204 if says_nothing_else(&answer.body) => {
-                Confirmation::Confirmed { landing: None }
+                Confirmation::Confirmed { redirect: None }
             }
             // With an administrator configured this may be the administrator who is not signed in,
             // and then nobody is signed out.

@@ -22,7 +22,7 @@ use crate::credentials::{
 use crate::grant::{CODE, GRANT, Grant, PARAMETERS, challenge_digest};
 use crate::login::{member_session, verify};
 use crate::paths::AUTHORIZE;
-use crate::reply::{ErrorResponse, landing_refused};
+use crate::reply::{ErrorResponse, redirect_refused};
 
 /// How long a code waits for its exchange (our choice; the most that RFC 6749 recommends).
 pub(crate) const CODE_LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -30,7 +30,7 @@ pub(crate) const CODE_LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// An authorization request whose way back is approved.
 struct Flow {
     client: ClientId,
-    landing: ApprovedUrl,
+    redirect_uri: ApprovedUrl,
     in_fragment: bool,
     state: Option<String>,
     /// The S256 challenge, or the error that the app is told instead.
@@ -46,7 +46,7 @@ impl Flow {
             field: "clientId",
             rule: "REQUIRED",
         })?)?;
-        let landing = match RequestedRedirect::from_values(parameters.all("redirectUri")) {
+        let redirect_uri = match RequestedRedirect::from_values(parameters.all("redirectUri")) {
             RequestedRedirect::Address(address) => dialect.approve(&client, &address),
             RequestedRedirect::Bad(fault) => Err(fault),
             RequestedRedirect::Nothing => Err(RedirectError::Relative),
@@ -62,7 +62,7 @@ impl Flow {
         };
         let in_fragment = first("responseMode") == Some("fragment");
         Ok(Self {
-            landing: landing.map_err(|fault| landing_refused("redirectUri", fault))?,
+            redirect_uri: redirect_uri.map_err(|fault| redirect_refused("redirectUri", fault))?,
             // `web_message` takes a script in a frame, which pages of ours may not run.
             challenge: if matches!(first("responseMode"), None | Some("query" | "fragment")) {
                 challenge
@@ -82,17 +82,17 @@ impl Flow {
     /// Back to the app with one parameter and the state.
     fn answer(&self, name: &str, value: &str) -> Response {
         let state = self.state.as_deref().map(|state| ("state", state));
-        let landing = std::iter::once((name, value)).chain(state).fold(
-            self.landing.clone(),
-            |landing, (name, value)| {
+        let url = std::iter::once((name, value)).chain(state).fold(
+            self.redirect_uri.clone(),
+            |url, (name, value)| {
                 if self.in_fragment {
-                    landing.with_fragment_parameter(name, value)
+                    url.with_fragment_parameter(name, value)
                 } else {
-                    landing.with_parameter(name, value)
+                    url.with_parameter(name, value)
                 }
             },
         );
-        Response::redirect(&landing).uncached()
+        Response::redirect(&url).uncached()
     }
 
     fn login_page(&self, status: u16, line: &str, dialect: &Dialect) -> Response {
@@ -166,10 +166,10 @@ pub(crate) async fn authorize(
         return Ok(flow.answer("error", "login_required"));
     }
     if let Some(page) = dialect.login_url(&flow.client) {
-        let landing = flow.sent.iter().fold(page.clone(), |page, (name, value)| {
+        let page = flow.sent.iter().fold(page.clone(), |page, (name, value)| {
             page.with_parameter(name, value)
         });
-        return Ok(Response::redirect(&landing).uncached());
+        return Ok(Response::redirect(&page).uncached());
     }
     Ok(flow.login_page(
         200,
@@ -249,7 +249,7 @@ async fn code(
     };
     let grant = Grant {
         client: flow.client.clone(),
-        redirect_uri: flow.landing.as_str().to_owned(),
+        redirect_uri: flow.redirect_uri.as_str().to_owned(),
         challenge,
     };
     let kept = serde_json::to_vec(&grant).map_err(|_| Refusal::Unavailable)?;

@@ -102,7 +102,7 @@ impl LogoutProvider for WixProvider {
             Ok(done) => reply::signed_out(
                 &done,
                 asked.by_ticket,
-                asked.wants_landing,
+                asked.wants_redirect,
                 request,
                 &self.dialect,
             ),

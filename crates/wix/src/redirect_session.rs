@@ -17,7 +17,7 @@ use crate::credentials::{Caller, TICKET, attach_secret, caller};
 use crate::grant::PARAMETERS;
 use crate::guid;
 use crate::paths::{AUTHORIZE, LOGOUT};
-use crate::reply::{ErrorResponse, application_error, json_answer, landing_refused};
+use crate::reply::{ErrorResponse, application_error, json_answer, redirect_refused};
 
 /// How long a sign-out link is good for (our choice).
 const TICKET_LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -62,7 +62,7 @@ async fn for_logout(
         rule: "REQUIRED",
     })?;
     let claim = dialect.claim(named)?;
-    let refused = |fault| landing_refused("callbacks.postFlowUrl", fault);
+    let refused = |fault| redirect_refused("callbacks.postFlowUrl", fault);
     let addresses = callbacks
         .map(|callbacks| callbacks.texts("postFlowUrl"))
         .transpose()?
@@ -88,7 +88,7 @@ async fn for_logout(
     if session.client.as_ref() != Some(&claim.id) {
         return Err(Refusal::ClientMismatch.into());
     }
-    let landing = requested
+    let redirect_uri = requested
         .map(|address| dialect.approve(&claim.id, &address))
         .transpose()
         .map_err(refused)?;
@@ -97,9 +97,9 @@ async fn for_logout(
         .ok_or_else(session_is_gone)?;
     let mut parameters = vec![("clientId", claim.id.as_str())];
     parameters.extend(
-        landing
+        redirect_uri
             .iter()
-            .map(|landing| ("postLogoutRedirectUri", landing.as_str())),
+            .map(|url| ("postLogoutRedirectUri", url.as_str())),
     );
     parameters.push(("ticket", ticket.reveal()));
     Ok(redirect_session(LOGOUT, &parameters, None, dialect))
@@ -125,7 +125,7 @@ fn for_login(intent: &Fields, dialect: &Dialect) -> Result<Response, ErrorRespon
         field: "clientId",
         rule: "REQUIRED",
     })?)?;
-    let refused = |fault| landing_refused("auth.authRequest.redirectUri", fault);
+    let refused = |fault| redirect_refused("auth.authRequest.redirectUri", fault);
     match RequestedRedirect::from_values(requested.texts("redirectUri")?.into_iter()) {
         RequestedRedirect::Address(address) => dialect
             .approve(&client, &address)

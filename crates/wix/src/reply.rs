@@ -18,24 +18,25 @@ use crate::guid;
 /// The parameter that tells a site that nobody is signed in any more. Documented.
 const MEMBER_FLAG: &str = "wixMemberLoggedIn";
 
-/// A sign-out that was done: 302 to the landing, or 200 with a page, and cookies removed; or all of
-/// that in an envelope.
+/// A sign-out that was done: 302 to the return address, or 200 with a page, and cookies removed; or
+/// all of that in an envelope.
 ///
-/// A landing that was not asked for is the flow's, the receipt's page say: browsers are sent there,
-/// as it is. The caller of the method gets 200, as documented for a call without a landing.
+/// A return address that was not asked for comes from the flow, such as the receipt's page. Browsers
+/// are sent there, as it is. The caller of the method gets 200, as documented for a call without a
+/// return address.
 pub(crate) fn signed_out(
     done: &SignedOut,
     by_ticket: bool,
-    wants_landing: bool,
+    wants_redirect: bool,
     request: &Request<'_>,
     dialect: &Dialect,
 ) -> Reply {
     let enveloped = is_enveloped(request, dialect.config.response);
-    let answer = match done.landing().filter(|_| wants_landing || !enveloped) {
-        Some(landing) if by_ticket && wants_landing && dialect.config.member_flag => {
-            Response::redirect(&flagged(landing))
+    let answer = match done.redirect().filter(|_| wants_redirect || !enveloped) {
+        Some(redirect) if by_ticket && wants_redirect && dialect.config.member_flag => {
+            Response::redirect(&flagged(redirect))
         }
-        Some(landing) => Response::redirect(landing),
+        Some(redirect) => Response::redirect(redirect),
         None => HtmlPage {
             title: "Signed out".to_owned(),
             lines: vec!["You are signed out.".to_owned()],
@@ -60,14 +61,14 @@ pub(crate) fn signed_out(
     )
 }
 
-/// The landing with the flag, unless it says something about it already.
-fn flagged(landing: &ApprovedUrl) -> ApprovedUrl {
-    let says_so = Url::parse(landing.as_str())
+/// The return address with the flag, unless it says something about it already.
+fn flagged(url: &ApprovedUrl) -> ApprovedUrl {
+    let says_so = Url::parse(url.as_str())
         .is_ok_and(|url| url.query_pairs().any(|(name, _)| name == MEMBER_FLAG));
     if says_so {
-        landing.clone()
+        url.clone()
     } else {
-        landing.with_parameter(MEMBER_FLAG, "false")
+        url.with_parameter(MEMBER_FLAG, "false")
     }
 }
 
@@ -163,7 +164,9 @@ fn words_for(refusal: &Refusal) -> Response {
             "PERMISSION_DENIED",
             "A member or visitor token is needed.",
         ),
-        Refusal::LandingRefused(fault) => return landing_refused("postLogoutRedirectUri", *fault),
+        Refusal::RedirectRefused(fault) => {
+            return redirect_refused("postLogoutRedirectUri", *fault);
+        }
         Refusal::Malformed { field, rule } => return violation(field, rule),
         Refusal::MethodNotAllowed { .. } => (405, "METHOD_NOT_ALLOWED", "Method not allowed."),
         Refusal::NotFound => (404, "NOT_FOUND", "There is no such method."),
@@ -214,7 +217,7 @@ impl From<StoreUnavailable> for ErrorResponse {
 }
 
 /// The address in `field` is refused: 400 for its form, 403 for where it leads.
-pub(crate) fn landing_refused(field: &str, fault: RedirectError) -> Response {
+pub(crate) fn redirect_refused(field: &str, fault: RedirectError) -> Response {
     if !is_malformed(fault) {
         return application_error(
             403,

@@ -20,7 +20,7 @@ pub(crate) struct Asked {
     /// It comes from a redirect session.
     pub(crate) by_ticket: bool,
     /// It says where to go afterwards.
-    pub(crate) wants_landing: bool,
+    pub(crate) wants_redirect: bool,
 }
 
 /// Reads a sign-out. `verify` tells what a well-signed, unexpired access token says. In front of a
@@ -64,8 +64,8 @@ pub(crate) fn read(
     match &requested {
         RequestedRedirect::Address(address) => dialect
             .check_form(address)
-            .map_err(Refusal::LandingRefused)?,
-        RequestedRedirect::Bad(fault) => return Err(Refusal::LandingRefused(*fault)),
+            .map_err(Refusal::RedirectRefused)?,
+        RequestedRedirect::Bad(fault) => return Err(Refusal::RedirectRefused(*fault)),
         RequestedRedirect::Nothing => {}
     }
     let ticket = one("ticket")?;
@@ -75,7 +75,7 @@ pub(crate) fn read(
         _ => None,
     };
     let credentials = credentials(request, dialect, authorization, claims.is_some(), ticket);
-    let wants_landing = matches!(requested, RequestedRedirect::Address(_));
+    let wants_redirect = matches!(requested, RequestedRedirect::Address(_));
     if credentials.is_empty() && dialect.config.require_authorization {
         return Err(if authorization == Authorization::ApiKey {
             Refusal::Forbidden
@@ -102,7 +102,7 @@ pub(crate) fn read(
             } else {
                 NoSessionPolicy::Succeed
             },
-            landing: PostLogoutRedirect {
+            redirect: PostLogoutRedirect {
                 requested,
                 policy: PostLogoutRedirectPolicy::ByClient(dialect.policies.clone()),
                 default: None,
@@ -110,7 +110,7 @@ pub(crate) fn read(
             },
         },
         by_ticket: ticket.is_some(),
-        wants_landing,
+        wants_redirect,
     })
 }
 
@@ -141,8 +141,8 @@ fn credentials(
     PresentedCredential::each_once(by_header.into_iter().chain(by_ticket).chain(by_cookie))
 }
 
-/// The app that a token was given to, which decides on the landing even when the token's session is
-/// gone.
+/// The app that a token was given to, which decides on the return address even when the token's
+/// session is gone.
 fn client_of(claims: &TokenClaims, dialect: &Dialect) -> Option<ClientClaim> {
     dialect
         .claim(claims.vendor.get(CLIENT_CLAIM)?)

@@ -141,7 +141,7 @@ impl UpstreamLogout for WixProvider {
         };
         match answer.status {
             200 if vouched || removes_cookie(answer, dialect) => {
-                Confirmation::Confirmed { landing: None }
+                Confirmation::Confirmed { redirect: None }
             }
             301..=303
                 if vouched
@@ -149,7 +149,7 @@ impl UpstreamLogout for WixProvider {
                     || location().is_some_and(allowed) =>
             {
                 Confirmation::Confirmed {
-                    landing: location().map(str::to_owned),
+                    redirect: location().map(str::to_owned),
                 }
             }
             401 if vouched || error(answer).is_some() => Confirmation::NotSignedIn,

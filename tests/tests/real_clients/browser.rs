@@ -241,7 +241,7 @@ fn assets() {
 fn assets_elsewhere() {
     let elsewhere = TestHub::start("assets", &["landing_page = \"/goodbye\"".to_owned()]).unwrap();
     // Another host name makes it another site.
-    let landing = format!(
+    let return_address = format!(
         "http://localhost:{}/goodbye?from=dam#top",
         elsewhere.address().port()
     );
@@ -257,9 +257,9 @@ fn assets_elsewhere() {
     browser.open(&format!(
         "{}/logout?logoutSuccessUrl={}",
         hub.base(),
-        logout_tests::http::percent_encode(&landing)
+        logout_tests::http::percent_encode(&return_address)
     ));
-    assert_eq!(browser.url(), landing);
+    assert_eq!(browser.url(), return_address);
     assert_no_cookie_is_left(&browser);
     assert_eq!(
         logins::assets_fault(&hub, "Cookie", &format!("authToken={token}")),

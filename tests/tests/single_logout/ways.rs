@@ -28,9 +28,9 @@ pub(crate) fn add(run: &mut Run) {
         by_name,
     );
     run.test(
-        "ways::the_product_s_landing_is_taken_where_it_came_in_time_and_is_allowed",
+        "ways::the_product_s_return_address_is_taken_where_it_came_in_time_and_is_allowed",
         &[],
-        landing,
+        redirect,
     );
     run.on_every_store(
         "ways::at_reach_subject_and_session_others_of_the_person_live_on",
@@ -132,7 +132,7 @@ fn by_name(store: StoreKind) {
     );
 }
 
-fn landing() {
+fn redirect() {
     for (configured, sent) in [
         ("https://www.example.com/goodbye", true),
         ("https://evil.example/", false),
@@ -162,7 +162,7 @@ fn landing() {
 }
 
 fn other_links() {
-    for (asked, link, wrong, lands) in [
+    for (asked, link, wrong, location) in [
         (
             "sitefinity",
             "/news/press/SignOut",
@@ -195,7 +195,7 @@ fn other_links() {
         let answer = call(link);
         assert_eq!(
             (answer.status, answer.header("location")),
-            (302, Some(lands)),
+            (302, Some(location)),
             "{link}"
         );
         for session in &sessions {

@@ -186,7 +186,7 @@ fn public_urls(store: StoreKind) {
         Some("https://sso.example.com/wps/portal")
     );
     // The own origin is that of the public URL, and not the address that is listened on.
-    for (wanted, landing) in [
+    for (wanted, location) in [
         (
             "https://sso.example.com/home",
             "https://sso.example.com/home",
@@ -195,7 +195,7 @@ fn public_urls(store: StoreKind) {
     ] {
         let answer = Request::get(&format!("/Sitefinity/SignOut?redirect_uri={wanted}"))
             .send(server.address());
-        assert_eq!(answer.header("location"), Some(landing), "{wanted}");
+        assert_eq!(answer.header("location"), Some(location), "{wanted}");
     }
     let index = Request::get("/").send(server.address()).text();
     assert!(

@@ -125,7 +125,7 @@ impl Hub {
             || is_subdomain(&origin)
     }
 
-    fn assert_lands_where_it_may(
+    fn assert_leads_where_it_may(
         &self,
         target: &str,
         attack: &str,

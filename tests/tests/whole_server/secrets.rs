@@ -288,8 +288,8 @@ fn wix(server: &Server, canaries: &mut Canaries, password: &str) {
     );
     let answer = send(Request::get(&authorize));
     canaries.keep("a member's cookie", answer.cookie("smSession").unwrap());
-    let landing = url::Url::parse(answer.header("location").unwrap()).unwrap();
-    let code = landing
+    let location = url::Url::parse(answer.header("location").unwrap()).unwrap();
+    let code = location
         .query_pairs()
         .find(|(name, _)| name == "code")
         .unwrap()

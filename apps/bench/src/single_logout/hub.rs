@@ -21,7 +21,7 @@ use logout_hub::{Hub, SystemClock};
 use serde::{Deserialize, Serialize};
 
 use super::confirmations::Confirmations;
-use super::upstream::LANDING;
+use super::upstream::RETURN_ADDRESS;
 use crate::dialect::{VENDORS, platform_toml, sign_out, stand_in_secret};
 use crate::hub;
 use crate::process::{BoxError, announce, answer};
@@ -116,7 +116,7 @@ impl HubSubject {
         let mut text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\nworkers = {}\n\
              [admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"memory:\"\n\
-             [sessions]\nsweep_interval = \"1h\"\n[redirects]\nallow = [\"{LANDING}\"]\n\
+             [sessions]\nsweep_interval = \"1h\"\n[redirects]\nallow = [\"{RETURN_ADDRESS}\"]\n\
              [single_logout]\nwait = \"{}\"\nverify = {}\nmax_in_flight = {}\n",
             self.workers, self.wait, self.verify, self.in_flight
         );

@@ -17,7 +17,7 @@ use crate::dialect::VENDORS;
 use crate::process::{BoxError, announce, answer};
 
 /// Where HCL DX would send the browser.
-pub(crate) const LANDING: &str = "https://portal.example";
+pub(crate) const RETURN_ADDRESS: &str = "https://portal.example";
 
 /// How many upstreams to be, and of whom.
 #[derive(Args, Debug)]
@@ -198,7 +198,7 @@ fn signed_out(vendor: usize, alive: bool) -> HttpResponse {
         (2, false) => not_signed_in_to_wix(),
         (_, true) => HttpResponse::Ok()
             .insert_header((header::SET_COOKIE, "LtpaToken2=; Max-Age=0; Path=/"))
-            .json(json!({ "statusCode": 200, "data": "You are successfully logged out", "redirectUrl": format!("{LANDING}/") })),
+            .json(json!({ "statusCode": 200, "data": "You are successfully logged out", "redirectUrl": format!("{RETURN_ADDRESS}/") })),
         (_, false) => not_signed_in_to_hcl_dx(),
     }
 }

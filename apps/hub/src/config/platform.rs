@@ -74,8 +74,8 @@ pub struct PlatformConfig {
     /// `session`.
     #[serde(default)]
     pub reach: Reach,
-    /// Allowed landings besides those of `[redirects]` and the platform's own origin. Default:
-    /// none.
+    /// Allowed return addresses besides those of `[redirects]` and the platform's own origin.
+    /// Default: none.
     #[serde(default, deserialize_with = "values::redirects")]
     pub redirects: Vec<String>,
     /// How cookies are set. Default: `{ secure = "auto", domain = "", same_site = "lax" }`.

@@ -198,7 +198,8 @@ pub struct SingleLogoutConfig {
     /// When those are given up. Default: `10m`.
     #[serde(with = "values::positive_duration")]
     pub first_sight_give_up_after: Duration,
-    /// Whether a sign-out that asks for no landing ends on the page of its receipt. Default: false.
+    /// Whether a sign-out that asks for no return address ends on the page of its receipt. Default:
+    /// false.
     pub show_receipt: bool,
 }
 
@@ -227,7 +228,7 @@ impl Default for SingleLogoutConfig {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedirectsConfig {
-    /// Allowed landings besides each platform's own origin: origins, subdomains
+    /// Allowed return addresses besides each platform's own origin: origins, subdomains
     /// (`https://*.example.org`), or either below a path. Default: none.
     #[serde(deserialize_with = "values::redirects")]
     pub allow: Vec<String>,

@@ -64,7 +64,7 @@ list_of! {
 }
 
 list_of! {
-    /// Entries of an allow-list of landings.
+    /// Entries of an allow-list of return addresses.
     redirects, "an origin", |text: &str| {
         // The base plays no part in what an entry may be.
         let base = Url::parse("http://localhost/").map_err(|fault| fault.to_string())?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use logout_actix::Mount;
 use logout_core::authority::Services;
 use logout_core::ports::ReceiptPages;
-use logout_identity::ReceiptLandings;
+use logout_identity::SecretReceiptPages;
 use logout_relay::{Relay, RelaySettings};
 
 use super::open::{Listeners, Opened};
@@ -45,8 +45,8 @@ impl Assembly {
             Relay::start_on_own_threads(settings, store, clock, seal, platforms.upstreams())
         });
         let relay = relay.transpose().map_err(StartError::Serve)?;
-        let landings = landings(config, listeners, opened)?;
-        let services = services(opened, relay.as_ref(), landings);
+        let receipt_pages = receipt_pages(config, listeners, opened)?;
+        let services = services(opened, relay.as_ref(), receipt_pages);
         let (mount, platforms) = platforms.mount(config, &services)?;
         // Before the first request: a credential of a removed account must open nothing.
         let versions = opened.accounts.versions().collect();
@@ -65,7 +65,7 @@ impl Assembly {
 fn services(
     opened: &Opened,
     relay: Option<&Relay>,
-    landings: Option<Arc<dyn ReceiptPages>>,
+    receipt_pages: Option<Arc<dyn ReceiptPages>>,
 ) -> Services {
     let mut services = Services::of_stand_ins(
         opened.accounts.clone(),
@@ -77,11 +77,11 @@ fn services(
         services.deliveries = Arc::new(relay.clone());
     }
     services.seal = opened.seal.clone();
-    services.receipt_pages = landings;
+    services.receipt_pages = receipt_pages;
     services
 }
 
-fn landings(
+fn receipt_pages(
     config: &Config,
     listeners: &Listeners,
     opened: &Opened,
@@ -89,9 +89,10 @@ fn landings(
     if !config.single_logout.show_receipt {
         return Ok(None);
     }
-    let landings = ReceiptLandings::new(opened.secrets.clone(), listeners.public_url.as_str())
-        .map_err(|_| StartError::PublicUrl(listeners.address))?;
-    Ok(Some(Arc::new(landings)))
+    let receipt_pages =
+        SecretReceiptPages::new(opened.secrets.clone(), listeners.public_url.as_str())
+            .map_err(|_| StartError::PublicUrl(listeners.address))?;
+    Ok(Some(Arc::new(receipt_pages)))
 }
 
 fn relay_settings(config: &SingleLogoutConfig) -> RelaySettings {

@@ -187,7 +187,7 @@ fn two_sessions_in_one_path_contradict_each_other() {
 }
 
 #[test]
-fn only_the_redirecting_form_takes_a_landing_needs_no_proof_and_accepts_strangers() {
+fn only_the_redirecting_form_takes_a_return_address_needs_no_proof_and_accepts_strangers() {
     let tokens = RememberedTokens::default();
     let request = Request::new(Method::Get, "/").with_query("logoutSuccessUrl=%2Fa");
     let redirecting = read_as(
@@ -196,7 +196,7 @@ fn only_the_redirecting_form_takes_a_landing_needs_no_proof_and_accepts_stranger
         &tokens,
     );
     assert!(
-        matches!(redirecting.landing.requested, RequestedRedirect::Address(ref to) if to == "/a")
+        matches!(redirecting.redirect.requested, RequestedRedirect::Address(ref to) if to == "/a")
     );
     assert!(
         matches!(redirecting.csrf, CsrfProof::NotNeeded)
@@ -208,7 +208,7 @@ fn only_the_redirecting_form_takes_a_landing_needs_no_proof_and_accepts_stranger
         &tokens,
     );
     assert!(matches!(
-        service.landing.requested,
+        service.redirect.requested,
         RequestedRedirect::Nothing
     ));
     assert!(
@@ -218,7 +218,7 @@ fn only_the_redirecting_form_takes_a_landing_needs_no_proof_and_accepts_stranger
 }
 
 #[test]
-fn a_landing_is_read_from_query_and_form_and_two_are_one_too_many() {
+fn a_return_address_is_read_from_query_and_form_and_two_are_one_too_many() {
     for (query, body, requested) in [
         ("", "", None),
         ("logoutSuccessUrl=", "", None),
@@ -245,7 +245,7 @@ fn a_landing_is_read_from_query_and_form_and_two_are_one_too_many() {
             .with_body(body)
             .with_endpoint(LOGOUT_AND_REDIRECT, vec![]);
         let asked = read_as(Profile::Assets6, &request, &RememberedTokens::default());
-        let found = match &asked.landing.requested {
+        let found = match &asked.redirect.requested {
             RequestedRedirect::Address(address) => Some(Ok(address.as_str())),
             RequestedRedirect::Bad(fault) => Some(Err(*fault)),
             RequestedRedirect::Nothing => None,

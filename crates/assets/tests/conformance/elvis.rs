@@ -102,7 +102,7 @@ fn the_redirecting_sign_out_takes_a_session_in_the_path_too() {
 fn a_login_may_lead_on_but_only_to_a_relative_address() {
     for dam in OLD.map(Dam::of) {
         for (password, parameter) in [("alice-password", "nextUrl"), ("wrong", "failUrl")] {
-            for (requested, landing) in [
+            for (requested, location) in [
                 ("%2Fwelcome%3Fa", "/welcome?a"),
                 ("welcome", "/welcome"),
                 ("http%3A%2F%2Fdam.example%2Fx", "/"),
@@ -115,7 +115,7 @@ fn a_login_may_lead_on_but_only_to_a_relative_address() {
                 )));
                 assert_eq!(
                     (response.status(), header(&response, "location")),
-                    (302, Some(landing)),
+                    (302, Some(location)),
                     "{parameter} {requested}"
                 );
                 let set = cookie_set(&response);

@@ -15,7 +15,7 @@ fn with_landing_page() -> Dam {
     )
 }
 
-const LANDINGS: &[(&str, &str)] = &[
+const REDIRECTS: &[(&str, &str)] = &[
     ("logoutSuccessUrl=%2Fhome", "/home"),
     ("logoutSuccessUrl=home%3Fa%3Db", "/home?a=b"),
     (
@@ -70,14 +70,14 @@ const LANDINGS: &[(&str, &str)] = &[
 #[test]
 fn a_sign_out_leads_where_it_may_and_else_to_the_landing_page_and_ends_the_session_in_any_case() {
     let dam = with_landing_page();
-    for (query, landing) in LANDINGS {
+    for (query, location) in REDIRECTS {
         for method in [Method::Get, Method::Post] {
             let alice = dam.login("alice");
             let response =
                 dam.send(cookie(Request::new(method, "/logout"), &alice.secret).with_query(*query));
             assert_eq!(
                 (response.status(), header(&response, "location")),
-                (302, Some(*landing)),
+                (302, Some(*location)),
                 "{query}"
             );
             assert_eq!(
@@ -100,7 +100,7 @@ fn a_sign_out_leads_where_it_may_and_else_to_the_landing_page_and_ends_the_sessi
 }
 
 #[test]
-fn a_landing_that_is_too_long_is_none() {
+fn a_return_address_that_is_too_long_is_none() {
     let dam = with_landing_page();
     let response =
         dam.send(get("/logout").with_query(format!("logoutSuccessUrl=/{}", "a".repeat(2_048))));
@@ -108,7 +108,7 @@ fn a_landing_that_is_too_long_is_none() {
 }
 
 #[test]
-fn a_form_may_carry_the_landing() {
+fn a_form_may_carry_the_return_address() {
     let dam = with_landing_page();
     let alice = dam.login("alice");
     let request = post("/logout")
@@ -123,7 +123,7 @@ fn a_form_may_carry_the_landing() {
 }
 
 #[test]
-fn a_landing_in_query_and_form_is_one_too_many() {
+fn a_return_address_in_query_and_form_is_one_too_many() {
     let dam = with_landing_page();
     let request = post("/logout")
         .with_query("logoutSuccessUrl=/home")

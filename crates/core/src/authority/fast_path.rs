@@ -5,7 +5,7 @@
 //! Where that ends nothing, nothing was decided: the flow begins anew with a look-up, and that says
 //! why.
 
-use super::{SessionAuthority, SignedOut, landing};
+use super::{SessionAuthority, SignedOut, redirect};
 use crate::receipt::{Reach, Reason, ReceiptId};
 use crate::session::ClientId;
 use crate::sign_out::{
@@ -28,15 +28,15 @@ impl SessionAuthority {
             return Ok(None);
         };
         let client = asked.client.as_ref().map(|claim| &claim.id);
-        // A bad landing that refuses has to refuse before anything ends. Any other is decided on
-        // later: once, and it may be logged.
+        // A bad return address that refuses has to refuse before anything ends. Any other is
+        // decided on later: once, and it may be logged.
         let approved = match asked
-            .landing
+            .redirect
             .reject_invalid
-            .then(|| landing::landing(&asked.landing, client, &[]))
+            .then(|| redirect::decide(&asked.redirect, client, &[]))
         {
             Some(Err(_)) => return Ok(None),
-            Some(Ok(landing)) => Some(landing),
+            Some(Ok(redirect)) => Some(redirect),
             None => None,
         };
         let order = EndOrder {
@@ -51,12 +51,12 @@ impl SessionAuthority {
         if ended.sessions.is_empty() {
             return Ok(None);
         }
-        let landing = match approved {
-            Some(landing) => landing,
-            None => landing::landing(&asked.landing, client, &[])?,
+        let redirect = match approved {
+            Some(redirect) => redirect,
+            None => redirect::decide(&asked.redirect, client, &[])?,
         };
         Ok(Some(
-            self.signed_out(asked, receipt, reach, ended, landing, true),
+            self.signed_out(asked, receipt, reach, ended, redirect, true),
         ))
     }
 
@@ -112,10 +112,10 @@ impl SessionAuthority {
     }
 }
 
-/// Whether the session has to be known to tell if the landing is allowed.
+/// Whether the session has to be known to tell if the return address is allowed.
 fn needs_session(asked: &Asked) -> bool {
     let wants = matches!(
-        (&asked.landing.policy, &asked.landing.requested),
+        (&asked.redirect.policy, &asked.redirect.requested),
         (
             PostLogoutRedirectPolicy::ByClient(_),
             RequestedRedirect::Address(_)

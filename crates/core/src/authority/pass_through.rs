@@ -1,7 +1,7 @@
 //! The sign-out of a session that the hub never saw, at a platform whose upstream may know it.
 
 use super::callers::check_client;
-use super::landing::{approved, landing};
+use super::redirect::{approved, decide};
 use super::{SessionAuthority, SignedOut};
 use crate::ports::PassThrough;
 use crate::receipt::{Reason, ReceiptId};
@@ -23,18 +23,18 @@ impl SessionAuthority {
         at: Timestamp,
     ) -> Result<SignedOut, Refusal> {
         check_client(asked, &[])?;
-        let landing = landing(
-            &asked.landing,
+        let redirect = decide(
+            &asked.redirect,
             asked.client.as_ref().map(|claim| &claim.id),
             &[],
         )?;
         let receipt = ReceiptId::at(at);
         let reach = asked.reach.max(self.platform.reach);
-        let done = |landing, ended, removals| {
+        let done = |redirect, ended, removals| {
             Ok(SignedOut {
                 receipt,
                 ended,
-                landing,
+                redirect,
                 caller_included: true,
                 reach,
                 removals,
@@ -48,21 +48,21 @@ impl SessionAuthority {
             .await
         {
             PassThrough::Confirmed {
-                landing: requested,
+                redirect: requested,
                 removals,
             } => {
                 let told = requested
-                    .filter(|_| matches!(asked.landing.requested, RequestedRedirect::Nothing));
+                    .filter(|_| matches!(asked.redirect.requested, RequestedRedirect::Nothing));
                 let told = told
-                    .and_then(|requested| approved(&asked.landing.policy, &requested, None).ok());
+                    .and_then(|requested| approved(&asked.redirect.policy, &requested, None).ok());
                 done(
-                    told.or(landing),
+                    told.or(redirect),
                     Vec::new(),
                     handed_on(removals, &self.platform),
                 )
             }
             PassThrough::NotSignedIn if asked.no_session == NoSessionPolicy::Succeed => {
-                done(landing, Vec::new(), Vec::new())
+                done(redirect, Vec::new(), Vec::new())
             }
             PassThrough::NotSignedIn => Err(Refusal::NotSignedIn),
             PassThrough::Refused | PassThrough::Busy => Err(Refusal::Unavailable),
@@ -100,7 +100,7 @@ impl SessionAuthority {
                     reach,
                     targets,
                 };
-                done(landing, self.services.carry_out(order).await?, Vec::new())
+                done(redirect, self.services.carry_out(order).await?, Vec::new())
             }
         }
     }

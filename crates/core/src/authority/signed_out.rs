@@ -11,14 +11,14 @@ use crate::redirect::ApprovedUrl;
 /// use logout_core::receipt::{Reach, ReceiptId};
 ///
 /// fn forged(receipt: ReceiptId) -> SignedOut {
-///     SignedOut { receipt, ended: Vec::new(), landing: None, caller_included: true, reach: Reach::Session, removals: Vec::new(), by_cookie: true }
+///     SignedOut { receipt, ended: Vec::new(), redirect: None, caller_included: true, reach: Reach::Session, removals: Vec::new(), by_cookie: true }
 /// }
 /// ```
 #[derive(Clone, Debug)]
 pub struct SignedOut {
     pub(super) receipt: ReceiptId,
     pub(super) ended: Vec<EndedSession>,
-    pub(super) landing: Option<ApprovedUrl>,
+    pub(super) redirect: Option<ApprovedUrl>,
     pub(super) caller_included: bool,
     pub(super) reach: Reach,
     /// What takes from the caller's browser what was seen of its cookies.
@@ -41,8 +41,8 @@ impl SignedOut {
     }
 
     /// Where the browser goes: what was asked for and approved, or the default.
-    pub fn landing(&self) -> Option<&ApprovedUrl> {
-        self.landing.as_ref()
+    pub fn redirect(&self) -> Option<&ApprovedUrl> {
+        self.redirect.as_ref()
     }
 
     /// How far it went: what was asked for, or what the platform is configured to, whichever is

@@ -105,7 +105,7 @@ fn asked(authority: &SessionAuthority, secrets: &[&str]) -> SignOut {
         target: Target::Caller,
         reach: Reach::Session,
         no_session: NoSessionPolicy::Succeed,
-        landing: PostLogoutRedirect {
+        redirect: PostLogoutRedirect {
             requested: RequestedRedirect::Nothing,
             policy: PostLogoutRedirectPolicy::Platform(Arc::new(policy)),
             default: None,
@@ -146,27 +146,27 @@ fn nothing_is_written_when_nothing_ended_and_yet_the_answer_names_a_receipt() {
 }
 
 #[test]
-fn a_bad_landing_is_refused_before_anything_ends_or_replaced_after_it_did() {
+fn a_bad_return_address_is_refused_before_anything_ends_or_replaced_after_it_did() {
     let world = World::new();
     let cms = world.platform("cms", Reach::Session);
     open(&cms, session(&cms, "alice", "a"));
     let to = |reject_invalid| {
         let mut sign_out = asked(&cms, &["a"]);
-        sign_out.landing.requested = RequestedRedirect::Address("https://evil.test".into());
-        sign_out.landing.reject_invalid = reject_invalid;
+        sign_out.redirect.requested = RequestedRedirect::Address("https://evil.test".into());
+        sign_out.redirect.reject_invalid = reject_invalid;
         sign_out
     };
     assert_eq!(
         block_on(cms.sign_out(&any_request(), to(true))).unwrap_err(),
-        Refusal::LandingRefused(RedirectError::ForeignOrigin)
+        Refusal::RedirectRefused(RedirectError::ForeignOrigin)
     );
     assert_eq!(world.alive(), ["cms/alice"]);
     let done = block_on(cms.sign_out(&any_request(), to(false))).unwrap();
-    assert_eq!((done.ended().len(), done.landing()), (1, None));
+    assert_eq!((done.ended().len(), done.redirect()), (1, None));
 }
 
 #[test]
-fn the_landing_is_decided_by_the_client_of_the_request_or_else_of_the_session() {
+fn the_return_address_is_decided_by_the_client_of_the_request_or_else_of_the_session() {
     let world = World::new();
     let shop = world.platform("shop", Reach::Session);
     let base = "https://site.example/".parse().unwrap();
@@ -185,9 +185,9 @@ fn the_landing_is_decided_by_the_client_of_the_request_or_else_of_the_session() 
             },
         );
         let mut sign_out = asked(&shop, &["a"]);
-        sign_out.landing.requested = RequestedRedirect::Address("https://app.example/bye".into());
-        sign_out.landing.policy = PostLogoutRedirectPolicy::ByClient(policies.clone());
-        sign_out.landing.reject_invalid = true;
+        sign_out.redirect.requested = RequestedRedirect::Address("https://app.example/bye".into());
+        sign_out.redirect.policy = PostLogoutRedirectPolicy::ByClient(policies.clone());
+        sign_out.redirect.reject_invalid = true;
         assert_eq!(
             block_on(shop.sign_out(&any_request(), sign_out)).is_ok(),
             allowed

@@ -202,7 +202,7 @@ impl Seal for Reversed {
 #[derive(Debug)]
 struct Scripted {
     pass_through: Mutex<PassThrough>,
-    landing: Option<&'static str>,
+    redirect: Option<&'static str>,
     woken: AtomicUsize,
     asked: AtomicUsize,
 }
@@ -216,7 +216,7 @@ impl PendingResult for Expected {
             .iter()
             .map(|session| DeliveryResult {
                 confirmed: true,
-                landing: self.0.map(str::to_owned),
+                redirect: self.0.map(str::to_owned),
                 ..DeliveryResult::nothing(session.id)
             })
             .collect()
@@ -226,7 +226,7 @@ impl PendingResult for Expected {
 #[async_trait]
 impl Deliveries for Scripted {
     fn expect(&self, _receipt: ReceiptId) -> Option<Box<dyn PendingResult>> {
-        Some(Box::new(Expected(self.landing)))
+        Some(Box::new(Expected(self.redirect)))
     }
 
     fn wake(&self, ended: &[EndedSession]) {
@@ -247,7 +247,7 @@ impl Deliveries for Scripted {
 struct Pages;
 
 impl ReceiptPages for Pages {
-    fn landing(&self, receipt: ReceiptId) -> Option<ApprovedUrl> {
+    fn address(&self, receipt: ReceiptId) -> Option<ApprovedUrl> {
         ApprovedUrl::from_operator(&format!("https://hub.example/receipts/of-{receipt}")).ok()
     }
 }
@@ -265,11 +265,11 @@ fn upstream_platform() -> Platform {
     platform
 }
 
-fn world_with(landing: Option<&'static str>, pages: bool) -> World {
-    world_of(upstream_platform(), landing, pages)
+fn world_with(redirect: Option<&'static str>, pages: bool) -> World {
+    world_of(upstream_platform(), redirect, pages)
 }
 
-fn world_of(platform: Platform, landing: Option<&'static str>, pages: bool) -> World {
+fn world_of(platform: Platform, redirect: Option<&'static str>, pages: bool) -> World {
     let (clock, store) = (
         Arc::new(ManualClock::default()),
         Arc::new(BreakableStore::default()),
@@ -277,7 +277,7 @@ fn world_of(platform: Platform, landing: Option<&'static str>, pages: bool) -> W
     let pass_through = Mutex::new(PassThrough::NotSignedIn);
     let deliveries = Arc::new(Scripted {
         pass_through,
-        landing,
+        redirect,
         woken: AtomicUsize::new(0),
         asked: AtomicUsize::new(0),
     });
@@ -341,7 +341,7 @@ fn asked(sessions: &SessionAuthority, presented: &UpstreamSession) -> SignOut {
         target: Target::Caller,
         reach: Reach::Session,
         no_session: NoSessionPolicy::Succeed,
-        landing: PostLogoutRedirect {
+        redirect: PostLogoutRedirect {
             requested: RequestedRedirect::Nothing,
             policy: PostLogoutRedirectPolicy::Platform(Arc::new(policy)),
             default: Some(ApprovedUrl::from_operator("/bye").unwrap()),

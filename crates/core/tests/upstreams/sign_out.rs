@@ -1,4 +1,4 @@
-//! Sign-outs that are told to an instance: landings, strangers, deliveries.
+//! Sign-outs that are told to an instance: return addresses, strangers, deliveries.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,8 +21,8 @@ use logout_suite::testing::{ListedAccounts, RememberedTokens};
 use super::{Simple, World, register, sign_out, world, world_with};
 
 #[test]
-fn the_landing_is_the_upstream_s_where_nothing_is_asked_for_and_the_rule_allows_it() {
-    for (upstream, landing) in [
+fn the_return_address_is_the_upstream_s_where_nothing_is_asked_for_and_the_rule_allows_it() {
+    for (upstream, redirect) in [
         (
             Some("https://cms.example/goodbye"),
             "https://cms.example/goodbye",
@@ -33,14 +33,14 @@ fn the_landing_is_the_upstream_s_where_nothing_is_asked_for_and_the_rule_allows_
         let world = world_with(upstream, false);
         register(&world, "alice", "a");
         let done = sign_out(&world, "a", |asked| asked).unwrap();
-        assert_eq!(done.landing().unwrap().as_str(), landing);
+        assert_eq!(done.redirect().unwrap().as_str(), redirect);
         register(&world, "alice", "b");
         let wants = |asked: SignOut| {
             let requested = RequestedRedirect::Address("/own".to_owned());
             SignOut {
-                landing: PostLogoutRedirect {
+                redirect: PostLogoutRedirect {
                     requested,
-                    ..asked.landing
+                    ..asked.redirect
                 },
                 ..asked
             }
@@ -48,7 +48,7 @@ fn the_landing_is_the_upstream_s_where_nothing_is_asked_for_and_the_rule_allows_
         assert_eq!(
             sign_out(&world, "b", wants)
                 .unwrap()
-                .landing()
+                .redirect()
                 .unwrap()
                 .as_str(),
             "/own"
@@ -57,17 +57,17 @@ fn the_landing_is_the_upstream_s_where_nothing_is_asked_for_and_the_rule_allows_
 }
 
 #[test]
-fn the_receipt_s_page_is_the_landing_of_those_who_ended_something_and_asked_for_nothing() {
+fn the_receipt_s_page_is_the_return_address_of_those_who_ended_something_and_asked_for_nothing() {
     let world = world_with(None, true);
     register(&world, "alice", "a");
     let done = sign_out(&world, "a", |asked| asked).unwrap();
     assert_eq!(
-        done.landing().unwrap().as_str(),
+        done.redirect().unwrap().as_str(),
         format!("https://hub.example/receipts/of-{}", done.receipt())
     );
     let again = sign_out(&world, "a", |asked| asked).unwrap();
     assert_eq!(
-        (again.ended().len(), again.landing().unwrap().as_str()),
+        (again.ended().len(), again.redirect().unwrap().as_str()),
         (0, "/bye")
     );
 }
@@ -81,16 +81,16 @@ fn a_stranger_is_answered_from_what_the_upstream_says_and_nothing_is_written() {
             no_session: absent,
             ..asked
         });
-        done.map(|done| done.landing().unwrap().as_str().to_owned())
+        done.map(|done| done.redirect().unwrap().as_str().to_owned())
     };
     let elsewhere = |to: &str| PassThrough::Confirmed {
-        landing: Some(to.to_owned()),
+        redirect: Some(to.to_owned()),
         removals: Vec::new(),
     };
     assert_eq!(
         says(
             PassThrough::Confirmed {
-                landing: None,
+                redirect: None,
                 removals: Vec::new()
             },
             NoSessionPolicy::Reject
@@ -152,7 +152,7 @@ fn what_the_upstream_removes_is_handed_on_by_the_names_that_the_platform_owns() 
 
     let world = world();
     *world.deliveries.pass_through.lock().unwrap() = PassThrough::Confirmed {
-        landing: None,
+        redirect: None,
         removals: removals.clone(),
     };
     let request = Request::new(Method::Post, "/out").with_header("cookie", "sid=foreign");

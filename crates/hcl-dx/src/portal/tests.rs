@@ -17,7 +17,7 @@ fn portal(base: &str, settings: &[(&str, Setting)]) -> Result<Portal, SetUpError
     )
 }
 
-fn landing(base: &str, settings: &[(&str, Setting)]) -> String {
+fn redirect(base: &str, settings: &[(&str, Setting)]) -> String {
     portal(base, settings)
         .unwrap()
         .after_logout
@@ -92,12 +92,12 @@ fn the_computed_page_is_made_of_the_configuration_only() {
             "http://[::1]/wps/portal",
         ),
     ] {
-        assert_eq!(landing(base, &settings), page, "{base} {settings:?}");
+        assert_eq!(redirect(base, &settings), page, "{base} {settings:?}");
     }
 }
 
 #[test]
-fn a_configured_landing_keeps_its_bytes_and_needs_its_switch() {
+fn a_configured_return_address_keeps_its_bytes_and_needs_its_switch() {
     let nested =
         "https://idp.example/logout?post_logout_redirect_uri=https://h/wps/portal&client_id=x";
     let on = ("redirect.logout", Setting::from("true"));
@@ -153,7 +153,7 @@ fn a_configured_landing_keeps_its_bytes_and_needs_its_switch() {
         ),
     ] {
         assert_eq!(
-            landing("http://dx.example/", &settings),
+            redirect("http://dx.example/", &settings),
             page,
             "{settings:?}"
         );
@@ -161,7 +161,7 @@ fn a_configured_landing_keeps_its_bytes_and_needs_its_switch() {
 }
 
 #[test]
-fn a_landing_that_cannot_work_is_a_start_up_error() {
+fn a_return_address_that_cannot_work_is_a_start_up_error() {
     for url in [
         "/wps/myportal",
         "/wps/myportal/",

@@ -11,7 +11,7 @@ const IDP: &str =
     "https://idp.example/logout?post_logout_redirect_uri=https://h/wps/portal&client_id=x";
 
 /// What the core API says and where the portal sends, for the same configuration.
-fn landings(config: &HclDxConfig) -> (String, String) {
+fn after_logout(config: &HclDxConfig) -> (String, String) {
     let dx = dx(config.clone());
     let core = json(&dx.send(cookie(post(LOGOUT), &log_in(&dx, "alice"))));
     let portal = dx.send(cookie(get(PORTAL_LOGOUT), &log_in(&dx, "alice")));
@@ -23,7 +23,7 @@ fn landings(config: &HclDxConfig) -> (String, String) {
 }
 
 fn assert_leads_to(config: &HclDxConfig, page: &str) {
-    assert_eq!(landings(config), (page.to_owned(), page.to_owned()));
+    assert_eq!(after_logout(config), (page.to_owned(), page.to_owned()));
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn with_file(text: &str) -> (tempfile::NamedTempFile, HclDxConfig) {
     (file, config)
 }
 
-fn landing(config: HclDxConfig) -> String {
+fn redirect(config: HclDxConfig) -> String {
     let dx = dx(config);
     let logout = json(&dx.send(cookie(post(LOGOUT), &log_in(&dx, "alice"))));
     logout["redirectUrl"].as_str().unwrap().to_owned()
@@ -60,7 +60,7 @@ fn the_vendors_file_decides_and_the_inline_table_wins_over_it() {
         "# portal\n! settings\nredirect.logout = true\nredirect.logout.url: https\\://idp.example/out?\\\n    next=https://h/&id=1\nsome.other.key=x\n",
     );
     assert_eq!(
-        landing(config.clone()),
+        redirect(config.clone()),
         "https://idp.example/out?next=https://h/&id=1"
     );
     let inline = with_properties(&[(
@@ -69,7 +69,7 @@ fn the_vendors_file_decides_and_the_inline_table_wins_over_it() {
     )])
     .config_service;
     assert_eq!(
-        landing(HclDxConfig {
+        redirect(HclDxConfig {
             config_service: inline,
             ..config
         }),

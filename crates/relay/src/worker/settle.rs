@@ -112,7 +112,7 @@ impl Settler {
             Event::Settled(DeliveryResult {
                 session: delivery.session,
                 confirmed,
-                landing: reply.landing.clone(),
+                redirect: reply.redirect.clone(),
                 removals: reply.removals.clone(),
             })
         };

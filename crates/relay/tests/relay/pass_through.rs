@@ -49,7 +49,7 @@ async fn it_is_answered_from_what_the_upstream_says() {
             "sight-out",
             Play::answer(200, &[], format!("{SIGNED_OUT},/bye")),
             PassThrough::Confirmed {
-                landing: Some("/bye".to_owned()),
+                redirect: Some("/bye".to_owned()),
                 removals: Vec::new(),
             },
         ),

@@ -41,7 +41,7 @@ async fn a_sign_out_hears_of_its_confirmations_and_where_the_upstream_would_go()
     let hub = Hub::start(brisk(), vec![("told", client)]);
     let (told, took) = sign_out(&hub, &["told"], 10).await;
     assert_eq!((confirmed(&told), told.len()), (10, 10));
-    assert_eq!(told[0].landing.as_deref(), Some("/goodbye"));
+    assert_eq!(told[0].redirect.as_deref(), Some("/goodbye"));
     assert!(took >= SECOND && took < 2 * SECOND, "{took:?}");
 }
 

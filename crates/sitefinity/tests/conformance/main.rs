@@ -1,9 +1,9 @@
 //! The rules of the vendor's contract that want more than one readable exchange, against a stand-in
 //! without sockets; the others are files in `tests/contracts/sitefinity`.
 //!
-//! `sessions` holds concurrency, expiry and receipts, `others` signing out somebody else, `landing`
-//! where a browser may be sent, `cookies` their attributes, `store` what happens when the store
-//! does not answer.
+//! `sessions` holds concurrency, expiry and receipts, `others` signing out somebody else,
+//! `redirect` where a browser may be sent, `cookies` their attributes, `store` what happens when
+//! the store does not answer.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,8 +11,8 @@
 )]
 
 mod cookies;
-mod landing;
 mod others;
+mod redirect;
 mod sessions;
 mod store;
 mod support;

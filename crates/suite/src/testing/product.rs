@@ -72,7 +72,7 @@ pub fn header<'a>(request: &'a UpstreamRequest, name: &str) -> Option<&'a str> {
 pub struct OneReceiptPage;
 
 impl ReceiptPages for OneReceiptPage {
-    fn landing(&self, _receipt: ReceiptId) -> Option<ApprovedUrl> {
+    fn address(&self, _receipt: ReceiptId) -> Option<ApprovedUrl> {
         ApprovedUrl::from_operator("/receipts/of-alice").ok()
     }
 }

@@ -166,7 +166,7 @@ fn a_client_is_known_in_either_case_and_only_by_a_guid() {
 }
 
 #[test]
-fn the_platforms_own_origin_is_not_a_landing_of_an_app() {
+fn the_platforms_own_origin_is_not_a_return_address_of_an_app() {
     let dialect = set_up(App {
         redirect_domains: vec!["Mysite.com".into(), ".example.org".into()],
         ..app()

@@ -118,22 +118,22 @@ fn every_refusal_has_its_status_and_its_words() {
         (Refusal::ClientUnknown, 404, "\"code\":\"NOT_FOUND\""),
         (Refusal::CsrfMissing, 403, "\"code\":\"PERMISSION_DENIED\""),
         (
-            Refusal::LandingRefused(RedirectError::ForeignOrigin),
+            Refusal::RedirectRefused(RedirectError::ForeignOrigin),
             403,
             "\"code\":\"REDIRECT_URI_NOT_ALLOWED\"",
         ),
         (
-            Refusal::LandingRefused(RedirectError::UserInfo),
+            Refusal::RedirectRefused(RedirectError::UserInfo),
             403,
             "\"code\":\"REDIRECT_URI_NOT_ALLOWED\"",
         ),
         (
-            Refusal::LandingRefused(RedirectError::Scheme),
+            Refusal::RedirectRefused(RedirectError::Scheme),
             400,
             "\"field\":\"postLogoutRedirectUri\"",
         ),
         (
-            Refusal::LandingRefused(RedirectError::Duplicated),
+            Refusal::RedirectRefused(RedirectError::Duplicated),
             400,
             "\"ruleName\":\"DUPLICATED\"",
         ),

@@ -51,15 +51,15 @@ fn asked(request: &Request<'_>) -> Result<Asked, Refusal> {
     read(request, &dialect(|_| {}), claims)
 }
 
-fn landing(request: &Request<'_>) -> Result<Option<String>, Refusal> {
-    asked(request).map(|asked| match asked.sign_out.landing.requested {
+fn redirect(request: &Request<'_>) -> Result<Option<String>, Refusal> {
+    asked(request).map(|asked| match asked.sign_out.redirect.requested {
         RequestedRedirect::Address(address) => Some(address),
         _ => None,
     })
 }
 
 #[test]
-fn a_landing_comes_from_the_body_before_the_query_and_only_once() {
+fn a_return_address_comes_from_the_body_before_the_query_and_only_once() {
     let json = "application/json";
     for (request, requested) in [
         (
@@ -106,7 +106,7 @@ fn a_landing_comes_from_the_body_before_the_query_and_only_once() {
         ),
     ] {
         assert_eq!(
-            landing(&request),
+            redirect(&request),
             Ok(requested.map(str::to_owned)),
             "{request:?}"
         );
@@ -139,8 +139,8 @@ fn a_landing_comes_from_the_body_before_the_query_and_only_once() {
         ),
     ] {
         assert_eq!(
-            landing(&request),
-            Err(Refusal::LandingRefused(fault)),
+            redirect(&request),
+            Err(Refusal::RedirectRefused(fault)),
             "{request:?}"
         );
     }

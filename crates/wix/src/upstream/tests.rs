@@ -138,5 +138,5 @@ fn product() -> StandIn<WixProvider> {
 }
 
 fn confirmed() -> Confirmation {
-    Confirmation::Confirmed { landing: None }
+    Confirmation::Confirmed { redirect: None }
 }

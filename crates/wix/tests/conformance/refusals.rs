@@ -151,7 +151,7 @@ fn what_is_malformed_is_refused_before_anything_ends() {
 }
 
 #[test]
-fn a_landing_that_the_app_does_not_allow_is_refused_before_anything_ends() {
+fn a_return_address_that_the_app_does_not_allow_is_refused_before_anything_ends() {
     let shop = Shop::new();
     let alice = shop.member("alice");
     for foreign in [

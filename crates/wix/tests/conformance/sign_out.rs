@@ -36,7 +36,7 @@ fn the_sdk_gets_an_envelope_with_the_location_and_every_cookie() {
 }
 
 #[test]
-fn without_a_landing_there_is_a_page_in_either_form() {
+fn without_a_return_address_there_is_a_page_in_either_form() {
     let shop = Shop::new();
     let answer = shop.send(
         with_token(logout(&[]), &shop.member("alice").access).with_header("x-wix-bi-gateway", SDK),
@@ -114,7 +114,7 @@ fn the_documented_commands_work_as_they_are_printed() {
 }
 
 #[test]
-fn a_landing_survives_the_round_trip() {
+fn a_return_address_survives_the_round_trip() {
     let shop = Shop::new();
     for (sent, location_sent) in [
         (

@@ -21,7 +21,7 @@ fn oauth(scenario: &str) -> Value {
 
 pub(super) fn oauth_logout() {
     let seen = oauth("logout");
-    let landing = "https://mysite.com/goodbye?a=1&wixMemberLoggedIn=false#top";
+    let location = "https://mysite.com/goodbye?a=1&wixMemberLoggedIn=false#top";
     assert_eq!(
         seen["before"],
         json!({ "status": 200, "role": "member", "loggedIn": true }),
@@ -59,13 +59,13 @@ pub(super) fn oauth_logout() {
     assert_eq!(
         (&seen["first"], &seen["left"]),
         (
-            &json!({ "status": 302, "location": landing, "cleared": COOKIES }),
+            &json!({ "status": 302, "location": location, "cleared": COOKIES }),
             &left_dead()
         )
     );
     assert_eq!(
         (&seen["again"]["status"], &seen["again"]["location"]),
-        (&json!(302), &json!(landing))
+        (&json!(302), &json!(location))
     );
 }
 

@@ -27,23 +27,23 @@ pub(super) fn sitefinity(store: StoreKind) {
                     "{target}: {}",
                     answer.status
                 );
-                hub.assert_lands_where_it_may(&target, &attack, answer.header("location"), |url| {
+                hub.assert_leads_where_it_may(&target, &attack, answer.header("location"), |url| {
                     hub.is_allowed(url)
                 });
             }
             let target = format!("/Sitefinity/Authenticate/OpenID/connect/authorize?{query}");
             let page = hub.send(&Request::get(&target)).text();
-            let landing = page
+            let redirect = page
                 .split("name=\"RedirectUrl\" value=\"")
                 .nth(1)
                 .and_then(|rest| rest.split('"').next());
-            if let Some(landing) = landing {
-                let landing = landing
+            if let Some(redirect) = redirect {
+                let redirect = redirect
                     .replace("&#38;", "&")
                     .replace("&amp;", "&")
                     .replace("&#39;", "'")
                     .replace("&#34;", "\"");
-                hub.assert_lands_where_it_may(&target, &attack, Some(&landing), |url| {
+                hub.assert_leads_where_it_may(&target, &attack, Some(&redirect), |url| {
                     hub.is_allowed(url)
                 });
             } else {
@@ -74,7 +74,7 @@ pub(super) fn sitefinity_logins(store: StoreKind) {
                 answer.cookie(".AspNet.Cookies").is_some(),
                 password == Accounts::BOB
             );
-            hub.assert_lands_where_it_may(
+            hub.assert_leads_where_it_may(
                 "/sitefinity/login-handler",
                 attack,
                 answer.header("location"),
@@ -102,7 +102,7 @@ pub(super) fn assets(store: StoreKind) {
                 "{request:?}: {}",
                 answer.status
             );
-            hub.assert_lands_where_it_may("/logout", &attack, answer.header("location"), |url| {
+            hub.assert_leads_where_it_may("/logout", &attack, answer.header("location"), |url| {
                 hub.is_allowed(url)
             });
         }
@@ -117,7 +117,7 @@ pub(super) fn assets(store: StoreKind) {
                 ("failUrl", attack),
             ];
             let answer = hub.send(&Request::post("/elvis/services/login").form(&form));
-            hub.assert_lands_where_it_may(
+            hub.assert_leads_where_it_may(
                 "/elvis/services/login",
                 attack,
                 answer.header("location"),
@@ -145,7 +145,7 @@ pub(super) fn wix(store: StoreKind) {
                 let target =
                     format!("/_api/iam/authentication/v1/logout?clientId={CLIENT}&{query}");
                 let answer = hub.send(&Request::get(&target).header("Accept", accept));
-                hub.assert_lands_where_it_may(
+                hub.assert_leads_where_it_may(
                     &target,
                     &attack,
                     location(&answer).as_deref(),
@@ -160,7 +160,7 @@ pub(super) fn wix(store: StoreKind) {
                     .header("Accept", accept)
                     .json(&body),
             );
-            hub.assert_lands_where_it_may(
+            hub.assert_leads_where_it_may(
                 "/v1/logout",
                 &attack,
                 location(&answer).as_deref(),
@@ -173,7 +173,7 @@ pub(super) fn wix(store: StoreKind) {
         for query in queries("redirectUri", &attack) {
             let target = format!("/_api/oauth2/authorize?{rest}&{query}");
             let answer = hub.send(&Request::get(&target));
-            hub.assert_lands_where_it_may(&target, &attack, answer.header("location"), allowed);
+            hub.assert_leads_where_it_may(&target, &attack, answer.header("location"), allowed);
         }
         let body =
             json!({ "logout": { "clientId": CLIENT }, "callbacks": { "postFlowUrl": attack } });
@@ -187,14 +187,14 @@ pub(super) fn wix(store: StoreKind) {
             )
             .unwrap();
             assert!(hub.is_own(&link), "{link}");
-            let landing = link
+            let redirect = link
                 .query_pairs()
                 .find(|(name, _)| name == "postLogoutRedirectUri")
                 .map(|(_, value)| value.into_owned());
-            hub.assert_lands_where_it_may(
+            hub.assert_leads_where_it_may(
                 "/headless/v1/redirect-session",
                 &attack,
-                landing.as_deref(),
+                redirect.as_deref(),
                 allowed,
             );
         }

@@ -115,7 +115,7 @@ fn a_cookie_that_only_the_real_instance_may_know_is_not_deleted() {
 }
 
 #[test]
-fn a_redirecting_sign_out_that_asks_for_no_landing_leads_to_its_receipt() {
+fn a_redirecting_sign_out_that_asks_for_no_return_address_leads_to_its_receipt() {
     for (method, query, to) in [
         (Method::Get, "", "/receipts/of-alice"),
         (Method::Post, "", "/receipts/of-alice"),

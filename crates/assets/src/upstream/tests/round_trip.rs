@@ -56,7 +56,7 @@ fn the_product_signs_out_what_was_learned_from_its_own_logins() {
         }
         assert_eq!(
             hub.confirm(&product.exchange(&hub.sign_out(&to))),
-            Confirmation::Confirmed { landing: None },
+            Confirmation::Confirmed { redirect: None },
             "{case}"
         );
         assert_eq!(lives(&to), Some(false), "{case}");
@@ -99,7 +99,7 @@ fn the_product_signs_out_a_person_whose_csrf_token_nobody_knows() {
     for _ in 0..2 {
         assert_eq!(
             hub.confirm(&product.exchange(&hub.sign_out(&to))),
-            Confirmation::Confirmed { landing: None }
+            Confirmation::Confirmed { redirect: None }
         );
         assert_eq!(
             hub.alive(&product.exchange(&hub.probe(&to).unwrap())),

@@ -75,7 +75,7 @@ fn what_is_presented_is_looked_up_by_the_same_digests_at_a_sign_out() {
 fn only_the_boolean_true_confirms_and_only_error_401_says_that_nobody_is_signed_in() {
     use Confirmation::{NotSignedIn, Refused};
 
-    let confirmed = Confirmation::Confirmed { landing: None };
+    let confirmed = Confirmation::Confirmed { redirect: None };
     let not_signed_in = r#"{"errorcode":401,"errorname":"AuthenticationCredentialsNotFoundException","message":"Not logged in"}"#;
     for (status, body, meaning) in [
         (200, r#"{"logoutSuccess":true}"#, confirmed.clone()),
@@ -137,7 +137,7 @@ fn a_redirect_confirms_only_where_it_leads_to_the_address_that_was_asked_for() {
         let meaning =
             provider(Profile::Assets6).confirm(&answer(status, &[("location", location)], ""));
         let expected = if confirmed {
-            Confirmation::Confirmed { landing: None }
+            Confirmation::Confirmed { redirect: None }
         } else {
             Confirmation::Refused
         };

@@ -90,11 +90,11 @@ fn stranger(says: PassThrough, config: HclDxConfig, method: Method, target: &str
 }
 
 #[test]
-fn the_portal_s_landing_comes_out_in_every_form_of_the_answer_where_it_is_allowed() {
+fn the_portal_s_return_address_comes_out_in_every_form_of_the_answer_where_it_is_allowed() {
     let autoless = format!("{PORTAL_LOGOUT}?autoRedirect=false");
-    let target = |landing: Option<&str>, method, target: &str| {
+    let target = |redirect: Option<&str>, method, target: &str| {
         let says = PassThrough::Confirmed {
-            landing: landing.map(str::to_owned),
+            redirect: redirect.map(str::to_owned),
             removals: Vec::new(),
         };
         let response = stranger(says, HclDxConfig::default(), method, target);
@@ -110,7 +110,7 @@ fn the_portal_s_landing_comes_out_in_every_form_of_the_answer_where_it_is_allowe
                 .to_owned()
         })
     };
-    for (landing, expected) in [
+    for (redirect, expected) in [
         (
             Some("http://dx.example/after?x=1"),
             "http://dx.example/after?x=1",
@@ -126,7 +126,7 @@ fn the_portal_s_landing_comes_out_in_every_form_of_the_answer_where_it_is_allowe
             (Method::Get, PORTAL_LOGOUT),
             (Method::Get, autoless.as_str()),
         ] {
-            assert_eq!(target(landing, method, at), expected, "{landing:?} {at}");
+            assert_eq!(target(redirect, method, at), expected, "{redirect:?} {at}");
         }
     }
 }

@@ -29,7 +29,7 @@ fn a_session_is_learned_signed_out_confirmed_and_found_dead_at_the_portal() {
         assert_eq!(
             first,
             Confirmation::Confirmed {
-                landing: Some("http://dx.example/wps/portal".to_owned())
+                redirect: Some("http://dx.example/wps/portal".to_owned())
             }
         );
         assert_eq!(alive(), Some(false));

@@ -62,8 +62,8 @@ fn a_sign_out_is_the_core_api_s_with_the_cookie_and_no_body() {
 fn a_sign_out_is_confirmed_by_status_and_body() {
     use Confirmation::{NotSignedIn, Refused};
 
-    let confirmed = |landing: Option<&str>| Confirmation::Confirmed {
-        landing: landing.map(str::to_owned),
+    let confirmed = |redirect: Option<&str>| Confirmation::Confirmed {
+        redirect: redirect.map(str::to_owned),
     };
     let html = ("content-type", "text/html");
     let fault = r#"{"error":{"code":"Unauthorized","message":"m","reason":"r"}}"#;

@@ -1,6 +1,6 @@
-//! A product of the tests' own. `POST /logout` answers `{"signedOut":true}`, with a landing behind
-//! a comma where it names one; 401 says that nobody is signed in. `GET /session` is its probe: 200
-//! or 401.
+//! A product of the tests' own. `POST /logout` answers `{"signedOut":true}`, with a return address
+//! behind a comma where it names one; 401 says that nobody is signed in. `GET /session` is its
+//! probe: 200 or 401.
 
 use async_trait::async_trait;
 use logout_core::time::Timestamp;
@@ -92,10 +92,10 @@ impl UpstreamLogout for Dialect {
 
     fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation {
         let body = std::str::from_utf8(&answer.body).unwrap_or_default();
-        let landing = |rest: &str| rest.strip_prefix(',').map(str::to_owned);
+        let redirect = |rest: &str| rest.strip_prefix(',').map(str::to_owned);
         match (answer.status, body.strip_prefix(SIGNED_OUT)) {
             (200, Some(rest)) => Confirmation::Confirmed {
-                landing: landing(rest),
+                redirect: redirect(rest),
             },
             (401, _) => Confirmation::NotSignedIn,
             _ => Confirmation::Refused,

@@ -136,10 +136,10 @@ fn a_form_login_that_failed_opens_nothing() {
             .is_none()
     );
     // Fine with another address that has the word in it.
-    let landing = [("location", "/?next=loginerror%3DTrue"), cookie];
+    let redirect = [("location", "/?next=loginerror%3DTrue"), cookie];
     assert!(
         hub()
-            .parse_login(&form("login-form", alice), &answer(302, &landing, ""), NOW)
+            .parse_login(&form("login-form", alice), &answer(302, &redirect, ""), NOW)
             .is_some()
     );
 }

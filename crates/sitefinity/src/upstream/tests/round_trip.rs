@@ -51,7 +51,7 @@ fn a_session_is_learned_signed_out_confirmed_and_found_dead_at_the_site() {
         let to = of_alice(learned.session);
         assert_eq!(is_alive(&site, &to), Some(true));
         let first = hub().confirm(&site.exchange(&hub().sign_out(&to)));
-        assert_eq!(first, Confirmation::Confirmed { landing: None });
+        assert_eq!(first, Confirmation::Confirmed { redirect: None });
         assert_eq!(is_alive(&site, &to), Some(false));
         let again = hub().confirm(&site.exchange(&hub().sign_out(&to)));
         assert!(
@@ -82,7 +82,7 @@ fn a_silent_sign_in_at_the_site_renews_the_session_of_its_token_service() {
     assert_eq!(is_alive(&site, &to), Some(true));
     assert_eq!(
         hub().confirm(&site.exchange(&hub().sign_out(&to))),
-        Confirmation::Confirmed { landing: None }
+        Confirmation::Confirmed { redirect: None }
     );
     assert_eq!(is_alive(&site, &to), Some(false));
 }
@@ -101,7 +101,7 @@ fn by_an_administrator_every_session_of_the_user_ends_at_the_site_and_nobody_els
     let request = hub.sign_out(&of_alice(UpstreamSession::default()));
     assert_eq!(
         hub.confirm(&site.exchange(&request)),
-        Confirmation::Confirmed { landing: None }
+        Confirmation::Confirmed { redirect: None }
     );
     for (session, alive) in [
         (one, false),

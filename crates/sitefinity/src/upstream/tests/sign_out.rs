@@ -158,7 +158,7 @@ fn a_session_of_an_unknown_user_is_signed_out_with_its_own_credentials_also_with
 fn a_sign_out_is_confirmed_by_status_and_body() {
     use Confirmation::{NotSignedIn, Refused};
 
-    let confirmed = || Confirmation::Confirmed { landing: None };
+    let confirmed = || Confirmation::Confirmed { redirect: None };
     let html = ("content-type", "text/html");
     for (what, given, expected) in [
         ("empty", answer(200, &[], ""), confirmed()),

@@ -187,7 +187,7 @@ fn a_relayed_login_is_signed_out_by_its_token_and_its_refresh_token_is_over_too(
 }
 
 #[test]
-fn a_browser_that_asks_for_no_landing_is_sent_to_the_receipt() {
+fn a_browser_that_asks_for_no_return_address_is_sent_to_the_receipt() {
     for (by_ticket, query, to) in [
         (false, "", "/receipts/of-alice"),
         (true, "", "/receipts/of-alice"),

@@ -82,8 +82,8 @@ fn envelope(status: u16, headers: &[(&str, &str)]) -> String {
 fn an_answer_is_read_with_and_without_its_envelope() {
     use Confirmation::{NotSignedIn, Refused};
 
-    let landing = |to: &str| Confirmation::Confirmed {
-        landing: Some(to.to_owned()),
+    let redirect = |to: &str| Confirmation::Confirmed {
+        redirect: Some(to.to_owned()),
     };
     let removal = ("set-cookie", "smSession=; Path=/; Max-Age=0");
     let unauthenticated =
@@ -98,7 +98,7 @@ fn an_answer_is_read_with_and_without_its_envelope() {
             200,
             vec![],
             envelope(302, &[("Location", "https://evil.example/x")]),
-            landing("https://evil.example/x"),
+            redirect("https://evil.example/x"),
         ),
         (
             200,
@@ -155,13 +155,13 @@ fn an_answer_is_read_with_and_without_its_envelope() {
             302,
             vec![removal, ("location", "https://elsewhere.example/")],
             String::new(),
-            landing("https://elsewhere.example/"),
+            redirect("https://elsewhere.example/"),
         ),
         (
             302,
             vec![("location", "https://app.example/bye")],
             String::new(),
-            landing("https://app.example/bye"),
+            redirect("https://app.example/bye"),
         ),
         (
             302,

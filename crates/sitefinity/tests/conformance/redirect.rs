@@ -288,7 +288,7 @@ fn no_parameter_adds_a_header_or_breaks_one() {
 }
 
 #[test]
-fn with_redirect_false_nothing_is_said_about_a_landing() {
+fn with_redirect_false_nothing_is_said_about_a_return_address() {
     let cms = Cms::new();
     for query in [
         "redirect=false&redirect_uri=/x",

@@ -14,13 +14,13 @@ use crate::sign_out::{
 impl SessionAuthority {
     /// Where the upstream of the platform that was asked would send the browser, when the request
     /// itself asks for nothing.
-    pub(super) fn upstream_landing(
+    pub(super) fn upstream_redirect(
         &self,
         asked: &Asked,
         told: &[DeliveryResult],
         ended: &[EndedSession],
     ) -> Option<ApprovedUrl> {
-        if !matches!(asked.landing.requested, RequestedRedirect::Nothing) {
+        if !matches!(asked.redirect.requested, RequestedRedirect::Nothing) {
             return None;
         }
         let own = |told: &&DeliveryResult| {
@@ -31,34 +31,38 @@ impl SessionAuthority {
         let requested = told
             .iter()
             .filter(own)
-            .find_map(|told| told.landing.as_deref())?;
-        match approved(&asked.landing.policy, requested, None) {
-            Ok(landing) => Some(landing),
+            .find_map(|told| told.redirect.as_deref())?;
+        match approved(&asked.redirect.policy, requested, None) {
+            Ok(redirect) => Some(redirect),
             Err(fault) => {
-                log::info!(platform = self.platform.name.as_str(), reason:? = fault; "the upstream's landing was refused");
+                log::info!(platform = self.platform.name.as_str(), reason:? = fault; "the upstream's return address was refused");
                 None
             }
         }
     }
 
-    /// The receipt's own page, for who asks for no other landing.
+    /// The receipt's own page, for a request that asks for no other return address.
     pub(super) fn receipt_page(&self, asked: &Asked, receipt: ReceiptId) -> Option<ApprovedUrl> {
         let pages = self
             .services
             .receipt_pages
             .as_ref()
-            .filter(|_| matches!(asked.landing.requested, RequestedRedirect::Nothing))?;
-        pages.landing(receipt)
+            .filter(|_| matches!(asked.redirect.requested, RequestedRedirect::Nothing))?;
+        pages.address(receipt)
     }
 }
 
-pub(super) fn landing(
-    landing: &PostLogoutRedirect,
+/// The approved return address, or the default.
+///
+/// # Errors
+/// It is not allowed, and the vendor refuses for that.
+pub(super) fn decide(
+    redirect: &PostLogoutRedirect,
     claimed: Option<&ClientId>,
     callers: &[Caller],
 ) -> Result<Option<ApprovedUrl>, Refusal> {
-    let approved = match &landing.requested {
-        RequestedRedirect::Nothing => return Ok(landing.default.clone()),
+    let approved = match &redirect.requested {
+        RequestedRedirect::Nothing => return Ok(redirect.default.clone()),
         RequestedRedirect::Bad(fault) => Err(*fault),
         RequestedRedirect::Address(address) => {
             let client = claimed.or_else(|| {
@@ -66,15 +70,15 @@ pub(super) fn landing(
                     .iter()
                     .find_map(|caller| caller.session.client.as_ref())
             });
-            approved(&landing.policy, address, client)
+            approved(&redirect.policy, address, client)
         }
     };
     match approved {
         Ok(address) => Ok(Some(address)),
-        Err(fault) if landing.reject_invalid => Err(Refusal::LandingRefused(fault)),
+        Err(fault) if redirect.reject_invalid => Err(Refusal::RedirectRefused(fault)),
         Err(fault) => {
-            log::info!(reason:? = fault; "a landing was refused, the default is taken");
-            Ok(landing.default.clone())
+            log::info!(reason:? = fault; "a return address was refused, the default is taken");
+            Ok(redirect.default.clone())
         }
     }
 }
