@@ -1,4 +1,5 @@
-//! Who may know whom: the rules of the house over cargo's own view of it (`docs/architecture.md`).
+//! Which package may depend on which, by cargo's own view of the workspace
+//! (`docs/architecture.md`).
 
 #![allow(
     clippy::unwrap_used,
@@ -23,8 +24,8 @@ const CORE: &str = "logout-core";
 const STORE: &str = "logout-store";
 const SUITE: &str = "logout-suite";
 
-/// The rooms that every adapter has, so that who has read one knows them all.
-const ROOMS: [&str; 10] = [
+/// The modules that every adapter has, so that a reader of one knows them all.
+const MODULES: [&str; 10] = [
     "config.rs",
     "lib.rs",
     "login.rs",
@@ -99,13 +100,13 @@ const RUNTIMES: &[&str] = &[
 
 /// Packages by id, and what each needs when it is built for use on this platform, whatever the
 /// features.
-struct House {
+struct Workspace {
     metadata: Metadata,
     normal: BTreeMap<PackageId, Vec<PackageId>>,
 }
 
-impl House {
-    fn look() -> Self {
+impl Workspace {
+    fn read() -> Self {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
         // For this platform alone: what others need was not downloaded with the build, and no test
         // goes out for it.
@@ -197,19 +198,19 @@ fn heavy() -> impl Iterator<Item = &'static str> {
 
 #[test]
 fn a_library_knows_the_core_and_nothing_else_of_ours() {
-    let house = House::look();
+    let workspace = Workspace::read();
     let own: BTreeSet<&str> = ["crates", "apps", "tests"]
         .iter()
-        .flat_map(|folder| house.own(folder))
+        .flat_map(|folder| workspace.own(folder))
         .collect();
-    let libraries = house.own("crates");
+    let libraries = workspace.own("crates");
     assert!(
         ADAPTERS.iter().all(|adapter| libraries.contains(adapter)),
         "{libraries:?}"
     );
-    assert!(!house.tree("logout-hub").contains(SUITE));
+    assert!(!workspace.tree("logout-hub").contains(SUITE));
     for library in libraries {
-        let known: Vec<&str> = house
+        let known: Vec<&str> = workspace
             .tree(library)
             .into_iter()
             .filter(|name| own.contains(name) && *name != library)
@@ -226,9 +227,9 @@ fn a_library_knows_the_core_and_nothing_else_of_ours() {
 
 #[test]
 fn core_and_adapters_run_under_any_server_runtime_and_database() {
-    let house = House::look();
+    let workspace = Workspace::read();
     for name in ADAPTERS.iter().chain([&CORE]) {
-        let tree = house.tree(name);
+        let tree = workspace.tree(name);
         let found: Vec<&str> = heavy().filter(|heavy| tree.contains(heavy)).collect();
         assert!(found.is_empty(), "{name} depends on {found:?}");
     }
@@ -236,8 +237,8 @@ fn core_and_adapters_run_under_any_server_runtime_and_database() {
 
 #[test]
 fn the_names_that_are_looked_for_are_those_that_packages_have() {
-    let house = House::look();
-    let tree = house.tree("logout-hub");
+    let workspace = Workspace::read();
+    let tree = workspace.tree("logout-hub");
     // The hub has what its libraries must not have, so a misspelt list would show here.
     for list in [FRAMEWORKS, DATABASES, TLS, RUNTIMES] {
         assert!(
@@ -249,13 +250,13 @@ fn the_names_that_are_looked_for_are_those_that_packages_have() {
 }
 
 #[test]
-fn every_adapter_has_the_same_rooms() {
-    let house = House::look();
+fn every_adapter_has_the_same_modules() {
+    let workspace = Workspace::read();
     for adapter in ADAPTERS {
-        for room in ROOMS {
+        for module in MODULES {
             assert!(
-                house.sources(adapter).join(room).is_file(),
-                "{adapter} has no {room}"
+                workspace.sources(adapter).join(module).is_file(),
+                "{adapter} has no {module}"
             );
         }
     }
@@ -263,10 +264,10 @@ fn every_adapter_has_the_same_rooms() {
 
 #[test]
 fn vendors_are_chosen_in_one_file_of_the_hub() {
-    let house = House::look();
+    let workspace = Workspace::read();
     let vendors = ADAPTERS
         .map(|adapter| format!("feature = \"{}\"", adapter.strip_prefix("logout-").unwrap()));
-    let choosing: Vec<String> = files(&house.sources("logout-hub"))
+    let choosing: Vec<String> = files(&workspace.sources("logout-hub"))
         .into_iter()
         .filter(|file| {
             let text = fs::read_to_string(file).unwrap();

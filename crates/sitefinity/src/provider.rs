@@ -1,4 +1,4 @@
-//! Glue: read, sign out, answer. Decisions live in the other rooms.
+//! Glue: read, sign out, answer. Decisions live in the other modules.
 
 use async_trait::async_trait;
 use logout_core::Reply;

@@ -1,4 +1,4 @@
-//! Addresses that more than one room knows.
+//! Addresses that more than one module knows.
 
 /// The Logout method's path on a site's own domain; what sign-out links of ours lead to.
 pub(crate) const LOGOUT: &str = "/_api/iam/authentication/v1/logout";

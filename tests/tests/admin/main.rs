@@ -8,15 +8,15 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
-/// Names tests after the functions that they are, behind their room and, for each store but the
+/// Names tests after the functions that they are, behind their module and, for each store but the
 /// embedded one, in front of it the engine.
 macro_rules! on_every_store {
-    ($run:expr, $room:literal; $($case:ident)+) => { $($run.on_every_store(concat!($room, "::", stringify!($case)), &[], $case);)+ };
+    ($run:expr, $module:literal; $($case:ident)+) => { $($run.on_every_store(concat!($module, "::", stringify!($case)), &[], $case);)+ };
 }
 
 /// The same for what no store changes.
 macro_rules! on_the_embedded_store {
-    ($run:expr, $room:literal; $($case:ident)+) => { $($run.test(concat!($room, "::", stringify!($case)), &[], $case);)+ };
+    ($run:expr, $module:literal; $($case:ident)+) => { $($run.test(concat!($module, "::", stringify!($case)), &[], $case);)+ };
 }
 
 mod access;

@@ -1,7 +1,7 @@
 //! Real instances of the four products, as far as a sign-out sees them: a bare actix-web app on
 //! four ports that answers at once and remembers which sessions it was told of.
 //!
-//! What it answers is what the adapters' `upstream` rooms are documented to read as a sign-out, as
+//! What it answers is what the adapters' `upstream` modules are documented to read as a sign-out, as
 //! one of somebody who is not signed in, and as a probe of a session that lives or does not.
 
 use std::sync::Arc;

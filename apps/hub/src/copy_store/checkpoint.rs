@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 /// From where, and how far it has come.
 #[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(super) struct Mark {
+pub(super) struct Checkpoint {
     /// The name of the store that is copied.
     pub(super) from: String,
     /// Everything before this place of it has been taken in; absent at the beginning.
     pub(super) place: Option<Vec<u8>>,
 }
 
-impl Mark {
+impl Checkpoint {
     /// `None` for what this command never wrote.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
@@ -27,14 +27,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_comes_back_as_it_was_written() {
+    fn a_checkpoint_comes_back_as_it_was_written() {
         for place in [None, Some(vec![0, 255])] {
-            let checkpoint = Mark {
+            let checkpoint = Checkpoint {
                 from: "disk:/x".to_owned(),
                 place,
             };
-            assert_eq!(Mark::read(&checkpoint.to_bytes()), Some(checkpoint));
+            assert_eq!(Checkpoint::read(&checkpoint.to_bytes()), Some(checkpoint));
         }
-        assert_eq!(Mark::read(b"else"), None);
+        assert_eq!(Checkpoint::read(b"else"), None);
     }
 }

@@ -2,9 +2,9 @@
 //! at the end.
 //!
 //! Hubs are stopped meanwhile. Until both sides are the same the store that is being filled has a
-//! mark, which keeps hubs from starting on it and says how far an interrupted copy had come.
-//! Whether anything was missed does not depend on the mark: all of both stores is read again, with
-//! what each record says.
+//! checkpoint, which keeps hubs from starting on it and says how far an interrupted copy had come.
+//! Whether anything was missed does not depend on the checkpoint: all of both stores is read again,
+//! with what each record says.
 
 mod checkpoint;
 mod error;
@@ -27,7 +27,7 @@ use serde_json::json;
 
 use crate::config::{Compiled, LogFormat, StoreConfig, StoreUrl};
 use crate::{exit, logging, stores};
-use checkpoint::Mark;
+use checkpoint::Checkpoint;
 use error::{CopyError, Side};
 use progress::Progress;
 use tally::Tally;
@@ -138,7 +138,7 @@ impl Copy {
         }
         let silent = Side::To.silent();
         match destination.checkpoint().await.map_err(silent)? {
-            Some(bytes) => match Mark::read(&bytes) {
+            Some(bytes) => match Checkpoint::read(&bytes) {
                 Some(checkpoint) if checkpoint.from == name(from) => {
                     log::info!("going on with a copy that was interrupted");
                     Ok(checkpoint.place)
@@ -161,7 +161,7 @@ impl Copy {
     }
 
     async fn note(&self, place: Option<Vec<u8>>) -> Result<(), CopyError> {
-        let checkpoint = Mark {
+        let checkpoint = Checkpoint {
             from: name(&self.from.0),
             place,
         }

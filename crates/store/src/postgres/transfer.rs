@@ -23,9 +23,8 @@ use import::Batch;
 /// The key of a record, and the record.
 type Keyed = (Vec<u8>, Option<Record>);
 
-/// Where the mark lies: names of agreed values are written in another way
-/// (`value::text`).
-const MARK: &str = "\x01mark";
+/// The name of the checkpoint: names of agreed values are written in another way (`value::text`).
+const CHECKPOINT: &str = "\x01mark";
 
 /// The kinds, in the order in which they are given out; a place is the number of one and the last
 /// key that was looked at.
@@ -101,7 +100,7 @@ impl Transfer for PostgresStore {
 
     async fn checkpoint(&self) -> Result<Option<Vec<u8>>, StoreUnavailable> {
         let statement = "SELECT value FROM logout_agreed WHERE name = $1";
-        let rows = self.rows(statement, params![MARK]).await?;
+        let rows = self.rows(statement, params![CHECKPOINT]).await?;
         Ok(rows
             .first()
             .map(|row| Fields(row).get("value"))
@@ -113,9 +112,12 @@ impl Transfer for PostgresStore {
             Some(checkpoint) => (
                 "INSERT INTO logout_agreed (name, value) VALUES ($1, $2) \
                  ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                params![MARK, checkpoint],
+                params![CHECKPOINT, checkpoint],
             ),
-            None => ("DELETE FROM logout_agreed WHERE name = $1", params![MARK]),
+            None => (
+                "DELETE FROM logout_agreed WHERE name = $1",
+                params![CHECKPOINT],
+            ),
         };
         self.rows(statement, params).await.map(drop)
     }
@@ -149,7 +151,7 @@ impl Kind {
                     WHERE name COLLATE \"C\" > $1 COLLATE \"C\" AND name <> $2 \
                     ORDER BY name COLLATE \"C\" LIMIT $3::bigint";
                 let after = after.map_err(|_| StoreUnavailable)?;
-                Ok((statement.to_owned(), params![after, MARK, most]))
+                Ok((statement.to_owned(), params![after, CHECKPOINT, most]))
             }
             Self::Deliveries => of_ids(&DELIVERIES, "session", after),
             Self::Sessions => of_ids(&SESSIONS, "id", after),

@@ -184,7 +184,7 @@ impl Shards {
     async fn set_checkpoint(&self, checkpoint: Option<Vec<u8>>) -> Result<(), LinkError> {
         let key = [&self.shard(0).base, CHECKPOINT].concat();
         let command = match checkpoint {
-            Some(mark) => redis::cmd("SET").arg(&key).arg(mark).to_owned(),
+            Some(bytes) => redis::cmd("SET").arg(&key).arg(bytes).to_owned(),
             None => redis::cmd("DEL").arg(&key).to_owned(),
         };
         self.link.send(command, &key, true).await.map(drop)
