@@ -143,6 +143,11 @@ impl Delivery {
         })
     }
 
+    /// Whether the hub never saw the login of its session.
+    pub fn is_unregistered(&self) -> bool {
+        self.subject.is_unknown()
+    }
+
     /// Notes what a try brought. The same in every store.
     pub fn settle(&mut self, settlement: &Settlement) {
         if let Some(attempt) = settlement.attempt {

@@ -256,9 +256,7 @@ fn note_refusal(
 /// What follows from an attempt that was not confirmed.
 fn next(shared: &Shared, attempt: &Attempt, asked: Option<Duration>) -> Outcome {
     let (delivery, now) = (&attempt.leased.delivery, shared.clock.now());
-    let limit = shared
-        .settings
-        .gives_up_after(delivery.subject.is_unknown());
+    let limit = shared.settings.gives_up_after(delivery.is_unregistered());
     if now.since(delivery.created) >= limit {
         return Outcome::GivenUp;
     }

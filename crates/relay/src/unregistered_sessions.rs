@@ -98,7 +98,7 @@ impl UnregisteredSessions {
             pending += page
                 .items
                 .iter()
-                .filter(|delivery: &&Delivery| delivery.subject.is_unknown())
+                .filter(|delivery: &&Delivery| delivery.is_unregistered())
                 .count();
             after = page.next;
             // Beyond the limit the exact number does not matter.

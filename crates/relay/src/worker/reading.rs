@@ -84,9 +84,7 @@ pub(super) async fn give_up_overdue(
         // that there are no more.
         let overdue = |leased: &Leased| {
             let delivery = &leased.delivery;
-            let limit = shared
-                .settings
-                .gives_up_after(delivery.subject.is_unknown());
+            let limit = shared.settings.gives_up_after(delivery.is_unregistered());
             at.since(delivery.created) >= limit
         };
         let more = leased.len() == OVERDUE_BATCH && leased.iter().all(overdue);

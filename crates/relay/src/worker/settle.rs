@@ -150,7 +150,7 @@ impl Settler {
                     "a delivery was given up: the session may still live at the upstream");
             }
         }
-        if !matches!(outcome, Outcome::Again { .. }) && delivery.subject.is_unknown() {
+        if !matches!(outcome, Outcome::Again { .. }) && delivery.is_unregistered() {
             worker.unregistered.left();
         }
         shared.changes.send_modify(|changes| *changes += 1);
