@@ -9,12 +9,17 @@ use super::{files, links, prose, read, root};
 const REFUSED: &[&str] = &[
     "first plan",
     "house",
+    "landing",
+    "landings",
     "nobody",
     "room",
     "rooms",
     "somebody",
     "whoever",
 ];
+
+/// Names of things that have a refused word in them: Assets has a `landing_page`.
+const EXCEPTIONS: &[&str] = &["landing page"];
 
 /// Columns of a line of prose. The target of a link does not count, since it cannot be broken.
 const LONGEST_LINE: usize = 100;
@@ -125,6 +130,9 @@ fn the_documents_do_without_the_refused_words() {
                 .filter(|word| !word.is_empty())
                 .collect();
             let words = format!(" {} ", words.join(" "));
+            let words = EXCEPTIONS.iter().fold(words, |words, exception| {
+                words.replace(&format!(" {exception} "), " ")
+            });
             let refused = REFUSED
                 .iter()
                 .filter(|word| words.contains(&format!(" {word} ")));
