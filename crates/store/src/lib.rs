@@ -29,6 +29,7 @@ mod postgres;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
+mod rules;
 #[cfg(any(feature = "disk", feature = "postgres", feature = "redis"))]
 mod wakeup;
 

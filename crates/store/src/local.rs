@@ -20,6 +20,7 @@ use logout_core::time::Timestamp;
 
 use crate::model::{Key, Model, merged_down};
 use crate::record::{self, RecordError};
+use crate::rules::page;
 
 /// How many records are looked at before others get their turn.
 const LOOKS: usize = 2_048;
@@ -249,7 +250,7 @@ impl<J: Journal> SessionStore for LocalStore<J> {
             }
             step_aside().await;
         }
-        Ok(paged(items, limit, |session| session.id))
+        Ok(page(items, limit, |session| session.id))
     }
 
     async fn receipt(&self, id: ReceiptId) -> Result<Option<Receipt>, StoreUnavailable> {
@@ -279,7 +280,7 @@ impl<J: Journal> SessionStore for LocalStore<J> {
             .iter()
             .map(|(key, bytes)| record::read_receipt(ReceiptId::from_bytes(*key), bytes))
             .collect::<Result<_, _>>()?;
-        Ok(paged(items, limit, |receipt: &Receipt| receipt.id))
+        Ok(page(items, limit, |receipt: &Receipt| receipt.id))
     }
 
     async fn sweep(
@@ -308,12 +309,4 @@ impl<J: Journal> SessionStore for LocalStore<J> {
     async fn health(&self) -> Result<(), StoreUnavailable> {
         self.read(|_| Ok(())).await
     }
-}
-
-/// A page of `items`, of which there is one more than fits if there is another page.
-fn paged<T, K>(mut items: Vec<T>, limit: usize, key: impl Fn(&T) -> K) -> Page<T, K> {
-    let is_more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| is_more).map(key);
-    Page { items, next }
 }

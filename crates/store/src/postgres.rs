@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use logout_core::store::{Page, StoreUnavailable};
+use logout_core::store::StoreUnavailable;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::Row;
 
@@ -288,12 +288,4 @@ impl Tables {
 /// A limit as the database takes it, with room for one more.
 fn rows_of(limit: usize) -> i64 {
     i64::try_from(limit).map_or(i64::MAX - 1, |limit| limit.min(i64::MAX - 1))
-}
-
-/// A page out of one item more than it has room for, if there are that many.
-fn page<T, C>(mut items: Vec<T>, limit: usize, id: impl Fn(&T) -> C) -> Page<T, C> {
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(id);
-    Page { items, next }
 }

@@ -9,9 +9,10 @@ use logout_core::session::SessionId;
 use logout_core::store::{Page, StoreUnavailable};
 use logout_core::time::Timestamp;
 
-use super::{Journal, LOOKS, LocalStore, Shelf, paged, step_aside};
+use super::{Journal, LOOKS, LocalStore, Shelf, step_aside};
 use crate::model::{Key, merged};
 use crate::record::{DeliveryRecord, RecordError};
+use crate::rules::page;
 
 #[async_trait]
 impl<J: Journal> Outbox for LocalStore<J> {
@@ -83,7 +84,7 @@ impl<J: Journal> Outbox for LocalStore<J> {
             }
             step_aside().await;
         }
-        Ok(paged(items, limit, |delivery: &Delivery| delivery.session))
+        Ok(page(items, limit, |delivery: &Delivery| delivery.session))
     }
 
     async fn retry(&self, session: SessionId, now: Timestamp) -> Result<bool, StoreUnavailable> {

@@ -2,14 +2,13 @@
 
 use std::ops::Bound;
 
-use logout_core::credential::CredentialDigest;
 use logout_core::delivery::Delivery;
 use logout_core::receipt::{Receipt, ReceiptId};
 use logout_core::session::{Session, SessionId};
 use logout_core::store::SessionFilter;
 use logout_core::time::Timestamp;
 
-use super::{By, Entry, Key, Model, Owner};
+use super::{By, Entry, Key, Model};
 use crate::record::{self, DeliveryRecord, RecordError, SessionRecord};
 
 /// A part of a listing: what was found, and where to look on; nowhere when everything was seen.
@@ -116,14 +115,6 @@ impl Model {
     /// The first confirmed deliveries behind `after`, at most `limit`, as records.
     pub(crate) fn confirmed_after(&self, after: Option<Key>, limit: usize) -> Vec<(Key, Vec<u8>)> {
         self.confirmed.after(after, limit)
-    }
-
-    pub(super) fn is_free(&self, digest: &CredentialDigest, now: Timestamp) -> bool {
-        match self.owner(digest) {
-            Some((_, Owner::Tombstone(tombstone))) => tombstone.expires <= now,
-            Some((_, Owner::Session(..))) => false,
-            None => true,
-        }
     }
 }
 

@@ -11,6 +11,7 @@ use logout_core::transfer::{Agreed, Once};
 
 use super::{By, Change, Model, Owner};
 use crate::record::{RecordError, SessionRecord};
+use crate::rules;
 
 impl Model {
     pub(crate) fn open(
@@ -66,19 +67,15 @@ impl Model {
         let Some(entry) = self.entry(id) else {
             return Ok(false);
         };
-        let mut record = self.whole(entry, entry.read()?);
-        if !entry.is_live(&record, now) {
+        let seen = entry.seen;
+        let mut session = self.whole(entry, entry.read()?).to_session(id, seen);
+        if !rules::attach(&mut session, credential, sealed, now) {
             return Ok(false);
         }
-        let seen = entry.seen;
-        if let Some(sealed) = sealed {
-            record.seal(sealed);
-        }
-        // What has expired by itself makes room, so that a session that is refreshed for weeks
-        // stays small.
-        record.forget_expired(now);
-        let unclaimed = self.unclaimed(id, &record);
-        record.push(credential);
+        let record = SessionRecord::of(&session);
+        let mut unclaimed = self.unclaimed(id, &record);
+        // The last one is new.
+        unclaimed.retain(|number| usize::from(*number) + 1 < session.credentials.len());
         let record = record.to_bytes()?;
         self.make(Change::Session {
             id,
@@ -95,10 +92,8 @@ impl Model {
             return Ok(());
         };
         let record = entry.read()?;
-        let is_due = record
-            .touch_grain()
-            .is_some_and(|grain| now >= entry.seen.plus(grain));
-        if is_due && entry.is_live(&record, now) {
+        if rules::is_touch_due(record.touch_grain(), entry.seen, now) && entry.is_live(&record, now)
+        {
             self.make(Change::Seen {
                 session: id,
                 at: now,

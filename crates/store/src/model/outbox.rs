@@ -3,36 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
-use logout_core::delivery::{Delivery, DeliveryState, Leased, Settlement};
+use logout_core::delivery::{Delivery, Leased, Settlement};
 use logout_core::platform::PlatformName;
 use logout_core::session::SessionId;
 use logout_core::time::Timestamp;
 
 use super::Model;
 use crate::record::RecordError;
+use crate::rules::OutboxRow;
 
 /// Deliveries, and when each that is pending can be leased. Leases are not part of the state that
 /// is written down.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    rows: BTreeMap<SessionId, Row>,
+    rows: BTreeMap<SessionId, OutboxRow>,
     due: HashMap<PlatformName, BTreeSet<(Timestamp, SessionId)>>,
-}
-
-#[derive(Debug)]
-struct Row {
-    delivery: Delivery,
-    /// Counts leases; the latest is the one that counts.
-    lease: u64,
-    /// Where it stands in `due`: its own instant, or the end of its lease. Absent when it is not
-    /// pending.
-    queued: Option<Timestamp>,
-}
-
-impl Row {
-    fn is_pending(&self) -> bool {
-        self.delivery.state == DeliveryState::Pending
-    }
 }
 
 impl Queue {
@@ -53,44 +38,31 @@ impl Queue {
     /// Puts a delivery in place of what was known of it, and queues it if it is pending. Its lease,
     /// if there was one, is over.
     pub(super) fn put(&mut self, delivery: Delivery) {
-        let (session, due) = (delivery.session, delivery.due);
-        let row = match self.rows.remove(&session) {
-            Some(row) => Row {
-                delivery,
-                lease: row.lease + 1,
-                queued: row.queued,
-            },
-            None => Row {
-                delivery,
-                lease: 0,
-                queued: None,
-            },
-        };
-        let queued = row.is_pending().then_some(due);
-        self.rows.insert(session, row);
-        self.queue(session, queued);
+        let lease = self.rows.get(&delivery.session);
+        let lease = lease.map_or(0, |before| before.lease + 1);
+        self.set(OutboxRow {
+            lease,
+            ..OutboxRow::new(delivery)
+        });
     }
 
     pub(super) fn remove(&mut self, session: SessionId) {
-        self.queue(session, None);
-        self.rows.remove(&session);
+        if let Some(row) = self.rows.remove(&session)
+            && let Some(ready) = row.ready
+            && let Some(queue) = self.due.get_mut(&row.delivery.platform)
+        {
+            queue.remove(&(ready, session));
+        }
     }
 
-    fn queue(&mut self, session: SessionId, at: Option<Timestamp>) {
-        let Some(row) = self.rows.get_mut(&session) else {
-            return;
-        };
-        if row.queued.is_none() && at.is_none() {
-            return;
+    fn set(&mut self, row: OutboxRow) {
+        let session = row.delivery.session;
+        self.remove(session);
+        if let Some(ready) = row.ready {
+            let queue = self.due.entry(row.delivery.platform.clone()).or_default();
+            queue.insert((ready, session));
         }
-        let queue = self.due.entry(row.delivery.platform.clone()).or_default();
-        if let Some(before) = row.queued {
-            queue.remove(&(before, session));
-        }
-        row.queued = at;
-        if let Some(at) = at {
-            queue.insert((at, session));
-        }
+        self.rows.insert(session, row);
     }
 }
 
@@ -111,13 +83,13 @@ impl Model {
             .collect();
         let mut leased = Vec::with_capacity(sessions.len());
         for session in sessions {
-            queue.queue(session, Some(until));
-            if let Some(row) = queue.rows.get_mut(&session) {
-                row.lease += 1;
+            if let Some(mut row) = queue.rows.get(&session).cloned() {
+                row.lease(until);
                 leased.push(Leased {
                     delivery: row.delivery.clone(),
                     lease: row.lease,
                 });
+                queue.set(row);
             }
         }
         leased
@@ -129,14 +101,14 @@ impl Model {
         lease: u64,
         settlement: &Settlement,
     ) -> Result<bool, RecordError> {
-        let row = self.outbox.rows.get(&session);
-        let Some(row) = row.filter(|row| row.lease == lease && row.is_pending()) else {
+        let Some(mut row) = self.outbox.rows.get(&session).cloned() else {
             return Ok(false);
         };
-        let mut delivery = row.delivery.clone();
-        delivery.settle(settlement);
-        self.put_delivery(&delivery)?;
-        Ok(true)
+        let counts = row.settle(lease, settlement);
+        if counts {
+            self.put_delivery(&row.delivery)?;
+        }
+        Ok(counts)
     }
 
     pub(crate) fn next_due(&self, platform: &PlatformName) -> Option<Timestamp> {
@@ -148,25 +120,15 @@ impl Model {
         session: SessionId,
         now: Timestamp,
     ) -> Result<bool, RecordError> {
-        let Some(row) = self.outbox.rows.get(&session) else {
+        let Some(mut row) = self.outbox.rows.get(&session).cloned() else {
             return Ok(false);
         };
-        // One that is being tried right now stays leased until the lease is over.
-        let leased = row
-            .queued
-            .filter(|queued| row.is_pending() && *queued != row.delivery.due)
-            .map(|until| (until, row.lease));
-        let mut delivery = row.delivery.clone();
-        let possible = delivery.try_again(now);
-        if possible {
-            self.put_delivery(&delivery)?;
-            if let Some((until, lease)) = leased {
-                self.outbox.queue(session, Some(until));
-                if let Some(row) = self.outbox.rows.get_mut(&session) {
-                    row.lease = lease;
-                }
-            }
+        let is_possible = row.retry(now);
+        if is_possible {
+            self.put_delivery(&row.delivery)?;
+            // Leases are not written down, so this one would be over.
+            self.outbox.set(row);
         }
-        Ok(possible)
+        Ok(is_possible)
     }
 }

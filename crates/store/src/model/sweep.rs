@@ -5,8 +5,7 @@
 use std::ops::Bound;
 
 use logout_core::credential::CredentialDigest;
-use logout_core::delivery::{Delivery, DeliveryState};
-use logout_core::receipt::ReceiptId;
+use logout_core::delivery::Delivery;
 use logout_core::session::SessionId;
 use logout_core::store::SweepPage;
 use logout_core::time::Timestamp;
@@ -14,6 +13,7 @@ use logout_core::time::Timestamp;
 use super::Model;
 use super::slab::Place;
 use crate::record::{DeliveryRecord, RecordError};
+use crate::rules::{Fate, Horizon};
 
 /// What a round looks at, in this order. A cursor is the number of one and the last key seen there.
 const ROUND: [Step; 6] = [
@@ -31,8 +31,7 @@ type Step = fn(&mut Model, &mut Sweep<'_>) -> Result<Option<Vec<u8>>, RecordErro
 struct Sweep<'a> {
     after: Option<&'a [u8]>,
     left: usize,
-    now: Timestamp,
-    receipts_until: Timestamp,
+    horizon: Horizon,
     expired: Vec<SessionId>,
 }
 
@@ -57,8 +56,10 @@ impl Model {
         let mut sweep = Sweep {
             after,
             left: limit.max(1),
-            now,
-            receipts_until,
+            horizon: Horizon {
+                now,
+                receipts_until,
+            },
             expired: Vec::new(),
         };
         for (number, step) in (0..).zip(ROUND).skip(start) {
@@ -94,7 +95,7 @@ impl Model {
             }
             sweep.left -= 1;
             if let Some(tombstone) = self.tombstones.get(place)
-                && tombstone.expires <= sweep.now
+                && sweep.horizon.is_over(tombstone.expires)
             {
                 let digest = tombstone.digest;
                 self.free(&digest);
@@ -113,7 +114,7 @@ impl Model {
             .collect();
         sweep.left -= looked.len();
         for (key, expires) in &looked {
-            if *expires <= sweep.now {
+            if sweep.horizon.is_over(*expires) {
                 self.once.remove(key);
             }
         }
@@ -124,7 +125,7 @@ impl Model {
     }
 
     fn sweep_receipts(&mut self, sweep: &mut Sweep<'_>) -> Result<Option<Vec<u8>>, RecordError> {
-        let until = ReceiptId::first_at(sweep.receipts_until);
+        let until = sweep.horizon.first_receipt();
         while sweep.left > 0 {
             if !self.receipts.forget_below(until.as_bytes()) {
                 return Ok(None);
@@ -140,7 +141,7 @@ impl Model {
             .outbox
             .after(after)
             .take(sweep.left)
-            .map(|delivery| (delivery.session, fate(delivery, sweep)))
+            .map(|delivery| (delivery.session, sweep.horizon.fate(delivery)))
             .collect();
         sweep.left -= looked.len();
         for (session, fate) in &looked {
@@ -170,7 +171,7 @@ impl Model {
         for (key, record) in &looked {
             let delivery =
                 DeliveryRecord::read(record)?.to_delivery(SessionId::from_bytes(*key))?;
-            if matches!(fate(&delivery, sweep), Fate::Forget) {
+            if sweep.horizon.fate(&delivery) == Fate::Forget {
                 self.confirmed.remove(key);
             }
         }
@@ -185,7 +186,7 @@ impl Model {
         for (id, place) in ahead.by_ref().take(sweep.left) {
             seen = Some(id);
             if let Some(entry) = self.sessions.get(*place)
-                && !entry.is_live(&entry.read()?, sweep.now)
+                && !entry.is_live(&entry.read()?, sweep.horizon.now)
             {
                 sweep.expired.push(*id);
             }
@@ -197,22 +198,4 @@ impl Model {
 /// The last key that was seen, where there may be more.
 fn last<const N: usize>(left: usize, key: Option<&[u8; N]>) -> Option<Vec<u8>> {
     key.filter(|_| left == 0).map(|key| key.to_vec())
-}
-
-enum Fate {
-    Forget,
-    Keep,
-    /// What was given up and has expired by itself need not be kept sealed any more.
-    Unseal,
-}
-
-fn fate(delivery: &Delivery, sweep: &Sweep<'_>) -> Fate {
-    match delivery.state {
-        DeliveryState::Pending => Fate::Keep,
-        _ if delivery.created < sweep.receipts_until => Fate::Forget,
-        DeliveryState::GivenUp if delivery.sealed.is_some() && delivery.expires <= sweep.now => {
-            Fate::Unseal
-        }
-        _ => Fate::Keep,
-    }
 }

@@ -4,14 +4,15 @@ use std::ops::Bound;
 
 use logout_core::credential::CredentialDigest;
 use logout_core::receipt::ReceiptId;
-use logout_core::session::{Session, SessionId};
+use logout_core::session::SessionId;
 use logout_core::time::Timestamp;
 use logout_core::transfer::{Agreed, Once, Record};
 
 use super::list::Listed;
 use super::slab::Place;
-use super::{Change, Model};
+use super::{Change, Model, Owner};
 use crate::record::{DeliveryRecord, RecordError, SessionRecord};
+use crate::rules::{self, Present};
 
 /// A kind of records that a state gives out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -131,74 +132,23 @@ impl Model {
         archived: impl Fn(Archived) -> bool,
         now: Timestamp,
     ) -> Result<(), RecordError> {
-        match record {
-            Record::Agreed(Agreed { name, value }) => {
-                self.get_or_insert(&name, value)?;
-            }
-            Record::Delivery(delivery) => {
-                let session = delivery.session;
-                if self.entry(session).is_none()
-                    && self.delivery(session)?.is_none()
-                    && !archived(Archived::Delivery(session))
-                {
-                    self.put_delivery(&delivery)?;
-                }
-            }
-            Record::Once(Once {
-                key,
-                value,
-                expires,
-            }) => {
-                if expires > now {
-                    self.put_once(key, value, expires)?;
-                }
-            }
-            Record::Receipt(receipt) => {
-                if self.receipts.get(receipt.id.as_bytes()).is_none()
-                    && !archived(Archived::Receipt(receipt.id))
-                {
-                    self.put_receipt(&receipt)?;
-                }
-            }
-            Record::Session(session) => {
-                let is_known = self.entry(session.id).is_some()
-                    || self.delivery(session.id)?.is_some()
-                    || archived(Archived::Delivery(session.id));
-                if !is_known {
-                    self.import_session(&session, now)?;
-                }
-            }
-            Record::Tombstone(tombstone) => {
-                if tombstone.expires > now
-                    && self.entry(tombstone.session).is_none()
-                    && self.is_free(&tombstone.digest, now)
-                {
-                    self.make(Change::Tombstone(tombstone))?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn import_session(&mut self, session: &Session, now: Timestamp) -> Result<(), RecordError> {
-        let has_ended_here = session.credentials.iter().any(|credential| {
-            self.tombstone(&credential.digest, now)
-                .is_some_and(|tombstone| tombstone.session == session.id)
-        });
-        if session.is_expired(now) || has_ended_here {
+        let model = &*self;
+        let Some(unclaimed) = rules::taken_in(&record, &Here { model, archived }, now) else {
             return Ok(());
+        };
+        match record {
+            Record::Agreed(Agreed { name, value }) => self.get_or_insert(&name, value).map(drop),
+            Record::Delivery(delivery) => self.put_delivery(&delivery),
+            Record::Once(once) => self.make(Change::Once(once)),
+            Record::Receipt(receipt) => self.put_receipt(&receipt),
+            Record::Session(session) => self.make(Change::Session {
+                id: session.id,
+                seen: session.seen,
+                unclaimed,
+                record: SessionRecord::of(&session).to_bytes()?,
+            }),
+            Record::Tombstone(tombstone) => self.make(Change::Tombstone(tombstone)),
         }
-        let unclaimed = (0..)
-            .zip(&session.credentials)
-            .filter(|(_, known)| known.expires <= now || !self.is_free(&known.digest, now))
-            .map(|(number, _)| number)
-            .collect();
-        self.make(Change::Session {
-            id: session.id,
-            seen: session.seen,
-            unclaimed,
-            record: SessionRecord::of(session).to_bytes()?,
-        })
     }
 
     /// The changes that lead from nothing to a part of this state: all that lies behind the place
@@ -279,6 +229,39 @@ impl Model {
 pub(crate) enum Archived {
     Delivery(SessionId),
     Receipt(ReceiptId),
+}
+
+/// What is here or in the archive.
+struct Here<'m, F> {
+    model: &'m Model,
+    archived: F,
+}
+
+impl<F: Fn(Archived) -> bool> Present for Here<'_, F> {
+    fn has_session(&self, id: SessionId) -> bool {
+        self.model.by_id.contains_key(&id)
+    }
+
+    fn has_delivery(&self, session: SessionId) -> bool {
+        self.model.outbox.get(session).is_some()
+            || self.model.confirmed.get(session.as_bytes()).is_some()
+            || (self.archived)(Archived::Delivery(session))
+    }
+
+    fn has_receipt(&self, id: ReceiptId) -> bool {
+        self.model.receipts.get(id.as_bytes()).is_some() || (self.archived)(Archived::Receipt(id))
+    }
+
+    fn credential(&self, digest: &CredentialDigest) -> Option<(SessionId, Timestamp)> {
+        Some(match self.model.owner(digest)?.1 {
+            Owner::Session(entry, _, known) => (entry.id, known.expires),
+            Owner::Tombstone(tombstone) => (tombstone.session, tombstone.expires),
+        })
+    }
+
+    fn once(&self, key: &CredentialDigest) -> Option<Timestamp> {
+        self.model.once.get(key).map(|(_, expires)| *expires)
+    }
 }
 
 fn collect<T>(

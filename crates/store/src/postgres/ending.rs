@@ -4,9 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use logout_core::credential::SecretDigest;
 use logout_core::receipt::{EndedSession, Reach};
-use logout_core::sign_out::CsrfProof;
 use logout_core::store::{ByCredential, EndOrder, EndTarget, StoreUnavailable};
 use tokio_postgres::types::ToSql;
 
@@ -19,6 +17,7 @@ use super::touches::Touches;
 use super::value::{millis, person_key, subject_key, text, uuid};
 use super::work::{Locked, Params, Value};
 use crate::batch::{self, Carry};
+use crate::rules::Conditions;
 use crate::wakeup::End;
 
 /// What an order for a whole platform may take: it reads every session there is.
@@ -238,14 +237,12 @@ impl<'a> Targets<'a> {
             EndTarget::Credential(by) => Some(by),
             _ => None,
         };
+        let presented = move |target| by(target).map(Conditions::presented);
         let mut params = self.params();
         params.extend([
             self.list(move |target| by(target).map(|by| by.digest.as_bytes().to_vec())),
-            self.list(move |target| {
-                let client = by(target).and_then(|by| by.client.as_ref());
-                client.map(|client| text(client.as_str()))
-            }),
-            self.list(move |target| by(target).and_then(|by| csrf(&by.csrf))),
+            self.list(move |target| presented(target).and_then(|it| it.client.map(text))),
+            self.list(move |target| presented(target).and_then(|it| it.csrf.map(<[u8]>::to_vec))),
         ]);
         params
     }
@@ -280,24 +277,13 @@ impl<'a> Targets<'a> {
     }
 }
 
-/// What a request has to be compared with the `csrf` of a credential. Nothing, where none is
-/// needed; a value that no credential has, where none came.
-fn csrf(proof: &CsrfProof) -> Option<Vec<u8>> {
-    match proof {
-        CsrfProof::NotNeeded => None,
-        CsrfProof::Presented(token) => {
-            let token = token.as_ref().map(SecretDigest::as_bytes);
-            Some(token.map_or(vec![0], |token| token.to_vec()))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use logout_core::credential::CredentialDigest;
     use logout_core::platform::PlatformName;
     use logout_core::receipt::{Reason, ReceiptId};
     use logout_core::session::SessionId;
+    use logout_core::sign_out::CsrfProof;
     use logout_core::time::Timestamp;
 
     use super::*;

@@ -14,10 +14,11 @@ use tokio_postgres::Row;
 
 use super::failure::Failure;
 use super::row::{self, Fields};
-use super::table::DELIVERIES;
+use super::table::{DELIVERIES, VERSION};
 use super::value::{millis, text, uuid};
 use super::work::params;
-use super::{PostgresStore, page, rows_of, statements};
+use super::{PostgresStore, rows_of, statements};
+use crate::rules::{ATTEMPTS, OutboxRow, page};
 
 #[async_trait]
 impl Outbox for PostgresStore {
@@ -36,10 +37,11 @@ impl Outbox for PostgresStore {
         ];
         let rows = self.rows(self.shared.lease.clone(), params).await?;
         let leased = |row: &Row| {
-            let row = Fields(row);
-            let lease = u64::try_from(row.get::<i64>("lease")?).unwrap_or_default();
-            let delivery = row.delivery()?;
-            Ok((row.get("waited_since")?, Leased { delivery, lease }))
+            let fields = Fields(row);
+            let OutboxRow {
+                delivery, lease, ..
+            } = fields.outbox_row()?;
+            Ok((fields.get("waited_since")?, Leased { delivery, lease }))
         };
         let mut leased = rows
             .iter()
@@ -55,23 +57,8 @@ impl Outbox for PostgresStore {
         lease: u64,
         settlement: Settlement,
     ) -> Result<bool, StoreUnavailable> {
-        let Ok(lease) = i64::try_from(lease) else {
-            return Ok(false);
-        };
-        let id = uuid(session.as_bytes());
-        let held = format!(
-            "SELECT {} FROM logout_deliveries d \
-             WHERE d.session = $1 AND d.lease = $2 AND d.state = 'pending'",
-            DELIVERIES.columns()
-        );
-        let rows = self.rows(held, params![id, lease]).await?;
-        let Some(mut delivery) = row::deliveries(&rows)?.pop() else {
-            return Ok(false);
-        };
-        delivery.settle(&settlement);
-        let mut params = params![id, lease, row::sealed(delivery.sealed.as_ref())];
-        params.extend(row::progress_values(&delivery));
-        self.is_done(statements::SETTLE, params).await
+        self.change_delivery(session, |row| row.settle(lease, &settlement))
+            .await
     }
 
     async fn next_due(
@@ -127,12 +114,40 @@ impl Outbox for PostgresStore {
     }
 
     async fn retry(&self, session: SessionId, now: Timestamp) -> Result<bool, StoreUnavailable> {
-        let params = params![uuid(session.as_bytes()), millis(now)];
-        self.is_done(statements::RETRY, params).await
+        self.change_delivery(session, |row| row.retry(now)).await
     }
 }
 
 impl PostgresStore {
+    /// Changes a delivery by a rule, unless that says no.
+    async fn change_delivery(
+        &self,
+        session: SessionId,
+        rule: impl Fn(&mut OutboxRow) -> bool,
+    ) -> Result<bool, StoreUnavailable> {
+        let id = uuid(session.as_bytes());
+        let statement = format!(
+            "SELECT {}, {VERSION} FROM logout_deliveries WHERE session = $1",
+            DELIVERIES.columns()
+        );
+        for _ in 0..ATTEMPTS {
+            let rows = self.rows(statement.clone(), params![id]).await?;
+            let Some(fields) = rows.first().map(Fields) else {
+                return Ok(false);
+            };
+            let mut row = fields.outbox_row()?;
+            if !rule(&mut row) {
+                return Ok(false);
+            }
+            let mut params = params![id, fields.get::<String>("version")?];
+            params.extend(row::outbox_values(&row));
+            if self.is_done(statements::PUT_DELIVERY, params).await? {
+                return Ok(true);
+            }
+        }
+        Err(StoreUnavailable)
+    }
+
     async fn deliveries_by_id(&self, ids: &[SessionId]) -> Result<Vec<Delivery>, StoreUnavailable> {
         let statement = format!(
             "SELECT {} FROM logout_deliveries d WHERE d.session = ANY ($1::uuid[])",

@@ -18,17 +18,12 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::value::{instant, millis, person_key, plain, span, subject_key, text, uuid};
 use super::work::{Params, params};
+use crate::rules::{Conditions, OutboxRow};
 
 /// The values of a session's row.
 pub(super) fn session_values(session: &Session) -> Params {
     let ends = millis(session.ends_by(session.seen));
-    let (mut digests, mut expiries, mut dues) = (Vec::new(), Vec::new(), Vec::new());
-    for credential in &session.credentials {
-        digests.push(credential.digest.as_bytes().to_vec());
-        expiries.push(millis(credential.expires));
-        dues.push(credential.csrf_due);
-    }
-    params![
+    let mut values = params![
         uuid(session.id.as_bytes()),
         text(session.platform.as_str()),
         text(&session.subject.realm),
@@ -49,10 +44,23 @@ pub(super) fn session_values(session: &Session) -> Params {
         session.device.address,
         session.device.user_agent.as_deref().map(text),
         sealed(session.sealed.as_ref()),
-        digests,
-        expiries,
-        dues,
-        session.account.map(|account| account.to_bytes().to_vec()),
+    ];
+    values.extend(credential_lists(session));
+    let account = session.account.map(|account| account.to_bytes().to_vec());
+    values.push(Box::new(account));
+    values
+}
+
+/// What a session's row has of its credentials: `digests`, `expiries` and `needs_csrf`.
+pub(super) fn credential_lists(session: &Session) -> Params {
+    let known = &session.credentials;
+    let digests = known.iter().map(|known| known.digest.as_bytes().to_vec());
+    let expiries = known.iter().map(|known| millis(known.expires));
+    let dues = known.iter().map(|known| known.csrf_due);
+    params![
+        digests.collect::<Vec<_>>(),
+        expiries.collect::<Vec<_>>(),
+        dues.collect::<Vec<_>>(),
     ]
 }
 
@@ -76,31 +84,46 @@ pub(super) fn receipt_values(receipt: &Receipt) -> impl Iterator<Item = Params> 
     })
 }
 
-/// The values of the row of a delivery that is not leased.
-pub(super) fn delivery_values(delivery: &Delivery) -> Params {
+/// The values of a credential's row, as it is while its session lives.
+pub(super) fn credential_values(session: &Session, known: &Credential) -> Params {
+    let Conditions { client, csrf } = Conditions::of(session, known);
+    params![
+        known.digest.as_bytes().to_vec(),
+        uuid(session.id.as_bytes()),
+        millis(known.expires),
+        client.map(text),
+        csrf.map(<[u8]>::to_vec),
+    ]
+}
+
+/// The values of a delivery's row.
+pub(super) fn delivery_values(row: &OutboxRow) -> Params {
+    let delivery = &row.delivery;
     let mut values = params![
         uuid(delivery.session.as_bytes()),
         text(delivery.platform.as_str()),
         text(&delivery.subject.realm),
         text(&delivery.subject.name),
         uuid(delivery.receipt.as_bytes()),
-        sealed(delivery.sealed.as_ref()),
         millis(delivery.expires),
-        millis(delivery.created),
-        millis(delivery.due),
     ];
-    values.extend(progress_values(delivery));
+    values.extend(outbox_values(row));
     values
 }
 
-/// What attempts change of a delivery: from `due` to `verified`.
-pub(super) fn progress_values(delivery: &Delivery) -> Params {
+/// What changes of a delivery: from `sealed` to `verified`.
+pub(super) fn outbox_values(row: &OutboxRow) -> Params {
+    let delivery = &row.delivery;
     let (tried_at, answers): (Vec<i64>, Vec<String>) = delivery
         .history
         .iter()
         .map(|attempt| (millis(attempt.at), answer(attempt.answer)))
         .unzip();
     params![
+        sealed(delivery.sealed.as_ref()),
+        millis(delivery.created),
+        i64::try_from(row.lease).unwrap_or(i64::MAX),
+        millis(row.ready.unwrap_or(delivery.due)),
         millis(delivery.due),
         delivery.state.as_str(),
         i64::from(delivery.attempts),
@@ -250,6 +273,15 @@ impl<'r> Fields<'r> {
                 None => Some(None),
             })?,
         })
+    }
+
+    pub(super) fn outbox_row(&self) -> Result<OutboxRow, Failure> {
+        let mut row = OutboxRow::new(self.delivery()?);
+        row.lease = u64::try_from(self.get::<i64>("lease")?).unwrap_or_default();
+        if row.is_pending() {
+            row.ready = Some(self.instant("ready")?);
+        }
+        Ok(row)
     }
 
     fn history(&self) -> Result<Vec<AttemptRecord>, Failure> {

@@ -13,10 +13,11 @@ use tokio::sync::oneshot;
 
 use super::lookup::Find;
 use super::row::{self, Fields};
-use super::table::{RECEIPTS, SESSIONS};
+use super::table::{RECEIPTS, SESSIONS, VERSION};
 use super::value::{millis, person_key, subject_key, text, uuid};
 use super::work::{Value, params};
-use super::{PostgresStore, page, rows_of, statements, sweep};
+use super::{PostgresStore, rows_of, statements, sweep};
+use crate::rules::{self, ATTEMPTS, Conditions, Horizon, page};
 use crate::wakeup::End;
 
 /// Whether the server takes writes, and commits them where it should: to its standbys too, where it
@@ -33,7 +34,9 @@ impl SessionStore for PostgresStore {
         now: Timestamp,
     ) -> Result<OpenOutcome, StoreUnavailable> {
         let mut params = row::session_values(&session);
-        params.extend(params![join == Join::IfLive, millis(now)]);
+        let csrf = |known| Conditions::of(&session, known).csrf.map(<[u8]>::to_vec);
+        let csrfs: Vec<_> = session.credentials.iter().map(csrf).collect();
+        params.extend(params![join == Join::IfLive, millis(now), csrfs]);
         let verdict = self.rows(self.shared.open.clone(), params).await?;
         match verdict
             .first()
@@ -71,15 +74,29 @@ impl SessionStore for PostgresStore {
         sealed: Option<Sealed>,
         now: Timestamp,
     ) -> Result<bool, StoreUnavailable> {
-        let params = params![
-            uuid(session.as_bytes()),
-            credential.digest.as_bytes().to_vec(),
-            millis(credential.expires),
-            credential.csrf_due,
-            row::sealed(sealed.as_ref()),
-            millis(now),
-        ];
-        self.is_done(self.shared.attach.clone(), params).await
+        let id = uuid(session.as_bytes());
+        let statement = format!(
+            "SELECT {}, {VERSION} FROM logout_sessions WHERE id = $1",
+            SESSIONS.columns()
+        );
+        for _ in 0..ATTEMPTS {
+            let rows = self.rows(statement.clone(), params![id]).await?;
+            let Some(fields) = rows.first().map(Fields) else {
+                return Ok(false);
+            };
+            let mut session = fields.session()?;
+            if !rules::attach(&mut session, &credential, sealed.as_ref(), now) {
+                return Ok(false);
+            }
+            let mut params = params![id, fields.get::<String>("version")?];
+            params.push(Box::new(row::sealed(session.sealed.as_ref())));
+            params.extend(row::credential_lists(&session));
+            params.extend(row::credential_values(&session, &credential));
+            if self.is_done(self.shared.attach.clone(), params).await? {
+                return Ok(true);
+            }
+        }
+        Err(StoreUnavailable)
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreUnavailable> {
@@ -191,7 +208,11 @@ impl SessionStore for PostgresStore {
         now: Timestamp,
         receipts_until: Timestamp,
     ) -> Result<SweepPage, StoreUnavailable> {
-        sweep::step(self, from, limit, now, receipts_until).await
+        let horizon = Horizon {
+            now,
+            receipts_until,
+        };
+        sweep::step(self, from, limit, horizon).await
     }
 
     async fn get_or_insert(

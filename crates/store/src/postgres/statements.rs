@@ -5,25 +5,15 @@
 
 use super::table::{DELIVERIES, RECEIPTS, SESSIONS};
 
-/// Writes the credentials of the sessions in `written`, each with what a sign-out by it must match.
-/// `schema_4.sql` says what NULL and the empty `csrf` mean.
-const CREDENTIALS: &str = "
-    INSERT INTO logout_credentials AS k (digest, session, expires, client, csrf)
-    SELECT DISTINCT ON (u.digest) u.digest, s.id, u.expires, s.client,
-        CASE WHEN u.due THEN coalesce(s.csrf, '') END
-    FROM written s
-    CROSS JOIN LATERAL unnest(s.digests, s.expiries, s.needs_csrf) u(digest, expires, due)";
-
-/// What [`CREDENTIALS`] does with a digest that is known.
+/// Credentials with what a sign-out by them must match, which `crate::rules::Conditions` says, take
+/// the place of whatever is there.
 const TAKE_OVER: &str = "
     ON CONFLICT (digest) DO UPDATE SET session = excluded.session, expires = excluded.expires,
         client = excluded.client, csrf = excluded.csrf";
 
-/// What [`CREDENTIALS`] needs of the sessions in `written`.
-const WRITTEN: &str = "s.id, s.client, s.csrf, s.digests, s.expiries, s.needs_csrf";
-
 /// Opens a session if it may be, and says 0; 1 for a credential that was ended, 2 for a sign-on
-/// that was. After the session's values come whether it needs a sibling, and the instant.
+/// that was. After the session's values come whether it needs a sibling, the instant, and the
+/// `csrf` of each credential.
 ///
 /// The sessions that the decision rests on are locked against being ended until this one is there.
 /// All of them, which is what the aggregates are for: they read their lists to the end. Where one
@@ -32,8 +22,9 @@ const WRITTEN: &str = "s.id, s.client, s.csrf, s.digests, s.expiries, s.needs_cs
 pub(super) fn open() -> String {
     let width = SESSIONS.width();
     let values: Vec<String> = (1..=width).map(|number| format!("${number}")).collect();
-    let [id, sign_on, sealed, digests] =
-        ["id", "sign_on", "sealed", "digests"].map(|column| SESSIONS.parameter(column));
+    let [id, client, sign_on, sealed, digests, expiries] =
+        ["id", "client", "sign_on", "sealed", "digests", "expiries"]
+            .map(|column| SESSIONS.parameter(column));
     format!(
         "
 WITH held AS MATERIALIZED (
@@ -68,67 +59,37 @@ WITH held AS MATERIALIZED (
     INSERT INTO logout_sessions AS s ({columns})
     SELECT {values} FROM verdict v WHERE v.is = 0
     ON CONFLICT (id) DO UPDATE SET ({columns}) = ROW ({excluded})
-    RETURNING {WRITTEN}
-), known AS ({CREDENTIALS}
-    ORDER BY u.digest{TAKE_OVER}
+), known AS (
+    INSERT INTO logout_credentials (digest, session, expires, client, csrf)
+    SELECT DISTINCT ON (u.digest) u.digest, {id}, u.expires, {client}, u.csrf
+    FROM verdict v CROSS JOIN LATERAL unnest({digests}, {expiries}, {csrfs}::bytea[])
+        u(digest, expires, csrf)
+    WHERE v.is = 0 ORDER BY u.digest{TAKE_OVER}
 )
 SELECT v.is FROM verdict v",
         join = format_args!("${}", width + 1),
         now = format_args!("${}", width + 2),
+        csrfs = format_args!("${}", width + 3),
         columns = SESSIONS.columns(),
         excluded = SESSIONS.columns_of("excluded"),
         values = values.join(", "),
     )
 }
 
-/// Attaches a credential; a row when the session lives. What has expired by itself makes room.
+/// Changes the credentials of a session that has not changed since it was read, and writes the last
+/// of them.
 pub(super) fn attach() -> String {
     format!(
         "
 WITH written AS (
-    UPDATE logout_sessions s SET
-        sealed = coalesce($5::bytea, s.sealed),
-        (digests, expiries, needs_csrf) = (
-            SELECT coalesce(array_agg(u.digest ORDER BY u.n), '{{}}') || $2::bytea,
-                coalesce(array_agg(u.expires ORDER BY u.n), '{{}}') || $3::bigint,
-                coalesce(array_agg(u.due ORDER BY u.n), '{{}}') || $4::boolean
-            FROM unnest(s.digests, s.expiries, s.needs_csrf)
-                WITH ORDINALITY u(digest, expires, due, n)
-            WHERE u.expires > $6::bigint
-        )
-    WHERE s.id = $1::uuid AND s.ends > $6
-    RETURNING {WRITTEN}
-), known AS ({CREDENTIALS}
-    WHERE u.digest = $2
-    ORDER BY u.digest, u.expires DESC{TAKE_OVER}
+    UPDATE logout_sessions SET sealed = $3, digests = $4, expiries = $5, needs_csrf = $6
+    WHERE id = $1::uuid AND xmin::text = $2
+    RETURNING id
+), known AS (
+    INSERT INTO logout_credentials (digest, session, expires, client, csrf)
+    SELECT $7::bytea, $8::uuid, $9::bigint, $10::text, $11::bytea FROM written{TAKE_OVER}
 )
 SELECT s.id FROM written s"
-    )
-}
-
-/// Takes in the sessions of the table `logout_in_sessions` that are not over at `$1`, have not
-/// ended and are not there.
-pub(super) fn import_sessions() -> String {
-    format!(
-        "
-WITH written AS (
-    INSERT INTO logout_sessions AS s ({columns})
-    SELECT {values} FROM logout_in_sessions n
-    WHERE n.ends > $1::bigint
-        AND NOT EXISTS (SELECT FROM logout_deliveries d WHERE d.session = n.id)
-        AND NOT EXISTS (
-            SELECT FROM unnest(n.digests) u(digest) CROSS JOIN LATERAL (
-                SELECT FROM logout_credentials k
-                WHERE k.digest = u.digest AND k.session = n.id AND k.expires > $1 OFFSET 0
-            ) known
-        )
-    ORDER BY n.id
-    ON CONFLICT DO NOTHING
-    RETURNING {WRITTEN}
-){CREDENTIALS}
-    WHERE u.expires > $1 ORDER BY u.digest{TAKE_OVER} WHERE k.expires <= $1",
-        columns = SESSIONS.columns(),
-        values = SESSIONS.columns_of("n"),
     )
 }
 
@@ -308,21 +269,13 @@ WITH due AS MATERIALIZED (
 )
 UPDATE logout_deliveries d SET lease = d.lease + 1, ready = $4::bigint
 FROM due WHERE d.session = due.session
-RETURNING {}, d.lease, due.ready AS waited_since",
+RETURNING {}, due.ready AS waited_since",
         DELIVERIES.columns_of("d")
     )
 }
 
-/// Under the lease only, which nobody has twice. Writes what a settlement changes and nothing that
-/// a retry does.
-pub(super) const SETTLE: &str = "
-UPDATE logout_deliveries SET due = $4::bigint, state = $5, attempts = $6, tried_at = $7,
-    answers = $8, verified = $9, sealed = $3, lease = lease + 1, ready = $4
-WHERE session = $1::uuid AND lease = $2::bigint AND state = 'pending' RETURNING 1";
-
-/// As `Delivery::try_again`. One that is leased stays so.
-pub(super) const RETRY: &str = "
-UPDATE logout_deliveries SET
-    ready = CASE WHEN state = 'pending' AND ready <> due THEN ready ELSE $2::bigint END,
-    created = CASE WHEN due < $2 THEN $2 ELSE created END, state = 'pending', due = $2
-WHERE session = $1::uuid AND state <> 'confirmed' AND sealed IS NOT NULL RETURNING 1";
+/// Changes a delivery that has not changed since it was read.
+pub(super) const PUT_DELIVERY: &str = "
+UPDATE logout_deliveries SET sealed = $3, created = $4, lease = $5, ready = $6, due = $7,
+    state = $8, attempts = $9, tried_at = $10, answers = $11, verified = $12
+WHERE session = $1::uuid AND xmin::text = $2 RETURNING 1";

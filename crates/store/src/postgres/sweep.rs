@@ -1,13 +1,12 @@
 //! Housekeeping, in steps that each read a bounded part of an index.
 
-use logout_core::receipt::ReceiptId;
 use logout_core::session::SessionId;
 use logout_core::store::{StoreUnavailable, SweepPage};
-use logout_core::time::Timestamp;
 
 use super::row::Fields;
 use super::work::params;
 use super::{PostgresStore, rows_of, statements, value};
+use crate::rules::Horizon;
 
 /// How far the two lists that are gone through have been read.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -52,15 +51,14 @@ pub(super) async fn step(
     store: &PostgresStore,
     from: Option<Vec<u8>>,
     limit: usize,
-    now: Timestamp,
-    receipts_until: Timestamp,
+    horizon: Horizon,
 ) -> Result<SweepPage, StoreUnavailable> {
     let mut place = from
         .and_then(|bytes| Place::read(&bytes))
         .unwrap_or(Place::START);
-    let (at, most) = (value::millis(now), rows_of(limit));
-    let until = value::millis(receipts_until);
-    let oldest = value::uuid(ReceiptId::first_at(receipts_until).as_bytes());
+    let (at, most) = (value::millis(horizon.now), rows_of(limit));
+    let until = value::millis(horizon.receipts_until);
+    let oldest = value::uuid(horizon.first_receipt().as_bytes());
     let mut is_full = false;
     for (statement, params) in [
         (statements::SWEEP_ONCE, params![at, most]),

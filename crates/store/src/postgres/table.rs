@@ -1,5 +1,8 @@
 //! The tables that hold records, and their columns.
 
+/// Says of a row whether it has been changed since it was read: every change gives it another one.
+pub(super) const VERSION: &str = "xmin::text AS version";
+
 /// A table, and the columns that this program reads and writes.
 pub(super) struct Table {
     pub(super) name: &'static str,
@@ -42,9 +45,10 @@ pub(super) const ONCE: Table = Table {
     columns: "key, value, expires",
 };
 
-pub(super) const TOMBSTONES: Table = Table {
+/// In the order of [`super::row::credential_values`].
+pub(super) const CREDENTIALS: Table = Table {
     name: "logout_credentials",
-    columns: "digest, session, expires",
+    columns: "digest, session, expires, client, csrf",
 };
 
 /// In the order of [`super::row::session_values`].
@@ -62,9 +66,9 @@ pub(super) const RECEIPTS: Table = Table {
         person, upstream",
 };
 
-/// In the order of [`super::row::delivery_values`].
+/// In the order of [`super::row::delivery_values`]. From `sealed` on, they change.
 pub(super) const DELIVERIES: Table = Table {
     name: "logout_deliveries",
-    columns: "session, platform, realm, name, receipt, sealed, expires, created, ready, due, \
-        state, attempts, tried_at, answers, verified",
+    columns: "session, platform, realm, name, receipt, expires, sealed, created, lease, ready, \
+        due, state, attempts, tried_at, answers, verified",
 };

@@ -168,20 +168,6 @@ impl<'a> SessionRecord<'a> {
         })
     }
 
-    /// Takes out the credentials that have expired by themselves.
-    pub(crate) fn forget_expired(&mut self, now: Timestamp) {
-        self.credentials
-            .retain(|stored| stored.expires > now.as_millis());
-    }
-
-    pub(crate) fn push(&mut self, credential: &Credential) {
-        self.credentials.push(StoredCredential::of(credential));
-    }
-
-    pub(crate) fn seal(&mut self, sealed: &'a Sealed) {
-        self.sealed = Some(sealed.as_bytes());
-    }
-
     pub(crate) fn to_ended(&self, id: SessionId) -> EndedSession {
         EndedSession {
             id,
