@@ -34,13 +34,16 @@
 //! believes in its credential.
 
 mod address;
+mod commit;
 mod cursor;
 mod ending;
 mod export;
 mod housekeeping;
 mod import;
+mod lane;
 mod link;
 mod listing;
+mod opening;
 mod outbox;
 mod record;
 mod script;
@@ -64,6 +67,7 @@ use logout_core::time::Timestamp;
 use tokio::runtime::Runtime;
 
 use crate::batch::Batches;
+use crate::rules::Horizon;
 use crate::wakeup::End;
 use address::Address;
 pub use address::AddressError;
@@ -356,7 +360,11 @@ impl SessionStore for RedisStore {
         now: Timestamp,
         receipts_until: Timestamp,
     ) -> Result<SweepPage, StoreUnavailable> {
-        self.run(async move |shards| shards.sweep(from, limit, now, receipts_until).await)
+        let horizon = Horizon {
+            now,
+            receipts_until,
+        };
+        self.run(async move |shards| shards.sweep(from, limit, horizon).await)
             .await
     }
 

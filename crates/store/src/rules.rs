@@ -7,6 +7,8 @@ mod conditions;
 mod import;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod known;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod lookup;
 mod outbox;
 mod session;
 mod sweep;
@@ -18,8 +20,10 @@ pub(crate) use conditions::Conditions;
 pub(crate) use import::{Present, taken_in};
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) use known::{Known, Names, claimed};
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) use lookup::lookup;
 pub(crate) use outbox::OutboxRow;
-pub(crate) use session::{attach, is_touch_due};
+pub(crate) use session::{attach, is_touch_due, joined, minds_tombstones};
 pub(crate) use sweep::{Fate, Horizon};
 
 /// How often a change is tried anew when another one came first.

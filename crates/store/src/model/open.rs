@@ -21,10 +21,10 @@ impl Model {
         now: Timestamp,
     ) -> Result<OpenOutcome, RecordError> {
         let is_ended = |known: &Credential| self.tombstone(&known.digest, now).is_some();
-        if session.sealed.is_some() && session.credentials.iter().any(is_ended) {
+        if rules::minds_tombstones(session) && session.credentials.iter().any(is_ended) {
             return Ok(OpenOutcome::CredentialEnded);
         }
-        if let (Join::IfLive, Some(sign_on)) = (join, session.sign_on)
+        if let Some(sign_on) = rules::joined(session, join)
             && !self.is_any_live(By::SignOn, super::sign_on_tag(sign_on), now, |record| {
                 record.sign_on() == Some(sign_on)
             })?

@@ -17,6 +17,7 @@ use super::row::Fields;
 use super::table::SESSIONS;
 use super::work::params;
 use crate::batch::Carry;
+use crate::rules;
 
 /// A credential that a caller asks for.
 pub(super) struct Find {
@@ -100,17 +101,6 @@ impl StoredCredential {
     }
 
     fn at(&self, credential: &CredentialDigest, now: Timestamp) -> Lookup {
-        match &self.session {
-            _ if self.expires <= now => Lookup::Unknown,
-            None => Lookup::Ended,
-            Some(session) if session.is_expired(now) => Lookup::Unknown,
-            Some(session) => session
-                .credentials
-                .iter()
-                .find(|known| known.digest == *credential && known.expires > now)
-                .map_or(Lookup::Unknown, |known| {
-                    Lookup::Live(session.clone(), known.clone())
-                }),
-        }
+        rules::lookup(self.session.clone(), credential, self.expires, now)
     }
 }

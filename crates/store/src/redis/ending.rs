@@ -14,10 +14,10 @@ use redis::Value;
 use super::link::LinkError;
 use super::record;
 use super::script;
-use super::sessions::ATTEMPTS;
 use super::shard::{Shard, array, bytes, millis};
 use super::shards::Shards;
 use crate::batch::{self, Carry};
+use crate::rules::ATTEMPTS;
 use crate::wakeup::End;
 
 /// How many sessions one step of a walk over all of them looks at.
@@ -91,9 +91,15 @@ impl Shards {
             let shard = self.shard(shard);
             let mut from = Vec::new();
             loop {
+                let is_first = from.is_empty();
                 let arguments = step(&order, from, targets.clone())?;
                 let mut answer = shard.end(&arguments).await?.into_iter();
-                from = stepped(&mut answer, &mut ended)?;
+                let sessions;
+                (from, sessions) = stepped(&mut answer)?;
+                if is_first && sessions.is_empty() {
+                    ended.extend(shard.ended_before(&[&order]).await?.into_iter().flatten());
+                }
+                ended.extend(sessions);
                 if from.is_empty() {
                     break;
                 }
@@ -120,15 +126,20 @@ impl Shards {
         let mut answers = self.shard(0).end(&arguments).await?.into_iter();
         let mut ended = Vec::with_capacity(orders.len());
         for _ in orders {
-            let mut sessions = Vec::new();
-            stepped(&mut answers, &mut sessions)?;
-            ended.push(sessions);
+            ended.push(stepped(&mut answers)?.1);
         }
-        if answers.len() == 0 {
-            Ok(ended)
-        } else {
-            Err(LinkError::Shape)
+        if answers.len() > 0 {
+            return Err(LinkError::Shape);
         }
+        let nothing: Vec<usize> = (0..ended.len())
+            .filter(|at| ended[*at].is_empty())
+            .collect();
+        let asked: Vec<&EndOrder> = nothing.iter().map(|at| orders[*at]).collect();
+        let before = self.shard(0).ended_before(&asked).await?;
+        for (at, before) in nothing.into_iter().zip(before) {
+            ended[at] = before;
+        }
+        Ok(ended)
     }
 
     /// The targets of an order as the script takes them. A credential ends its own session there;
@@ -185,6 +196,20 @@ impl Shard<'_> {
         }
         Err(LinkError::Silence)
     }
+
+    /// What orders have ended that end nothing now: an order may come again whose answer got lost.
+    async fn ended_before(
+        &self,
+        orders: &[&EndOrder],
+    ) -> Result<Vec<Vec<EndedSession>>, LinkError> {
+        let name = |order: &&EndOrder| [b"r:", order.receipt.as_bytes().as_slice()].concat();
+        let receipts = self.records(orders.iter().map(name)).await?;
+        let read = |(order, receipt): (&&EndOrder, Option<Vec<u8>>)| match receipt {
+            Some(bytes) => Ok(record::read_receipt(order.receipt, &bytes)?.sessions),
+            None => Ok(Vec::new()),
+        };
+        orders.iter().zip(receipts).map(read).collect()
+    }
 }
 
 /// A target as the script takes it.
@@ -217,13 +242,11 @@ fn step(order: &EndOrder, from: Vec<u8>, targets: Vec<Vec<u8>>) -> Result<Vec<Ve
     Ok(arguments)
 }
 
-/// Adds the sessions that a step ended; answers where the walk goes on, or nothing.
+/// Where the walk goes on after a step, or nothing, and what the step has ended.
 fn stepped(
     answers: &mut impl Iterator<Item = Value>,
-    ended: &mut Vec<EndedSession>,
-) -> Result<Vec<u8>, LinkError> {
+) -> Result<(Vec<u8>, Vec<EndedSession>), LinkError> {
     let mut next = || bytes(answers.next().ok_or(LinkError::Shape)?);
     let (from, entries) = (next()?, next()?);
-    ended.extend(record::read_entries(&entries)?);
-    Ok(from)
+    Ok((from, record::read_entries(&entries)?))
 }

@@ -13,10 +13,10 @@ use super::RedisStore;
 use super::cursor::{Cursor, Phase};
 use super::link::LinkError;
 use super::listing::CHUNK;
-use super::record::{self, Row};
+use super::record;
 use super::script;
 use super::sessions::OF_HUBS;
-use super::shard::{Range, array, beyond, bytes, millis, number, optional};
+use super::shard::{Range, array, bytes, millis, number, optional};
 use super::shards::Shards;
 
 /// Where the checkpoint lies: names of agreed values begin otherwise.
@@ -110,13 +110,7 @@ impl Shards {
         items: &mut Vec<Record>,
     ) -> Result<Option<Vec<u8>>, LinkError> {
         let (index, records) = cursor.phase.index();
-        let range = Range {
-            index: index.to_vec(),
-            from: beyond(&cursor.after, "-"),
-            until: b"+".to_vec(),
-            newest_first: false,
-            records,
-        };
+        let range = Range::of(index, records, &cursor.after);
         let found = self
             .shard(cursor.shard)
             .page(&range, limit.min(CHUNK))
@@ -127,7 +121,8 @@ impl Shards {
                 continue;
             };
             if cursor.phase == Phase::Deliveries {
-                items.push(Record::Delivery(Row::read(id, &record)?.delivery));
+                let row = record::read_delivery(id, &record)?;
+                items.push(Record::Delivery(row.delivery));
                 continue;
             }
             let session = record::read_session(id, &record)?;

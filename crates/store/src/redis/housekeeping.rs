@@ -1,27 +1,25 @@
 //! Goes through receipts, deliveries and sessions in steps.
 
-use logout_core::receipt::ReceiptId;
 use logout_core::session::SessionId;
 use logout_core::store::SweepPage;
-use logout_core::time::Timestamp;
 
+use super::commit::{Commit, delivery_name};
 use super::cursor::{Cursor, Phase};
 use super::link::LinkError;
 use super::listing::CHUNK;
-use super::record::{self, Fate, Row};
-use super::script;
+use super::record;
 use super::shard::{Range, Shard, beyond};
 use super::shards::Shards;
+use crate::rules::{Fate, Horizon};
 
 impl Shards {
     pub(super) async fn sweep(
         &self,
         from: Option<Vec<u8>>,
         limit: usize,
-        now: Timestamp,
-        receipts_until: Timestamp,
+        horizon: Horizon,
     ) -> Result<SweepPage, LinkError> {
-        self.forget_until(now);
+        self.forget_until(horizon.now);
         let first = Cursor::first(Phase::Receipts);
         let mut next = Some(from.as_deref().and_then(Cursor::read).unwrap_or(first));
         let mut expired = Vec::new();
@@ -33,26 +31,14 @@ impl Shards {
             }
             let shard = self.shard(cursor.shard);
             let (index, records) = cursor.phase.index();
-            let until = match cursor.phase {
-                Phase::Receipts => beyond(
-                    ReceiptId::first_at(receipts_until).as_bytes().as_slice(),
-                    "+",
-                ),
-                _ => b"+".to_vec(),
-            };
-            let range = Range {
-                index: index.to_vec(),
-                from: beyond(&cursor.after, "-"),
-                until,
-                newest_first: false,
-                records,
-            };
+            let mut range = Range::of(index, records, &cursor.after);
+            if cursor.phase == Phase::Receipts {
+                range.until = beyond(horizon.first_receipt().as_bytes(), "+");
+            }
             let found = shard.page(&range, left.min(CHUNK)).await?;
             if cursor.phase == Phase::Receipts {
-                let ids: Vec<_> = found.items.iter().map(|(id, _)| id).collect();
-                if !ids.is_empty() {
-                    shard.write(&script::FORGET, &ids).await?;
-                }
+                let ids = found.items.iter().map(|(id, _)| id.as_slice());
+                shard.forget_receipts(&ids.collect::<Vec<_>>()).await?;
             } else {
                 shard.prune(index, records, &found.gone()).await?;
             }
@@ -60,12 +46,10 @@ impl Shards {
                 let id = SessionId::from_bytes(*id);
                 match (cursor.phase, record) {
                     (Phase::Deliveries, Some(record)) => {
-                        shard
-                            .sweep_delivery(id, record, now, receipts_until)
-                            .await?
+                        shard.sweep_delivery(id, record, horizon).await?
                     }
                     (Phase::Sessions, Some(record))
-                        if record::read_session(id, record)?.is_expired(now) =>
+                        if record::read_session(id, record)?.is_expired(horizon.now) =>
                     {
                         expired.push(id)
                     }
@@ -83,21 +67,37 @@ impl Shards {
 }
 
 impl Shard<'_> {
+    async fn forget_receipts(&self, ids: &[&[u8]]) -> Result<(), LinkError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut commit = Commit::default();
+        for id in ids {
+            commit.add("UNLINK", &[b"r:", *id].concat(), &[]);
+        }
+        commit.add("ZREM", b"R", ids);
+        commit.send(self).await.map(drop)
+    }
+
     async fn sweep_delivery(
         &self,
         session: SessionId,
         record: &[u8],
-        now: Timestamp,
-        until: Timestamp,
+        horizon: Horizon,
     ) -> Result<(), LinkError> {
-        let mut row = Row::read(session, record)?;
+        let mut row = record::read_delivery(session, record)?;
         // One that changes in between is looked at by the next walk.
-        match row.fate(now, until) {
+        match horizon.fate(&row.delivery) {
             Fate::Keep => {}
-            Fate::Forget => drop(self.forget(&row, record).await?),
+            Fate::Forget => {
+                let mut commit = Commit::default();
+                commit.expect(&delivery_name(session), Some(record));
+                commit.forget_delivery(&row);
+                commit.send(self).await?;
+            }
             Fate::Unseal => {
                 row.delivery.sealed = None;
-                self.change(&row, record, None, None).await?;
+                self.put_delivery(&row, record).await?;
             }
         }
         Ok(())

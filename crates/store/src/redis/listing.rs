@@ -12,6 +12,7 @@ use super::link::LinkError;
 use super::record;
 use super::shard::{Range, beyond};
 use super::shards::Shards;
+use crate::rules::page;
 
 /// How many records are read at once, at most.
 pub(super) const CHUNK: usize = 500;
@@ -60,10 +61,7 @@ impl Shards {
             self.walk(shard, index.clone(), "s:", after, keep).await?;
         }
         items.sort_by_key(|session| session.id);
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next = items.last().filter(|_| more).map(|session| session.id);
-        Ok(Page { items, next })
+        Ok(page(items, limit, |session| session.id))
     }
 
     /// Shows the records of an index to `each` until it has seen enough. Takes ids without a record
@@ -77,13 +75,7 @@ impl Shards {
         mut each: impl FnMut([u8; 16], &[u8]) -> Result<ControlFlow<()>, LinkError>,
     ) -> Result<(), LinkError> {
         let shard = self.shard(shard);
-        let mut range = Range {
-            index,
-            from: beyond(after.map_or(&[], |id| id.as_slice()), "-"),
-            until: b"+".to_vec(),
-            newest_first: false,
-            records,
-        };
+        let mut range = Range::of(&index, records, after.map_or(&[], |id| id.as_slice()));
         loop {
             let found = shard.page(&range, CHUNK).await?;
             shard.prune(&range.index, records, &found.gone()).await?;
@@ -121,13 +113,13 @@ impl Shards {
         limit: usize,
     ) -> Result<Page<Receipt, ReceiptId>, LinkError> {
         let range = &Range {
+            command: "ZREVRANGEBYLEX",
             index: b"R".to_vec(),
-            from: b"-".to_vec(),
-            until: beyond(
+            from: beyond(
                 before.as_ref().map_or(&[], |id| id.as_bytes().as_slice()),
                 "+",
             ),
-            newest_first: true,
+            until: b"-".to_vec(),
             records: "r:",
         };
         let mut found: BTreeMap<ReceiptId, Option<Receipt>> = BTreeMap::new();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use logout_core::delivery::{Delivery, DeliveryState, Leased, Settlement};
+use logout_core::delivery::{Delivery, Leased, Settlement};
 use logout_core::outbox::{DeliveryFilter, Outbox};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::EndedSession;
@@ -13,12 +13,13 @@ use logout_core::store::{Page, StoreUnavailable};
 use logout_core::time::Timestamp;
 
 use super::RedisStore;
+use super::commit::{Commit, delivery_name};
 use super::link::LinkError;
 use super::listing::until;
-use super::record::Row;
-use super::sessions::ATTEMPTS;
-use super::shard::Shard;
+use super::record;
+use super::shard::{Range, Shard, millis};
 use super::shards::Shards;
+use crate::rules::{ATTEMPTS, OutboxRow, page};
 
 /// Bits of a lease's number that name the shard; there are at most 1024.
 const PLACE_BITS: u32 = 10;
@@ -33,37 +34,41 @@ impl Shards {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<Leased>, LinkError> {
-        let mut wanted = vec![0; usize::from(self.count())];
-        if self.are_many() {
-            let mut soonest = Vec::new();
-            let queued = self
-                .everywhere(|shard| async move { shard.queued(platform, Some(now), limit).await })
-                .await?;
-            for (shard, instants) in queued.into_iter().enumerate() {
-                soonest.extend(instants.into_iter().map(|at| (at, shard)));
+        for _ in 0..ATTEMPTS {
+            let mut wanted = vec![limit];
+            if self.are_many() {
+                let queued = self
+                    .everywhere(
+                        |shard| async move { shard.queued(platform, Some(now), limit).await },
+                    )
+                    .await?;
+                let queued = (0..).zip(queued);
+                let mut soonest: Vec<_> = queued
+                    .flat_map(|(shard, instants)| instants.into_iter().map(move |at| (at, shard)))
+                    .collect();
+                soonest.sort_unstable();
+                soonest.truncate(limit);
+                wanted = vec![0; usize::from(self.count())];
+                for (_, shard) in soonest {
+                    wanted[shard] += 1;
+                }
             }
-            soonest.sort_unstable();
-            soonest
-                .into_iter()
-                .take(limit)
-                .for_each(|(_, shard)| wanted[shard] += 1);
-        } else {
-            wanted[0] = limit;
+            let (mut leased, mut is_all) = (Vec::new(), true);
+            for (shard, limit) in (0..).zip(wanted).filter(|(_, limit)| *limit > 0) {
+                let rows = self.shard(shard).lease(platform, limit, now, until).await?;
+                is_all &= rows.is_some();
+                leased.extend(rows.into_iter().flatten().map(|row| Leased {
+                    lease: row.lease << PLACE_BITS | u64::from(shard),
+                    delivery: row.delivery,
+                }));
+            }
+            // Where somebody else was faster, there may be others that are due.
+            if is_all || !leased.is_empty() {
+                leased.sort_by_key(|leased| leased.delivery.due);
+                return Ok(leased);
+            }
         }
-        let mut leased = Vec::new();
-        for (shard, limit) in (0..self.count())
-            .zip(wanted)
-            .filter(|(_, limit)| *limit > 0)
-        {
-            let rows = self.shard(shard).lease(platform, limit, now, until).await?;
-            let number = |lease: u64| lease << PLACE_BITS | u64::from(shard);
-            leased.extend(rows.into_iter().map(|row| Leased {
-                lease: number(row.lease),
-                delivery: row.delivery,
-            }));
-        }
-        leased.sort_by_key(|leased| leased.delivery.due);
-        Ok(leased)
+        Err(LinkError::Silence)
     }
 
     async fn settle(
@@ -81,14 +86,10 @@ impl Shards {
             let Some((mut row, read)) = shard.delivery(session).await? else {
                 return Ok(false);
             };
-            if row.lease != lease >> PLACE_BITS || row.delivery.state != DeliveryState::Pending {
+            if !row.settle(lease >> PLACE_BITS, settlement) {
                 return Ok(false);
             }
-            row.delivery.settle(settlement);
-            // The lease is over: the same one cannot settle twice.
-            row.lease += 1;
-            let due = (row.delivery.state == DeliveryState::Pending).then_some(row.delivery.due);
-            if shard.change(&row, &read, due, None).await? {
+            if shard.put_delivery(&row, &read).await? {
                 return Ok(true);
             }
         }
@@ -107,7 +108,7 @@ impl Shards {
     pub(super) async fn delivery(
         &self,
         session: SessionId,
-    ) -> Result<Option<(Shard<'_>, Row, Vec<u8>)>, LinkError> {
+    ) -> Result<Option<(Shard<'_>, OutboxRow, Vec<u8>)>, LinkError> {
         let found = self
             .everywhere(|shard| async move { shard.delivery(session).await })
             .await?;
@@ -143,7 +144,6 @@ impl Shards {
         let found: HashMap<_, _> = answers
             .into_iter()
             .flatten()
-            .flatten()
             .map(|delivery| (delivery.session, delivery))
             .collect();
         Ok(sessions
@@ -162,7 +162,7 @@ impl Shards {
         for shard in self.all() {
             let mut here = 0;
             let keep = |id, record: &[u8]| {
-                let delivery = Row::read(SessionId::from_bytes(id), record)?.delivery;
+                let delivery = record::read_delivery(SessionId::from_bytes(id), record)?.delivery;
                 if filter.matches(&delivery) {
                     items.push(delivery);
                     here += 1;
@@ -173,13 +173,7 @@ impl Shards {
             self.walk(shard, b"D".to_vec(), "d:", after, keep).await?;
         }
         items.sort_by_key(|delivery| delivery.session);
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next = items
-            .last()
-            .filter(|_| more)
-            .map(|delivery| delivery.session);
-        Ok(Page { items, next })
+        Ok(page(items, limit, |delivery| delivery.session))
     }
 
     async fn retry(&self, session: SessionId, now: Timestamp) -> Result<bool, LinkError> {
@@ -187,16 +181,71 @@ impl Shards {
             let Some((shard, mut row, read)) = self.delivery(session).await? else {
                 return Ok(false);
             };
-            // One that somebody is trying right now stays with them until the lease is over.
-            let free = (row.delivery.state == DeliveryState::Pending).then_some(row.delivery.due);
-            if !row.delivery.try_again(now) {
+            // Every lease changes the record, so one that comes after it was read is noticed.
+            row.ready = shard.queued_at(&row).await?;
+            if !row.retry(now) {
                 return Ok(false);
             }
-            if shard.change(&row, &read, Some(now), free).await? {
+            if shard.put_delivery(&row, &read).await? {
                 return Ok(true);
             }
         }
         Err(LinkError::Silence)
+    }
+}
+
+impl Shard<'_> {
+    /// Leases the deliveries that are due soonest; nothing, where one of them has changed in
+    /// between.
+    async fn lease(
+        &self,
+        platform: &PlatformName,
+        limit: usize,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Vec<OutboxRow>>, LinkError> {
+        let queue = [b"q:", platform.as_str().as_bytes()].concat();
+        let due = Range {
+            command: "ZRANGEBYSCORE",
+            index: queue.clone(),
+            from: b"-inf".to_vec(),
+            until: millis(now),
+            records: "d:",
+        };
+        let due = self.page(&due, limit).await?.items;
+        let mut commit = Commit::default();
+        let mut leased = Vec::with_capacity(due.len());
+        for (id, record) in due {
+            let session = SessionId::from_bytes(id);
+            commit.expect(&delivery_name(session), record.as_deref());
+            match record.map(|record| record::read_delivery(session, &record)) {
+                None => commit.add("ZREM", &queue, &[&id]),
+                Some(Ok(mut row)) => {
+                    row.lease(until);
+                    commit.put_delivery(&row)?;
+                    leased.push(row);
+                }
+                // One that this program cannot read stays leased until its time is over, and in
+                // nobody's way.
+                Some(Err(fault)) => {
+                    log::error!("{fault}");
+                    commit.add("ZADD", &queue, &[&millis(until), &id]);
+                }
+            }
+        }
+        let is_done = commit.is_empty() || commit.send(self).await?;
+        Ok(is_done.then_some(leased))
+    }
+
+    /// The deliveries of these sessions, as far as there are any.
+    async fn deliveries(&self, sessions: &[SessionId]) -> Result<Vec<Delivery>, LinkError> {
+        let names = sessions.iter().map(|session| delivery_name(*session));
+        let records = self.records(names).await?;
+        let found = sessions.iter().zip(records);
+        found
+            .filter_map(|(session, record)| Some((session, record?)))
+            .map(|(session, record)| Ok(record::read_delivery(*session, &record)?.delivery))
+            .collect()
     }
 }
 

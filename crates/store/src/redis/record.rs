@@ -18,12 +18,12 @@ use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use logout_core::session::{
     AccountVersion, ClientId, Device, Person, Session, SessionId, SsoSessionId, Subject,
 };
-use logout_core::sign_out::CsrfProof;
 use logout_core::store::{ByCredential, EndOrder};
 use logout_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub(super) use delivery::{Fate, Row};
+use crate::rules::Conditions;
+pub(super) use delivery::{delivery, read_delivery};
 use reader::Reader;
 
 /// Version 1 had no part ready made for scripts.
@@ -107,14 +107,8 @@ fn read_subject(reader: &mut Reader<'_>) -> Result<(PlatformName, Subject), Reco
 /// A credential's own record: its session, its expiry, and the conditions of a sign-out by it. A
 /// tombstone needs no conditions.
 pub(super) fn credential(session: &Session, credential: &Credential) -> Vec<u8> {
-    // A due token that was never given out is matched by none.
-    let csrf = match (&session.csrf, credential.csrf_due) {
-        (_, false) => &[][..],
-        (Some(digest), true) => digest.as_bytes(),
-        (None, true) => b"none",
-    };
     let mut bytes = tombstone(session.id, credential.expires);
-    put_conditions(&mut bytes, session.client.as_ref(), csrf);
+    put_conditions(&mut bytes, Conditions::of(session, credential));
     bytes
 }
 
@@ -132,25 +126,18 @@ pub(super) fn read_credential(bytes: &[u8]) -> Result<(SessionId, Timestamp), Re
 
 /// A presented credential, as `lua/end.lua` takes it.
 pub(super) fn by_credential(by: &ByCredential) -> Vec<u8> {
-    let csrf = match &by.csrf {
-        CsrfProof::NotNeeded => &[][..],
-        CsrfProof::Presented(None) => b"absent",
-        CsrfProof::Presented(Some(token)) => token.as_bytes(),
-    };
     let mut bytes = by.digest.as_bytes().to_vec();
-    put_conditions(&mut bytes, by.client.as_ref(), csrf);
+    put_conditions(&mut bytes, Conditions::presented(by));
     bytes
 }
 
-/// A client's digest behind its length, and a token's digest. A sign-out is admitted where both are
-/// equal in the credential's record and in the request, or empty in one of them: the same rule as
-/// [`ByCredential::admits`].
-fn put_conditions(bytes: &mut Vec<u8>, client: Option<&ClientId>, csrf: &[u8]) {
-    let client = client.map(|client| SecretDigest::of(client.as_str()));
+/// A client's digest behind its length, and a token's digest; both are empty where there is none.
+fn put_conditions(bytes: &mut Vec<u8>, Conditions { client, csrf }: Conditions<'_>) {
+    let client = client.map(SecretDigest::of);
     let client = client.as_ref().map_or(&[][..], |digest| digest.as_bytes());
     bytes.push(if client.is_empty() { 0 } else { 32 });
     bytes.extend_from_slice(client);
-    bytes.extend_from_slice(csrf);
+    bytes.extend_from_slice(csrf.unwrap_or_default());
 }
 
 /// A session without its id, which is in the key.
@@ -275,13 +262,10 @@ fn head_of(receipt: &Receipt) -> Result<Vec<u8>, RecordError> {
     Ok(bytes)
 }
 
-/// The part of a receipt which says that `sessions` ended.
-pub(super) fn receipt(
-    receipt: &Receipt,
-    sessions: &[&EndedSession],
-) -> Result<Vec<u8>, RecordError> {
+/// A receipt, or that part of it which one shard keeps, without its id.
+pub(super) fn receipt(receipt: &Receipt) -> Result<Vec<u8>, RecordError> {
     let mut bytes = head_of(receipt)?;
-    for session in sessions {
+    for session in &receipt.sessions {
         bytes.extend(entry(session));
     }
     Ok(bytes)
@@ -302,7 +286,7 @@ fn entry(session: &EndedSession) -> Vec<u8> {
     entry
 }
 
-/// A receipt, or that part of it which one shard keeps.
+/// The receipt of a record.
 pub(super) fn read_receipt(id: ReceiptId, bytes: &[u8]) -> Result<Receipt, RecordError> {
     const DAMAGED: RecordError = Damaged("receipt");
     let mut reader = Reader::of("receipt", RECEIPT, bytes)?;

@@ -46,17 +46,10 @@ macro_rules! scripts {
 }
 
 scripts! {
-    CHANGE = "change";
+    COMMIT = "commit";
     DIG = "dig";
     END = "end";
-    FORGET = "forget";
-    HINT = "hint";
-    IMPORT = "import";
-    LEASE = "lease";
     LOOK_UP = "look_up";
-    OPEN = "open";
     PAGE = "page";
-    PRUNE = "prune";
     PUT_ONCE = "put_once";
-    SWAP = "swap";
 }

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, Sealed};
 use logout_core::session::{Session, SessionId};
-use logout_core::store::{Join, Lookup, OpenOutcome};
+use logout_core::store::Lookup;
 use logout_core::time::Timestamp;
 use redis::Value;
 
+use super::commit::{Commit, credential_name, session_name};
 use super::link::LinkError;
 use super::record;
 use super::script;
 use super::shard::{Shard, array, id_of, millis, number, optional};
 use super::shards::{Shards, life};
+use crate::rules::{self, ATTEMPTS};
 
 /// How much longer than its own life the key of a credential or a tombstone is kept. The server
 /// counts from when it was written, by its own clock; readers decide by theirs.
@@ -26,8 +28,6 @@ pub(super) const ONCE_MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// The beginning of names that hubs agree on; those that the store needs for itself begin
 /// otherwise.
 pub(super) const OF_HUBS: &str = "of hubs: ";
-/// How often a change is tried anew when another one came first.
-pub(super) const ATTEMPTS: usize = 100;
 
 /// How long the key of a session lives.
 pub(super) fn session_life(session: &Session, now: Timestamp) -> Vec<u8> {
@@ -52,126 +52,7 @@ pub(super) fn indexes(session: &Session) -> Vec<Vec<u8>> {
     indexes
 }
 
-/// Of each credential its digest, its record, and the life of its key.
-pub(super) fn credentials(session: &Session, now: Timestamp) -> impl Iterator<Item = Vec<u8>> {
-    session.credentials.iter().flat_map(move |known| {
-        [
-            known.digest.as_bytes().to_vec(),
-            record::credential(session, known),
-            life(known.expires, now, MARGIN),
-        ]
-    })
-}
-
 impl Shards {
-    pub(super) async fn open(
-        &self,
-        session: Session,
-        join: Join,
-        now: Timestamp,
-    ) -> Result<OpenOutcome, LinkError> {
-        let shard = self.of_session(&session);
-        let mut joins = session.sign_on.filter(|_| join == Join::IfLive);
-        let mut moved = Vec::new();
-        if self.are_many() {
-            for credential in &session.credentials {
-                let key = self.credential_shard_key(&credential.digest);
-                let life = life(credential.expires, now, MARGIN);
-                match self.shard_at(&key).await? {
-                    Some(known) if known != shard => {
-                        if session.sealed.is_some()
-                            && self.find_in(known, &credential.digest, now).await? == Lookup::Ended
-                        {
-                            return Ok(OpenOutcome::CredentialEnded);
-                        }
-                        moved.push((key, life));
-                    }
-                    Some(_) => {}
-                    None => self.set_shard(&key, shard, &life).await?,
-                }
-            }
-            if let Some(sign_on) = joins {
-                for other in self.hinted(&self.sign_on_hint(&sign_on)).await? {
-                    if other != shard && self.has_live(other, sign_on.as_bytes(), now).await? {
-                        joins = None;
-                        break;
-                    }
-                }
-            }
-            self.announce(&session, shard, now).await?;
-        }
-        let flag = u8::from(session.sealed.is_some()).to_string();
-        let sign_on = joins.map(|id| [b"o:", id.as_bytes().as_slice()].concat());
-        let indexes = indexes(&session);
-        let mut arguments = vec![
-            session.id.as_bytes().to_vec(),
-            record::session(&session)?,
-            session_life(&session, now),
-            millis(now),
-            flag.into_bytes(),
-            sign_on.unwrap_or_default(),
-            indexes.len().to_string().into_bytes(),
-        ];
-        arguments.extend(indexes);
-        arguments.extend(credentials(&session, now));
-        let shard_keys = self.shard(shard);
-        for _ in 0..ATTEMPTS {
-            let opened = match shard_keys.write(&script::OPEN, &arguments).await? {
-                Value::Int(0) => OpenOutcome::Opened,
-                Value::Int(1) => OpenOutcome::CredentialEnded,
-                Value::Int(2) => OpenOutcome::SignOnEnded,
-                outdated => {
-                    shard_keys.write_anew(array(outdated)?).await?;
-                    continue;
-                }
-            };
-            if opened == OpenOutcome::Opened {
-                // Only now: a refused session must not take a credential away from the one that
-                // has it.
-                for (key, life) in moved {
-                    self.set_shard(&key, shard, &life).await?;
-                }
-            }
-            return Ok(opened);
-        }
-        Err(LinkError::Silence)
-    }
-
-    /// Whether a session of the sign-on is live in a shard.
-    async fn has_live(
-        &self,
-        shard: u16,
-        sign_on: &[u8; 16],
-        now: Timestamp,
-    ) -> Result<bool, LinkError> {
-        let index = [b"o:", sign_on.as_slice()].concat();
-        let mut is_live = false;
-        self.walk(shard, index, "s:", None, |id, record| {
-            is_live |= !record::read_session(SessionId::from_bytes(id), record)?.is_expired(now);
-            Ok(std::ops::ControlFlow::Continue(()))
-        })
-        .await?;
-        Ok(is_live)
-    }
-
-    /// Writes where a session will lie, before it lies there.
-    pub(super) async fn announce(
-        &self,
-        session: &Session,
-        shard: u16,
-        now: Timestamp,
-    ) -> Result<(), LinkError> {
-        let life = session_life(session, now);
-        self.set_shard(&self.session_shard_key(session.id), shard, &life)
-            .await?;
-        if let Some(sign_on) = session.sign_on {
-            self.hint(&self.sign_on_hint(&sign_on), shard, &life)
-                .await?;
-        }
-        let subject = self.subject_hint(&session.platform, &session.subject);
-        self.hint(&subject, shard, &life).await
-    }
-
     pub(super) async fn find(
         &self,
         digest: &CredentialDigest,
@@ -189,35 +70,29 @@ impl Shards {
         digest: &CredentialDigest,
         now: Timestamp,
     ) -> Result<Lookup, LinkError> {
-        let shard = self.shard(shard);
-        let mut found = array(shard.read(&script::LOOK_UP, &[digest.as_bytes()]).await?)?
-            .into_iter()
-            .map(optional);
-        let (Some(known), record) = (found.next().transpose()?.flatten(), found.next()) else {
+        let found = self.shard(shard).look_up(digest).await?;
+        self.judge(found, digest, now)
+    }
+
+    pub(super) fn judge(
+        &self,
+        found: Found,
+        digest: &CredentialDigest,
+        now: Timestamp,
+    ) -> Result<Lookup, LinkError> {
+        let Some(known) = found.credential else {
             return Ok(Lookup::Unknown);
         };
         let (id, expires) = record::read_credential(&known)?;
-        if expires <= now {
-            return Ok(Lookup::Unknown);
-        }
-        let Some(record) = record.transpose()?.flatten() else {
-            return Ok(if expires <= self.forgotten() {
-                Lookup::Unknown
-            } else {
-                Lookup::Ended
-            });
-        };
-        let session = record::read_session(id, &record)?;
-        let known = session
-            .credentials
-            .iter()
-            .find(|known| known.digest == *digest && known.expires > now)
-            .cloned();
-        Ok(match known {
-            Some(credential) if !session.is_expired(now) => {
-                Lookup::Live(Arc::new(session), credential)
-            }
-            _ => Lookup::Unknown,
+        let session = found
+            .session
+            .map(|record| record::read_session(id, &record));
+        let lookup = rules::lookup(session.transpose()?.map(Arc::new), digest, expires, now);
+        let is_forgotten = lookup == Lookup::Ended && expires <= self.forgotten();
+        Ok(if is_forgotten {
+            Lookup::Unknown
+        } else {
+            lookup
         })
     }
 
@@ -234,24 +109,14 @@ impl Shards {
         let life = life(credential.expires, now, MARGIN);
         let key = self.credential_shard_key(&credential.digest);
         let is_set = !self.are_many() || self.set_shard_if_absent(&key, shard, &life).await?;
-        let attached = self
-            .shard(shard)
-            .change_session(id, true, |session| {
-                if session.is_expired(now) {
-                    return None;
-                }
-                session.credentials.retain(|known| known.expires > now);
-                session.credentials.push(credential.clone());
-                if sealed.is_some() {
-                    session.sealed.clone_from(&sealed);
-                }
-                Some(vec![
-                    credential.digest.as_bytes().to_vec(),
-                    record::credential(session, &credential),
-                    life.clone(),
-                ])
-            })
-            .await?;
+        let change = |session: &mut Session, commit: &mut Commit| {
+            let is_attached = rules::attach(session, &credential, sealed.as_ref(), now);
+            if is_attached {
+                commit.put_credential(session, &credential, now);
+            }
+            is_attached
+        };
+        let attached = self.shard(shard).change_session(id, true, change).await?;
         if attached && !is_set {
             // Only now: a refused credential must not be taken away from the session that has it.
             self.set_shard(&key, shard, &life).await?;
@@ -264,16 +129,16 @@ impl Shards {
             return Ok(());
         };
         // Without waiting for replicas: a touch may be lost.
-        self.shard(shard)
-            .change_session(id, false, |session| {
-                let grain = session.touch_grain()?;
-                if session.is_expired(now) || now <= session.seen || now.since(session.seen) < grain
-                {
-                    return None;
-                }
+        let change = |session: &mut Session, _: &mut Commit| {
+            let is_worth_it = !session.is_expired(now)
+                && rules::is_touch_due(session.touch_grain(), session.seen, now);
+            if is_worth_it {
                 session.seen = now;
-                Some(Vec::new())
-            })
+            }
+            is_worth_it
+        };
+        self.shard(shard)
+            .change_session(id, false, change)
             .await
             .map(drop)
     }
@@ -330,53 +195,103 @@ impl Shards {
     }
 }
 
+/// What lies under a credential: its record, and that of its session.
+pub(super) struct Found {
+    credential: Option<Vec<u8>>,
+    session: Option<Vec<u8>>,
+}
+
+impl Found {
+    pub(super) fn expect_unchanged(
+        &self,
+        digest: &CredentialDigest,
+        commit: &mut Commit,
+    ) -> Result<(), LinkError> {
+        commit.expect(&credential_name(digest), self.credential.as_deref());
+        if let Some(credential) = &self.credential {
+            let (id, _) = record::read_credential(credential)?;
+            commit.expect(&session_name(id), self.session.as_deref());
+        }
+        Ok(())
+    }
+}
+
 impl Shard<'_> {
-    /// Changes a session as `change` says, if it is there and nothing else changes it meanwhile.
-    /// `change` answers the credentials to write with it (digest, record, life of the key), or
-    /// `None` to leave the session as it is. Whether it was changed.
+    pub(super) async fn look_up(&self, digest: &CredentialDigest) -> Result<Found, LinkError> {
+        let found = array(self.read(&script::LOOK_UP, &[digest.as_bytes()]).await?)?;
+        let mut found = found.into_iter().map(optional);
+        Ok(Found {
+            credential: found.next().transpose()?.flatten(),
+            session: found.next().transpose()?.flatten(),
+        })
+    }
+
+    /// Changes a session as `change` says, if it is there, and adds to the commit what belongs to
+    /// that. Whether it was changed: `change` may say that it is to stay as it is.
     async fn change_session(
         &self,
         id: SessionId,
         waits: bool,
-        change: impl Fn(&mut Session) -> Option<Vec<Vec<u8>>>,
+        change: impl Fn(&mut Session, &mut Commit) -> bool,
     ) -> Result<bool, LinkError> {
-        let key = [b"s:", id.as_bytes().as_slice()].concat();
+        let name = session_name(id);
         for _ in 0..ATTEMPTS {
-            let Some(read) = self.record(&key).await? else {
+            let Some(read) = self.record(&name).await? else {
                 return Ok(false);
             };
-            let is_outdated = record::is_outdated(&read);
             let mut session = record::read_session(id, &read)?;
-            let known = session.credentials.clone();
-            let Some(brought) = change(&mut session) else {
-                return Ok(false);
-            };
-            let mut arguments = vec![id.as_bytes().to_vec(), read, record::session(&session)?];
-            if is_outdated {
-                // Their own records have no conditions yet; their keys live as long as before.
-                arguments.extend(known.iter().flat_map(|known| {
-                    let digest = known.digest.as_bytes().to_vec();
-                    [digest, record::credential(&session, known), Vec::new()]
-                }));
+            let mut commit = Commit::default();
+            commit.expect(&name, Some(&read));
+            if record::is_outdated(&read) {
+                self.add_conditions(&session, &mut commit).await?;
             }
-            arguments.extend(brought);
-            let answer = if waits {
-                self.write(&script::SWAP, &arguments).await?
+            if !change(&mut session, &mut commit) {
+                return Ok(false);
+            }
+            commit.add("SET", &name, &[&record::session(&session)?, b"KEEPTTL"]);
+            let is_done = if waits {
+                commit.send(self).await?
             } else {
-                self.read(&script::SWAP, &arguments).await?
+                commit.send_without_waiting(self).await?
             };
-            if number(Some(answer))? == 1 {
+            if is_done {
                 return Ok(true);
             }
         }
         Err(LinkError::Silence)
     }
 
+    /// Writes the records of credentials that lead to a session of an older version anew: they have
+    /// no conditions. Their keys live as long as before.
+    async fn add_conditions(
+        &self,
+        session: &Session,
+        commit: &mut Commit,
+    ) -> Result<(), LinkError> {
+        let known = &session.credentials;
+        let names = || known.iter().map(|known| credential_name(&known.digest));
+        let records = self.records(names()).await?;
+        for ((known, name), read) in known.iter().zip(names()).zip(records) {
+            if read
+                .as_deref()
+                .is_some_and(|read| read.starts_with(session.id.as_bytes()))
+            {
+                commit.expect(&name, read.as_deref());
+                commit.add(
+                    "SET",
+                    &name,
+                    &[&record::credential(session, known), b"KEEPTTL"],
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Writes session records of an older version anew.
     pub(super) async fn write_anew(&self, ids: Vec<Value>) -> Result<(), LinkError> {
         for id in ids {
             let id = SessionId::from_bytes(id_of(id)?);
-            self.change_session(id, false, |_| Some(Vec::new())).await?;
+            self.change_session(id, false, |_, _| true).await?;
         }
         Ok(())
     }

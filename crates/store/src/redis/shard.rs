@@ -1,15 +1,16 @@
 //! One shard: sessions, tombstones, indexes, receipts and deliveries whose keys share a hash slot,
 //! so that a script changes all of them in one atomic step.
 
-use logout_core::delivery::Delivery;
 use logout_core::platform::PlatformName;
 use logout_core::session::SessionId;
 use logout_core::time::Timestamp;
 use redis::Value;
 
+use super::commit::{Commit, delivery_name};
 use super::link::{Link, LinkError};
-use super::record::{Row, exact};
+use super::record::{self, exact};
 use super::script::{self, Script};
+use crate::rules::OutboxRow;
 
 /// A shard of a store.
 pub(super) struct Shard<'a> {
@@ -20,14 +21,28 @@ pub(super) struct Shard<'a> {
 
 /// Which ids of an index to read.
 pub(super) struct Range {
+    /// `ZRANGEBYLEX` or one of its kin.
+    pub(super) command: &'static str,
     /// The index, behind the shard's name.
     pub(super) index: Vec<u8>,
-    /// Lexical bounds as the server takes them: `-`, `+`, or `(` and an id.
+    /// The bounds in the order in which the command takes them. Of ids: `-`, `+`, or `(` and an id.
     pub(super) from: Vec<u8>,
     pub(super) until: Vec<u8>,
-    pub(super) newest_first: bool,
     /// What the keys of the records begin with.
     pub(super) records: &'static str,
+}
+
+impl Range {
+    /// All that lies behind an id; from the first where it is empty.
+    pub(super) fn of(index: &[u8], records: &'static str, after: &[u8]) -> Self {
+        Self {
+            command: "ZRANGEBYLEX",
+            index: index.to_vec(),
+            from: beyond(after, "-"),
+            until: b"+".to_vec(),
+            records,
+        }
+    }
 }
 
 /// Records in the order of an index.
@@ -113,14 +128,13 @@ impl Shard<'_> {
 
     pub(super) async fn page(&self, range: &Range, count: usize) -> Result<Records, LinkError> {
         let wanted = count.to_string();
-        let backwards: &[u8] = if range.newest_first { b"1" } else { b"0" };
         let arguments: [&[u8]; 6] = [
+            range.command.as_bytes(),
             &range.index,
             &range.from,
             &range.until,
             wanted.as_bytes(),
             range.records.as_bytes(),
-            backwards,
         ];
         let [ids, records] = array(self.read(&script::PAGE, &arguments).await?)?
             .try_into()
@@ -145,10 +159,14 @@ impl Shard<'_> {
         if gone.is_empty() {
             return Ok(());
         }
-        let mut arguments = vec![index, records.as_bytes()];
-        arguments.extend(gone.iter().map(<[u8; 16]>::as_slice));
-        // Without waiting for replicas: it may be done again.
-        self.read(&script::PRUNE, &arguments).await.map(drop)
+        let mut commit = Commit::default();
+        for id in gone {
+            commit.expect(&[records.as_bytes(), id].concat(), None);
+        }
+        let ids: Vec<_> = gone.iter().map(<[u8; 16]>::as_slice).collect();
+        commit.add("ZREM", index, &ids);
+        // If one has come back, the next reader tries again.
+        commit.send_without_waiting(self).await.map(drop)
     }
 
     /// What is queued soonest for `platform`: instants, not later than `until`, at most `limit`.
@@ -168,117 +186,62 @@ impl Shard<'_> {
         command.arg("LIMIT").arg(0).arg(limit);
         let answer = array(self.link.send(command, &key, false).await?)?;
         // Pairs in the one protocol, members and scores in turn in the other.
-        answer
-            .into_iter()
-            .enumerate()
-            .filter_map(|(index, value)| match value {
-                Value::Array(pair) => Some(instant(pair.into_iter().nth(1))),
-                value if index % 2 == 1 => Some(instant(Some(value))),
-                _ => None,
-            })
-            .collect()
+        let words = answer.into_iter().flat_map(|value| match value {
+            Value::Array(pair) => pair,
+            word => vec![word],
+        });
+        words.skip(1).step_by(2).map(instant).collect()
     }
 
-    pub(super) async fn lease(
-        &self,
-        platform: &PlatformName,
-        limit: usize,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<Vec<Row>, LinkError> {
-        let limit = limit.to_string();
-        let arguments: [&[u8]; 4] = [
-            platform.as_str().as_bytes(),
-            &millis(now),
-            limit.as_bytes(),
-            &millis(until),
-        ];
-        let mut answer = array(self.write(&script::LEASE, &arguments).await?)?.into_iter();
-        let mut rows = Vec::with_capacity(answer.len() / 2);
-        while let Some(id) = answer.next() {
-            let record = bytes(answer.next().ok_or(LinkError::Shape)?)?;
-            // One that this program cannot read stays leased until its time is over, and in
-            // nobody's way.
-            match Row::read(SessionId::from_bytes(id_of(id)?), &record) {
-                Ok(row) => rows.push(row),
-                Err(fault) => log::error!("{fault}"),
-            }
+    /// For when a delivery is queued, if it is.
+    pub(super) async fn queued_at(&self, row: &OutboxRow) -> Result<Option<Timestamp>, LinkError> {
+        let key = self.key(&[b"q:", row.delivery.platform.as_str().as_bytes()].concat());
+        let mut command = redis::cmd("ZSCORE");
+        command.arg(&key).arg(row.delivery.session.as_bytes());
+        match self.link.send(command, &key, false).await? {
+            Value::Nil => Ok(None),
+            score => instant(score).map(Some),
         }
-        Ok(rows)
     }
 
     pub(super) async fn delivery(
         &self,
         session: SessionId,
-    ) -> Result<Option<(Row, Vec<u8>)>, LinkError> {
-        let record = self
-            .record(&[b"d:", session.as_bytes().as_slice()].concat())
-            .await?;
-        Ok(record
-            .map(|record| Row::read(session, &record).map(|row| (row, record)))
-            .transpose()?)
+    ) -> Result<Option<(OutboxRow, Vec<u8>)>, LinkError> {
+        let Some(record) = self.record(&delivery_name(session)).await? else {
+            return Ok(None);
+        };
+        Ok(Some((record::read_delivery(session, &record)?, record)))
     }
 
-    /// The deliveries of these sessions, in the same order.
-    pub(super) async fn deliveries(
+    /// The records of these names, in the same order.
+    pub(super) async fn records(
         &self,
-        sessions: &[SessionId],
-    ) -> Result<Vec<Option<Delivery>>, LinkError> {
-        let mut command = redis::cmd("MGET");
-        for session in sessions {
-            command.arg(self.key(&[b"d:", session.as_bytes().as_slice()].concat()));
+        names: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Result<Vec<Option<Vec<u8>>>, LinkError> {
+        let keys: Vec<_> = names.into_iter().map(|name| self.key(&name)).collect();
+        if keys.is_empty() {
+            return Ok(Vec::new());
         }
+        let mut command = redis::cmd("MGET");
+        command.arg(&keys);
         let records = array(self.link.send(command, &self.base, false).await?)?;
-        if records.len() != sessions.len() {
+        if records.len() != keys.len() {
             return Err(LinkError::Shape);
         }
-        let read = |(session, record)| {
-            Ok(optional(record)?
-                .map(|record| Row::read(session, &record))
-                .transpose()?
-                .map(|row| row.delivery))
-        };
-        sessions.iter().copied().zip(records).map(read).collect()
+        records.into_iter().map(optional).collect()
     }
 
-    /// Puts `new` in shard of the record `read`; where `free` is given, queues it only if it was
-    /// queued for that instant.
-    pub(super) async fn change(
+    /// Puts a delivery in place of the record that was read, if it is still that.
+    pub(super) async fn put_delivery(
         &self,
-        row: &Row,
+        row: &OutboxRow,
         read: &[u8],
-        due: Option<Timestamp>,
-        free: Option<Timestamp>,
     ) -> Result<bool, LinkError> {
-        self.exchange(row, read, &row.to_bytes()?, due, free).await
-    }
-
-    pub(super) async fn forget(&self, row: &Row, read: &[u8]) -> Result<bool, LinkError> {
-        self.exchange(row, read, b"", None, None).await
-    }
-
-    async fn exchange(
-        &self,
-        row: &Row,
-        read: &[u8],
-        new: &[u8],
-        due: Option<Timestamp>,
-        free: Option<Timestamp>,
-    ) -> Result<bool, LinkError> {
-        let (due, free) = (
-            due.map(millis).unwrap_or_default(),
-            free.map(millis).unwrap_or_default(),
-        );
-        let platform = row.delivery.platform.as_str().as_bytes();
-        let arguments: [&[u8]; 6] = [
-            row.delivery.session.as_bytes(),
-            read,
-            new,
-            platform,
-            &due,
-            &free,
-        ];
-        Ok(number(Some(self.write(&script::CHANGE, &arguments).await?))? == 1)
+        let mut commit = Commit::default();
+        commit.expect(&delivery_name(row.delivery.session), Some(read));
+        commit.put_delivery(row)?;
+        commit.send(self).await
     }
 }
 
@@ -314,10 +277,10 @@ pub(super) fn id_of(value: Value) -> Result<[u8; 16], LinkError> {
     bytes(value)?.try_into().map_err(|_| LinkError::Shape)
 }
 
-fn instant(value: Option<Value>) -> Result<Timestamp, LinkError> {
+fn instant(value: Value) -> Result<Timestamp, LinkError> {
     let score = match value {
-        Some(Value::Double(score)) => score,
-        Some(Value::BulkString(text)) => std::str::from_utf8(&text)
+        Value::Double(score) => score,
+        Value::BulkString(text) => std::str::from_utf8(&text)
             .ok()
             .and_then(|text| text.parse().ok())
             .ok_or(LinkError::Shape)?,

@@ -19,9 +19,9 @@ use logout_core::time::Timestamp;
 use redis::Value;
 
 use super::address::Address;
+use super::commit::Commit;
 use super::link::{Link, LinkError};
 use super::record::{exact, subject_key};
-use super::script;
 use super::shard::{Shard, array, bytes, optional};
 
 /// Ten years: as good as for ever, and within what the server can count.
@@ -233,11 +233,14 @@ impl Shards {
     }
 
     pub(super) async fn hint(&self, key: &[u8], shard: u16, life: &[u8]) -> Result<(), LinkError> {
-        let shard = shard.to_string();
-        self.link
-            .run(&script::HINT, key, &[shard.as_bytes(), life], true)
-            .await
-            .map(drop)
+        let mut commit = Commit::default();
+        commit.add("ZADD", b"", &[b"0", shard.to_string().as_bytes()]);
+        commit.add("KEEP", b"", &[life]);
+        let outside = Shard {
+            link: &self.link,
+            base: key.to_vec(),
+        };
+        commit.send(&outside).await.map(drop)
     }
 }
 

@@ -82,7 +82,7 @@ mod tests {
             let by = ByCredential {
                 digest: known.digest,
                 client: named.clone(),
-                csrf: proof.clone(),
+                csrf: *proof,
                 reach: Reach::Session,
             };
             let (kept, given) = (Conditions::of(&session, &known), Conditions::presented(&by));

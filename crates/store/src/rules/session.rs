@@ -1,10 +1,22 @@
-//! How a session changes while it lives.
+//! How a session begins, and how it changes while it lives.
 
 use std::time::Duration;
 
 use logout_core::credential::{Credential, Sealed};
-use logout_core::session::Session;
+use logout_core::session::{Session, SsoSessionId};
+use logout_core::store::Join;
 use logout_core::time::Timestamp;
+
+/// Whether a tombstone of one of its credentials keeps a session from being opened: its upstream
+/// could not tell it from the session that has ended.
+pub(crate) fn minds_tombstones(session: &Session) -> bool {
+    session.sealed.is_some()
+}
+
+/// The sign-on of which a live session must be there for a session to be opened.
+pub(crate) fn joined(session: &Session, join: Join) -> Option<SsoSessionId> {
+    session.sign_on.filter(|_| join == Join::IfLive)
+}
 
 /// Gives a session one more credential; `false` where it is over.
 pub(crate) fn attach(

@@ -2,8 +2,8 @@
 -- of its deliveries, where a walk over all sessions goes on (empty: at the first), how many
 -- sessions it looks at, how many targets there are, and these: a letter and a name.
 -- Answers for each order where its walk goes on (empty: it is over, or there was none), and the
--- receipt's entries of what ended. Where records are outdated, nothing is done: answers 0 and their
--- ids.
+-- receipt's entries of what ended; none where an order comes again whose receipt is there. Where
+-- records are outdated, nothing is done: answers 0 and their ids.
 --
 -- All orders are read before the first is carried out, and all keys of one kind share a command: a
 -- call from here costs the server about as much as its work.
@@ -15,7 +15,7 @@ while position <= #ARGV do
         at = tonumber(ARGV[position]), receipt = ARGV[position + 1], head = ARGV[position + 2],
         delivery = ARGV[position + 3], from = ARGV[position + 4], step = ARGV[position + 5],
         first = position + 7, last = position + 6 + tonumber(ARGV[position + 6]),
-        next_from = '', entries = '', has_met = false,
+        next_from = '', entries = {},
     }
     orders[#orders + 1] = order
     for at = order.first, order.last do
@@ -185,92 +185,56 @@ end
 -- that has begun with that. Indexes keep the ids until they are read, or housekeeping comes by.
 in_parts('DEL', nil, deleted)
 
-local receipts, deliveries, listed, queues = {}, {}, {}, {}
-do
-    local parts = {}
-    for _, s in ipairs(ends) do
-        local order = s.order
-        local part = parts[order] or {}
-        parts[order] = part
-        part[#part + 1] = s.entry
-        if s.delivery ~= '' then
-            deliveries[#deliveries + 1] = delivery_key(s.id)
-            deliveries[#deliveries + 1] = order.delivery .. string.sub(s.delivery, 1, 8)
-                .. order.receipt .. string.sub(s.delivery, 9)
-            listed[#listed + 1] = 0
-            listed[#listed + 1] = s.id
-            local queue = base .. 'q:' .. s.platform
-            queues[queue] = queues[queue] or {}
-            table.insert(queues[queue], order.at)
-            table.insert(queues[queue], s.id)
-        end
+local deliveries, listed, queues = {}, {}, {}
+for _, s in ipairs(ends) do
+    local order = s.order
+    order.entries[#order.entries + 1] = s.entry
+    if s.delivery ~= '' then
+        deliveries[#deliveries + 1] = delivery_key(s.id)
+        deliveries[#deliveries + 1] = order.delivery .. string.sub(s.delivery, 1, 8)
+            .. order.receipt .. string.sub(s.delivery, 9)
+        listed[#listed + 1] = 0
+        listed[#listed + 1] = s.id
+        local queue = base .. 'q:' .. s.platform
+        queues[queue] = queues[queue] or {}
+        table.insert(queues[queue], order.at)
+        table.insert(queues[queue], s.id)
     end
-    for order, part in pairs(parts) do
-        order.entries = #part == 1 and part[1] or table.concat(part)
-    end
-end
-
-local function receipt_key(order)
-    return base .. 'r:' .. order.receipt
-end
-
--- A receipt that is there already is of an earlier step of a walk, or of the same order, whose
--- answer got lost.
-local fresh, again, seen = {}, {}, {}
-for _, order in ipairs(orders) do
-    if order.entries ~= '' then
-        receipts[#receipts + 1] = 0
-        receipts[#receipts + 1] = order.receipt
-        if order.from ~= '' or seen[order.receipt] then
-            again[#again + 1] = order
-        else
-            seen[order.receipt] = true
-            fresh[#fresh + 1] = receipt_key(order)
-            fresh[#fresh + 1] = order.head .. order.entries
-        end
-    end
-end
-if #fresh > 0 and redis.call('MSETNX', unpack(fresh)) == 0 then
-    again = {}
-    for _, order in ipairs(orders) do
-        if order.entries ~= '' then
-            again[#again + 1] = order
-        end
-    end
-end
-for _, order in ipairs(again) do
-    local key = receipt_key(order)
-    if redis.call('EXISTS', key) == 1 then
-        redis.call('APPEND', key, order.entries)
-    else
-        redis.call('SET', key, order.head .. order.entries)
-    end
-    order.has_met = true
 end
 in_parts('MSET', nil, deliveries)
 in_parts('ZADD', base .. 'D', listed)
 for queue, due in pairs(queues) do
     in_parts('ZADD', queue, due)
 end
-in_parts('ZADD', base .. 'R', receipts)
 
--- An order that ended nothing now may have done so before.
-local asked, names = {}, {}
+local receipts, fresh, seen, are_new = {}, {}, {}, true
 for _, order in ipairs(orders) do
-    if order.from == '' and (order.has_met or order.entries == '') then
-        asked[#asked + 1] = order
-        names[#names + 1] = receipt_key(order)
+    order.entries = #order.entries == 1 and order.entries[1] or table.concat(order.entries)
+    if order.entries ~= '' then
+        receipts[#receipts + 1] = 0
+        receipts[#receipts + 1] = order.receipt
+        fresh[#fresh + 1] = base .. 'r:' .. order.receipt
+        fresh[#fresh + 1] = order.head .. order.entries
+        are_new = are_new and not seen[order.receipt]
+        seen[order.receipt] = true
     end
 end
-for at, receipt in ipairs(get_all(names)) do
-    if receipt then
-        local _, head = struct.unpack('>BI4', receipt)
-        asked[at].entries = string.sub(receipt, 6 + head)
-    end
-end
+are_new = #fresh > 0 and are_new and redis.call('MSETNX', unpack(fresh)) == 1
+
+-- A receipt that is there already is of an earlier step of a walk, or of the same order, whose
+-- answer got lost.
 local answers = {}
 for _, order in ipairs(orders) do
+    local entries = order.entries
+    if entries ~= '' and not are_new then
+        local key = base .. 'r:' .. order.receipt
+        if not redis.call('SET', key, order.head .. entries, 'NX') then
+            redis.call('APPEND', key, entries)
+            entries = order.from ~= '' and entries or ''
+        end
+    end
     answers[#answers + 1] = order.next_from
-    answers[#answers + 1] = order.entries
+    answers[#answers + 1] = entries
 end
+in_parts('ZADD', base .. 'R', receipts)
 return answers

@@ -1,5 +1,4 @@
-//! Delivery records. `lua/end.lua` puts a new one together from [`head`] and [`tail`], and
-//! `lua/lease.lua` counts its leases.
+//! Delivery records. `lua/end.lua` puts a new one together from [`head`] and [`tail`].
 
 use logout_core::credential::Sealed;
 use logout_core::delivery::{Delivery, DeliveryState, Verification};
@@ -12,18 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::reader::Reader;
 use super::{RecordError, put_instant, put_text, read_subject, subject_key};
 use crate::record::StoredAttempt;
+use crate::rules::OutboxRow;
 
 const DELIVERY: u8 = 1;
 /// Bytes of an instant.
 const EXPIRY: usize = 8;
 const DAMAGED: RecordError = RecordError::Damaged("delivery");
-
-/// A delivery and how often it was leased.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::redis) struct Row {
-    pub(in crate::redis) delivery: Delivery,
-    pub(in crate::redis) lease: u64,
-}
 
 /// The attempts; absent until the first.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -32,14 +25,6 @@ struct Story<'a> {
     #[serde(borrow)]
     history: Vec<StoredAttempt<'a>>,
     verified: Option<&'a str>,
-}
-
-/// The next step of housekeeping for a delivery.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::redis) enum Fate {
-    Forget,
-    Keep,
-    Unseal,
 }
 
 /// The part of a record before the receipt, without the expiry in [`tail`].
@@ -91,82 +76,72 @@ fn read_sealed(reader: &mut Reader<'_>) -> Result<Option<Sealed>, RecordError> {
     Ok(has_sealed.then_some(sealed))
 }
 
-impl Row {
-    /// Without the session's id, which is in the key.
-    pub(in crate::redis) fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
-        let delivery = &self.delivery;
-        let tail = tail(
-            delivery.expires,
-            &delivery.platform,
-            &delivery.subject,
-            delivery.sealed.as_ref(),
-        );
-        let mut bytes = head(self.lease, delivery.state, delivery.due, delivery.created);
-        bytes.extend_from_slice(&tail[..EXPIRY]);
-        bytes.extend_from_slice(delivery.receipt.as_bytes());
-        bytes.extend_from_slice(&tail[EXPIRY..]);
-        let story = Story {
-            attempts: delivery.attempts,
-            history: delivery.history.iter().map(StoredAttempt::of).collect(),
-            verified: delivery.verified.map(Verification::as_str),
-        };
-        postcard::to_extend(&story, bytes).map_err(|_| DAMAGED)
-    }
+/// A delivery without its session's id, which is in the key.
+pub(in crate::redis) fn delivery(row: &OutboxRow) -> Result<Vec<u8>, RecordError> {
+    let delivery = &row.delivery;
+    let tail = tail(
+        delivery.expires,
+        &delivery.platform,
+        &delivery.subject,
+        delivery.sealed.as_ref(),
+    );
+    let mut bytes = head(row.lease, delivery.state, delivery.due, delivery.created);
+    bytes.extend_from_slice(&tail[..EXPIRY]);
+    bytes.extend_from_slice(delivery.receipt.as_bytes());
+    bytes.extend_from_slice(&tail[EXPIRY..]);
+    let story = Story {
+        attempts: delivery.attempts,
+        history: delivery.history.iter().map(StoredAttempt::of).collect(),
+        verified: delivery.verified.map(Verification::as_str),
+    };
+    postcard::to_extend(&story, bytes).map_err(|_| DAMAGED)
+}
 
-    pub(in crate::redis) fn read(session: SessionId, bytes: &[u8]) -> Result<Self, RecordError> {
-        let mut reader = Reader::of("delivery", DELIVERY, bytes)?;
-        let lease = reader.number()?;
-        let state = match reader.byte()? {
-            0 => DeliveryState::Pending,
-            1 => DeliveryState::Confirmed,
-            2 => DeliveryState::GivenUp,
-            _ => return Err(DAMAGED),
-        };
-        let (due, created, expires) = (reader.instant()?, reader.instant()?, reader.instant()?);
-        let receipt = ReceiptId::from_bytes(reader.array()?);
-        let (platform, subject) = read_subject(&mut reader.inner()?)?;
-        let sealed = read_sealed(&mut reader)?;
-        let story: Story<'_> = if reader.is_empty() {
-            Story::default()
-        } else {
-            postcard::from_bytes(reader.rest()).map_err(|_| DAMAGED)?
-        };
-        let history = story.history.iter().map(StoredAttempt::to_attempt);
-        let verified = story
-            .verified
-            .map(|word| Verification::parse(word).ok_or(DAMAGED));
-        Ok(Self {
-            lease,
-            delivery: Delivery {
-                session,
-                platform,
-                subject,
-                receipt,
-                sealed,
-                expires,
-                created,
-                due,
-                state,
-                attempts: story.attempts,
-                history: history.collect::<Option<_>>().ok_or(DAMAGED)?,
-                verified: verified.transpose()?,
-            },
-        })
-    }
-
-    pub(in crate::redis) fn fate(&self, now: Timestamp, until: Timestamp) -> Fate {
-        let delivery = &self.delivery;
-        if delivery.state != DeliveryState::Pending && delivery.created < until {
-            Fate::Forget
-        } else if delivery.state == DeliveryState::GivenUp
-            && delivery.sealed.is_some()
-            && delivery.expires <= now
-        {
-            Fate::Unseal
-        } else {
-            Fate::Keep
-        }
-    }
+/// The delivery of a record, as one that nobody holds: only the queue knows until when it is
+/// leased.
+pub(in crate::redis) fn read_delivery(
+    session: SessionId,
+    bytes: &[u8],
+) -> Result<OutboxRow, RecordError> {
+    let mut reader = Reader::of("delivery", DELIVERY, bytes)?;
+    let lease = reader.number()?;
+    let state = match reader.byte()? {
+        0 => DeliveryState::Pending,
+        1 => DeliveryState::Confirmed,
+        2 => DeliveryState::GivenUp,
+        _ => return Err(DAMAGED),
+    };
+    let (due, created, expires) = (reader.instant()?, reader.instant()?, reader.instant()?);
+    let receipt = ReceiptId::from_bytes(reader.array()?);
+    let (platform, subject) = read_subject(&mut reader.inner()?)?;
+    let sealed = read_sealed(&mut reader)?;
+    let story: Story<'_> = if reader.is_empty() {
+        Story::default()
+    } else {
+        postcard::from_bytes(reader.rest()).map_err(|_| DAMAGED)?
+    };
+    let history = story.history.iter().map(StoredAttempt::to_attempt);
+    let verified = story
+        .verified
+        .map(|word| Verification::parse(word).ok_or(DAMAGED));
+    let delivery = Delivery {
+        session,
+        platform,
+        subject,
+        receipt,
+        sealed,
+        expires,
+        created,
+        due,
+        state,
+        attempts: story.attempts,
+        history: history.collect::<Option<_>>().ok_or(DAMAGED)?,
+        verified: verified.transpose()?,
+    };
+    Ok(OutboxRow {
+        lease,
+        ..OutboxRow::new(delivery)
+    })
 }
 
 #[cfg(test)]
@@ -177,7 +152,7 @@ mod tests {
     use super::*;
     use crate::redis::record::tests::full_session;
 
-    fn row() -> Row {
+    fn row() -> OutboxRow {
         let delivery = Delivery::of(
             &full_session(),
             ReceiptId::from_bytes([9; 16]),
@@ -194,14 +169,14 @@ mod tests {
             attempt(302, AttemptAnswer::Status(503)),
             attempt(303, AttemptAnswer::Unsealable),
         ];
-        Row {
-            delivery: Delivery {
+        OutboxRow {
+            lease: 4,
+            ..OutboxRow::new(Delivery {
                 expires: at(500),
                 attempts: 3,
                 history,
                 ..delivery
-            },
-            lease: 4,
+            })
         }
     }
 
@@ -216,23 +191,23 @@ mod tests {
         };
         for row in [
             tried.clone(),
-            Row {
-                delivery: confirmed,
+            OutboxRow {
                 lease: u64::MAX,
+                ..OutboxRow::new(confirmed)
             },
         ] {
-            let bytes = row.to_bytes().unwrap();
-            assert_eq!(Row::read(row.delivery.session, &bytes), Ok(row.clone()));
+            let bytes = super::delivery(&row).unwrap();
+            assert_eq!(read_delivery(row.delivery.session, &bytes), Ok(row.clone()));
         }
     }
 
     #[test]
     fn a_delivery_that_is_damaged_is_a_fault_and_never_a_panic() {
         let row = row();
-        let mut bytes = row.to_bytes().unwrap();
+        let mut bytes = super::delivery(&row).unwrap();
         for length in 0..bytes.len() {
             // Cut right before its story it is one that nobody tried yet.
-            let cut = Row::read(row.delivery.session, &bytes[..length]);
+            let cut = read_delivery(row.delivery.session, &bytes[..length]);
             assert!(
                 cut == Err(DAMAGED) || cut.is_ok_and(|cut| cut.delivery.history.is_empty()),
                 "cut to {length}"
@@ -240,27 +215,6 @@ mod tests {
         }
         bytes[0] = 77;
         let newer = RecordError::Newer("delivery", 77);
-        assert_eq!(Row::read(row.delivery.session, &bytes), Err(newer));
-    }
-
-    #[test]
-    fn housekeeping_forgets_what_is_old_and_unseals_what_was_given_up_and_has_expired() {
-        let at = Timestamp::from_millis;
-        let with = |state| Row {
-            delivery: Delivery {
-                state,
-                ..row().delivery
-            },
-            lease: 1,
-        };
-        for (state, now, until, fate) in [
-            (DeliveryState::GivenUp, 499, 300, Fate::Keep),
-            (DeliveryState::GivenUp, 500, 300, Fate::Unseal),
-            (DeliveryState::GivenUp, 500, 301, Fate::Forget),
-            (DeliveryState::Confirmed, 500, 301, Fate::Forget),
-            (DeliveryState::Pending, 500, 301, Fate::Keep),
-        ] {
-            assert_eq!(with(state).fate(at(now), at(until)), fate, "{state:?}");
-        }
+        assert_eq!(read_delivery(row.delivery.session, &bytes), Err(newer));
     }
 }

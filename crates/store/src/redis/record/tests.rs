@@ -90,62 +90,6 @@ fn a_session_cut_short_is_damaged_and_one_of_a_later_version_is_refused() {
     );
 }
 
-/// `lua/end.lua` compares so.
-#[test]
-fn conditions_admit_what_the_contract_admits() {
-    let clients = [
-        None,
-        Some(ClientId::new("app")),
-        Some(ClientId::new("other")),
-    ];
-    let token = |number| SecretDigest::from_bytes([number; 32]);
-    let parts = |record: &[u8], at: usize| {
-        let (client, csrf) = record[at + 1..].split_at(usize::from(record[at]));
-        [client.to_vec(), csrf.to_vec()]
-    };
-    for (kept, named) in clients
-        .iter()
-        .flat_map(|kept| clients.iter().map(move |named| (kept, named)))
-    {
-        for (csrf, csrf_due) in [None, Some(token(1))]
-            .into_iter()
-            .flat_map(|csrf| [(csrf, false), (csrf, true)])
-        {
-            for proof in [
-                CsrfProof::NotNeeded,
-                CsrfProof::Presented(None),
-                CsrfProof::Presented(Some(token(1))),
-                CsrfProof::Presented(Some(token(2))),
-            ] {
-                let known = Credential {
-                    csrf_due,
-                    ..full_session().credentials[0].clone()
-                };
-                let by = ByCredential {
-                    digest: known.digest,
-                    client: named.clone(),
-                    csrf: proof,
-                    reach: Reach::Session,
-                };
-                let opened = Session {
-                    client: kept.clone(),
-                    csrf,
-                    ..full_session()
-                };
-                let kept_parts = parts(&credential(&opened, &known), 24);
-                let presented = parts(&by_credential(&by), 32);
-                let holds = kept_parts
-                    .iter()
-                    .zip(&presented)
-                    .all(|(kept, given)| kept.is_empty() || given.is_empty() || kept == given);
-                let admitted =
-                    by.admits(kept.as_ref().map(ClientId::as_str), csrf.as_ref(), csrf_due);
-                assert_eq!(holds, admitted, "{by:?} {kept:?} {csrf:?} {csrf_due}");
-            }
-        }
-    }
-}
-
 #[test]
 fn subjects_whose_parts_run_together_have_different_keys() {
     let key = |platform, realm, name| {
