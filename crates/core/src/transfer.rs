@@ -122,6 +122,7 @@ pub trait Transfer: Debug + Send + Sync + 'static {
     /// out.
     async fn checkpoint(&self) -> Result<Option<Vec<u8>>, StoreUnavailable>;
 
-    /// Notes `checkpoint` in place of what was noted; `None` takes it away. Durable when it returns.
+    /// Notes `checkpoint` in place of what was noted; `None` takes it away. Durable when it
+    /// returns.
     async fn set_checkpoint(&self, checkpoint: Option<Vec<u8>>) -> Result<(), StoreUnavailable>;
 }

@@ -21,9 +21,9 @@ const MEMBER_FLAG: &str = "wixMemberLoggedIn";
 /// A sign-out that was done: 302 to the return address, or 200 with a page, and cookies removed; or
 /// all of that in an envelope.
 ///
-/// A return address that was not asked for comes from the flow, such as the receipt's page. Browsers
-/// are sent there, as it is. The caller of the method gets 200, as documented for a call without a
-/// return address.
+/// A return address that was not asked for comes from the flow, such as the receipt's page.
+/// Browsers are sent there, as it is. The caller of the method gets 200, as documented for a call
+/// without a return address.
 pub(crate) fn signed_out(
     done: &SignedOut,
     by_ticket: bool,

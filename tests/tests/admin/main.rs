@@ -11,12 +11,16 @@
 /// Names tests after the functions that they are, behind their module and, for each store but the
 /// embedded one, in front of it the engine.
 macro_rules! on_every_store {
-    ($run:expr, $module:literal; $($case:ident)+) => { $($run.on_every_store(concat!($module, "::", stringify!($case)), &[], $case);)+ };
+    ($run:expr, $module:literal; $($case:ident)+) => {
+        $($run.on_every_store(concat!($module, "::", stringify!($case)), &[], $case);)+
+    };
 }
 
 /// The same for what no store changes.
 macro_rules! on_the_embedded_store {
-    ($run:expr, $module:literal; $($case:ident)+) => { $($run.test(concat!($module, "::", stringify!($case)), &[], $case);)+ };
+    ($run:expr, $module:literal; $($case:ident)+) => {
+        $($run.test(concat!($module, "::", stringify!($case)), &[], $case);)+
+    };
 }
 
 mod access;

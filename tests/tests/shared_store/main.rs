@@ -123,8 +123,16 @@ impl Engine for postgres::Server {
 macro_rules! on_every_engine {
     ($run:expr; $($module:ident::$case:ident)+) => {
         $(
-            $run.test(concat!("redis::", stringify!($case)), &[Need::Redis], $module::$case::<redis::Server>);
-            $run.test(concat!("postgres::", stringify!($case)), &[Need::Postgres], $module::$case::<postgres::Server>);
+            $run.test(
+                concat!("redis::", stringify!($case)),
+                &[Need::Redis],
+                $module::$case::<redis::Server>,
+            );
+            $run.test(
+                concat!("postgres::", stringify!($case)),
+                &[Need::Postgres],
+                $module::$case::<postgres::Server>,
+            );
         )+
     };
 }

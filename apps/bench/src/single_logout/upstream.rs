@@ -1,8 +1,8 @@
 //! Real instances of the four products, as far as a sign-out sees them: a bare actix-web app on
 //! four ports that answers at once and remembers which sessions it was told of.
 //!
-//! What it answers is what the adapters' `upstream` modules are documented to read as a sign-out, as
-//! one of somebody who is not signed in, and as a probe of a session that lives or does not.
+//! It answers as the adapters' `upstream` modules are documented to read a sign-out, one of somebody
+//! who is not signed in, and a probe of a session that lives or does not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -198,7 +198,11 @@ fn signed_out(vendor: usize, alive: bool) -> HttpResponse {
         (2, false) => not_signed_in_to_wix(),
         (_, true) => HttpResponse::Ok()
             .insert_header((header::SET_COOKIE, "LtpaToken2=; Max-Age=0; Path=/"))
-            .json(json!({ "statusCode": 200, "data": "You are successfully logged out", "redirectUrl": format!("{RETURN_ADDRESS}/") })),
+            .json(json!({
+                "statusCode": 200,
+                "data": "You are successfully logged out",
+                "redirectUrl": format!("{RETURN_ADDRESS}/"),
+            })),
         (_, false) => not_signed_in_to_hcl_dx(),
     }
 }

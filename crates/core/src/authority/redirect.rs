@@ -35,7 +35,10 @@ impl SessionAuthority {
         match approved(&asked.redirect.policy, requested, None) {
             Ok(redirect) => Some(redirect),
             Err(fault) => {
-                log::info!(platform = self.platform.name.as_str(), reason:? = fault; "the upstream's return address was refused");
+                log::info!(
+                    platform = self.platform.name.as_str(), reason:? = fault;
+                    "the upstream's return address was refused"
+                );
                 None
             }
         }

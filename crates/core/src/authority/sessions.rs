@@ -100,7 +100,11 @@ impl SessionAuthority {
         };
         let ended = self.services.carry_out(order).await?;
         if !ended.is_empty() {
-            log::warn!(platform = self.platform.name.as_str(), session:% = session, reason = reason.as_str(); "a session was revoked");
+            log::warn!(
+                platform = self.platform.name.as_str(), session:% = session,
+                reason = reason.as_str();
+                "a session was revoked"
+            );
         }
         Ok(())
     }

@@ -11,7 +11,15 @@ use crate::redirect::ApprovedUrl;
 /// use logout_core::receipt::{Reach, ReceiptId};
 ///
 /// fn forged(receipt: ReceiptId) -> SignedOut {
-///     SignedOut { receipt, ended: Vec::new(), redirect: None, caller_included: true, reach: Reach::Session, removals: Vec::new(), by_cookie: true }
+///     SignedOut {
+///         receipt,
+///         ended: Vec::new(),
+///         redirect: None,
+///         caller_included: true,
+///         reach: Reach::Session,
+///         removals: Vec::new(),
+///         by_cookie: true,
+///     }
 /// }
 /// ```
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
 
 use super::address::{Acknowledged, Address};
-use super::lane::Lane;
+use super::managed_connection::ManagedConnection;
 use super::record::RecordError;
 use super::script::Script;
 
@@ -19,7 +19,7 @@ use super::script::Script;
 const ANSWERING: Duration = Duration::from_secs(2);
 /// Connections where writes wait for replicas: each wait holds up what was sent after it on the
 /// same one.
-const WAITING_LANES: usize = 16;
+const WAITING_CONNECTIONS: usize = 16;
 
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ fn without_secrets(error: &RedisError) -> String {
 
 /// Several connections that are used in turn.
 pub(super) struct Link {
-    lanes: Vec<Lane>,
+    connections: Vec<ManagedConnection>,
     turn: AtomicUsize,
     acknowledged: Acknowledged,
     /// Whether the last answer was a failure, so that an outage is told once.
@@ -69,7 +69,7 @@ pub(super) struct Link {
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Link")
-            .field("lanes", &self.lanes.len())
+            .field("connections", &self.connections.len())
             .finish_non_exhaustive()
     }
 }
@@ -83,14 +83,14 @@ impl Link {
             } else {
                 Duration::ZERO
             };
-        let lane = || Lane::new(address.servers.clone(), patience);
+        let connection = || ManagedConnection::new(address.servers.clone(), patience);
         let count = if acknowledged.is_wanted() {
-            WAITING_LANES
+            WAITING_CONNECTIONS
         } else {
             1
         };
         Self {
-            lanes: (0..count).map(|_| lane()).collect(),
+            connections: (0..count).map(|_| connection()).collect(),
             turn: AtomicUsize::new(0),
             acknowledged,
             down: AtomicBool::new(false),
@@ -173,11 +173,12 @@ impl Link {
         count: usize,
         key: &[u8],
     ) -> Result<Vec<Value>, LinkError> {
-        let lane = &self.lanes[self.turn.fetch_add(1, Ordering::Relaxed) % self.lanes.len()];
+        let connection =
+            &self.connections[self.turn.fetch_add(1, Ordering::Relaxed) % self.connections.len()];
         // Boxed, because the driver's futures are large, and nest deeper here than the compiler
         // likes to follow.
         let exchange: Pin<Box<dyn Future<Output = _> + Send + '_>> =
-            Box::pin(lane.exchange(commands, count, key));
+            Box::pin(connection.exchange(commands, count, key));
         exchange.await
     }
 
@@ -201,7 +202,7 @@ impl Link {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lane::CONNECTING;
+    use super::super::managed_connection::CONNECTING;
     use super::*;
 
     #[test]

@@ -10,7 +10,14 @@ use super::reference;
 
 pub(super) fn schemas() -> Value {
     let text = || json!({ "type": "string" });
-    let name = || json!({ "type": "string", "minLength": 1, "maxLength": 256, "description": "At most 256 bytes, without control characters" });
+    let name = || {
+        json!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 256,
+            "description": "At most 256 bytes, without control characters",
+        })
+    };
     let time = || json!({ "type": "string", "description": "RFC 3339 in UTC, or never" });
     let count = || json!({ "type": "integer", "minimum": 0 });
     let subject = || {
@@ -40,7 +47,13 @@ pub(super) fn schemas() -> Value {
     json!({
         "Health": object(json!({ "status": { "enum": ["ok", "ready"] } }), &[]),
         "Problem": object(
-            json!({ "type": text(), "title": text(), "status": { "type": "integer" }, "detail": text(), "field": text() }),
+            json!({
+                "type": text(),
+                "title": text(),
+                "status": { "type": "integer" },
+                "detail": text(),
+                "field": text(),
+            }),
             &["detail", "field"],
         ),
         "Keys": object(json!({ "keys": { "type": "array", "items": { "type": "object" } } }), &[]),
@@ -67,23 +80,42 @@ pub(super) fn schemas() -> Value {
                 "subject": subject(),
                 "person": name(),
                 "client": name(),
-                "cookies": { "type": "object", "maxProperties": 50, "additionalProperties": { "type": "string", "maxLength": 8_192 } },
+                "cookies": {
+                    "type": "object",
+                    "maxProperties": 50,
+                    "additionalProperties": { "type": "string", "maxLength": 8_192 },
+                },
                 "bearer": { "type": "string", "maxLength": 16_384 },
                 "csrf": { "type": "string", "maxLength": 8_192 },
-                "expires": { "type": ["string", "integer"], "description": "RFC 3339, or seconds since 1970; at most ten years away" },
+                "expires": {
+                    "type": ["string", "integer"],
+                    "description": "RFC 3339, or seconds since 1970; at most ten years away",
+                },
                 "address": { "type": "string", "description": "An IP address" },
-                "user_agent": { "type": "string", "maxLength": 8_192, "description": "256 bytes of it are kept" },
+                "user_agent": {
+                    "type": "string",
+                    "maxLength": 8_192,
+                    "description": "256 bytes of it are kept",
+                },
             }),
             &["person", "client", "cookies", "bearer", "csrf", "expires", "address", "user_agent"],
         ),
         "Order": { "oneOf": [
             object(json!({ "person": name() }), &[]),
-            object(json!({ "subject": subject(), "platform": name(), "realm": name() }), &["realm"]),
+            object(
+                json!({ "subject": subject(), "platform": name(), "realm": name() }),
+                &["realm"],
+            ),
             object(json!({ "session": text() }), &[]),
             object(json!({ "platform": name() }), &[]),
         ] },
         "Ended": object(
-            json!({ "receipt": nullable("string"), "ended": count(), "deliveries": count(), "settled": count() }),
+            json!({
+                "receipt": nullable("string"),
+                "ended": count(),
+                "deliveries": count(),
+                "settled": count(),
+            }),
             &[],
         ),
         "Receipt": object(
@@ -113,13 +145,19 @@ pub(super) fn schemas() -> Value {
         ),
         "Progress": object(progress, &[]),
         "Delivery": object(delivery, &[]),
-        "Attempt": object(json!({ "at": time(), "status": nullable("integer"), "fault": nullable("string") }), &[]),
+        "Attempt": object(
+            json!({ "at": time(), "status": nullable("integer"), "fault": nullable("string") }),
+            &[],
+        ),
     })
 }
 
 pub(super) fn page(member: &str, item: &str) -> Value {
     object(
-        json!({ member: { "type": "array", "items": reference(item) }, "next": nullable("string") }),
+        json!({
+            member: { "type": "array", "items": reference(item) },
+            "next": nullable("string"),
+        }),
         &[],
     )
 }
@@ -130,7 +168,12 @@ fn object(properties: Value, optional: &[&str]) -> Value {
     let required: Vec<_> = names
         .filter(|name| !optional.contains(&name.as_str()))
         .collect();
-    json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
+    json!({
+        "type": "object",
+        "required": required,
+        "properties": properties,
+        "additionalProperties": false,
+    })
 }
 
 fn nullable(kind: &str) -> Value {

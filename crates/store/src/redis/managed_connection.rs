@@ -19,7 +19,7 @@ pub(super) const CONNECTING: Duration = Duration::from_secs(1);
 /// For how long a cluster's connection may bring nothing but failures before it is made anew.
 const LOST: Duration = Duration::from_secs(10);
 
-pub(super) struct Lane {
+pub(super) struct ManagedConnection {
     servers: Servers,
     patience: Duration,
     current: RwLock<(u64, Option<Connection>)>,
@@ -36,7 +36,7 @@ enum Connection {
     One(MultiplexedConnection),
 }
 
-impl Lane {
+impl ManagedConnection {
     pub(super) fn new(servers: Servers, patience: Duration) -> Self {
         Self {
             servers,
