@@ -1,8 +1,8 @@
 //! Real instances of the four products, as far as a sign-out sees them: a bare actix-web app on
 //! four ports that answers at once and remembers which sessions it was told of.
 //!
-//! It answers as the adapters' `upstream` modules are documented to read a sign-out, one of somebody
-//! who is not signed in, and a probe of a session that lives or does not.
+//! It answers as the adapters' `upstream` modules are documented to read a sign-out, one of
+//! somebody who is not signed in, and a probe of a session that lives or does not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
