@@ -207,6 +207,21 @@ impl Server {
         );
     }
 
+    /// Whether none of its threads runs any more, which is so a moment after `STOP` was sent.
+    ///
+    /// # Panics
+    /// When the system does not say it in `/proc`.
+    pub fn is_stopped(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+        threads.flatten().all(|thread| {
+            // A thread that has ended in between does not run either.
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit(") ")
+                .next()
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('T'))
+        })
+    }
+
     /// Takes its life, as `kill -9` and the kernel's memory police do.
     ///
     /// # Panics

@@ -158,6 +158,8 @@ fn a_hub_that_does_not_answer_denies_in_time(proxy: &Proxy) {
     assert_eq!(scene.get(PAGE, "one").status, 200);
     let before = product.requests().len();
     scene.hub.signal("STOP");
+    // Its threads stop a moment after the signal; until then they answer.
+    wait_until(|| scene.hub.errors(), || scene.hub.is_stopped());
     let begun = Instant::now();
     let denied = scene.get(PAGE, "one");
     let took = begun.elapsed();
