@@ -22,8 +22,11 @@ impl Default for Tags {
     }
 }
 
+/// The table looks at the low bits first. Those of the product know only the low bits of the tag,
+/// some of which are the same in all of a part.
 fn hash(tag: Tag) -> u64 {
-    u64::from(tag).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    let product = u64::from(tag).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    product ^ (product >> 32)
 }
 
 fn part(tag: Tag) -> usize {
@@ -73,4 +76,18 @@ pub(super) fn sign_on_tag(id: SsoSessionId) -> Tag {
 pub(super) fn shortened(hash: u64) -> Tag {
     let [a, b, c, d, ..] = hash.to_le_bytes();
     Tag::from_le_bytes([a, b, c, d])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_tags_of_a_part_are_spread_over_all_of_it() {
+        let of_a_part = (0..1_000).map(|number| number * PARTS as Tag);
+        let first: BTreeSet<_> = of_a_part.map(|tag| hash(tag) % 1_000).collect();
+        assert!(first.len() > 500, "{}", first.len());
+    }
 }
