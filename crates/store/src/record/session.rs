@@ -1,6 +1,9 @@
 //! What is kept of a session.
 
+mod parse;
+
 use std::net::IpAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest};
@@ -10,18 +13,23 @@ use logout_core::session::{
     AccountVersion, ClientId, Device, Person, Session, SessionId, SsoSessionId, Subject,
 };
 use logout_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use smallvec::SmallVec;
 
-use super::{RecordError, decode, encode, encode_behind};
+use self::parse::parse;
+use super::{RecordError, body, encode, encode_behind};
 
+const WHAT: &str = "session";
 const SESSION: u8 = 2;
 /// The same behind the eight bytes of an account's version.
 const ACCOUNT_SESSION: u8 = 3;
+/// The field of a user agent that is not there.
+pub(crate) const NO_USER_AGENT: [u8; 1] = [0];
 
 /// A session without its id, which is the key. Borrowed, so that ending one copies no more than its
 /// receipt needs.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 pub(crate) struct SessionRecord<'a> {
     platform: &'a str,
     sign_on: Option<[u8; 16]>,
@@ -42,11 +50,12 @@ pub(crate) struct SessionRecord<'a> {
     expires: u64,
     address: Option<IpAddr>,
     user_agent: Option<&'a str>,
-    #[serde(borrow)]
+    #[cfg_attr(test, serde(borrow))]
     sealed: Option<&'a [u8]>,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 struct StoredCredential {
     digest: [u8; 32],
     expires: u64,
@@ -81,25 +90,31 @@ impl<'a> SessionRecord<'a> {
     }
 
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, RecordError> {
-        if bytes.first() != Some(&ACCOUNT_SESSION) {
-            return decode("session", SESSION, bytes);
-        }
-        let (account, rest) = bytes[1..]
-            .split_first_chunk()
-            .ok_or(RecordError::Damaged("session"))?;
-        let record: Self =
-            postcard::from_bytes(rest).map_err(|_| RecordError::Damaged("session"))?;
-        Ok(Self {
-            account: Some(AccountVersion::from_bytes(*account)),
-            ..record
-        })
+        Self::read_with_place(bytes).map(|(record, _)| record)
+    }
+
+    /// The record, and where its user agent lies in `bytes`, from the mark that says whether there
+    /// is one.
+    pub(crate) fn read_with_place(bytes: &'a [u8]) -> Result<(Self, Range<usize>), RecordError> {
+        let damaged = || RecordError::Damaged(WHAT);
+        let (account, body) = match bytes.first() {
+            Some(&ACCOUNT_SESSION) => {
+                let (account, body) = bytes[1..].split_first_chunk().ok_or_else(damaged)?;
+                (Some(AccountVersion::from_bytes(*account)), body)
+            }
+            _ => (None, body(WHAT, SESSION, bytes)?),
+        };
+        let (record, place) = parse(body).ok_or_else(damaged)?;
+        let before = bytes.len() - body.len();
+        let place = before + place.start..before + place.end;
+        Ok((Self { account, ..record }, place))
     }
 
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
         match self.account {
-            None => encode("session", SESSION, self),
+            None => encode(WHAT, SESSION, self),
             Some(account) => encode_behind(
-                "session",
+                WHAT,
                 &[[ACCOUNT_SESSION].as_slice(), &account.to_bytes()].concat(),
                 self,
             ),
