@@ -6,10 +6,13 @@
 
 mod agents;
 mod aging;
+mod batch;
 mod chains;
 mod change;
 mod end;
 mod entry;
+mod ids;
+mod incoming;
 mod list;
 mod open;
 mod outbox;
@@ -19,7 +22,6 @@ mod tags;
 mod transfer;
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::RandomState;
 use std::sync::Arc;
 
 use logout_core::credential::{Credential, CredentialDigest};
@@ -33,20 +35,23 @@ use crate::record::{self, DeliveryRecord, RecordError, SessionRecord};
 use agents::Agents;
 use aging::Aging;
 pub(crate) use aging::{Key, Records, merged, merged_down};
+pub(crate) use batch::{Batch, BatchReader};
 use chains::{By, Chains};
-pub(crate) use change::Change;
+use change::Change;
 use entry::Entry;
+use ids::Ids;
+use incoming::Incoming;
 pub(crate) use list::Listed;
 use outbox::Queue;
 use slab::{Place, Slab};
-use tags::{Tags, sign_on_tag, tag};
+use tags::{SessionTags, TagHasher, Tags, sign_on_tag, tag};
 pub(crate) use transfer::{Archived, Kind};
 
 /// The state of a store.
 #[derive(Debug)]
 pub(crate) struct Model {
     sessions: Slab<Entry>,
-    by_id: BTreeMap<SessionId, Place>,
+    by_id: Ids,
     /// Sessions by their credentials, and tombstones, whose places are marked.
     credentials: Tags,
     tombstones: Slab<Tombstone>,
@@ -54,7 +59,7 @@ pub(crate) struct Model {
     by_sign_on: Chains,
     by_subject: Chains,
     agents: Agents,
-    hasher: RandomState,
+    hasher: TagHasher,
     receipts: Aging,
     once: BTreeMap<CredentialDigest, (Vec<u8>, Timestamp)>,
     agreed: HashMap<String, Vec<u8>>,
@@ -85,14 +90,14 @@ impl Model {
     pub(crate) fn new(journaled: bool) -> Self {
         Self {
             sessions: Slab::default(),
-            by_id: BTreeMap::new(),
+            by_id: Ids::default(),
             credentials: Tags::default(),
             tombstones: Slab::default(),
             by_person: Chains::new(By::Person),
             by_sign_on: Chains::new(By::SignOn),
             by_subject: Chains::new(By::Subject),
             agents: Agents::default(),
-            hasher: RandomState::new(),
+            hasher: TagHasher::default(),
             receipts: Aging::default(),
             once: BTreeMap::new(),
             agreed: HashMap::new(),
@@ -114,31 +119,23 @@ impl Model {
     }
 
     /// Makes a change and notes it.
-    fn make(&mut self, change: Change) -> Result<(), RecordError> {
+    fn make(&mut self, change: Change<'_>) -> Result<(), RecordError> {
         self.note(&change);
-        self.apply_own(change)
+        self.apply_change(change)
     }
 
     /// Notes a change that is made, where somebody writes changes down.
-    fn note(&mut self, change: &Change) {
+    fn note(&mut self, change: &Change<'_>) {
         if let Some(journal) = &mut self.journal {
             change.write(journal);
         }
     }
 
-    /// Makes a change that was noted before.
+    /// Makes a change that is noted. The record of a receipt is not read.
     ///
     /// # Errors
-    /// A record cannot be read; nothing has changed.
-    pub(crate) fn apply(&mut self, change: Change) -> Result<(), RecordError> {
-        if let Change::Receipt { id, record } = &change {
-            record::read_receipt(*id, record)?;
-        }
-        self.apply_own(change)
-    }
-
-    /// As [`Model::apply`]. The record of a receipt is not read: this program has just written it.
-    fn apply_own(&mut self, change: Change) -> Result<(), RecordError> {
+    /// The record of a session or of a delivery cannot be read; nothing has changed.
+    fn apply_change(&mut self, change: Change<'_>) -> Result<(), RecordError> {
         match change {
             Change::Agreed(Agreed { name, value }) => {
                 self.agreed.insert(name, value);
@@ -148,12 +145,13 @@ impl Model {
                 let delivery = DeliveryRecord::read(&record)?.to_delivery(session)?;
                 if delivery.state == DeliveryState::Confirmed {
                     self.outbox.remove(session);
-                    self.confirmed.insert(*session.as_bytes(), record);
+                    self.confirmed
+                        .insert(*session.as_bytes(), record.into_owned());
                 } else {
                     self.outbox.put(delivery);
                 }
             }
-            Change::Ended { session, at } => self.remove_session(session, Some(at))?,
+            Change::Ended { session, at } => self.end_noted(session, at)?,
             Change::Once(Once {
                 key,
                 value,
@@ -162,11 +160,11 @@ impl Model {
                 self.once.insert(key, (value, expires));
             }
             Change::Receipt { id, record } => {
-                self.receipts.insert(*id.as_bytes(), record);
+                self.receipts.insert(*id.as_bytes(), record.into_owned());
             }
             Change::Seen { session, at } => {
-                if let Some(place) = self.by_id.get(&session)
-                    && let Some(entry) = self.sessions.get_mut(*place)
+                if let Some(place) = self.by_id.get(session)
+                    && let Some(entry) = self.sessions.get_mut(place)
                 {
                     entry.seen = entry.seen.max(at);
                 }
@@ -177,8 +175,10 @@ impl Model {
                 unclaimed,
                 record,
             } => {
-                self.remove_session(id, None)?;
-                self.add_session(id, seen, &unclaimed, &record)?;
+                let known = (id, seen);
+                let whole = 0..record.len();
+                let mut session = Incoming::read(&self.hasher, known, &unclaimed, &record, whole)?;
+                self.add(&mut session, &record)?;
             }
             Change::Taken(key) => {
                 self.once.remove(&key);
@@ -186,26 +186,6 @@ impl Model {
             Change::Tombstone(tombstone) => self.bury(tombstone),
         }
         Ok(())
-    }
-
-    /// Makes a change from before a cut: receipts and confirmed deliveries are in the archive.
-    ///
-    /// # Errors
-    /// As [`Model::apply`].
-    pub(crate) fn apply_archived(&mut self, change: Change) -> Result<(), RecordError> {
-        match change {
-            Change::Receipt { .. } => Ok(()),
-            Change::Delivery { session, record } => {
-                let delivery = DeliveryRecord::read(&record)?.to_delivery(session)?;
-                if delivery.state == DeliveryState::Confirmed {
-                    self.outbox.remove(session);
-                } else {
-                    self.outbox.put(delivery);
-                }
-                Ok(())
-            }
-            change => self.apply(change),
-        }
     }
 
     /// Hands out the receipts and the confirmed deliveries that are to be archived. They can be
@@ -220,7 +200,7 @@ impl Model {
     }
 
     fn entry(&self, id: SessionId) -> Option<&Entry> {
-        self.sessions.get(*self.by_id.get(&id)?)
+        self.sessions.get(self.by_id.get(id)?)
     }
 
     /// What the digest leads to, and the place of it.
@@ -270,65 +250,18 @@ impl Model {
         }
     }
 
-    fn add_session(
-        &mut self,
-        id: SessionId,
-        seen: Timestamp,
-        unclaimed: &[u16],
-        bytes: &[u8],
-    ) -> Result<(), RecordError> {
-        let record = SessionRecord::read(bytes)?;
-        let digests: Vec<_> = record.credentials().map(|known| known.digest).collect();
-        let tags = self.tags_of(&record);
-        let claimed: Vec<_> = (0..)
-            .zip(digests)
-            .filter(|(number, _)| !unclaimed.contains(number))
-            .map(|(_, digest)| digest)
-            .collect();
-        let record = self.packed(record, bytes)?;
-        // All before any is claimed: the tags of two may be the same.
-        for digest in &claimed {
-            self.free(digest);
+    /// Ends a session, if it is there, as [`Model::end`] has noted it.
+    fn end_noted(&mut self, id: SessionId, at: Timestamp) -> Result<(), RecordError> {
+        if let Some(place) = self.by_id.remove(id)
+            && let Some(entry) = self.sessions.remove(place)
+        {
+            self.unlink(place, &entry, &entry.read()?, Some(at));
         }
-        let place = self.sessions.insert(Entry {
-            id,
-            seen,
-            record,
-            links: Default::default(),
-        });
-        self.by_id.insert(id, place);
-        for digest in &claimed {
-            self.credentials.insert(tag(digest), place);
-        }
-        let (person, sign_on, subject) = tags;
-        if let Some(person) = person {
-            self.by_person.add(&mut self.sessions, person, place);
-        }
-        if let Some(sign_on) = sign_on {
-            self.by_sign_on.add(&mut self.sessions, sign_on, place);
-        }
-        self.by_subject.add(&mut self.sessions, subject, place);
         Ok(())
     }
 
-    /// Takes a session out of everything. Ended at an instant, it leaves a tombstone for each of
-    /// its credentials that has not expired by then.
-    fn remove_session(
-        &mut self,
-        id: SessionId,
-        ended: Option<Timestamp>,
-    ) -> Result<(), RecordError> {
-        let Some(place) = self.by_id.get(&id).copied() else {
-            return Ok(());
-        };
-        let Some(entry) = self.sessions.remove(place) else {
-            return Ok(());
-        };
-        self.unlink(place, &entry, &entry.read()?, ended);
-        Ok(())
-    }
-
-    /// What [`Model::remove_session`] does with a session that has left its place.
+    /// Takes a session that has left its place out of everything but `by_id`. Ended at an instant,
+    /// it leaves a tombstone for each of its credentials that has not expired by then.
     fn unlink(
         &mut self,
         place: Place,
@@ -336,7 +269,6 @@ impl Model {
         record: &SessionRecord<'_>,
         ended: Option<Timestamp>,
     ) {
-        self.by_id.remove(&entry.id);
         self.release(entry);
         for credential in record.credentials() {
             let tag = tag(&credential.digest);
@@ -355,7 +287,11 @@ impl Model {
                 tombstones.insert(tombstone) | TOMBSTONE
             });
         }
-        let (person, sign_on, subject) = self.tags_of(record);
+        let SessionTags {
+            person,
+            sign_on,
+            subject,
+        } = self.hasher.tags_of(record);
         let sessions = &mut self.sessions;
         if let Some(person) = person {
             let link = &entry.links[By::Person as usize];
@@ -392,7 +328,7 @@ impl Model {
         let record = record::receipt(receipt)?;
         self.make(Change::Receipt {
             id: receipt.id,
-            record,
+            record: record.into(),
         })
     }
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use attempt::StoredAttempt;
 pub(crate) use delivery::DeliveryRecord;
 pub(crate) use receipt::{read_receipt, receipt};
-pub(crate) use session::SessionRecord;
+pub(crate) use session::{NO_USER_AGENT, SessionRecord};
 
 /// Why a record cannot be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! How bytes lie in a file of the journal or in a snapshot: in frames with a checksum.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
 /// The length, the checksum and the position of a frame.
 const HEAD: usize = 16;
@@ -88,9 +88,10 @@ fn checksum(length: u32, position: u64, content: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// Reads the next frame into `content`, and says its position. `None` at the end of what was
-/// written whole: at the end of the file, or where a frame is cut off or damaged.
-pub(super) fn read(from: &mut impl Read, content: &mut Vec<u8>) -> io::Result<Option<u64>> {
+/// Reads the next frame, puts its content behind what is in `to`, and says its position. `None` at
+/// the end of what was written whole: at the end of the file, or where a frame is cut off or
+/// damaged.
+pub(super) fn read(from: &mut impl BufRead, to: &mut Vec<u8>) -> io::Result<Option<u64>> {
     let mut head = [0; HEAD];
     if read_as_much(from, &mut head)? < HEAD {
         return Ok(None);
@@ -100,12 +101,14 @@ pub(super) fn read(from: &mut impl Read, content: &mut Vec<u8>) -> io::Result<Op
     if length as usize > LONGEST {
         return Ok(None);
     }
-    content.clear();
-    let wanted = u64::from(length);
-    if from.take(wanted).read_to_end(content)? < length as usize {
-        return Ok(None);
+    let start = to.len();
+    // No more memory than there are bytes: the length may be damage.
+    let read = from.take(u64::from(length)).read_to_end(to)?;
+    let is_whole = read == length as usize
+        && u32::from_le_bytes(chunk(&head, 4)) == checksum(length, position, &to[start..]);
+    if !is_whole {
+        to.truncate(start);
     }
-    let is_whole = u32::from_le_bytes(chunk(&head, 4)) == checksum(length, position, content);
     Ok(is_whole.then_some(position))
 }
 

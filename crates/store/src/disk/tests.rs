@@ -19,7 +19,7 @@ use crate::record::tests::session as sample;
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(1_000_000);
 
-fn session(number: u8) -> Session {
+pub(super) fn session(number: u8) -> Session {
     let credential = |kind: u8| Credential {
         digest: CredentialDigest::from_bytes(
             [[number; 16], [kind; 16]].concat().try_into().unwrap(),
@@ -93,7 +93,7 @@ fn session_digest() -> CredentialDigest {
 }
 
 /// Everything that the store gives out, in an order of its own.
-fn contents(store: &DiskStore) -> Vec<String> {
+pub(super) fn contents(store: &DiskStore) -> Vec<String> {
     let (mut records, mut from) = (Vec::new(), None);
     loop {
         let part = block_on(store.export(from, 3, NOW)).unwrap();
@@ -113,7 +113,7 @@ fn contents(store: &DiskStore) -> Vec<String> {
     records
 }
 
-fn keeper(store: &DiskStore) -> Keeper {
+pub(super) fn keeper(store: &DiskStore) -> Keeper {
     Keeper {
         model: store.model.clone(),
         log: store.journal.log.clone(),

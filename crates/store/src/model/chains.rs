@@ -49,14 +49,15 @@ impl Chains {
         }
     }
 
+    /// As [`Tags::warm`].
+    pub(super) fn warm(&self, tag: Tag) -> Place {
+        self.heads.warm(tag)
+    }
+
     pub(super) fn add(&mut self, sessions: &mut Slab<Entry>, tag: Tag, place: Place) {
-        match self.heads.find(tag, |_| true) {
-            Some(head) => {
-                self.heads.replace_with(tag, head, || place);
-                self.change(sessions, head, |link| link.previous = place);
-                self.change(sessions, place, |link| link.next = head);
-            }
-            None => self.heads.insert(tag, place),
+        if let Some(head) = self.heads.put(tag, place) {
+            self.change(sessions, head, |link| link.previous = place);
+            self.change(sessions, place, |link| link.next = head);
         }
     }
 

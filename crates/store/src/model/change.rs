@@ -3,6 +3,8 @@
 //! Applying a row of changes once more, or applying it to a state that has some of it already,
 //! leads to the same state. So a snapshot may be taken while changes go on.
 
+use std::borrow::Cow;
+
 use logout_core::credential::CredentialDigest;
 use logout_core::receipt::ReceiptId;
 use logout_core::session::SessionId;
@@ -15,19 +17,25 @@ const WHAT: &str = "journal";
 
 /// One change. Records are as the codec writes them.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Change {
+pub(crate) enum Change<'a> {
     /// A value that hubs agree on.
     Agreed(Agreed),
     /// What a copy has noted here.
     Checkpoint(Option<Vec<u8>>),
     /// A delivery, in place of what was known of it.
-    Delivery { session: SessionId, record: Vec<u8> },
+    Delivery {
+        session: SessionId,
+        record: Cow<'a, [u8]>,
+    },
     /// A session ends at this instant.
     Ended { session: SessionId, at: Timestamp },
     /// A value that can be taken once.
     Once(Once),
     /// The receipt of a sign-out.
-    Receipt { id: ReceiptId, record: Vec<u8> },
+    Receipt {
+        id: ReceiptId,
+        record: Cow<'a, [u8]>,
+    },
     /// A session was used.
     Seen { session: SessionId, at: Timestamp },
     /// A session, in place of what was known of it.
@@ -36,7 +44,7 @@ pub(crate) enum Change {
         seen: Timestamp,
         /// The credentials that lead to another session all the same, by their number.
         unclaimed: Vec<u16>,
-        record: Vec<u8>,
+        record: Cow<'a, [u8]>,
     },
     /// A value that can be taken once was taken, or is forgotten.
     Taken(CredentialDigest),
@@ -58,7 +66,7 @@ mod kind {
     pub(super) const TOMBSTONE: u8 = 10;
 }
 
-impl Change {
+impl<'a> Change<'a> {
     /// Writes the change behind what is in `to`.
     pub(crate) fn write(&self, to: &mut Vec<u8>) {
         match self {
@@ -132,22 +140,55 @@ impl Change {
         }
     }
 
+    /// The same, which needs nothing else to live.
+    pub(crate) fn into_owned(self) -> Change<'static> {
+        match self {
+            Self::Agreed(agreed) => Change::Agreed(agreed),
+            Self::Checkpoint(checkpoint) => Change::Checkpoint(checkpoint),
+            Self::Delivery { session, record } => Change::Delivery {
+                session,
+                record: Cow::Owned(record.into_owned()),
+            },
+            Self::Ended { session, at } => Change::Ended { session, at },
+            Self::Once(once) => Change::Once(once),
+            Self::Receipt { id, record } => Change::Receipt {
+                id,
+                record: Cow::Owned(record.into_owned()),
+            },
+            Self::Seen { session, at } => Change::Seen { session, at },
+            Self::Session {
+                id,
+                seen,
+                unclaimed,
+                record,
+            } => Change::Session {
+                id,
+                seen,
+                unclaimed,
+                record: Cow::Owned(record.into_owned()),
+            },
+            Self::Taken(key) => Change::Taken(key),
+            Self::Tombstone(tombstone) => Change::Tombstone(tombstone),
+        }
+    }
+
     /// Reads the change at the beginning of `from`, and leaves what follows.
-    pub(crate) fn read(from: &mut &[u8]) -> Result<Self, RecordError> {
+    pub(crate) fn read(from: &mut &'a [u8]) -> Result<Self, RecordError> {
         let [version] = take(from)?;
         Ok(match version {
             kind::AGREED => Self::Agreed(Agreed {
-                name: String::from_utf8(bytes(from)?).map_err(|_| RecordError::Damaged(WHAT))?,
-                value: bytes(from)?,
+                name: String::from_utf8(bytes(from)?.to_vec())
+                    .map_err(|_| RecordError::Damaged(WHAT))?,
+                value: bytes(from)?.to_vec(),
             }),
             kind::CHECKPOINT => {
                 let [is_some] = take(from)?;
                 let checkpoint = bytes(from)?;
-                Self::Checkpoint((is_some == 1).then_some(checkpoint))
+                Self::Checkpoint((is_some == 1).then(|| checkpoint.to_vec()))
             }
             kind::DELIVERY => Self::Delivery {
                 session: SessionId::from_bytes(take(from)?),
-                record: bytes(from)?,
+                record: bytes(from)?.into(),
             },
             kind::ENDED => Self::Ended {
                 session: SessionId::from_bytes(take(from)?),
@@ -155,12 +196,12 @@ impl Change {
             },
             kind::ONCE => Self::Once(Once {
                 key: CredentialDigest::from_bytes(take(from)?),
-                value: bytes(from)?,
+                value: bytes(from)?.to_vec(),
                 expires: instant(from)?,
             }),
             kind::RECEIPT => Self::Receipt {
                 id: ReceiptId::from_bytes(take(from)?),
-                record: bytes(from)?,
+                record: bytes(from)?.into(),
             },
             kind::SEEN => Self::Seen {
                 session: SessionId::from_bytes(take(from)?),
@@ -175,7 +216,7 @@ impl Change {
                     .iter()
                     .map(|number| u16::from_le_bytes(*number))
                     .collect(),
-                record: bytes(from)?,
+                record: bytes(from)?.into(),
             },
             kind::TAKEN => Self::Taken(CredentialDigest::from_bytes(take(from)?)),
             kind::TOMBSTONE => Self::Tombstone(Tombstone {
@@ -209,13 +250,13 @@ fn take<const N: usize>(from: &mut &[u8]) -> Result<[u8; N], RecordError> {
     Ok(*taken)
 }
 
-fn bytes(from: &mut &[u8]) -> Result<Vec<u8>, RecordError> {
+fn bytes<'a>(from: &mut &'a [u8]) -> Result<&'a [u8], RecordError> {
     let length = u32::from_le_bytes(take(from)?) as usize;
     let (taken, rest) = from
         .split_at_checked(length)
         .ok_or(RecordError::Damaged(WHAT))?;
     *from = rest;
-    Ok(taken.to_vec())
+    Ok(taken)
 }
 
 fn instant(from: &mut &[u8]) -> Result<Timestamp, RecordError> {
@@ -226,7 +267,7 @@ fn instant(from: &mut &[u8]) -> Result<Timestamp, RecordError> {
 mod tests {
     use super::*;
 
-    fn changes() -> Vec<Change> {
+    fn changes() -> Vec<Change<'static>> {
         let (session, at) = (SessionId::from_bytes([1; 16]), Timestamp::from_millis(7));
         let key = CredentialDigest::from_bytes([2; 32]);
         vec![
@@ -238,7 +279,7 @@ mod tests {
             Change::Checkpoint(Some(Vec::new())),
             Change::Delivery {
                 session,
-                record: b"record".to_vec(),
+                record: b"record".into(),
             },
             Change::Ended { session, at },
             Change::Once(Once {
@@ -248,14 +289,14 @@ mod tests {
             }),
             Change::Receipt {
                 id: ReceiptId::from_bytes([3; 16]),
-                record: b"record".to_vec(),
+                record: b"record".into(),
             },
             Change::Seen { session, at },
             Change::Session {
                 id: session,
                 seen: at,
                 unclaimed: vec![1, 300],
-                record: b"record".to_vec(),
+                record: b"record".into(),
             },
             Change::Taken(key),
             Change::Tombstone(Tombstone {

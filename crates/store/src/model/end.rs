@@ -47,6 +47,7 @@ impl Model {
             session: entry.id,
             at: order.at,
         });
+        self.by_id.remove(entry.id);
         self.unlink(place, &entry, &record, Some(order.at));
         if let Some(delivery) = delivery {
             self.put_delivery(&delivery)?;
@@ -68,18 +69,18 @@ impl Model {
                 Ok(places)
             }
             EndTarget::Person(person) => {
-                let tag = self.person_tag(person.as_str());
+                let tag = self.hasher.person(person.as_str());
                 self.places_under(By::Person, tag, |record| {
                     record.person() == Some(person.as_str())
                 })
             }
             EndTarget::Platform(platform) => {
                 let mut places = Vec::new();
-                for place in self.by_id.values() {
-                    if let Some(entry) = self.sessions.get(*place)
+                for (_, place) in self.by_id.after(None) {
+                    if let Some(entry) = self.sessions.get(place)
                         && entry.read()?.platform() == platform.as_str()
                     {
-                        places.push(*place);
+                        places.push(place);
                     }
                 }
                 Ok(places)
@@ -91,7 +92,9 @@ impl Model {
                 })
             }
             EndTarget::Subject(platform, subject) => {
-                let tag = self.subject_tag(platform.as_str(), &subject.realm, &subject.name);
+                let tag = self
+                    .hasher
+                    .subject(platform.as_str(), &subject.realm, &subject.name);
                 self.places_under(By::Subject, tag, |record| {
                     record.platform() == platform.as_str()
                         && record.realm() == &*subject.realm
@@ -122,7 +125,7 @@ impl Model {
 
     /// The place of a session, if it is there.
     fn place(&self, id: SessionId) -> Vec<Place> {
-        self.by_id.get(&id).copied().into_iter().collect()
+        self.by_id.get(id).into_iter().collect()
     }
 
     /// As [`Model::under`], the places.
@@ -181,7 +184,7 @@ impl Model {
     pub(super) fn put_delivery(&mut self, delivery: &Delivery) -> Result<(), RecordError> {
         self.make(Change::Delivery {
             session: delivery.session,
-            record: DeliveryRecord::of(delivery).to_bytes()?,
+            record: DeliveryRecord::of(delivery).to_bytes()?.into(),
         })
     }
 }

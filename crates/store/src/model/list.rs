@@ -1,7 +1,5 @@
 //! What is read in pages.
 
-use std::ops::Bound;
-
 use logout_core::delivery::Delivery;
 use logout_core::receipt::{Receipt, ReceiptId};
 use logout_core::session::{Session, SessionId};
@@ -52,12 +50,11 @@ impl Model {
             }
             return Ok(listed);
         }
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut ahead = self.by_id.range((from, Bound::Unbounded));
+        let mut ahead = self.by_id.after(after);
         for (number, (id, place)) in ahead.by_ref().enumerate() {
-            let is_enough = self.sessions.get(*place).map_or(Ok(false), &mut look)?;
+            let is_enough = self.sessions.get(place).map_or(Ok(false), &mut look)?;
             if is_enough || number + 1 == looks {
-                listed.next = Some(*id);
+                listed.next = Some(id);
                 break;
             }
         }
@@ -68,10 +65,11 @@ impl Model {
     /// The sessions among which those of a filter are, where an index knows.
     fn indexed(&self, filter: &SessionFilter) -> Result<Option<Vec<SessionId>>, RecordError> {
         let (by, tag) = match (&filter.person, &filter.platform, &filter.subject) {
-            (Some(person), _, _) => (By::Person, self.person_tag(person.as_str())),
+            (Some(person), _, _) => (By::Person, self.hasher.person(person.as_str())),
             (None, Some(platform), Some(subject)) => (
                 By::Subject,
-                self.subject_tag(platform.as_str(), &subject.realm, &subject.name),
+                self.hasher
+                    .subject(platform.as_str(), &subject.realm, &subject.name),
             ),
             _ => return Ok(None),
         };

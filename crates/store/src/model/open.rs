@@ -35,7 +35,7 @@ impl Model {
             id: session.id,
             seen: session.seen,
             unclaimed: Vec::new(),
-            record: SessionRecord::of(session).to_bytes()?,
+            record: SessionRecord::of(session).to_bytes()?.into(),
         })?;
         Ok(OpenOutcome::Opened)
     }
@@ -81,7 +81,7 @@ impl Model {
             id,
             seen,
             unclaimed,
-            record,
+            record: record.into(),
         })?;
         Ok(true)
     }

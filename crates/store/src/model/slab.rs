@@ -64,6 +64,12 @@ impl<T> Slab<T> {
         self.chunks.get_mut(chunk)?.get_mut(at)?.as_mut()
     }
 
+    /// Puts a value in place of another, which is returned.
+    pub(super) fn replace(&mut self, place: Place, value: T) -> Option<T> {
+        self.get_mut(place)
+            .map(|before| std::mem::replace(before, value))
+    }
+
     pub(super) fn remove(&mut self, place: Place) -> Option<T> {
         let (chunk, at) = split(place);
         let value = self.chunks.get_mut(chunk)?.get_mut(at)?.take();

@@ -180,15 +180,14 @@ impl Model {
 
     fn sweep_sessions(&mut self, sweep: &mut Sweep<'_>) -> Result<Option<Vec<u8>>, RecordError> {
         let after = sweep.after().map(SessionId::from_bytes);
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut ahead = self.by_id.range((from, Bound::Unbounded));
+        let mut ahead = self.by_id.after(after);
         let mut seen = None;
         for (id, place) in ahead.by_ref().take(sweep.left) {
             seen = Some(id);
-            if let Some(entry) = self.sessions.get(*place)
+            if let Some(entry) = self.sessions.get(place)
                 && !entry.is_live(&entry.read()?, sweep.horizon.now)
             {
-                sweep.expired.push(*id);
+                sweep.expired.push(id);
             }
         }
         Ok(ahead.next().and(seen).map(|last| last.as_bytes().to_vec()))

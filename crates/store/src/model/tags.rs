@@ -1,10 +1,14 @@
 //! A compact hash table from tags to places.
 
+use std::hash::{BuildHasher as _, RandomState};
+
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use logout_core::credential::CredentialDigest;
 use logout_core::session::SsoSessionId;
 
 use super::slab::Place;
+use crate::record::SessionRecord;
 
 /// A few bits of a key's hash. Different keys may share a tag; the record at the place tells.
 pub(super) type Tag = u32;
@@ -38,11 +42,29 @@ impl Tags {
         self.0[part(tag)].insert_unique(hash(tag), (tag, place), |(tag, _)| hash(*tag));
     }
 
+    /// Puts a place under `tag`, where there is only one. The place that was there.
+    pub(super) fn put(&mut self, tag: Tag, place: Place) -> Option<Place> {
+        let table = &mut self.0[part(tag)];
+        match table.entry(hash(tag), |known| known.0 == tag, |known| hash(known.0)) {
+            Entry::Occupied(mut entry) => Some(std::mem::replace(&mut entry.get_mut().1, place)),
+            Entry::Vacant(entry) => {
+                entry.insert((tag, place));
+                None
+            }
+        }
+    }
+
     /// The first place under `tag` that `matches`.
     pub(super) fn find(&self, tag: Tag, mut matches: impl FnMut(Place) -> bool) -> Option<Place> {
         self.0[part(tag)]
             .find(hash(tag), |(known, place)| *known == tag && matches(*place))
             .map(|(_, place)| *place)
+    }
+
+    /// Brings what lies under `tag` closer to the processor, or the room where it would lie.
+    pub(super) fn warm(&self, tag: Tag) -> Place {
+        let found = self.find(tag, |_| true);
+        found.unwrap_or_default()
     }
 
     /// Puts what `to` makes in the place of `from`, if that is there.
@@ -73,7 +95,41 @@ pub(super) fn sign_on_tag(id: SsoSessionId) -> Tag {
     Tag::from_le_bytes([a, b, c, d])
 }
 
-pub(super) fn shortened(hash: u64) -> Tag {
+/// The tags of a session's person, sign-on and subject.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SessionTags {
+    pub(super) person: Option<Tag>,
+    pub(super) sign_on: Option<Tag>,
+    pub(super) subject: Tag,
+}
+
+/// Makes tags of what users choose, so that they cannot choose the tags.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TagHasher(RandomState);
+
+impl TagHasher {
+    pub(super) fn tags_of(&self, record: &SessionRecord<'_>) -> SessionTags {
+        SessionTags {
+            person: record.person().map(|person| self.person(person)),
+            sign_on: record.sign_on().map(sign_on_tag),
+            subject: self.subject(record.platform(), record.realm(), record.name()),
+        }
+    }
+
+    pub(super) fn person(&self, person: &str) -> Tag {
+        shortened(self.0.hash_one(person))
+    }
+
+    pub(super) fn subject(&self, platform: &str, realm: &str, name: &str) -> Tag {
+        shortened(self.0.hash_one((platform, realm, name)))
+    }
+
+    pub(super) fn user_agent(&self, text: &str) -> Tag {
+        shortened(self.0.hash_one(text))
+    }
+}
+
+fn shortened(hash: u64) -> Tag {
     let [a, b, c, d, ..] = hash.to_le_bytes();
     Tag::from_le_bytes([a, b, c, d])
 }

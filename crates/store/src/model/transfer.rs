@@ -145,7 +145,7 @@ impl Model {
                 id: session.id,
                 seen: session.seen,
                 unclaimed,
-                record: SessionRecord::of(&session).to_bytes()?,
+                record: SessionRecord::of(&session).to_bytes()?.into(),
             }),
             Record::Tombstone(tombstone) => self.make(Change::Tombstone(tombstone)),
         }
@@ -169,7 +169,7 @@ impl Model {
                 id: entry.id,
                 seen: entry.seen,
                 unclaimed: self.unclaimed(entry.id, &record),
-                record: record.to_bytes()?,
+                record: record.to_bytes()?.into(),
             };
             change.write(to);
         }
@@ -198,7 +198,7 @@ impl Model {
         for delivery in self.outbox.after(None) {
             let change = Change::Delivery {
                 session: delivery.session,
-                record: DeliveryRecord::of(delivery).to_bytes()?,
+                record: DeliveryRecord::of(delivery).to_bytes()?.into(),
             };
             change.write(to);
         }
@@ -239,7 +239,7 @@ struct Here<'m, F> {
 
 impl<F: Fn(Archived) -> bool> Present for Here<'_, F> {
     fn has_session(&self, id: SessionId) -> bool {
-        self.model.by_id.contains_key(&id)
+        self.model.by_id.get(id).is_some()
     }
 
     fn has_delivery(&self, session: SessionId) -> bool {
