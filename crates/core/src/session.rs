@@ -90,8 +90,8 @@ impl Subject {
     /// store with names.
     pub fn new(realm: impl AsRef<str>, name: impl AsRef<str>) -> Self {
         Self {
-            realm: bounded(realm.as_ref()),
-            name: bounded(name.as_ref()),
+            realm: bounded_name(realm.as_ref()),
+            name: bounded_name(name.as_ref()),
         }
     }
 
@@ -106,7 +106,8 @@ impl Subject {
     }
 }
 
-fn bounded(text: &str) -> Arc<str> {
+/// A name of at most [`LONGEST_NAME`] bytes: the text itself, or `sha256:` and its digest in hex.
+pub fn bounded_name(text: &str) -> Arc<str> {
     if text.len() <= LONGEST_NAME {
         return text.into();
     }
