@@ -21,6 +21,7 @@ const ADAPTERS: [&str; 4] = [
     "logout-wix",
 ];
 const CORE: &str = "logout-core";
+const STANDARDS: &str = "logout-standards";
 const STORE: &str = "logout-store";
 const SUITE: &str = "logout-suite";
 
@@ -233,6 +234,16 @@ fn core_and_adapters_run_under_any_server_runtime_and_database() {
         let found: Vec<&str> = heavy().filter(|heavy| tree.contains(heavy)).collect();
         assert!(found.is_empty(), "{name} depends on {found:?}");
     }
+}
+
+#[test]
+fn standards_do_no_input_and_output() {
+    let workspace = Workspace::read();
+    let tree = workspace.tree(STANDARDS);
+    // Not TLS: that list names AWS-LC, with which signatures are verified.
+    let lists = [FRAMEWORKS, CLIENTS, DATABASES, RUNTIMES].concat();
+    let found: Vec<&&str> = lists.iter().filter(|name| tree.contains(**name)).collect();
+    assert!(found.is_empty(), "{STANDARDS} depends on {found:?}");
 }
 
 #[test]

@@ -1,0 +1,31 @@
+//! The standards by which identity providers and the hub tell each other that a session is over.
+//!
+//! Nothing in here reads a clock, a socket or a file, and nothing awaits. The caller brings bytes
+//! and the time, and carries out the answer, as with the vendors' adapters.
+//!
+//! - OpenID Connect Back-Channel Logout 1.0 (incorporating errata set 1, December 2023), received:
+//!   [`read_logout_request`] takes the token out of the request, [`LogoutTokenVerifier`] verifies
+//!   it with a [`KeySet`], [`KeyCache`] says when those keys must be fetched, and the functions of
+//!   [`answer`] are the answers.
+//! - What those build on, and `logout-identity` as well: [`PublicKey`], [`SignatureAlgorithm`] and
+//!   [`CompactJws`]. Signatures are verified by `jsonwebtoken` with AWS-LC.
+
+mod algorithm;
+pub mod answer;
+mod cache_control;
+mod json;
+mod jws;
+mod key_cache;
+mod key_set;
+mod logout_request;
+mod logout_token;
+mod public_key;
+
+pub use algorithm::{AlgorithmError, SignatureAlgorithm};
+pub use cache_control::max_age;
+pub use jws::{CompactJws, JwsError, JwsHeader, is_audience, is_same_type};
+pub use key_cache::{FetchPermit, FetchWait, KeyCache, KeyLookup, KeyRefresh};
+pub use key_set::{KeySet, KeySetError, LARGEST_KEY_SET, MOST_KEYS, NoKey};
+pub use logout_request::{LARGEST_LOGOUT_REQUEST, LogoutRequestError, read_logout_request};
+pub use logout_token::{LogoutToken, LogoutTokenError, LogoutTokenVerifier, VerifierError};
+pub use public_key::{PublicKey, PublicKeyError};

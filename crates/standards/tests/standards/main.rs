@@ -1,0 +1,12 @@
+//! The standards' receivers, from outside: tokens signed here, keys made here, time as a parameter.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+mod key_cache;
+mod key_set;
+mod logout_request;
+mod logout_token;
+mod signer;
+mod token_kinds;
