@@ -3,22 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use aws_lc_rs::rsa::PublicEncryptingKey;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use logout_core::credential::Secret;
 use logout_core::ports::Persons;
 use logout_core::session::{LONGEST_NAME, Person, Subject};
 use logout_core::time::Timestamp;
 use logout_core::upstream::UpstreamSession;
-use rustls_pki_types::SubjectPublicKeyInfoDer;
-use rustls_pki_types::pem::PemObject as _;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use logout_standards::{
+    CompactJws, PublicKey, PublicKeyError, SignatureAlgorithm, is_audience, is_same_type,
+};
 use serde_json::{Map, Value};
 
 /// How far ahead of ours the clock of the platform may be, so that a token is not refused as not
@@ -51,11 +44,9 @@ impl ClaimAlgorithm {
 
     /// Its name in a JWT (RFC 7518, section 3.1; RFC 8037, section 3.1).
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::EdDsa => "EdDSA",
-            Self::Es256 => "ES256",
-            Self::Hs256 => "HS256",
-            Self::Rs256 => "RS256",
+        match self.signature() {
+            Some(algorithm) => algorithm.as_str(),
+            None => "HS256",
         }
     }
 
@@ -66,12 +57,13 @@ impl ClaimAlgorithm {
             .find(|algorithm| algorithm.as_str() == name)
     }
 
-    const fn of_jwt(self) -> Algorithm {
+    /// The algorithm with a public key that it is; `None` for HMAC.
+    const fn signature(self) -> Option<SignatureAlgorithm> {
         match self {
-            Self::EdDsa => Algorithm::EdDSA,
-            Self::Es256 => Algorithm::ES256,
-            Self::Hs256 => Algorithm::HS256,
-            Self::Rs256 => Algorithm::RS256,
+            Self::EdDsa => Some(SignatureAlgorithm::EdDsa),
+            Self::Es256 => Some(SignatureAlgorithm::Es256),
+            Self::Hs256 => None,
+            Self::Rs256 => Some(SignatureAlgorithm::Rs256),
         }
     }
 }
@@ -100,13 +92,44 @@ pub enum ClaimKeyError {
     OtherKind,
 }
 
+impl From<PublicKeyError> for ClaimKeyError {
+    fn from(error: PublicKeyError) -> Self {
+        match error {
+            PublicKeyError::NoPublicKey => Self::NoPublicKey,
+            PublicKeyError::ShortRsa => Self::ShortRsa,
+            _ => Self::OtherKind,
+        }
+    }
+}
+
+/// The one configured key.
+enum Key {
+    Public(SignatureAlgorithm, PublicKey),
+    Secret(DecodingKey),
+}
+
+impl Key {
+    fn has_signed(&self, token: &CompactJws<'_>) -> bool {
+        match self {
+            Self::Public(algorithm, key) => token.is_signed(key, *algorithm),
+            Self::Secret(key) => crypto::verify(
+                token.signature(),
+                token.message().as_bytes(),
+                key,
+                Algorithm::HS256,
+            )
+            .unwrap_or(false),
+        }
+    }
+}
+
 /// The person whom a claim of the session's own token names.
 ///
 /// - Nothing in a token is believed before its signature has been verified with the one configured
 ///   key by the one configured algorithm. What the token itself says about its algorithm can only
 ///   make it refused.
 /// - A token must have `exp` and not be over at the instant that the caller names. With `nbf`, it
-///   must be valid, give or take a minute. One with `crit` (RFC 7515, section 4.1.11) is refused:
+///   must be valid, give or take a minute. One that names a member twice is refused. One with `crit` (RFC 7515, section 4.1.11) is refused:
 ///   no extension is understood.
 /// - A `typ` that is given must be one that a login's tokens have, or the configured one.
 /// - Issuer and audience count where they are configured. Where no audience is, any is accepted:
@@ -115,7 +138,7 @@ pub enum ClaimKeyError {
 ///   why is not told.
 pub struct PersonByClaim {
     algorithm: ClaimAlgorithm,
-    key: DecodingKey,
+    key: Key,
     claim: String,
     cookie: Option<String>,
     issuer: Option<String>,
@@ -136,20 +159,20 @@ impl PersonByClaim {
         key: &[u8],
         claim: impl Into<String>,
     ) -> Result<Self, ClaimKeyError> {
-        // As in `JwtTokens::load`: jsonwebtoken chooses by itself only where its features name
-        // exactly one backend.
-        let _ = crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-        let key = match algorithm {
-            ClaimAlgorithm::Hs256 => secret(key)?,
-            ClaimAlgorithm::EdDsa => DecodingKey::from_ed_der(&public_key(key, |der| {
-                ParsedPublicKey::new(&ED25519, der).is_ok()
-            })?),
-            ClaimAlgorithm::Es256 => DecodingKey::from_ec_der(&public_key(key, |der| {
-                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, der).is_ok()
-            })?),
-            ClaimAlgorithm::Rs256 => DecodingKey::from_rsa_der(&public_key(key, |der| {
-                ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).is_ok()
-            })?),
+        let key = match algorithm.signature() {
+            Some(signature) => {
+                let key = PublicKey::from_pem(key)?;
+                if !key.fits(signature) {
+                    return Err(ClaimKeyError::OtherKind);
+                }
+                Key::Public(signature, key)
+            }
+            None => {
+                // As in `JwtTokens::load`: jsonwebtoken chooses by itself only where its features
+                // name exactly one backend.
+                let _ = crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+                Key::Secret(secret(key)?)
+            }
         };
         Ok(Self {
             algorithm,
@@ -198,48 +221,26 @@ impl PersonByClaim {
         self
     }
 
-    /// RFC 7515, section 4.1.9: `typ` may be absent, and may leave out `application/`; its case
-    /// does not count.
     fn takes_type(&self, typ: Option<&str>) -> bool {
-        let Some(typ) = typ else {
-            return self.typ.is_none();
-        };
-        let is = |known: &str| {
-            let bare = |text: &str| {
-                text.to_ascii_lowercase()
-                    .trim_start_matches("application/")
-                    .to_owned()
-            };
-            bare(typ) == bare(known)
-        };
-        self.typ
-            .as_deref()
-            .map_or_else(|| LOGIN_TYPES.iter().any(|known| is(known)), is)
+        match (typ, &self.typ) {
+            (None, needed) => needed.is_none(),
+            (Some(typ), Some(needed)) => is_same_type(typ, needed),
+            (Some(typ), None) => LOGIN_TYPES.iter().any(|known| is_same_type(typ, known)),
+        }
     }
 
     /// The claims of a token that is valid at `now`.
     fn verified(&self, token: &str, now: Timestamp) -> Option<Map<String, Value>> {
-        let (message, signature) = token.rsplit_once('.')?;
-        let (header, payload) = message.split_once('.')?;
-        let header: Head = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+        let token = CompactJws::parse(token).ok()?;
+        let header = token.header();
         if header.alg != self.algorithm.as_str()
-            || header.crit.is_some()
+            || header.is_critical
             || !self.takes_type(header.typ.as_deref())
+            || !self.key.has_signed(&token)
         {
             return None;
         }
-        if !crypto::verify(
-            signature,
-            message.as_bytes(),
-            &self.key,
-            self.algorithm.of_jwt(),
-        )
-        .unwrap_or(false)
-        {
-            return None;
-        }
-        let claims: Map<String, Value> =
-            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+        let claims = token.claims()?;
         let valid = is_in_time(&claims, now)
             && self
                 .issuer
@@ -248,7 +249,7 @@ impl PersonByClaim {
             && self.audience.as_ref().is_none_or(|audience| {
                 claims
                     .get("aud")
-                    .is_some_and(|given| names(given, audience))
+                    .is_some_and(|given| is_audience(given, audience))
             });
         valid.then_some(claims)
     }
@@ -292,14 +293,6 @@ impl fmt::Debug for PersonByClaim {
     }
 }
 
-/// What matters of a token's header. Read strictly: a name that is given twice makes it none.
-#[derive(Deserialize)]
-struct Head {
-    alg: String,
-    typ: Option<String>,
-    crit: Option<IgnoredAny>,
-}
-
 fn secret(key: &[u8]) -> Result<DecodingKey, ClaimKeyError> {
     let key = key
         .strip_suffix(b"\n")
@@ -316,26 +309,6 @@ fn secret(key: &[u8]) -> Result<DecodingKey, ClaimKeyError> {
     Ok(DecodingKey::from_secret(key))
 }
 
-fn public_key(
-    pem: &[u8],
-    fits: impl FnOnce(&[u8]) -> bool,
-) -> Result<SubjectPublicKeyInfoDer<'static>, ClaimKeyError> {
-    let key =
-        SubjectPublicKeyInfoDer::from_pem_slice(pem).map_err(|_| ClaimKeyError::NoPublicKey)?;
-    match fits(&key) {
-        // A key that is too short to verify anything is read all the same.
-        _ if is_short_rsa(&key) => Err(ClaimKeyError::ShortRsa),
-        true => Ok(key),
-        false => Err(ClaimKeyError::OtherKind),
-    }
-}
-
-/// Whether the library refuses the key for its length. It takes RSA from 2048 bits on, and says no
-/// more than this word.
-fn is_short_rsa(key: &[u8]) -> bool {
-    PublicEncryptingKey::from_der(key).is_err_and(|refused| refused.to_string() == "TooSmall")
-}
-
 /// Seconds may have fractions (RFC 7519, section 2, "NumericDate").
 fn is_in_time(claims: &Map<String, Value>, now: Timestamp) -> bool {
     let secs = |at: Timestamp| Duration::from_millis(at.as_millis()).as_secs_f64();
@@ -348,14 +321,6 @@ fn is_in_time(claims: &Map<String, Value>, now: Timestamp) -> bool {
             .is_none_or(|nbf| nbf > secs(now.plus(CLOCK_SKEW)))
     });
     !over && !early
-}
-
-/// `aud` is one text or several.
-fn names(given: &Value, audience: &str) -> bool {
-    match given {
-        Value::Array(several) => several.iter().any(|one| one.as_str() == Some(audience)),
-        one => one.as_str() == Some(audience),
-    }
 }
 
 #[cfg(test)]
