@@ -187,6 +187,7 @@ impl Subjects {
             expires,
             device: Device::default(),
             sealed: None,
+            idp: None,
         };
         let store = Arc::new(TirelessStore(Arc::new(session)));
         let ports = Services::of_stand_ins(

@@ -95,6 +95,7 @@ pub(crate) fn login(
         },
         sealed: None,
         platform,
+        idp: None,
     })
 }
 

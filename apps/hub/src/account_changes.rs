@@ -226,6 +226,7 @@ mod tests {
                 expires: now.plus(Duration::from_secs(60)),
                 device: Device::default(),
                 sealed: None,
+                idp: None,
             };
             block_on(store.open(session, Join::Always, now)).unwrap();
         }

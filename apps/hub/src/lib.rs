@@ -12,6 +12,7 @@ pub mod config;
 pub mod copy_store;
 pub mod demo;
 mod exit;
+mod idp;
 mod index;
 mod logging;
 mod platforms;
@@ -34,4 +35,5 @@ pub use vendors::Vendor;
 pub const COMPILED: config::Compiled<'static> = config::Compiled {
     vendors: vendors::COMPILED,
     stores: stores::COMPILED,
+    standards: idp::COMPILED,
 };

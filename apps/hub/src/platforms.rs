@@ -20,11 +20,12 @@ use crate::config::{
     Config, ConfigError, ConfigErrorKind, ConfigErrors, PersonConfig, PersonSource, PlatformConfig,
     not_one_of,
 };
+use crate::idp;
 use crate::start_error::StartError;
 use crate::vendors::{self, Adapter};
 
 /// Paths that the hub keeps for itself on every host.
-const RESERVED: &[&str] = &["/", "/receipts/"];
+const RESERVED: &[&str] = &["/", "/receipts/", idp::PATH];
 
 /// A configured platform, ready to be mounted.
 #[derive(Clone, Debug)]

@@ -317,6 +317,7 @@ mod tests {
             platform: None,
             reach: Reach::Person,
             sessions: vec![told.clone()],
+            token: None,
         };
         for (outcome, reloads) in [
             (

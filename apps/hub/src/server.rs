@@ -107,6 +107,7 @@ impl Hub {
         let pages = Pages {
             index: Data::new(index),
             receipts: Data::new(receipts),
+            receiver: Data::new(assembly.receiver),
             override_index,
         };
         let public = serve::public(listeners.public, config, assembly.mount, pages)?;

@@ -15,9 +15,13 @@ use logout_core::upstream::UpstreamAnswer;
 
 /// Why a body was not read to its end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum BodyError {
+#[non_exhaustive]
+pub enum BodyError {
+    /// The connection broke, or the body was cut up wrongly.
     Broken,
+    /// It is longer than it may be.
     TooLarge,
+    /// It took longer than it may.
     TooSlow,
 }
 
@@ -27,7 +31,11 @@ pub(crate) fn has_body(headers: &HeaderMap) -> bool {
     length.is_some_and(|length| length != "0") || headers.contains_key(header::TRANSFER_ENCODING)
 }
 
-pub(crate) async fn body(
+/// Reads a body of at most `limit` bytes that arrives `within` that time.
+///
+/// # Errors
+/// It was not read to its end.
+pub async fn read_body(
     payload: Payload,
     limit: usize,
     within: Duration,
@@ -86,7 +94,8 @@ pub(crate) fn relayed(from: UpstreamAnswer) -> HttpResponse {
     response
 }
 
-pub(crate) fn response(from: Response) -> HttpResponse {
+/// The answer as actix-web sends it. A header that cannot be sent is left out, and logged.
+pub fn response(from: Response) -> HttpResponse {
     let (status, headers, body) = from.into_parts();
     let body = match body {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),

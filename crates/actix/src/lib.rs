@@ -28,6 +28,7 @@ mod router;
 mod territory;
 
 pub use client::TrustedProxies;
+pub use convert::{BodyError, read_body, response};
 pub use mount::{Limits, Mount};
 pub use platform::MountedPlatform;
 pub use router::MountError;

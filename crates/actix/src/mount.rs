@@ -225,7 +225,7 @@ impl Mounted {
             return refused(&request, &Refusal::CrossSite);
         }
         let body = if convert::has_body(&head.headers) {
-            convert::body(payload, self.limits.body, self.limits.body_time).await
+            convert::read_body(payload, self.limits.body, self.limits.body_time).await
         } else {
             Ok(Bytes::new())
         };

@@ -10,12 +10,14 @@ mod replacement;
 mod sessions;
 mod signed_out;
 mod targets;
+mod token_sign_out;
 
 use std::sync::Arc;
 
 use callers::{Caller, Callers, check_client, check_csrf};
 pub use ports::Services;
 pub use signed_out::SignedOut;
+pub use token_sign_out::{TokenOutcome, TokenSignOut};
 
 use crate::canonical::CredentialReader;
 use crate::message::Request;
@@ -155,6 +157,7 @@ impl SessionAuthority {
             platform: Some(self.platform.name.clone()),
             reach,
             targets,
+            token: None,
         };
         let ended = if order.targets.is_empty() {
             Ended::default()

@@ -16,6 +16,7 @@ pub mod credential;
 pub mod delivery;
 mod endpoint;
 pub mod housekeeping;
+pub mod idp;
 pub mod json;
 pub mod login;
 pub mod login_relay;

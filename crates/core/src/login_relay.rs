@@ -108,6 +108,7 @@ impl LoginRelay {
                     session: learned.session,
                     expires: learned.expires,
                     device: request.device(),
+                    idp: None,
                 };
                 match self.sessions.register(provider, registration).await {
                     Ok(session) => {

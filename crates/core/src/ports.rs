@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::credential::{Sealed, Secret};
+use crate::idp::IdpLogin;
 use crate::login::{LoginAttempt, LoginError};
 use crate::platform_name::PlatformName;
 use crate::receipt::{EndedSession, ReceiptId};
@@ -153,16 +154,20 @@ pub trait Seal: Debug + Send + Sync + 'static {
     fn open(&self, session: SessionId, sealed: &Sealed) -> Result<Vec<u8>, SealError>;
 }
 
+/// What is known of somebody beyond one platform.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Identity {
+    /// The person.
+    pub person: Option<Person>,
+    /// The login at an identity provider that the session came from.
+    pub idp: Option<IdpLogin>,
+}
+
 /// Links subjects to persons.
 pub trait Persons: Debug + Send + Sync + 'static {
-    /// The person behind `subject`, who opened `session` at an upstream; `None` where that is not
-    /// known.
-    fn person(
-        &self,
-        subject: &Subject,
-        session: &UpstreamSession,
-        now: Timestamp,
-    ) -> Option<Person>;
+    /// Whom `subject` is beyond this platform, who opened `session` at an upstream, as far as that
+    /// is known.
+    fn identify(&self, subject: &Subject, session: &UpstreamSession, now: Timestamp) -> Identity;
 }
 
 /// Links by the subject's name: as it is, lower-cased, with a domain added where it has none.
@@ -175,22 +180,21 @@ pub struct PersonBySubject {
 }
 
 impl Persons for PersonBySubject {
-    fn person(
-        &self,
-        subject: &Subject,
-        _session: &UpstreamSession,
-        _now: Timestamp,
-    ) -> Option<Person> {
+    fn identify(&self, subject: &Subject, _: &UpstreamSession, _: Timestamp) -> Identity {
         let mut name = subject.name.trim().to_owned();
         if name.is_empty() {
-            return None;
+            return Identity::default();
         }
         if self.lowercase {
             name = name.to_lowercase();
         }
-        match &self.domain {
-            Some(domain) if !name.contains('@') => Some(Person::new(format!("{name}@{domain}"))),
-            _ => Some(Person::new(name)),
+        let person = match &self.domain {
+            Some(domain) if !name.contains('@') => Person::new(format!("{name}@{domain}")),
+            _ => Person::new(name),
+        };
+        Identity {
+            person: Some(person),
+            idp: None,
         }
     }
 }
@@ -305,12 +309,12 @@ mod tests {
                 lowercase,
                 domain: domain.map(str::to_owned),
             };
-            let person = rule.person(
+            let identity = rule.identify(
                 &Subject::new("r", name),
                 &UpstreamSession::default(),
                 Timestamp::default(),
             );
-            person.map(|person| person.as_str().to_owned())
+            identity.person.map(|person| person.as_str().to_owned())
         };
         assert_eq!(person(false, None, "Alice").as_deref(), Some("Alice"));
         assert_eq!(

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::credential::SecretDigest;
+use crate::idp::TokenId;
 use crate::platform_name::PlatformName;
 use crate::session::{Person, Session, SessionId, Subject};
 use crate::time::Timestamp;
@@ -22,6 +24,19 @@ impl ReceiptId {
         let mut random = [0; 10];
         fastrand::fill(&mut random);
         Self(uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &random).into_uuid())
+    }
+
+    /// The id for the sign-out that a token ordered: the same for the same token, so that it is
+    /// carried out once. `issued` is the instant in the token.
+    pub fn of_token(token: &TokenId, issued: Timestamp) -> Self {
+        let digest = SecretDigest::of(&format!(
+            "{}:{}{}",
+            token.issuer.len(),
+            token.issuer,
+            token.jti
+        ));
+        let bytes = digest.as_bytes().first_chunk().unwrap_or(&[0; 10]);
+        Self(uuid::Builder::from_unix_timestamp_millis(issued.as_millis(), bytes).into_uuid())
     }
 
     /// The smallest id that a sign-out at `now` could have; earlier receipts sort before it.
@@ -66,6 +81,8 @@ pub enum Reason {
     CredentialReuse,
     /// Idle or absolute expiry.
     Expiry,
+    /// An identity provider said that the person signed out there.
+    IdentityProvider,
     /// Another login in the same browser took its place.
     Replaced,
     /// The person signed out.
@@ -78,6 +95,7 @@ impl Reason {
         Self::Administrator,
         Self::CredentialReuse,
         Self::Expiry,
+        Self::IdentityProvider,
         Self::Replaced,
         Self::User,
     ];
@@ -89,6 +107,7 @@ impl Reason {
             Self::Administrator => "administrator",
             Self::CredentialReuse => "credential-reuse",
             Self::Expiry => "expiry",
+            Self::IdentityProvider => "identity-provider",
             Self::Replaced => "replaced",
             Self::User => "user",
         }
@@ -179,6 +198,8 @@ pub struct Receipt {
     pub platform: Option<PlatformName>,
     /// How far it went.
     pub reach: Reach,
+    /// The token of an identity provider that ordered it.
+    pub token: Option<TokenId>,
     /// What it ended; never empty.
     pub sessions: Vec<EndedSession>,
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::authority::SessionAuthority;
 use crate::canonical::CanonicalForm;
 use crate::credential::{Credential, CredentialDigest, SecretDigest};
+use crate::idp::IdpLogin;
+use crate::ports::Identity;
 use crate::provider::UpstreamLogout;
 use crate::session::{Device, Person, Session, SessionId, Subject};
 use crate::store::{Join, Lookup, OpenOutcome, StoreUnavailable};
@@ -24,6 +26,8 @@ pub struct Registration {
     pub subject: Subject,
     /// Who, across platforms; where absent, the platform's rule says.
     pub person: Option<Person>,
+    /// The login at an identity provider that it came from; where absent, the platform's rule says.
+    pub idp: Option<IdpLogin>,
     /// What the upstream knows it by.
     pub session: UpstreamSession,
     /// When it ends by itself; where absent, after the platform's absolute timeout.
@@ -107,9 +111,9 @@ impl SessionAuthority {
         }
         self.claim(&credentials, now).await?;
         self.describe(&mut session, &registration.session, &credentials);
-        session.person = registration
-            .person
-            .or_else(|| self.person_behind(&session.subject, &registration.session));
+        let Identity { person, idp } = self.identify(&session.subject, &registration.session);
+        session.person = registration.person.or(person);
+        session.idp = registration.idp.or(idp);
         let id = session.id;
         match self.open(session, Join::Always).await? {
             OpenOutcome::CredentialEnded => Err(RegistrationError::Ended),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::credential::{Credential, Sealed, Secret, SecretDigest, random_bytes};
+use crate::idp::IdpLogin;
 use crate::platform_name::PlatformName;
 use crate::time::Timestamp;
 
@@ -219,6 +220,8 @@ pub struct Session {
     /// The account that it was opened with, where a stand-in has one; it ends with that version of
     /// it.
     pub account: Option<AccountVersion>,
+    /// The login at an identity provider that it came from, where that is known.
+    pub idp: Option<IdpLogin>,
     /// The application it was opened for.
     pub client: Option<ClientId>,
     /// Whether its subject may sign out others.
@@ -297,6 +300,7 @@ pub(crate) mod tests {
             device: Device::default(),
             sealed: None,
             platform,
+            idp: None,
         }
     }
 

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 pub use by_credential::ByCredential;
 
 use crate::credential::{Credential, CredentialDigest, Sealed};
+use crate::idp::{IdpLogin, TokenId};
 use crate::platform_name::PlatformName;
 use crate::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use crate::session::{Person, Session, SessionId, SsoSessionId, Subject};
@@ -85,6 +86,8 @@ pub struct EndOrder {
     pub platform: Option<PlatformName>,
     /// How far it goes, for the receipt.
     pub reach: Reach,
+    /// The token of an identity provider that ordered it, for the receipt.
+    pub token: Option<TokenId>,
     /// What ends: the union of these.
     pub targets: Vec<EndTarget>,
 }
@@ -98,6 +101,7 @@ impl EndOrder {
             reason: self.reason,
             platform: self.platform.clone(),
             reach: self.reach,
+            token: self.token.clone(),
             sessions,
         }
     }
@@ -121,6 +125,8 @@ pub struct SessionFilter {
     pub platform: Option<PlatformName>,
     /// Of this subject.
     pub subject: Option<Subject>,
+    /// Of this login at an identity provider ([`IdpLogin::includes`]).
+    pub idp: Option<IdpLogin>,
 }
 
 impl SessionFilter {
@@ -137,6 +143,10 @@ impl SessionFilter {
                 .subject
                 .as_ref()
                 .is_none_or(|subject| session.subject == *subject)
+            && self
+                .idp
+                .as_ref()
+                .is_none_or(|login| session.idp.as_ref().is_some_and(|own| login.includes(own)))
     }
 }
 

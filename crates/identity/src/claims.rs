@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
-use logout_core::credential::Secret;
-use logout_core::ports::Persons;
+use logout_core::idp::IdpLogin;
+use logout_core::ports::{Identity, Persons};
 use logout_core::session::{LONGEST_NAME, Person, Subject};
 use logout_core::time::Timestamp;
 use logout_core::upstream::UpstreamSession;
@@ -129,11 +129,12 @@ impl Key {
 ///   key by the one configured algorithm. What the token itself says about its algorithm can only
 ///   make it refused.
 /// - A token must have `exp` and not be over at the instant that the caller names. With `nbf`, it
-///   must be valid, give or take a minute. One that names a member twice is refused. One with `crit` (RFC 7515, section 4.1.11) is refused:
-///   no extension is understood.
+///   must be valid, give or take a minute. One that names a member twice is refused, and one with
+///   `crit` (RFC 7515, section 4.1.11): no extension is understood.
 /// - A `typ` that is given must be one that a login's tokens have, or the configured one.
 /// - Issuer and audience count where they are configured. Where no audience is, any is accepted:
 ///   the token was issued for the platform, and the hub only reads along.
+/// - `iss`, `sub` and `sid` say which login at the issuer the session came from.
 /// - A claim that is missing, not text or blank names nobody. Whoever is not named is `None`, and
 ///   why is not told.
 pub struct PersonByClaim {
@@ -253,20 +254,8 @@ impl PersonByClaim {
             });
         valid.then_some(claims)
     }
-}
 
-impl Persons for PersonByClaim {
-    fn person(
-        &self,
-        _subject: &Subject,
-        session: &UpstreamSession,
-        now: Timestamp,
-    ) -> Option<Person> {
-        let token = match &self.cookie {
-            Some(name) => session.cookie(name)?,
-            None => session.bearer.as_ref()?,
-        };
-        let claims = self.verified(Secret::reveal(token), now)?;
+    fn person(&self, claims: &Map<String, Value>) -> Option<Person> {
         let name = claims.get(&self.claim)?.as_str()?.trim();
         if name.is_empty() || name.len() > LONGEST_NAME {
             return None;
@@ -275,6 +264,26 @@ impl Persons for PersonByClaim {
             Person::new(name.to_lowercase())
         } else {
             Person::new(name)
+        })
+    }
+}
+
+/// The login that `iss`, `sub` and `sid` name.
+fn idp_login(claims: &Map<String, Value>) -> Option<IdpLogin> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    IdpLogin::new(text("iss")?, text("sub"), text("sid"))
+}
+
+impl Persons for PersonByClaim {
+    fn identify(&self, _: &Subject, session: &UpstreamSession, now: Timestamp) -> Identity {
+        let token = match &self.cookie {
+            Some(name) => session.cookie(name),
+            None => session.bearer.as_ref(),
+        };
+        let claims = token.and_then(|token| self.verified(token.reveal(), now));
+        claims.map_or_else(Identity::default, |claims| Identity {
+            person: self.person(&claims),
+            idp: idp_login(&claims),
         })
     }
 }

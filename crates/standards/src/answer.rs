@@ -19,6 +19,11 @@ pub fn refused(error: impl Into<LogoutRequestError>) -> Response {
     fault(400, "invalid_request", &error.into().to_string())
 }
 
+/// 404: there is no provider of that name here.
+pub fn not_found() -> Response {
+    fault(404, "not_found", "there is no such identity provider")
+}
+
 /// 405: only `POST` is understood.
 pub fn method_not_allowed() -> Response {
     fault(405, "invalid_request", "the method must be POST")

@@ -11,6 +11,9 @@ pub const LARGEST_LOGOUT_REQUEST: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogoutRequestError {
+    /// The body did not arrive to its end, or not in time.
+    #[error("the body did not arrive completely")]
+    Incomplete,
     /// Another media type than Back-Channel Logout 1.0, section 2.5, asks for.
     #[error("the body must be application/x-www-form-urlencoded")]
     MediaType,

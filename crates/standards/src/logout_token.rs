@@ -122,6 +122,9 @@ pub struct LogoutToken {
     /// The person's session at the provider; bounded as by [`bounded_name`]. Where there is none,
     /// all sessions of the subject are meant (section 2.4).
     pub sid: Option<Arc<str>>,
+    /// The person's e-mail address, where the provider says it and does not say that it is
+    /// unverified (OpenID Connect Core 1.0, section 5.1); at most 256 bytes long.
+    pub email: Option<Arc<str>>,
     /// The token's own name, at most 256 bytes long. Together with the issuer it is unique.
     pub jti: Arc<str>,
     /// When it was issued.
@@ -259,6 +262,7 @@ impl LogoutTokenVerifier {
             issuer: Arc::clone(&self.issuer),
             subject: subject.map(bounded_name),
             sid: sid.map(bounded_name),
+            email: email(claims),
             jti: jti.into(),
             issued,
             remember_until: issued.plus(REMEMBERED_FOR),
@@ -300,6 +304,15 @@ fn check_validity(claims: &Map<String, Value>, now: Timestamp) -> Result<(), Log
 
 fn seconds(at: Timestamp) -> f64 {
     Duration::from_millis(at.as_millis()).as_secs_f64()
+}
+
+fn email(claims: &Map<String, Value>) -> Option<Arc<str>> {
+    let is_unverified = claims
+        .get("email_verified")
+        .is_some_and(|verified| *verified != Value::Bool(true));
+    let email = claims.get("email").and_then(Value::as_str)?;
+    let is_usable = !is_unverified && !email.is_empty() && email.len() <= LONGEST_NAME;
+    is_usable.then(|| email.into())
 }
 
 /// A claim that must be a non-empty string where it is present.

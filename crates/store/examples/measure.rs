@@ -183,6 +183,7 @@ fn session(name: &str, opened: Timestamp) -> Session {
             address: Some([192, 0, 2, 1].into()),
             user_agent: Some("Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101".to_owned()),
         },
+        idp: None,
     }
 }
 
@@ -194,6 +195,7 @@ fn order(target: EndTarget) -> EndOrder {
         platform: Some(PlatformName::new("cms")),
         reach: Reach::Session,
         targets: vec![target],
+        token: None,
     }
 }
 

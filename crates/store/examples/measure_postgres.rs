@@ -95,6 +95,7 @@ fn order(target: EndTarget) -> EndOrder {
         platform: None,
         reach: Reach::Session,
         targets: vec![target],
+        token: None,
     }
 }
 
@@ -124,5 +125,6 @@ fn session(name: &str) -> Session {
             user_agent: Some("Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0".to_owned()),
         },
         sealed: None,
+        idp: None,
     }
 }

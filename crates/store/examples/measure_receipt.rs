@@ -44,6 +44,7 @@ fn main() {
         platform: None,
         reach,
         targets,
+        token: None,
     }))
     .unwrap();
     median("a query for each session", || {
@@ -85,6 +86,7 @@ fn session(person: &Person) -> Session {
         expires,
         device: Device::default(),
         sealed: Some(Sealed::new(vec![7; 300])),
+        idp: None,
     }
 }
 

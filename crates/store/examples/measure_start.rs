@@ -132,6 +132,7 @@ fn session(number: u64) -> Session {
             user_agent: Some(agent.to_owned()),
         },
         sealed: None,
+        idp: None,
     }
 }
 
@@ -143,6 +144,7 @@ fn order(session: SessionId) -> EndOrder {
         platform: Some(PlatformName::new("bench")),
         reach: Reach::Session,
         targets: vec![EndTarget::Session(session)],
+        token: None,
     }
 }
 

@@ -21,11 +21,12 @@ mod sweep;
 mod tags;
 mod transfer;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use logout_core::credential::{Credential, CredentialDigest};
 use logout_core::delivery::DeliveryState;
+use logout_core::idp::{IdpKey, IdpLogin};
 use logout_core::receipt::Receipt;
 use logout_core::session::SessionId;
 use logout_core::time::Timestamp;
@@ -58,6 +59,8 @@ pub(crate) struct Model {
     by_person: Chains,
     by_sign_on: Chains,
     by_subject: Chains,
+    /// Few sessions come from an identity provider, so this is no link in each of them.
+    by_idp: BTreeSet<(IdpKey, SessionId)>,
     agents: Agents,
     hasher: TagHasher,
     receipts: Aging,
@@ -96,6 +99,7 @@ impl Model {
             by_person: Chains::new(By::Person),
             by_sign_on: Chains::new(By::SignOn),
             by_subject: Chains::new(By::Subject),
+            by_idp: BTreeSet::new(),
             agents: Agents::default(),
             hasher: TagHasher::default(),
             receipts: Aging::default(),
@@ -269,6 +273,9 @@ impl Model {
         record: &SessionRecord<'_>,
         ended: Option<Timestamp>,
     ) {
+        for key in record.idp().into_iter().flat_map(IdpLogin::keys) {
+            self.by_idp.remove(&(key, entry.id));
+        }
         self.release(entry);
         for credential in record.credentials() {
             let tag = tag(&credential.digest);

@@ -43,6 +43,7 @@ fn session(number: usize, now: Timestamp) -> Session {
         expires,
         device: Device::default(),
         sealed: None,
+        idp: None,
     }
 }
 
@@ -124,6 +125,7 @@ pub(crate) fn a_change_is_found() {
         platform: None,
         reach: Reach::Session,
         targets,
+        token: None,
     };
     assert_eq!(block_on(source.end(order)).unwrap().len(), 1);
     drop(source);

@@ -200,6 +200,7 @@ impl Sample {
             device: Device::default(),
             sealed: None,
             platform,
+            idp: None,
         };
         (session, Self { vendor, id, secret })
     }

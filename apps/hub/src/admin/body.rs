@@ -7,7 +7,8 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest};
-use futures_util::StreamExt as _;
+use logout_actix::{BodyError, read_body};
+use logout_core::idp::IdpLogin;
 use logout_core::json::Members;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -97,6 +98,27 @@ impl Fields {
         }
     }
 
+    /// A login at an identity provider: `{"iss": …, "sub": …, "sid": …}`, the issuer and one of the
+    /// others at least.
+    pub(super) fn login(
+        &mut self,
+        field: &'static str,
+        path: &'static str,
+    ) -> Result<Option<IdpLogin>, Problem> {
+        let members = match self.take(field) {
+            None => return Ok(None),
+            Some(Value::Object(members)) => members,
+            Some(_) => return Err(self.wrong(field, "must be an object")),
+        };
+        let mut fields = Self { path, members };
+        let issuer = fields.required("iss", NAME)?;
+        let (subject, session) = (fields.text("sub", NAME)?, fields.text("sid", NAME)?);
+        fields.finish()?;
+        IdpLogin::new(&issuer, subject.as_deref(), session.as_deref())
+            .map(Some)
+            .ok_or_else(|| self.wrong(field, "must have `sub` or `sid` beside `iss`"))
+    }
+
     /// Refuses what nobody has read.
     pub(super) fn finish(&self) -> Result<(), Problem> {
         match self.members.keys().next() {
@@ -136,29 +158,23 @@ impl FromRequest for Fields {
             .split(';')
             .next()
             .is_some_and(|own| own.trim().eq_ignore_ascii_case("application/json"));
-        let mut payload = payload.take();
+        let payload = payload.take();
         Box::pin(async move {
             if !is_json {
                 return Err(Problem::NOT_JSON);
             }
-            let collected = actix_web::rt::time::timeout(PATIENCE, collect(&mut payload)).await;
-            let body = collected.map_err(|_| Problem::BODY_TOO_SLOW)??;
+            let body =
+                read_body(payload, LARGEST, PATIENCE)
+                    .await
+                    .map_err(|fault| match fault {
+                        BodyError::TooLarge => Problem::BODY_TOO_LARGE,
+                        BodyError::TooSlow => Problem::BODY_TOO_SLOW,
+                        _ => Problem::BODY_BROKEN,
+                    })?;
             let members = members(&body).ok_or(Problem::BODY_BROKEN)?;
             Ok(Self { path: "", members })
         })
     }
-}
-
-async fn collect(payload: &mut Payload) -> Result<Vec<u8>, Problem> {
-    let mut body = Vec::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::BODY_BROKEN)?;
-        if body.len() + chunk.len() > LARGEST {
-            return Err(Problem::BODY_TOO_LARGE);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 /// JSON as it was sent.

@@ -62,6 +62,7 @@ pub(super) async fn list(
                 person,
                 platform,
                 subject: None,
+                idp: None,
             };
             state
                 .services
@@ -74,6 +75,7 @@ pub(super) async fn list(
                 person,
                 platform,
                 subject: Some(Subject::new(realm, name)),
+                idp: None,
             };
             state
                 .services
@@ -86,6 +88,7 @@ pub(super) async fn list(
                 person,
                 platform,
                 subject: None,
+                idp: None,
             };
             let matches = |session: &Session| {
                 realm
@@ -275,6 +278,7 @@ fn read(fields: &mut Fields, known: &KnownPlatform) -> Result<Registration, Prob
     Ok(Registration {
         subject: known.adapter.subject(realm.as_deref(), &name),
         person: fields.text("person", NAME)?.map(Person::new),
+        idp: fields.login("idp", "idp.")?,
         session,
         expires: expires(fields, known.sessions.now())?,
         device: Device {

@@ -21,6 +21,7 @@ pub(super) fn session(session: &Session) -> Value {
         "realm": session.subject.realm,
         "subject": session.subject.name,
         "person": session.person.as_ref().map(|person| person.as_str()),
+        "idp": session.idp,
         "client": session.client.as_ref().map(|client| client.as_str()),
         "upstream": session.sealed.is_some(),
         "opened": clock_time(session.opened),
@@ -55,6 +56,7 @@ pub(super) fn receipt(report: &Report) -> Value {
         "reason": receipt.reason,
         "platform": receipt.platform.as_ref().map(|platform| platform.as_str()),
         "reach": receipt.reach,
+        "token": receipt.token,
         "progress": { "deliveries": deliveries, "settled": settled },
         "sessions": report.rows().map(|(session, delivery)| ended_session(session, delivery, receipt)).collect::<Vec<_>>(),
     })

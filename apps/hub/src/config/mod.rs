@@ -8,6 +8,7 @@ mod account;
 mod document;
 pub mod environment;
 mod error;
+mod idp;
 mod login;
 mod person;
 mod platform;
@@ -34,6 +35,7 @@ use crate::vendors::Vendor;
 
 pub use account::AccountConfig;
 pub use error::{ConfigError, ConfigErrorKind, ConfigErrors, ConfigWarning, Place};
+pub use idp::{IdpConfig, IdpPerson};
 pub use login::LoginConfig;
 pub use person::{PersonConfig, PersonSource};
 pub use platform::{COMMON_KEYS, PlatformConfig};
@@ -60,7 +62,7 @@ const SECTIONS: [&str; 8] = [
     "store",
 ];
 /// Tables that may be repeated.
-const LISTS: [&str; 2] = ["account", "platform"];
+const LISTS: [&str; 3] = ["account", "idp", "platform"];
 
 /// A whole configuration, checked.
 #[derive(Clone, Debug)]
@@ -83,6 +85,8 @@ pub struct Config {
     pub redirects: RedirectsConfig,
     /// Who may log in to stand-in platforms.
     pub accounts: Vec<AccountConfig>,
+    /// The identity providers that may sign people out.
+    pub idps: Vec<IdpConfig>,
     /// The platforms.
     pub platforms: Vec<PlatformConfig>,
     /// What can be served and was probably not meant, in the order of the text.
@@ -105,6 +109,8 @@ pub struct Compiled<'a> {
     pub vendors: &'a [Vendor],
     /// The kinds of stores, as in [`StoreUrl::kind`]; `memory` need not be named.
     pub stores: &'a [&'a str],
+    /// Whether it speaks the standards of identity providers.
+    pub standards: bool,
 }
 
 impl Config {

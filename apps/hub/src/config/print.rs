@@ -47,6 +47,8 @@ impl Config {
             .iter()
             .filter_map(|account| Value::try_from(account).ok());
         whole.insert("account".to_owned(), Value::Array(accounts.collect()));
+        let idps = self.idps.iter().filter_map(|idp| Value::try_from(idp).ok());
+        whole.insert("idp".to_owned(), Value::Array(idps.collect()));
         let mut platforms = Vec::new();
         for platform in &self.platforms {
             let mut table = Table::try_from(platform).unwrap_or_default();

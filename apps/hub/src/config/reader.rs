@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Node};
 use super::error::{ConfigError, ConfigErrorKind, Place, nearest};
+use super::idp::IdpConfig;
 use super::sections::{AdminConfig, ServerConfig};
 use super::store::{StoreConfig, StoreKeys, StoreUrl};
 use super::{AccountConfig, Compiled, Config, Draft, LISTS, PlatformConfig, SECTIONS, sense};
@@ -48,6 +49,7 @@ impl Reader {
             single_logout: self.section(&tree, "single_logout"),
             redirects: self.section(&tree, "redirects"),
             accounts: self.accounts(&tree),
+            idps: self.idps(&tree, compiled),
             platforms: self.platforms(&tree, compiled),
             server,
             admin,
@@ -157,6 +159,34 @@ impl Reader {
             accounts.push(account);
         }
         accounts
+    }
+
+    fn idps(&mut self, tree: &DeTable<'_>, compiled: &Compiled<'_>) -> Vec<IdpConfig> {
+        let mut idps: Vec<IdpConfig> = Vec::new();
+        for node in self.list(tree, "idp") {
+            if !compiled.standards {
+                let fault = ConfigErrorKind::NotCompiled {
+                    name: "idp".to_owned(),
+                    feature: "standards".to_owned(),
+                };
+                self.errors.push(self.document.error(node.span(), fault));
+                continue;
+            }
+            let Some(idp) = IdpConfig::read(&self.document, node, &mut self.errors) else {
+                continue;
+            };
+            if let Some(earlier) = idps.iter().find(|earlier| earlier.name == idp.name) {
+                let fault = ConfigErrorKind::Duplicate {
+                    what: "idp",
+                    name: idp.name.clone(),
+                    earlier: earlier.place("name"),
+                };
+                let place = idp.place("name");
+                self.errors.push(ConfigError { place, fault });
+            }
+            idps.push(idp);
+        }
+        idps
     }
 
     fn platforms(&mut self, tree: &DeTable<'_>, compiled: &Compiled<'_>) -> Vec<PlatformConfig> {

@@ -10,7 +10,7 @@ use logout_core::cors::OriginList;
 use logout_core::redirect::RedirectPolicy;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde::ser::Serializer;
-use url::{ParseError, Position, Url};
+use url::{Host, ParseError, Position, Url};
 
 /// Reads a text and makes something of it. The check runs inside the visitor, where TOML knows the
 /// place of a list's item.
@@ -211,6 +211,35 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
             }
         },
     )
+}
+
+/// The address of a provider's keys.
+pub(super) fn key_set_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Url>, D::Error> {
+    text(deserializer, "a URL", |text| {
+        let url = Url::parse(text).map_err(|fault| {
+            format!(
+                "is not a URL ({fault}); write one such as \"https://idp.example.com/jwks.json\""
+            )
+        })?;
+        let is_here = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        };
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_here) {
+            return Err(
+                "must begin with https://: keys that come in plain text may be anybody's"
+                    .to_owned(),
+            );
+        }
+        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+            return Err("must hold no user name, password or fragment".to_owned());
+        }
+        Ok(Some(url))
+    })
 }
 
 /// The base of URLs: http or https, with nothing behind its path.

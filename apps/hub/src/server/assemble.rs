@@ -12,6 +12,7 @@ use super::open::{Listeners, Opened};
 use crate::account_changes::AccountChanges;
 use crate::admin;
 use crate::config::{Config, SingleLogoutConfig};
+use crate::idp::Receiver;
 use crate::platforms::{KnownPlatform, Platforms};
 use crate::start_error::StartError;
 
@@ -20,6 +21,7 @@ pub(super) struct Assembly {
     pub(super) services: Services,
     pub(super) mount: Mount,
     pub(super) platforms: Vec<KnownPlatform>,
+    pub(super) receiver: Receiver,
     /// Absent where no platform has an upstream.
     pub(super) relay: Option<Relay>,
     /// Absent where the accounts' sessions have been looked at already.
@@ -48,6 +50,7 @@ impl Assembly {
         let receipt_pages = receipt_pages(config, listeners, opened)?;
         let services = services(opened, relay.as_ref(), receipt_pages);
         let (mount, platforms) = platforms.mount(config, &services)?;
+        let receiver = Receiver::set_up(config, &services, &platforms)?;
         // Before the first request: a credential of a removed account must open nothing.
         let versions = opened.accounts.versions().collect();
         let changes = AccountChanges::new(versions, &platforms, &services);
@@ -56,6 +59,7 @@ impl Assembly {
             services,
             mount,
             platforms,
+            receiver,
             relay,
             changes: (!ended).then_some(changes),
         })

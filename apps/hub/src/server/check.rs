@@ -10,6 +10,7 @@ use logout_store::MemoryStore;
 
 use super::open::public_url;
 use crate::config::{Config, ConfigError, Draft, check_token};
+use crate::idp::Receiver;
 use crate::platforms::Platforms;
 use crate::start_error::StartError;
 use crate::{stores, tls};
@@ -28,6 +29,7 @@ pub fn open_store(config: &Config) -> Result<(), StartError> {
 pub fn check(draft: &Draft) -> Vec<ConfigError> {
     let config = draft.config();
     let mut errors = secret_files(config);
+    errors.extend(Receiver::problems(config));
     if let Ok(url) = public_url(config, config.server.listen)
         && let Ok(services) = services_in_memory(config)
     {

@@ -10,17 +10,20 @@ use logout_actix::Mount;
 
 use crate::admin::{self, AdminGuard, AdminState};
 use crate::config::Config;
+use crate::idp::Receiver;
 use crate::index::Index;
 use crate::receipt_page::ReceiptPage;
 use crate::safe_headers::{nosniff, safe_headers};
 use crate::start_error::StartError;
 use crate::tls;
 
-/// The hub's own pages: those of receipts, and the index unless `override_index` has routes that
+/// What the hub serves itself: pages of receipts, endpoints for identity providers, and the index
+/// unless `override_index` has routes that
 /// take its place.
 pub(super) struct Pages<F> {
     pub(super) index: Data<Index>,
     pub(super) receipts: Data<ReceiptPage>,
+    pub(super) receiver: Data<Receiver>,
     pub(super) override_index: F,
 }
 
@@ -37,9 +40,11 @@ pub(super) fn public(
             .wrap(safe())
             .app_data(pages.index.clone())
             .app_data(pages.receipts.clone())
+            .app_data(pages.receiver.clone())
             // Before the mount, because its routes may lie where a platform would say that there
             // is nothing.
             .configure(pages.override_index.clone())
+            .configure(Receiver::routes)
             .configure(mount.clone().routes())
             .route("/", web::get().to(Index::answer))
             .route("/", web::head().to(Index::answer))

@@ -46,6 +46,7 @@ impl SessionAuthority {
             platform: Some(self.platform.name.clone()),
             reach,
             targets,
+            token: None,
         };
         let ended = self.end(asked, order).await?;
         if ended.sessions.is_empty() {

@@ -99,6 +99,7 @@ impl SessionAuthority {
                     platform,
                     reach,
                     targets,
+                    token: None,
                 };
                 done(redirect, self.services.carry_out(order).await?, Vec::new())
             }

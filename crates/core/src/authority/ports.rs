@@ -66,6 +66,7 @@ impl Services {
                 platform: None,
                 reach,
                 targets,
+                token: None,
             })
             .await?;
         Ok((receipt, ended))

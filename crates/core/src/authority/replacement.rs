@@ -87,6 +87,7 @@ impl SessionAuthority {
             platform,
             reach: Reach::SignOn,
             targets,
+            token: None,
         };
         self.services.carry_out(order).await?;
         Ok(())

@@ -4,8 +4,9 @@
 use super::SessionAuthority;
 use crate::credential::{Credential, CredentialDigest, Sealed};
 use crate::ports::Account;
+use crate::ports::Identity;
 use crate::receipt::{Reach, Reason, ReceiptId};
-use crate::session::{Device, Person, Session, SessionId, Subject};
+use crate::session::{Device, Session, SessionId, Subject};
 use crate::store::{EndOrder, EndTarget, Join, OpenOutcome, StoreUnavailable};
 use crate::time::Timestamp;
 use crate::upstream::UpstreamSession;
@@ -37,6 +38,7 @@ impl SessionAuthority {
             expires: now.plus(self.platform.absolute_timeout),
             device,
             sealed: None,
+            idp: None,
         }
     }
 
@@ -97,6 +99,7 @@ impl SessionAuthority {
             platform,
             reach,
             targets: vec![EndTarget::Session(session)],
+            token: None,
         };
         let ended = self.services.carry_out(order).await?;
         if !ended.is_empty() {
@@ -150,11 +153,10 @@ impl SessionAuthority {
     }
 
     /// Who is behind a subject of the upstream, by the platform's rule.
-    pub(crate) fn person_behind(
-        &self,
-        subject: &Subject,
-        session: &UpstreamSession,
-    ) -> Option<Person> {
-        self.persons.as_ref()?.person(subject, session, self.now())
+    pub(crate) fn identify(&self, subject: &Subject, session: &UpstreamSession) -> Identity {
+        let persons = self.persons.as_ref();
+        persons.map_or_else(Identity::default, |persons| {
+            persons.identify(subject, session, self.now())
+        })
     }
 }

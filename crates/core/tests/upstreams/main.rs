@@ -358,6 +358,7 @@ fn registration(name: &str, secret: &str) -> Registration {
         session,
         expires: None,
         device: Device::default(),
+        idp: None,
     }
 }
 

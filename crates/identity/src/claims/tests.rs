@@ -17,6 +17,8 @@ use rustls_pki_types::SubjectPublicKeyInfoDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde_json::json;
 
+use logout_core::credential::Secret;
+
 use super::*;
 
 const NOW: Timestamp = Timestamp::from_millis(1_750_000_000_000);
@@ -134,7 +136,8 @@ fn rule(algorithm: ClaimAlgorithm) -> PersonByClaim {
 }
 
 fn of_session(rule: &PersonByClaim, session: &UpstreamSession) -> Option<String> {
-    rule.person(&Subject::new("r", "mallory"), session, NOW)
+    rule.identify(&Subject::new("r", "mallory"), session, NOW)
+        .person
         .map(|person| person.as_str().to_owned())
 }
 

@@ -287,6 +287,7 @@ mod tests {
             targets: numbers
                 .map(|number| EndTarget::Session(id(number)))
                 .collect(),
+            token: None,
         };
         assert!(!block_on(store.end(order)).unwrap().is_empty());
     }

@@ -45,6 +45,7 @@ fn order(number: u8) -> EndOrder {
         platform: None,
         reach: Reach::Session,
         targets: vec![EndTarget::Session(session(number).id)],
+        token: None,
     }
 }
 

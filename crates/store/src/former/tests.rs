@@ -54,6 +54,7 @@ fn bare(number: u8) -> Session {
         expires: minutes(600),
         device: Device::default(),
         sealed: None,
+        idp: None,
     }
 }
 
@@ -101,6 +102,7 @@ fn receipts() -> [Receipt; 2] {
         platform: Some(PlatformName::new("cms")),
         reach: Reach::Person,
         sessions: vec![EndedSession::from(&other)],
+        token: None,
     };
     let by_user = Receipt {
         id: ReceiptId::from_bytes([72; 16]),
@@ -111,6 +113,7 @@ fn receipts() -> [Receipt; 2] {
         sessions: (4..=7)
             .map(|number| EndedSession::from(&at_upstream(number)))
             .collect(),
+        token: None,
     };
     [by_administrator, by_user]
 }

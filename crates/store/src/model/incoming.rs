@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use logout_core::credential::CredentialDigest;
+use logout_core::idp::{IdpKey, IdpLogin};
 use logout_core::session::SessionId;
 use logout_core::time::Timestamp;
 use smallvec::SmallVec;
@@ -23,6 +24,8 @@ pub(super) struct Incoming {
     /// Whether those are all of its credentials.
     is_all_claimed: bool,
     tags: SessionTags,
+    /// Of its login at an identity provider, which few sessions have.
+    idp_keys: Vec<IdpKey>,
     /// As in an [`Entry`], except that the number of a user agent that it is without is missing.
     record: Box<[u8]>,
     agent: Option<IncomingAgent>,
@@ -84,6 +87,7 @@ impl Incoming {
             claimed,
             is_all_claimed: unclaimed.is_empty(),
             tags: hasher.tags_of(&record),
+            idp_keys: record.idp().into_iter().flat_map(IdpLogin::keys).collect(),
             record: packed,
             agent,
         })
@@ -146,6 +150,8 @@ impl Model {
             self.by_sign_on.add(&mut self.sessions, sign_on, place);
         }
         self.by_subject.add(&mut self.sessions, subject, place);
+        let keys = session.idp_keys.drain(..);
+        self.by_idp.extend(keys.map(|key| (key, session.id)));
         Ok(())
     }
 

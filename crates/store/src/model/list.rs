@@ -64,6 +64,15 @@ impl Model {
 
     /// The sessions among which those of a filter are, where an index knows.
     fn indexed(&self, filter: &SessionFilter) -> Result<Option<Vec<SessionId>>, RecordError> {
+        if let Some(login) = &filter.idp {
+            let key = login.narrowest_key();
+            let (first, last) = (
+                SessionId::from_bytes([0; 16]),
+                SessionId::from_bytes([255; 16]),
+            );
+            let ids = self.by_idp.range((key, first)..=(key, last));
+            return Ok(Some(ids.map(|(_, id)| *id).collect()));
+        }
         let (by, tag) = match (&filter.person, &filter.platform, &filter.subject) {
             (Some(person), _, _) => (By::Person, self.hasher.person(person.as_str())),
             (None, Some(platform), Some(subject)) => (
@@ -129,4 +138,8 @@ fn matches(filter: &SessionFilter, record: &SessionRecord<'_>) -> bool {
         && filter.subject.as_ref().is_none_or(|subject| {
             record.realm() == &*subject.realm && record.name() == &*subject.name
         })
+        && filter
+            .idp
+            .as_ref()
+            .is_none_or(|login| record.idp().is_some_and(|own| login.includes(own)))
 }

@@ -220,6 +220,8 @@ impl<'a> Targets<'a> {
             self.order_list(|_, order| order.reason.as_str()),
             self.order_list(|_, order| order.platform.as_ref().map(|name| text(name.as_str()))),
             self.order_list(|_, order| order.reach.as_str()),
+            self.order_list(|_, order| order.token.as_ref().map(|token| text(&token.issuer))),
+            self.order_list(|_, order| order.token.as_ref().map(|token| text(&token.jti))),
             self.list(|target| match target {
                 EndTarget::Credential(_) => Some(false),
                 EndTarget::Expired(_) => Some(true),
@@ -314,6 +316,7 @@ mod tests {
                 platform: None,
                 reach: Reach::Session,
                 targets,
+                token: None,
             };
             assert_eq!(Kind::of(&order), expected, "{:?}", order.targets);
         }

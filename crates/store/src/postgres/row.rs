@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest};
 use logout_core::delivery::{AttemptAnswer, AttemptRecord, Delivery, DeliveryState, Verification};
+use logout_core::idp::{IdpLogin, TokenId};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use logout_core::session::SsoSessionId;
@@ -16,7 +17,7 @@ use tokio_postgres::types::FromSql;
 use uuid::Uuid;
 
 use super::failure::Failure;
-use super::value::{instant, millis, person_key, plain, span, subject_key, text, uuid};
+use super::value::{idp_key, instant, millis, person_key, plain, span, subject_key, text, uuid};
 use super::work::{Params, params};
 use crate::rules::{Conditions, OutboxRow};
 
@@ -48,6 +49,15 @@ pub(super) fn session_values(session: &Session) -> Params {
     values.extend(credential_lists(session));
     let account = session.account.map(|account| account.to_bytes().to_vec());
     values.push(Box::new(account));
+    let idp = session.idp.as_ref();
+    let name = |name: fn(&IdpLogin) -> Option<&str>| idp.and_then(name).map(text);
+    values.extend(params![
+        name(|login| Some(login.issuer())),
+        name(IdpLogin::subject),
+        name(IdpLogin::session),
+        idp.and_then(IdpLogin::subject_key).map(idp_key),
+        idp.and_then(IdpLogin::session_key).map(idp_key),
+    ]);
     values
 }
 
@@ -80,6 +90,8 @@ pub(super) fn receipt_values(receipt: &Receipt) -> impl Iterator<Item = Params> 
             text(&ended.subject.name),
             ended.person.as_ref().map(|person| text(person.as_str())),
             ended.upstream,
+            receipt.token.as_ref().map(|token| text(&token.issuer)),
+            receipt.token.as_ref().map(|token| text(&token.jti)),
         ]
     })
 }
@@ -203,6 +215,7 @@ impl<'r> Fields<'r> {
                     bytes.map(<[u8; 8]>::try_from).transpose().ok()
                 })?
                 .map(AccountVersion::from_bytes),
+            idp: self.idp()?,
             client: self.maybe_text("client")?.map(ClientId::new),
             sign_on: self
                 .get::<Option<Uuid>>("sign_on")?
@@ -225,6 +238,29 @@ impl<'r> Fields<'r> {
             },
             sealed: self.sealed()?,
         })
+    }
+
+    fn idp(&self) -> Result<Option<IdpLogin>, Failure> {
+        let [issuer, subject, session] = [
+            self.maybe_text("idp_issuer")?,
+            self.maybe_text("idp_subject")?,
+            self.maybe_text("idp_session")?,
+        ];
+        Ok(
+            issuer
+                .and_then(|issuer| IdpLogin::new(&issuer, subject.as_deref(), session.as_deref())),
+        )
+    }
+
+    fn token(&self) -> Result<Option<TokenId>, Failure> {
+        let (issuer, jti) = (
+            self.maybe_text("token_issuer")?,
+            self.maybe_text("token_jti")?,
+        );
+        Ok(issuer.zip(jti).map(|(issuer, jti)| TokenId {
+            issuer: issuer.into(),
+            jti: jti.into(),
+        }))
     }
 
     fn credentials(&self) -> Result<Vec<Credential>, Failure> {
@@ -314,6 +350,7 @@ pub(super) fn receipts(rows: &[Row]) -> Result<Vec<Receipt>, Failure> {
                     .maybe_text("platform")?
                     .map(|name| PlatformName::new(&name)),
                 reach: row.parsed("reach", Reach::parse)?,
+                token: row.token()?,
                 sessions: vec![row.ended()?],
             }),
         }

@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     // The version of the account that a session was opened with.
     "ALTER TABLE logout_sessions ADD COLUMN account bytea",
     include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
 ];
 
 /// The lock for changing the tables, so that of hubs that start at once one does it. Our choice:

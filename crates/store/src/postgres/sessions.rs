@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::lookup::Find;
 use super::row::{self, Fields};
 use super::table::{RECEIPTS, SESSIONS, VERSION};
-use super::value::{millis, person_key, subject_key, text, uuid};
+use super::value::{idp_key, millis, person_key, subject_key, text, uuid};
 use super::work::{Value, params};
 use super::{PostgresStore, rows_of, statements, sweep};
 use crate::rules::{self, ATTEMPTS, Conditions, Horizon, page};
@@ -162,6 +162,22 @@ impl SessionStore for PostgresStore {
             require("s.subject_key =", Box::new(subject_key(subject)));
             require("s.realm =", Box::new(text(&subject.realm)));
             require("s.name =", Box::new(text(&subject.name)));
+        }
+        if let Some(login) = &filter.idp {
+            let column = match login.session() {
+                Some(_) => "s.idp_session_key =",
+                None => "s.idp_subject_key =",
+            };
+            require(column, Box::new(idp_key(login.narrowest_key())));
+            require("s.idp_issuer =", Box::new(text(login.issuer())));
+            for (column, name) in [
+                ("s.idp_subject =", login.subject()),
+                ("s.idp_session =", login.session()),
+            ] {
+                if let Some(name) = name {
+                    require(column, Box::new(text(name)));
+                }
+            }
         }
         if let Some(platform) = &filter.platform {
             require("s.platform =", Box::new(text(platform.as_str())));

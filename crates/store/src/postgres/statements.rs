@@ -99,8 +99,10 @@ SELECT s.id FROM written s"
 const NAMED: &str = "
     SELECT u.*, coalesce(u.session, k.session) AS id
     FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[],
-            $7::boolean[], $8::uuid[], $9::bytea[], $10::text[], $11::bytea[])
-        u(number, receipt, at, reason, asked, reach, over, session, digest, client, csrf)
+            $7::text[], $8::text[], $9::boolean[], $10::uuid[], $11::bytea[], $12::text[],
+            $13::bytea[])
+        u(number, receipt, at, reason, asked, reach, token_issuer, token_jti, over, session,
+            digest, client, csrf)
     LEFT JOIN LATERAL (
         SELECT k.session FROM logout_credentials k
         WHERE k.digest = u.digest AND k.expires > u.at
@@ -112,12 +114,13 @@ const NAMED: &str = "
 /// The sessions that orders may reach besides those that they name. OFFSET 0 keeps the list on the
 /// outside of the loop, and reads the table only for a row that wants all of a platform.
 const REACHED: &str = "
-    SELECT u.number, u.receipt, u.at, u.reason, u.asked, u.reach, u.over, p.id
+    SELECT u.number, u.receipt, u.at, u.reason, u.asked, u.reach, u.token_issuer, u.token_jti,
+        u.over, p.id
     FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[],
-            $7::boolean[], $8::uuid[], $9::uuid[], $10::bigint[], $11::text[], $12::bigint[],
-            $13::text[], $14::text[], $15::text[], $16::text[])
-        u(number, receipt, at, reason, asked, reach, over, session, sign_on, person_key, person,
-            subject_key, platform, realm, name, whole)
+            $7::text[], $8::text[], $9::boolean[], $10::uuid[], $11::uuid[], $12::bigint[],
+            $13::text[], $14::bigint[], $15::text[], $16::text[], $17::text[], $18::text[])
+        u(number, receipt, at, reason, asked, reach, token_issuer, token_jti, over, session,
+            sign_on, person_key, person, subject_key, platform, realm, name, whole)
     CROSS JOIN LATERAL (
         SELECT u.session AS id WHERE u.session IS NOT NULL
         UNION ALL SELECT s.id FROM logout_sessions s WHERE s.sign_on = u.sign_on
@@ -166,8 +169,8 @@ WITH meant AS MATERIALIZED ({meant}
 ), ended AS (
     DELETE FROM logout_sessions s USING meant m
     WHERE s.id = m.id AND ((s.ends <= m.at) = m.over) IS NOT FALSE
-    RETURNING m.number, m.receipt, m.at, m.reason, m.asked, m.reach, s.id, s.platform, s.realm,
-        s.name, s.person, s.expires, s.sealed,
+    RETURNING m.number, m.receipt, m.at, m.reason, m.asked, m.reach, m.token_issuer,
+        m.token_jti, s.id, s.platform, s.realm, s.name, s.person, s.expires, s.sealed,
         CASE WHEN m.at >= ANY (s.expiries) THEN s.digests END AS digests
 ), spent AS (
     DELETE FROM logout_credentials k
@@ -184,7 +187,8 @@ WITH meant AS MATERIALIZED ({meant}
 ), kept AS (
     INSERT INTO logout_receipts ({receipt})
     SELECT e.receipt, row_number() OVER (PARTITION BY e.number) - 1, e.at, e.reason, e.asked,
-        e.reach, e.id, e.platform, e.realm, e.name, e.person, e.sealed IS NOT NULL
+        e.reach, e.id, e.platform, e.realm, e.name, e.person, e.sealed IS NOT NULL,
+        e.token_issuer, e.token_jti
     FROM ended e
 )
 SELECT e.number, e.id AS session, e.platform AS session_platform, e.realm, e.name, e.person,

@@ -56,14 +56,15 @@ pub(super) const SESSIONS: Table = Table {
     name: "logout_sessions",
     columns: "id, platform, realm, name, subject_key, person, person_key, client, sign_on, \
         administrator, csrf, opened, seen, idle, expires, ends, look_at, address, user_agent, \
-        sealed, digests, expiries, needs_csrf, account",
+        sealed, digests, expiries, needs_csrf, account, idp_issuer, idp_subject, idp_session, \
+        idp_subject_key, idp_session_key",
 };
 
 /// In the order of [`super::row::receipt_values`].
 pub(super) const RECEIPTS: Table = Table {
     name: "logout_receipts",
     columns: "id, ordinal, at, reason, platform, reach, session, session_platform, realm, name, \
-        person, upstream",
+        person, upstream, token_issuer, token_jti",
 };
 
 /// In the order of [`super::row::delivery_values`]. From `sealed` on, they change.

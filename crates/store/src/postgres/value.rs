@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use logout_core::idp::IdpKey;
 use logout_core::session::{Person, Subject};
 use logout_core::time::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -66,6 +67,12 @@ pub(super) fn person_key(person: &Person) -> i64 {
 
 pub(super) fn subject_key(subject: &Subject) -> i64 {
     key(&[&subject.realm, &subject.name])
+}
+
+/// The beginning of a key.
+pub(super) fn idp_key(key: IdpKey) -> i64 {
+    key.first_chunk()
+        .map_or(0, |first| i64::from_be_bytes(*first))
 }
 
 #[cfg(test)]

@@ -7,24 +7,37 @@ use std::ops::Range;
 use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest};
+use logout_core::idp::IdpLogin;
 use logout_core::platform::PlatformName;
 use logout_core::receipt::EndedSession;
 use logout_core::session::{
     AccountVersion, ClientId, Device, Person, Session, SessionId, SsoSessionId, Subject,
 };
 use logout_core::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use self::parse::parse;
 use super::{RecordError, body, encode, encode_behind};
 
 const WHAT: &str = "session";
+const DAMAGED: RecordError = RecordError::Damaged(WHAT);
 const SESSION: u8 = 2;
 /// The same behind the eight bytes of an account's version.
 const ACCOUNT_SESSION: u8 = 3;
+/// The same behind what stands in front of it: [`Front`].
+const IDP_SESSION: u8 = 4;
 /// The field of a user agent that is not there.
 pub(crate) const NO_USER_AGENT: [u8; 1] = [0];
+
+/// What few sessions have. It stands in front, so that records without it stay as they were.
+#[derive(Debug, Deserialize, Serialize)]
+struct Front<'a> {
+    account: Option<[u8; 8]>,
+    issuer: &'a str,
+    subject: Option<&'a str>,
+    session: Option<&'a str>,
+}
 
 /// A session without its id, which is the key. Borrowed, so that ending one copies no more than its
 /// receipt needs.
@@ -39,6 +52,9 @@ pub(crate) struct SessionRecord<'a> {
     /// Stands in front, where there is one.
     #[serde(skip)]
     account: Option<AccountVersion>,
+    /// So does this.
+    #[serde(skip)]
+    idp: Option<IdpLogin>,
     client: Option<&'a str>,
     administrator: bool,
     /// Most sessions have one, which then takes no allocation to be read.
@@ -71,6 +87,7 @@ impl<'a> SessionRecord<'a> {
             name: &session.subject.name,
             person: session.person.as_ref().map(Person::as_str),
             account: session.account,
+            idp: session.idp.clone(),
             client: session.client.as_ref().map(ClientId::as_str),
             administrator: session.administrator,
             credentials: session
@@ -96,29 +113,45 @@ impl<'a> SessionRecord<'a> {
     /// The record, and where its user agent lies in `bytes`, from the mark that says whether there
     /// is one.
     pub(crate) fn read_with_place(bytes: &'a [u8]) -> Result<(Self, Range<usize>), RecordError> {
-        let damaged = || RecordError::Damaged(WHAT);
-        let (account, body) = match bytes.first() {
-            Some(&ACCOUNT_SESSION) => {
-                let (account, body) = bytes[1..].split_first_chunk().ok_or_else(damaged)?;
-                (Some(AccountVersion::from_bytes(*account)), body)
+        let (account, idp, body) = match bytes.split_first() {
+            Some((&ACCOUNT_SESSION, rest)) => {
+                let (account, body) = rest.split_first_chunk().ok_or(DAMAGED)?;
+                (Some(AccountVersion::from_bytes(*account)), None, body)
             }
-            _ => (None, body(WHAT, SESSION, bytes)?),
+            Some((&IDP_SESSION, rest)) => {
+                let (front, body): (Front<'a>, _) =
+                    postcard::take_from_bytes(rest).map_err(|_| DAMAGED)?;
+                let idp = IdpLogin::new(front.issuer, front.subject, front.session);
+                (front.account.map(AccountVersion::from_bytes), idp, body)
+            }
+            _ => (None, None, body(WHAT, SESSION, bytes)?),
         };
-        let (record, place) = parse(body).ok_or_else(damaged)?;
+        let (record, place) = parse(body).ok_or(DAMAGED)?;
         let before = bytes.len() - body.len();
         let place = before + place.start..before + place.end;
-        Ok((Self { account, ..record }, place))
+        let record = Self {
+            account,
+            idp,
+            ..record
+        };
+        Ok((record, place))
     }
 
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
-        match self.account {
-            None => encode(WHAT, SESSION, self),
-            Some(account) => encode_behind(
-                WHAT,
-                &[[ACCOUNT_SESSION].as_slice(), &account.to_bytes()].concat(),
-                self,
-            ),
-        }
+        let front = match (&self.idp, self.account) {
+            (None, None) => return encode(WHAT, SESSION, self),
+            (None, Some(account)) => [[ACCOUNT_SESSION].as_slice(), &account.to_bytes()].concat(),
+            (Some(idp), account) => {
+                let front = Front {
+                    account: account.map(AccountVersion::to_bytes),
+                    issuer: idp.issuer(),
+                    subject: idp.subject(),
+                    session: idp.session(),
+                };
+                postcard::to_extend(&front, vec![IDP_SESSION]).map_err(|_| DAMAGED)?
+            }
+        };
+        encode_behind(WHAT, &front, self)
     }
 
     pub(crate) fn platform(&self) -> &'a str {
@@ -143,6 +176,10 @@ impl<'a> SessionRecord<'a> {
 
     pub(crate) fn client(&self) -> Option<&'a str> {
         self.client
+    }
+
+    pub(crate) fn idp(&self) -> Option<&IdpLogin> {
+        self.idp.as_ref()
     }
 
     pub(crate) fn user_agent(&self) -> Option<&'a str> {
@@ -201,6 +238,7 @@ impl<'a> SessionRecord<'a> {
             subject: Subject::new(self.realm, self.name),
             person: self.person.map(Person::new),
             account: self.account,
+            idp: self.idp.clone(),
             client: self.client.map(ClientId::new),
             administrator: self.administrator,
             credentials: self.credentials().collect(),

@@ -2,6 +2,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest};
+use logout_core::idp::{IdpLogin, TokenId};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use logout_core::session::{
@@ -44,7 +45,24 @@ pub(crate) fn session() -> Session {
         },
         sealed: Some(Sealed::new(*b"sealed")),
         platform,
+        idp: None,
     }
+}
+
+fn with_idp(account: Option<AccountVersion>) -> Session {
+    Session {
+        account,
+        idp: IdpLogin::new("https://idp.example", Some("alice"), Some("1")),
+        ..session()
+    }
+}
+
+fn by_token(receipt: Receipt) -> Receipt {
+    let token = Some(TokenId {
+        issuer: "https://idp.example".into(),
+        jti: "4711".into(),
+    });
+    Receipt { token, ..receipt }
 }
 
 fn receipt_of(session: &Session) -> Receipt {
@@ -55,6 +73,7 @@ fn receipt_of(session: &Session) -> Receipt {
         platform: Some(PlatformName::new("cms")),
         reach: Reach::SignOn,
         sessions: vec![EndedSession::from(session)],
+        token: None,
     }
 }
 
@@ -75,7 +94,9 @@ fn a_session_comes_back_as_it_was_written() {
         account: Some(AccountVersion::from_bytes([6; 8])),
         ..session()
     };
-    for session in [full, bare, of_account] {
+    let of_idp = with_idp(None);
+    let of_both = with_idp(of_account.account);
+    for session in [full, bare, of_account, of_idp, of_both] {
         let bytes = SessionRecord::of(&session).to_bytes().unwrap();
         let record = SessionRecord::read(&bytes).unwrap();
         assert_eq!(record.to_session(session.id, session.seen), session);
@@ -115,10 +136,12 @@ fn a_session_written_by_version_two_is_still_read() {
 #[test]
 fn a_receipt_comes_back_as_it_was_written() {
     let receipt = receipt_of(&session());
-    assert_eq!(
-        read_receipt(receipt.id, &super::receipt(&receipt).unwrap()).unwrap(),
-        receipt
-    );
+    for receipt in [receipt.clone(), by_token(receipt)] {
+        assert_eq!(
+            read_receipt(receipt.id, &super::receipt(&receipt).unwrap()).unwrap(),
+            receipt
+        );
+    }
 }
 
 #[test]
@@ -129,11 +152,18 @@ fn an_unknown_version_is_told_apart_and_nothing_panics_on_damage() {
         account: Some(AccountVersion::from_bytes([6; 8])),
         ..session.clone()
     };
-    let records: [(&str, Vec<u8>, Read); 3] = [
+    let read_any = |bytes: &[u8]| read_receipt(ReceiptId::from_bytes([0; 16]), bytes).err();
+    let records: [(&str, Vec<u8>, Read); 5] = [
+        ("receipt", receipt(&receipt_of(&session)).unwrap(), read_any),
         (
             "receipt",
-            receipt(&receipt_of(&session)).unwrap(),
-            |bytes| read_receipt(ReceiptId::from_bytes([0; 16]), bytes).err(),
+            receipt(&by_token(receipt_of(&session))).unwrap(),
+            read_any,
+        ),
+        (
+            "session",
+            SessionRecord::of(&with_idp(None)).to_bytes().unwrap(),
+            |bytes| SessionRecord::read(bytes).err(),
         ),
         (
             "session",

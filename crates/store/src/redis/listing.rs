@@ -10,6 +10,7 @@ use logout_core::time::Timestamp;
 
 use super::link::LinkError;
 use super::record;
+use super::sessions::idp_index;
 use super::shard::{Range, beyond};
 use super::shards::Shards;
 use crate::rules::page;
@@ -26,6 +27,12 @@ impl Shards {
         now: Timestamp,
     ) -> Result<Page<Session, SessionId>, LinkError> {
         let (index, shards) = match filter {
+            SessionFilter {
+                idp: Some(login), ..
+            } => {
+                let key = login.narrowest_key();
+                (idp_index(&key), self.hinted(&self.idp_hint(&key)).await?)
+            }
             SessionFilter {
                 person: Some(person),
                 ..

@@ -1,5 +1,6 @@
 //! Openings: what one rests on is read first, and has to be the same when the session is written.
 
+use logout_core::idp::IdpLogin;
 use logout_core::session::{Session, SessionId, SsoSessionId};
 use logout_core::store::{Join, Lookup, OpenOutcome};
 use logout_core::time::Timestamp;
@@ -124,6 +125,9 @@ impl Shards {
         if let Some(sign_on) = session.sign_on {
             self.hint(&self.sign_on_hint(&sign_on), shard, &life)
                 .await?;
+        }
+        for key in session.idp.iter().flat_map(IdpLogin::keys) {
+            self.hint(&self.idp_hint(&key), shard, &life).await?;
         }
         let subject = self.subject_hint(&session.platform, &session.subject);
         self.hint(&subject, shard, &life).await

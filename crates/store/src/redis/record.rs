@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, SecretDigest};
+use logout_core::idp::{IdpLogin, TokenId};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use logout_core::session::{
@@ -28,7 +29,11 @@ use reader::Reader;
 
 /// Version 1 had no part ready made for scripts.
 const SESSION: u8 = 2;
+/// The same, with the login at an identity provider behind the body.
+const IDP_SESSION: u8 = 3;
 const RECEIPT: u8 = 1;
+/// The same, with the token that ordered the sign-out behind the head.
+const TOKEN_RECEIPT: u8 = 2;
 
 /// The last instant that a script can compute with exactly. It is 285,000 years away.
 const LAST_EXACT: u64 = (1 << 53) - 1;
@@ -62,6 +67,9 @@ struct SessionBody<'a> {
     address: Option<IpAddr>,
     user_agent: Option<&'a str>,
 }
+
+/// Issuer, subject and session of a login at an identity provider.
+type IdpBody<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
 
 /// The part of a receipt before its sessions.
 #[derive(Debug, Deserialize, Serialize)]
@@ -164,8 +172,14 @@ pub(super) fn session(session: &Session) -> Result<Vec<u8>, RecordError> {
             Some(sealed),
         )
     });
+    let idp = session.idp.as_ref();
+    let mut body = postcard::to_stdvec(&body).map_err(|_| Damaged("session"))?;
+    if let Some(login) = idp {
+        let login: IdpBody<'_> = (login.issuer(), login.subject(), login.session());
+        body = postcard::to_extend(&login, body).map_err(|_| Damaged("session"))?;
+    }
     let mut bytes = Vec::with_capacity(384);
-    bytes.push(SESSION);
+    bytes.push(idp.map_or(SESSION, |_| IDP_SESSION));
     put_instant(&mut bytes, session.ends_by(session.seen));
     put_instant(
         &mut bytes,
@@ -174,10 +188,7 @@ pub(super) fn session(session: &Session) -> Result<Vec<u8>, RecordError> {
     put_text(&mut bytes, session.platform.as_str().as_bytes());
     put_text(&mut bytes, &entry(&EndedSession::from(session)));
     put_text(&mut bytes, &delivery.unwrap_or_default());
-    put_text(
-        &mut bytes,
-        &postcard::to_stdvec(&body).map_err(|_| Damaged("session"))?,
-    );
+    put_text(&mut bytes, &body);
     for known in &session.credentials {
         bytes.extend_from_slice(known.digest.as_bytes());
         put_instant(&mut bytes, known.expires);
@@ -191,7 +202,9 @@ pub(super) fn read_session(id: SessionId, bytes: &[u8]) -> Result<Session, Recor
     if bytes.first() == Some(&version_1::SESSION) {
         return version_1::read_session(id, bytes);
     }
-    let mut reader = Reader::of("session", SESSION, bytes)?;
+    let has_idp = bytes.first() == Some(&IDP_SESSION);
+    let version = if has_idp { IDP_SESSION } else { SESSION };
+    let mut reader = Reader::of("session", version, bytes)?;
     reader.skip(8 + 8)?;
     reader.text()?;
     let [ended] = <[EndedSession; 1]>::try_from(read_entries(reader.text()?)?)
@@ -200,8 +213,13 @@ pub(super) fn read_session(id: SessionId, bytes: &[u8]) -> Result<Session, Recor
         [] => None,
         tail => delivery::read_tail(tail)?,
     };
-    let body: SessionBody<'_> =
-        postcard::from_bytes(reader.text()?).map_err(|_| Damaged("session"))?;
+    let (body, behind): (SessionBody<'_>, _) =
+        postcard::take_from_bytes(reader.text()?).map_err(|_| Damaged("session"))?;
+    let idp = has_idp.then(|| {
+        let login: Result<IdpBody<'_>, _> = postcard::from_bytes(behind);
+        let (issuer, subject, session) = login.map_err(|_| Damaged("session"))?;
+        IdpLogin::new(issuer, subject, session).ok_or(Damaged("session"))
+    });
     Ok(Session {
         id,
         platform: ended.platform,
@@ -222,6 +240,7 @@ pub(super) fn read_session(id: SessionId, bytes: &[u8]) -> Result<Session, Recor
             user_agent: body.user_agent.map(str::to_owned),
         },
         sealed,
+        idp: idp.transpose()?,
     })
 }
 
@@ -254,11 +273,14 @@ fn head_of(receipt: &Receipt) -> Result<Vec<u8>, RecordError> {
         platform: receipt.platform.as_ref().map(PlatformName::as_str),
         reach: receipt.reach.as_str(),
     };
-    let mut bytes = vec![RECEIPT];
-    put_text(
-        &mut bytes,
-        &postcard::to_stdvec(&head).map_err(|_| Damaged("receipt"))?,
-    );
+    let mut head = postcard::to_stdvec(&head).map_err(|_| Damaged("receipt"))?;
+    let token = receipt.token.as_ref();
+    if let Some(token) = token {
+        let token = (&*token.issuer, &*token.jti);
+        head = postcard::to_extend(&token, head).map_err(|_| Damaged("receipt"))?;
+    }
+    let mut bytes = vec![token.map_or(RECEIPT, |_| TOKEN_RECEIPT)];
+    put_text(&mut bytes, &head);
     Ok(bytes)
 }
 
@@ -289,8 +311,18 @@ fn entry(session: &EndedSession) -> Vec<u8> {
 /// The receipt of a record.
 pub(super) fn read_receipt(id: ReceiptId, bytes: &[u8]) -> Result<Receipt, RecordError> {
     const DAMAGED: RecordError = Damaged("receipt");
-    let mut reader = Reader::of("receipt", RECEIPT, bytes)?;
-    let head: ReceiptHead<'_> = postcard::from_bytes(reader.text()?).map_err(|_| DAMAGED)?;
+    let has_token = bytes.first() == Some(&TOKEN_RECEIPT);
+    let version = if has_token { TOKEN_RECEIPT } else { RECEIPT };
+    let mut reader = Reader::of("receipt", version, bytes)?;
+    let (head, behind): (ReceiptHead<'_>, _) =
+        postcard::take_from_bytes(reader.text()?).map_err(|_| DAMAGED)?;
+    let token = has_token.then(|| {
+        let (issuer, jti): (&str, &str) = postcard::from_bytes(behind).map_err(|_| DAMAGED)?;
+        Ok(TokenId {
+            issuer: issuer.into(),
+            jti: jti.into(),
+        })
+    });
     Ok(Receipt {
         id,
         at: Timestamp::from_millis(head.at),
@@ -298,6 +330,7 @@ pub(super) fn read_receipt(id: ReceiptId, bytes: &[u8]) -> Result<Receipt, Recor
         platform: head.platform.map(PlatformName::new),
         reach: Reach::parse(head.reach).ok_or(DAMAGED)?,
         sessions: read_entries(reader.rest())?,
+        token: token.transpose()?,
     })
 }
 

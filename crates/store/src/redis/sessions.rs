@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, Sealed};
+use logout_core::idp::{IdpKey, IdpLogin};
 use logout_core::session::{Session, SessionId};
 use logout_core::store::Lookup;
 use logout_core::time::Timestamp;
@@ -34,6 +35,11 @@ pub(super) fn session_life(session: &Session, now: Timestamp) -> Vec<u8> {
     life(session.expires, now, SESSION_MARGIN)
 }
 
+/// The index of a login at an identity provider.
+pub(super) fn idp_index(key: &IdpKey) -> Vec<u8> {
+    [b"i:", key.as_slice()].concat()
+}
+
 /// The indexes that list a session besides the one of all.
 pub(super) fn indexes(session: &Session) -> Vec<Vec<u8>> {
     let subject = record::subject_key(&session.platform, &session.subject);
@@ -49,6 +55,8 @@ pub(super) fn indexes(session: &Session) -> Vec<Vec<u8>> {
             .sign_on
             .map(|id| [b"o:", id.as_bytes().as_slice()].concat()),
     );
+    let keys = session.idp.iter().flat_map(IdpLogin::keys);
+    indexes.extend(keys.map(|key| idp_index(&key)));
     indexes
 }
 

@@ -3,8 +3,8 @@
 //! A single server has one shard, and needs no such keys. In a cluster, the shard of a session
 //! follows from its person, or from its subject where the person is unknown. A **shard key** says
 //! where a credential or a session lies. It is written first, so that one without the other reads
-//! as unknown. A **hint** says where sessions of a subject or of a sign-on may lie; the shard
-//! itself knows whether they do.
+//! as unknown. A **hint** says where sessions of a subject, of a sign-on or of a login at an
+//! identity provider may lie; the shard itself knows whether they do.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use logout_core::credential::CredentialDigest;
+use logout_core::idp::IdpKey;
 use logout_core::platform::PlatformName;
 use logout_core::receipt::EndedSession;
 use logout_core::session::{Person, Session, SessionId, SsoSessionId, Subject};
@@ -172,6 +173,10 @@ impl Shards {
 
     pub(super) fn subject_hint(&self, platform: &PlatformName, subject: &Subject) -> Vec<u8> {
         self.outside("u:", &subject_key(platform, subject))
+    }
+
+    pub(super) fn idp_hint(&self, key: &IdpKey) -> Vec<u8> {
+        self.outside("i:", key)
     }
 
     fn parse(&self, text: &[u8]) -> Result<u16, LinkError> {

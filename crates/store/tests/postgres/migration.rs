@@ -126,6 +126,7 @@ fn version_3() {
             platform: None,
             reach: Reach::Person,
             sessions: vec![ended(0x04), ended(0x05)],
+            token: None,
         }
     );
     let older = block_on(store.receipts(page.next, 5)).expect("the store answers");

@@ -75,6 +75,7 @@ fn session(number: u8) -> Session {
             user_agent: Some("curl".to_owned()),
         },
         sealed: Some(Sealed::new(*b"sealed")),
+        idp: None,
     }
 }
 

@@ -49,6 +49,7 @@ pub(crate) fn session_of(number: u32, person: u32) -> Session {
         expires: NOW.plus(DAY),
         device: Device::default(),
         sealed: None,
+        idp: None,
     }
 }
 
@@ -61,6 +62,7 @@ pub(crate) fn order(number: u32, target: EndTarget) -> EndOrder {
         platform: None,
         reach: Reach::Session,
         targets: vec![target],
+        token: None,
     }
 }
 

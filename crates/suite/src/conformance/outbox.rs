@@ -111,6 +111,7 @@ fn session(platform: &str, name: &str) -> Session {
         expires: after(3_600),
         device: Device::default(),
         sealed: Some(Sealed::new(format!("sealed for {name} at {platform}"))),
+        idp: None,
     }
 }
 
@@ -135,6 +136,7 @@ async fn end(
         platform: None,
         reach: Reach::Session,
         targets: vec![target],
+        token: None,
     };
     (receipt, store.end(order).await.expect("the store answers"))
 }

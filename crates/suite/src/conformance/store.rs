@@ -101,6 +101,8 @@ macro_rules! store_conformance {
             receipts_come_newest_first_in_pages
             sessions_are_listed_in_pages_without_gaps_or_repeats
             sessions_are_filtered_by_person_platform_and_subject
+            sessions_are_listed_by_their_login_at_an_identity_provider
+            a_receipt_names_the_token_that_ordered_it
             a_dead_sign_on_cannot_be_joined
             joining_and_ending_a_sign_on_at_once_leaves_nothing_alive
             attaching_and_ending_at_once_leaves_nothing_alive
@@ -174,6 +176,7 @@ fn session(platform: &str, name: &str) -> Session {
             user_agent: Some("suite".to_owned()),
         },
         sealed: None,
+        idp: None,
     }
 }
 
@@ -197,6 +200,7 @@ fn order_at(at: Timestamp, targets: Vec<EndTarget>) -> EndOrder {
         platform: None,
         reach: Reach::Session,
         targets,
+        token: None,
     }
 }
 

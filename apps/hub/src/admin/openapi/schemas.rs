@@ -41,9 +41,11 @@ pub(super) fn schemas() -> Value {
         "administrator",
         "credential-reuse",
         "expiry",
+        "identity-provider",
         "replaced",
         "user",
     ];
+    let of_session = [reason.as_slice(), &["another-platform"]].concat();
     json!({
         "Health": object(json!({ "status": { "enum": ["ok", "ready"] } }), &[]),
         "Problem": object(
@@ -64,6 +66,7 @@ pub(super) fn schemas() -> Value {
                 "realm": text(),
                 "subject": text(),
                 "person": nullable("string"),
+                "idp": { "oneOf": [{ "type": "null" }, reference("KnownIdpLogin")] },
                 "client": nullable("string"),
                 "upstream": { "type": "boolean" },
                 "opened": time(),
@@ -79,6 +82,7 @@ pub(super) fn schemas() -> Value {
                 "platform": name(),
                 "subject": subject(),
                 "person": name(),
+                "idp": reference("IdpLogin"),
                 "client": name(),
                 "cookies": {
                     "type": "object",
@@ -98,7 +102,19 @@ pub(super) fn schemas() -> Value {
                     "description": "256 bytes of it are kept",
                 },
             }),
-            &["person", "client", "cookies", "bearer", "csrf", "expires", "address", "user_agent"],
+            &["person", "idp", "client", "cookies", "bearer", "csrf", "expires", "address", "user_agent"],
+        ),
+        "IdpLogin": {
+            "type": "object",
+            "description": "A login at an identity provider: the issuer, and the person or the session there",
+            "required": ["iss"],
+            "properties": { "iss": name(), "sub": name(), "sid": name() },
+            "additionalProperties": false,
+            "anyOf": [{ "required": ["sub"] }, { "required": ["sid"] }],
+        },
+        "KnownIdpLogin": object(
+            json!({ "iss": text(), "sub": nullable("string"), "sid": nullable("string") }),
+            &[],
         ),
         "Order": { "oneOf": [
             object(json!({ "person": name() }), &[]),
@@ -125,6 +141,10 @@ pub(super) fn schemas() -> Value {
                 "reason": { "enum": reason },
                 "platform": nullable("string"),
                 "reach": { "enum": ["session", "sign-on", "subject", "person"] },
+                "token": { "oneOf": [
+                    { "type": "null" },
+                    object(json!({ "iss": text(), "jti": text() }), &[]),
+                ] },
                 "progress": object(json!({ "deliveries": count(), "settled": count() }), &[]),
                 "sessions": { "type": "array", "items": reference("EndedSession") },
             }),
@@ -137,7 +157,7 @@ pub(super) fn schemas() -> Value {
                 "realm": text(),
                 "subject": text(),
                 "person": nullable("string"),
-                "reason": { "enum": [reason[0], reason[1], reason[2], "another-platform"] },
+                "reason": { "enum": of_session },
                 "channel": { "enum": ["hub", "upstream"] },
                 "delivery": { "oneOf": [{ "type": "null" }, reference("Progress")] },
             }),

@@ -16,6 +16,7 @@ const EVERYTHING: Compiled<'_> = Compiled {
         Vendor::Wix,
     ],
     stores: &["disk", "redis", "postgres"],
+    standards: true,
 };
 
 /// A hash with tiny costs, of the password `x`.
@@ -267,6 +268,7 @@ fn what_is_not_compiled_in_is_refused_with_the_feature_that_brings_it() {
     let bare = Compiled {
         vendors: &[Vendor::Wix],
         stores: &[],
+        standards: false,
     };
     let text = format!("[store]\nurl = \"redis://:canary@cache\"\n{CMS}");
     let said = Config::parse(&text, Path::new("hub.toml"), [], &bare)

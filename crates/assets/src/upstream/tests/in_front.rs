@@ -42,6 +42,7 @@ fn register(hub: &AssetsProvider, sessions: &SessionAuthority) {
         session,
         expires: None,
         device: Device::default(),
+        idp: None,
     };
     block_on(sessions.register(hub, registration)).unwrap();
 }

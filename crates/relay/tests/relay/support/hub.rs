@@ -236,6 +236,7 @@ pub(crate) async fn end(
         platform: None,
         reach: Reach::Session,
         targets,
+        token: None,
     };
     store.end(order).await.unwrap()
 }
@@ -263,6 +264,7 @@ pub(crate) fn session(now: Timestamp, platform: &str, name: &str) -> Session {
         expires: now.plus(Duration::from_secs(12 * 60 * 60)),
         device: Device::default(),
         sealed: Some(Turned.seal(id, &known_by.to_bytes())),
+        idp: None,
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) fn parse(bytes: &[u8]) -> Option<(SessionRecord<'_>, Range<usize>)> {
         name: text(from)?,
         person: option(from, text)?,
         account: None,
+        idp: None,
         client: option(from, text)?,
         administrator: flag(from)?,
         credentials: credentials(from)?,

@@ -51,7 +51,8 @@ end
 -- Whether a session's record is one that record.rs wrote before this version. Such a record is
 -- written anew by the program before a script reads it.
 local function is_outdated(record)
-    return string.byte(record) ~= 2
+    local version = string.byte(record)
+    return version ~= 2 and version ~= 3
 end
 
 -- Whether a credential's key holds a tombstone at `now`.

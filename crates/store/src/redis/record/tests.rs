@@ -34,6 +34,7 @@ pub(in crate::redis) fn full_session() -> Session {
             user_agent: Some("curl".to_owned()),
         },
         sealed: Some(Sealed::new(*b"sealed")),
+        idp: None,
     }
 }
 
@@ -53,6 +54,10 @@ fn a_session_comes_back_as_it_was_written() {
     };
     for written in [
         full_session(),
+        Session {
+            idp: IdpLogin::new("https://idp.example", None, Some("1")),
+            ..full_session()
+        },
         bare,
         Session {
             person: Some(Person::new("")),
@@ -83,10 +88,10 @@ fn a_session_cut_short_is_damaged_and_one_of_a_later_version_is_refused() {
         );
     }
     let mut newer = bytes;
-    newer[0] = SESSION + 1;
+    newer[0] = IDP_SESSION + 1;
     assert_eq!(
         read_session(id, &newer),
-        Err(RecordError::Newer("session", SESSION + 1))
+        Err(RecordError::Newer("session", IDP_SESSION + 1))
     );
 }
 

@@ -67,5 +67,6 @@ pub(super) fn read_session(id: SessionId, bytes: &[u8]) -> Result<Session, Recor
             user_agent: body.user_agent.map(str::to_owned),
         },
         sealed: has_sealed.then_some(sealed),
+        idp: None,
     })
 }

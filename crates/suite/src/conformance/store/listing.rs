@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::{NOW, Store, after, end, ids_of, listed, open, order, order_at, session};
+use logout_core::idp::{IdpLogin, TokenId};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason};
 use logout_core::session::{Person, Session, SessionId, SsoSessionId, Subject};
-use logout_core::store::{EndOrder, EndTarget, SessionFilter};
+use logout_core::store::{EndOrder, EndTarget, Lookup, SessionFilter};
 
 /// Word for word.
 pub async fn a_receipt_says_what_was_asked_and_what_ended(store: Store) {
@@ -28,6 +29,30 @@ pub async fn a_receipt_says_what_was_asked_and_what_ended(store: Store) {
         let expected = order.receipt_for(vec![EndedSession::from(&session)]);
         assert_eq!(store.receipt(order.receipt).await, Ok(Some(expected)));
     }
+}
+
+/// Of a sign-out that an identity provider's token ordered.
+pub async fn a_receipt_names_the_token_that_ordered_it(store: Store) {
+    let session = open(&store, session("cms", "alice")).await;
+    let order = EndOrder {
+        reason: Reason::IdentityProvider,
+        token: Some(TokenId {
+            issuer: "https://idp.example".into(),
+            jti: "4711\0".into(),
+        }),
+        ..order(vec![
+            EndTarget::Session(session.id),
+            EndTarget::Subject(session.platform.clone(), session.subject.clone()),
+        ])
+    };
+    store.end(order.clone()).await.expect("the store answers");
+    let expected = order.receipt_for(vec![EndedSession::from(&session)]);
+    assert_eq!(
+        store.receipt(order.receipt).await,
+        Ok(Some(expected.clone()))
+    );
+    let page = store.receipts(None, 10).await.expect("the store answers");
+    assert!(page.items.contains(&expected));
 }
 
 /// A stranger who sends rubbish fills no disk.
@@ -184,4 +209,53 @@ pub async fn sessions_are_filtered_by_person_platform_and_subject(store: Store) 
             "{filter:?}"
         );
     }
+}
+
+/// By `(iss, sid)` and by `(iss, sub)`, never across issuers; what has ended is not listed.
+pub async fn sessions_are_listed_by_their_login_at_an_identity_provider(store: Store) {
+    let login = |issuer: &str, sub: Option<&str>, sid: Option<&str>| {
+        IdpLogin::new(issuer, sub, sid).expect("it is named")
+    };
+    let [ours, theirs] = ["https://a.example", "https://b.example"];
+    let of = async |name: &str, idp| {
+        let new = Session {
+            idp: Some(idp),
+            ..session("cms", name)
+        };
+        open(&store, new).await
+    };
+    let first = of("first", login(ours, Some("x"), Some("1"))).await;
+    let second = of("second", login(ours, Some("x"), Some("2"))).await;
+    let subject_only = of("third", login(ours, Some("x"), None)).await;
+    let session_only = of("fourth", login(ours, None, Some("1"))).await;
+    let other = of("fifth", login(theirs, Some("x"), Some("1"))).await;
+    let ended = of("sixth", login(ours, Some("x"), Some("1"))).await;
+    end(&store, EndTarget::Session(ended.id)).await;
+    open(&store, session("cms", "seventh")).await;
+    let by = async |idp, platform: Option<&str>| {
+        let filter = SessionFilter {
+            idp: Some(idp),
+            platform: platform.map(PlatformName::new),
+            ..SessionFilter::default()
+        };
+        listed(&store, &filter, NOW).await
+    };
+    for (idp, expected) in [
+        (
+            login(ours, Some("x"), None),
+            vec![&first, &second, &subject_only],
+        ),
+        (login(ours, None, Some("1")), vec![&first, &session_only]),
+        (login(ours, Some("x"), Some("1")), vec![&first]),
+        (login(theirs, Some("x"), None), vec![&other]),
+        (login(ours, Some("1"), None), vec![]),
+        (login(ours, None, Some("x")), vec![]),
+        (login("https://c.example", Some("x"), Some("1")), vec![]),
+    ] {
+        assert_eq!(by(idp.clone(), None).await, ids_of(expected), "{idp:?}");
+    }
+    let idp = login(ours, None, Some("1"));
+    assert_eq!(by(idp, Some("dam")).await, ids_of(vec![]));
+    let found = store.find(&first.credentials[0].digest, NOW).await;
+    assert!(matches!(found, Ok(Lookup::Live(session, _)) if session.idp == first.idp));
 }

@@ -189,6 +189,7 @@ pub async fn it_does_what_the_reference_does_over_thousands_of_random_steps(stor
                         [dice.roll(2)]
                     .clone(),
                     subject: None,
+                    idp: None,
                 };
                 // When a session was used matters, and is written down, only where it may lie idle.
                 let page = |mut page: Page<Session, SessionId>| {

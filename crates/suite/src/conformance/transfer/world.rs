@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Contents, name};
 use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest, random_bytes};
 use logout_core::delivery::{AttemptAnswer, AttemptRecord, Outcome, Settlement, Verification};
+use logout_core::idp::{IdpLogin, TokenId};
 use logout_core::outbox::Store;
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
@@ -56,6 +57,7 @@ pub(super) fn session(platform: &str, name: &str) -> Session {
         expires: after(LIFE),
         device: Device::default(),
         sealed: None,
+        idp: None,
     }
 }
 
@@ -72,6 +74,10 @@ pub(super) async fn end(store: &impl Store, target: EndTarget, at: Timestamp) ->
         platform,
         reach: Reach::Person,
         targets: vec![target],
+        token: Some(TokenId {
+            issuer: "https://idp.example".into(),
+            jti: "1".into(),
+        }),
     };
     store.end(order).await.expect("the store answers")
 }
@@ -289,6 +295,7 @@ async fn full_session(store: &impl Store) -> Session {
     let full = Session {
         sign_on: Some(SsoSessionId::random()),
         person: Some(Person::new("alice@example.com")),
+        idp: IdpLogin::new("https://idp.example", Some("alice"), Some("1")),
         client: Some(ClientId::new("app")),
         administrator: true,
         csrf: Some(SecretDigest::from_bytes(random_bytes())),

@@ -1,0 +1,164 @@
+//! `[[idp]]`: the identity providers that may sign people out.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::document::{Document, Node};
+use super::error::{ConfigError, ConfigErrorKind, Place};
+use super::values;
+
+/// One `[[idp]]`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdpConfig {
+    /// Its name, which stands in the addresses of its endpoints. Must be given.
+    #[serde(deserialize_with = "values::name")]
+    pub name: String,
+    /// The issuer, as its tokens name it (`iss`), byte for byte. Must be given.
+    pub issuer: String,
+    /// The client that the hub is registered as, which tokens name in `aud`. Must be given.
+    pub client_id: String,
+    /// The algorithms that tokens may be signed by. Default: `["RS256"]`.
+    #[serde(default = "algorithms")]
+    pub algorithms: Vec<String>,
+    /// The address of its keys (JWK Set): https, or http on this machine. This or `jwks_file` must
+    /// be given.
+    #[serde(
+        default,
+        deserialize_with = "values::key_set_url",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub jwks_uri: Option<Url>,
+    /// The file that holds its keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_file: Option<PathBuf>,
+    /// A PEM file with certificate authorities that are trusted for `jwks_uri` besides the
+    /// system's. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// The claim that names the person whose sessions end where none is known to come from the
+    /// token's login: `sub` or `email`. Default: nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<IdpPerson>,
+    /// Whether this provider's word on e-mail addresses counts. Must be true for
+    /// `person = "email"`. Default: false.
+    #[serde(default)]
+    pub email_trusted: bool,
+    /// Where its keys stand.
+    #[serde(skip)]
+    places: BTreeMap<String, Place>,
+}
+
+/// The claim that names a person.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdpPerson {
+    /// The e-mail address.
+    Email,
+    /// The subject.
+    Sub,
+}
+
+fn algorithms() -> Vec<String> {
+    vec!["RS256".to_owned()]
+}
+
+impl IdpConfig {
+    /// Nothing where it cannot be used at all.
+    pub(super) fn read(
+        document: &Document,
+        node: &Node<'_>,
+        errors: &mut Vec<ConfigError>,
+    ) -> Option<Self> {
+        let name = node
+            .get_ref()
+            .get("name")
+            .and_then(|name| name.get_ref().as_str());
+        let label = name.map_or_else(|| "idp".to_owned(), |name| format!("idp.{name}"));
+        let read = document.read::<Self>(&label, node, &[]);
+        let is_sound = read.errors.is_empty();
+        errors.extend(read.errors);
+        let mut idp = read.value?;
+        let keys = node.get_ref().as_table().into_iter().flatten();
+        idp.places = keys
+            .map(|(key, value)| {
+                (
+                    key.get_ref().to_string(),
+                    document.place(Some(value.span())),
+                )
+            })
+            .collect();
+        let whole = document.place(Some(node.span()));
+        idp.places.insert(String::new(), whole);
+        for file in [&mut idp.jwks_file, &mut idp.ca_file].into_iter().flatten() {
+            *file = document.resolve(file);
+        }
+        if is_sound {
+            errors.extend(idp.faults());
+        }
+        (read.is_complete && is_sound).then_some(idp)
+    }
+
+    fn faults(&self) -> Vec<ConfigError> {
+        let mut faults = Vec::new();
+        let mut refuse = |key: &str, reason: &str| faults.push(self.error(key, reason));
+        // The token's word is compared byte for byte, so what is no address can never fit.
+        let issuer = Url::parse(&self.issuer).ok();
+        if !issuer.is_some_and(|url| matches!(url.scheme(), "http" | "https")) {
+            refuse(
+                "issuer",
+                "is not a URL; write the `issuer` of the provider's discovery document as it stands there",
+            );
+        }
+        if self.client_id.trim().is_empty() {
+            refuse("client_id", "must not be empty");
+        }
+        if self.algorithms.is_empty() {
+            refuse("algorithms", "must name at least one, such as \"RS256\"");
+        }
+        match (&self.jwks_uri, &self.jwks_file) {
+            (None, None) => refuse(
+                "",
+                "`jwks_uri` or `jwks_file` must be given: without the provider's keys no token can be verified",
+            ),
+            (Some(_), Some(_)) => refuse("jwks_file", "goes in place of `jwks_uri`; keep one"),
+            _ => {}
+        }
+        if self.ca_file.is_some() && self.jwks_uri.is_none() {
+            refuse("ca_file", "goes with `jwks_uri`");
+        }
+        if self.person == Some(IdpPerson::Email) && !self.email_trusted {
+            refuse(
+                "person",
+                "needs `email_trusted = true`: who may choose their own address at this provider could sign out others",
+            );
+        }
+        faults
+    }
+
+    /// The error that something is wrong with `key`, or with the whole where that is empty.
+    pub(crate) fn error(&self, key: &str, reason: impl ToString) -> ConfigError {
+        let label = format!("idp.{}", self.name);
+        let fault = ConfigErrorKind::Invalid {
+            key: if key.is_empty() {
+                label
+            } else {
+                format!("{label}.{key}")
+            },
+            reason: reason.to_string(),
+        };
+        ConfigError {
+            place: self.place(key),
+            fault,
+        }
+    }
+
+    /// Where `key` stands, or the whole where it is not written.
+    pub(super) fn place(&self, key: &str) -> Place {
+        let place = self.places.get(key).or_else(|| self.places.get(""));
+        place.cloned().unwrap_or(Place::File(String::new()))
+    }
+}

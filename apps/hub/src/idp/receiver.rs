@@ -1,0 +1,250 @@
+//! Receives logout tokens (OpenID Connect Back-Channel Logout 1.0).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::{Method, header};
+use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use logout_actix::{BodyError, read_body, response};
+use logout_core::Response;
+use logout_core::authority::{Services, TokenOutcome, TokenSignOut};
+use logout_core::idp::{IdpLogin, TokenId};
+use logout_core::platform::PlatformName;
+use logout_core::ports::Clock;
+use logout_core::receipt::Reach;
+use logout_core::session::Person;
+use logout_core::store::StoreUnavailable;
+use logout_identity::SystemClock;
+use logout_standards::{
+    LARGEST_LOGOUT_REQUEST, LogoutRequestError, LogoutToken, LogoutTokenError, LogoutTokenVerifier,
+    SignatureAlgorithm, answer, read_logout_request,
+};
+use metrics::{counter, describe_counter};
+
+use super::PATH;
+use super::keys::{Keys, NoKeys};
+use crate::config::{Config, ConfigError, ConfigErrors, IdpConfig, IdpPerson};
+use crate::platforms::KnownPlatform;
+
+/// Logout tokens, by `idp` and `outcome`: `ended`, `nothing`, `refused`, `unavailable`.
+const TOKENS: &str = "logout_hub_logout_tokens_total";
+
+/// How long a request's body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// When to send a token again that the store could not carry out.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// The configured providers, and what their tokens end.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    idps: Vec<Idp>,
+    services: Services,
+    reaches: HashMap<PlatformName, Reach>,
+}
+
+/// One provider.
+#[derive(Debug)]
+struct Idp {
+    name: String,
+    verifier: LogoutTokenVerifier,
+    keys: Keys,
+    person: Option<IdpPerson>,
+}
+
+/// Why a token was not carried out.
+enum Fault {
+    Refused(LogoutRequestError),
+    Unavailable(Duration),
+}
+
+impl Receiver {
+    /// Sets up every provider of `config`. No key is fetched yet.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any of them, at its place in the configuration.
+    pub(crate) fn set_up(
+        config: &Config,
+        services: &Services,
+        platforms: &[KnownPlatform],
+    ) -> Result<Self, ConfigErrors> {
+        let (idps, errors) = idps(config, &services.clock);
+        ConfigErrors::check(errors)?;
+        describe_counter!(TOKENS, "Logout tokens of identity providers.");
+        let platforms = platforms.iter().map(|known| known.sessions.platform());
+        Ok(Self {
+            idps,
+            services: services.clone(),
+            reaches: platforms
+                .map(|platform| (platform.name.clone(), platform.reach))
+                .collect(),
+        })
+    }
+
+    /// Everything that is wrong with the providers of `config`.
+    pub(crate) fn problems(config: &Config) -> Vec<ConfigError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        idps(config, &clock).1
+    }
+
+    /// The routes of the endpoints. The receiver is among the app's data.
+    pub(crate) fn routes(app: &mut ServiceConfig) {
+        let path = format!("{PATH}{{idp}}/backchannel-logout");
+        app.route(&path, web::route().to(backchannel_logout));
+    }
+
+    async fn receive(
+        &self,
+        idp: &Idp,
+        request: &HttpRequest,
+        payload: Payload,
+    ) -> Result<TokenOutcome, Fault> {
+        let body = read_body(payload.into_inner(), LARGEST_LOGOUT_REQUEST, BODY_TIME).await;
+        let body = body.map_err(|fault| match fault {
+            BodyError::TooLarge => LogoutRequestError::TooLarge,
+            _ => LogoutRequestError::Incomplete,
+        })?;
+        let media_type = request.headers().get(header::CONTENT_TYPE);
+        let media_type = media_type.and_then(|value| value.to_str().ok());
+        let token = read_logout_request(media_type, &body)?;
+        let order = order(
+            &idp.verified(&token, &*self.services.clock).await?,
+            idp.person,
+        )?;
+        let reach =
+            |platform: &PlatformName| self.reaches.get(platform).copied().unwrap_or_default();
+        Ok(self.services.sign_out_by_token(&order, reach).await?)
+    }
+}
+
+fn idps(config: &Config, clock: &Arc<dyn Clock>) -> (Vec<Idp>, Vec<ConfigError>) {
+    let (mut idps, mut errors) = (Vec::new(), Vec::new());
+    for idp in &config.idps {
+        match Idp::set_up(idp, clock) {
+            Ok(idp) => idps.push(idp),
+            Err(error) => errors.push(error),
+        }
+    }
+    (idps, errors)
+}
+
+async fn backchannel_logout(
+    receiver: Data<Receiver>,
+    request: HttpRequest,
+    payload: Payload,
+) -> HttpResponse {
+    let name = request.match_info().get("idp").unwrap_or_default();
+    let Some(idp) = receiver.idps.iter().find(|idp| idp.name == name) else {
+        return response(answer::not_found());
+    };
+    if request.method() != Method::POST {
+        return response(answer::method_not_allowed());
+    }
+    let outcome = receiver.receive(idp, &request, payload).await;
+    response(idp.answer(outcome))
+}
+
+impl Idp {
+    fn set_up(config: &IdpConfig, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        let algorithms = config.algorithms.iter().map(|name| {
+            SignatureAlgorithm::parse(name)
+                .map_err(|fault| config.error("algorithms", format!("`{name}`: {fault}")))
+        });
+        let algorithms = algorithms.collect::<Result<Vec<_>, _>>()?;
+        let verifier = LogoutTokenVerifier::new(
+            config.issuer.as_str(),
+            config.client_id.as_str(),
+            &algorithms,
+        );
+        Ok(Self {
+            name: config.name.clone(),
+            verifier: verifier.map_err(|fault| config.error("", fault))?,
+            keys: Keys::set_up(config, &algorithms, Arc::clone(clock))?,
+            person: config.person,
+        })
+    }
+
+    /// What a token says that is valid. For one whose key is not known, the keys are fetched anew.
+    async fn verified(&self, token: &str, clock: &dyn Clock) -> Result<LogoutToken, Fault> {
+        let keys = self.keys.get().await?;
+        match self.verifier.verify(token, &keys, clock.now()) {
+            Err(LogoutTokenError::UnknownKey) => {
+                let newer = self.keys.newer(&keys).await?;
+                let newer = newer.ok_or(LogoutTokenError::UnknownKey)?;
+                Ok(self.verifier.verify(token, &newer, clock.now())?)
+            }
+            verified => Ok(verified?),
+        }
+    }
+
+    fn answer(&self, outcome: Result<TokenOutcome, Fault>) -> Response {
+        let idp = self.name.as_str();
+        let (word, response) = match outcome {
+            Ok(TokenOutcome::Ended(receipt, ended)) => {
+                log::info!(idp = idp, receipt:% = receipt, ended = ended.len(); "a logout token has ended sessions");
+                ("ended", answer::carried_out())
+            }
+            Ok(TokenOutcome::Nothing) => {
+                log::info!(idp = idp; "a logout token had nothing to end");
+                ("nothing", answer::carried_out())
+            }
+            Ok(TokenOutcome::Repeated) => self.refused(LogoutTokenError::Repeated.into()),
+            Err(Fault::Refused(reason)) => self.refused(reason),
+            Err(Fault::Unavailable(retry_after)) => {
+                ("unavailable", answer::unavailable(retry_after))
+            }
+        };
+        counter!(TOKENS, "idp" => self.name.clone(), "outcome" => word).increment(1);
+        response
+    }
+
+    fn refused(&self, reason: LogoutRequestError) -> (&'static str, Response) {
+        log::warn!(idp = self.name.as_str(), reason:% = reason; "a logout token was refused");
+        ("refused", answer::refused(reason))
+    }
+}
+
+fn order(token: &LogoutToken, person: Option<IdpPerson>) -> Result<TokenSignOut, Fault> {
+    let (subject, sid) = (token.subject.as_deref(), token.sid.as_deref());
+    let name = match person {
+        Some(IdpPerson::Sub) => subject,
+        Some(IdpPerson::Email) => token.email.as_deref(),
+        None => None,
+    };
+    Ok(TokenSignOut {
+        login: IdpLogin::new(&token.issuer, subject, sid).ok_or(LogoutTokenError::Subject)?,
+        person: name.map(Person::new),
+        token: TokenId {
+            issuer: token.issuer.clone(),
+            jti: token.jti.clone(),
+        },
+        issued: token.issued,
+        remember_until: token.remember_until,
+    })
+}
+
+impl From<LogoutRequestError> for Fault {
+    fn from(reason: LogoutRequestError) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+impl From<LogoutTokenError> for Fault {
+    fn from(reason: LogoutTokenError) -> Self {
+        Self::Refused(reason.into())
+    }
+}
+
+impl From<NoKeys> for Fault {
+    fn from(fault: NoKeys) -> Self {
+        Self::Unavailable(fault.retry_after)
+    }
+}
+
+impl From<StoreUnavailable> for Fault {
+    fn from(_: StoreUnavailable) -> Self {
+        Self::Unavailable(RETRY_AFTER)
+    }
+}
