@@ -6,6 +6,7 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
+mod by_token;
 mod proofs;
 mod replacement;
 mod targets;
@@ -21,6 +22,7 @@ use logout_core::credential::Secret;
 use logout_core::housekeeping::Housekeeping;
 use logout_core::message::{Method, Request};
 use logout_core::platform::Platform;
+use logout_core::ports::Clock as _;
 use logout_core::receipt::{Reach, Reason};
 use logout_core::redirect::{RedirectError, RedirectPolicy};
 use logout_core::session::{ClientId, Device, Person, Session, Subject};

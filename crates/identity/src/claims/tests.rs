@@ -321,3 +321,28 @@ fn a_token_of_another_type_names_nobody() {
         [true, false, false]
     );
 }
+
+#[test]
+fn the_claims_say_which_login_at_the_issuer_the_session_came_from() {
+    let rule = rule(ClaimAlgorithm::EdDsa);
+    let login = |claims: &Value| {
+        let session = UpstreamSession {
+            bearer: Some(Secret::new(keys().token(rule.algorithm, claims))),
+            ..UpstreamSession::default()
+        };
+        rule.identify(&Subject::new("r", "mallory"), &session, NOW)
+            .idp
+    };
+    let mut claims = claims_with("iss", json!("https://idp.example"));
+    assert_eq!(login(&claims), None);
+    claims["sub"] = json!("4711");
+    let by_subject = IdpLogin::new("https://idp.example", Some("4711"), None);
+    assert_eq!(login(&claims), by_subject);
+    claims["sid"] = json!("s");
+    let whole = IdpLogin::new("https://idp.example", Some("4711"), Some("s"));
+    assert_eq!(login(&claims), whole);
+    claims["sid"] = json!(7);
+    assert_eq!(login(&claims), by_subject);
+    claims["exp"] = json!(NOW.as_secs());
+    assert_eq!(login(&claims), None);
+}

@@ -78,7 +78,7 @@ fn version_3() {
             .collect()
     });
     let versions = "SELECT count(*), max(version) FROM logout_schema";
-    assert_eq!(server.sql(name, versions).as_deref(), Ok("4|4"));
+    assert_eq!(server.sql(name, versions).as_deref(), Ok("5|5"));
     let functions = "SELECT count(*) FROM pg_proc WHERE proname LIKE 'logout_%'";
     assert_eq!(server.sql(name, functions).as_deref(), Ok("0"));
 

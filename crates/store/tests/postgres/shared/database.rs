@@ -36,7 +36,7 @@ pub(super) fn tables_are_made_once() {
         server
             .sql(name, "SELECT count(*), max(version) FROM logout_schema")
             .as_deref(),
-        Ok("4|4"),
+        Ok("5|5"),
         "each step once"
     );
 }
@@ -47,7 +47,7 @@ pub(super) fn other_versions_are_refused() {
     let name = url.rsplit('/').next().expect("a name");
     assert!(matches!(
         PostgresStore::connect_unchanged(&url),
-        Err(ConnectError::Version { found: 0, known: 4 })
+        Err(ConnectError::Version { found: 0, known: 5 })
     ));
     drop(PostgresStore::connect(&url).expect("a store"));
     server
@@ -57,7 +57,7 @@ pub(super) fn other_versions_are_refused() {
         PostgresStore::connect(&url),
         Err(ConnectError::Version {
             found: 99,
-            known: 4
+            known: 5
         })
     ));
 }
