@@ -2,6 +2,8 @@
 //! place that asks for the cargo feature `standards`.
 
 #[cfg(feature = "standards")]
+mod end_session;
+#[cfg(feature = "standards")]
 mod keys;
 #[cfg(feature = "standards")]
 mod receiver;
@@ -14,8 +16,14 @@ pub(crate) use without::Receiver;
 /// Whether this build has it.
 pub(crate) const COMPILED: bool = cfg!(feature = "standards");
 
-/// Where the endpoints are, each provider's below its name.
-pub(crate) const PATH: &str = "/idp/";
+/// Where the endpoints of providers are, each provider's below its name.
+const PATH: &str = "/idp/";
+
+/// Where browsers sign out at an application's wish.
+const END_SESSION: &str = "/end-session";
+
+/// The paths of all endpoints; those that end with a slash with all below them.
+pub(crate) const PATHS: [&str; 2] = [PATH, END_SESSION];
 
 /// What a build without the standards has in place of the receiver: nothing. A configuration with
 /// `[[idp]]` is refused there.
@@ -23,6 +31,7 @@ pub(crate) const PATH: &str = "/idp/";
 mod without {
     use actix_web::web::ServiceConfig;
     use logout_core::authority::Services;
+    use url::Url;
 
     use crate::config::{Config, ConfigError, ConfigErrors};
     use crate::platforms::KnownPlatform;
@@ -33,6 +42,7 @@ mod without {
     impl Receiver {
         pub(crate) fn set_up(
             _: &Config,
+            _: &Url,
             _: &Services,
             _: &[KnownPlatform],
         ) -> Result<Self, ConfigErrors> {

@@ -25,7 +25,7 @@ use crate::start_error::StartError;
 use crate::vendors::{self, Adapter};
 
 /// Paths that the hub keeps for itself on every host.
-const RESERVED: &[&str] = &["/", "/receipts/", idp::PATH];
+const RESERVED: &[&str] = &["/", "/receipts/", idp::PATHS[0], idp::PATHS[1]];
 
 /// A configured platform, ready to be mounted.
 #[derive(Clone, Debug)]

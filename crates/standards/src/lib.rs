@@ -7,12 +7,16 @@
 //!   [`read_logout_request`] takes the token out of the request, [`LogoutTokenVerifier`] verifies
 //!   it with a [`KeySet`], [`KeyCache`] says when those keys must be fetched, and the functions of
 //!   [`answer`] are the answers.
+//! - OpenID Connect RP-Initiated Logout 1.0, received: [`EndSessionRequest`] reads the request, and
+//!   [`IdTokenHint`] verifies the ID token in it.
 //! - What those build on, and `logout-identity` as well: [`PublicKey`], [`SignatureAlgorithm`] and
 //!   [`CompactJws`]. Signatures are verified by `jsonwebtoken` with AWS-LC.
 
 mod algorithm;
 pub mod answer;
 mod cache_control;
+mod end_session;
+mod id_token;
 mod json;
 mod jws;
 mod key_cache;
@@ -23,6 +27,8 @@ mod public_key;
 
 pub use algorithm::{AlgorithmError, SignatureAlgorithm};
 pub use cache_control::max_age;
+pub use end_session::{EndSessionError, EndSessionRequest};
+pub use id_token::IdTokenHint;
 pub use jws::{CompactJws, JwsError, JwsHeader, is_audience, is_same_type};
 pub use key_cache::{FetchPermit, FetchWait, KeyCache, KeyLookup, KeyRefresh};
 pub use key_set::{KeySet, KeySetError, LARGEST_KEY_SET, MOST_KEYS, NoKey};

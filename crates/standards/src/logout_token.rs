@@ -169,6 +169,16 @@ impl LogoutTokenVerifier {
         })
     }
 
+    /// The issuer.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The client.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
     /// The algorithms that it accepts, for [`KeySet::parse`].
     pub fn algorithms(&self) -> &[SignatureAlgorithm] {
         &self.algorithms
@@ -193,33 +203,7 @@ impl LogoutTokenVerifier {
         if token.len() > LARGEST_LOGOUT_REQUEST {
             return Err(LogoutTokenError::Malformed);
         }
-        let jws = CompactJws::parse(token)?;
-        let algorithm = self.algorithm(&jws)?;
-        let typ = jws.header().typ.as_deref();
-        if typ.is_some_and(|typ| !TYPES.iter().any(|known| is_same_type(typ, known))) {
-            return Err(LogoutTokenError::Type);
-        }
-        let kid = jws.header().kid.as_deref();
-        let candidates = keys.candidates(kid, algorithm)?;
-        if !candidates.iter().any(|key| jws.is_signed(key, algorithm)) {
-            // Without a name, a key that has been exchanged looks like a wrong signature.
-            return Err(match kid {
-                Some(_) => LogoutTokenError::Signature,
-                None => LogoutTokenError::UnknownKey,
-            });
-        }
-        self.read(&jws.claims().ok_or(LogoutTokenError::Claims)?, now)
-    }
-
-    fn algorithm(&self, jws: &CompactJws<'_>) -> Result<SignatureAlgorithm, LogoutTokenError> {
-        let algorithm = SignatureAlgorithm::parse(&jws.header().alg)
-            .ok()
-            .filter(|algorithm| self.algorithms.contains(algorithm))
-            .ok_or(LogoutTokenError::Algorithm)?;
-        if jws.header().is_critical {
-            return Err(LogoutTokenError::Critical);
-        }
-        Ok(algorithm)
+        self.read(&signed_claims(token, keys, &self.algorithms, &TYPES)?, now)
     }
 
     fn read(
@@ -268,6 +252,40 @@ impl LogoutTokenVerifier {
             remember_until: issued.plus(REMEMBERED_FOR),
         })
     }
+}
+
+/// The claims of a token that one of `keys` has signed by one of `algorithms`, and that is of one of
+/// `types` or names none. The first fault decides: form, `alg` and `crit`, `typ`, the key, the
+/// signature.
+pub(crate) fn signed_claims(
+    token: &str,
+    keys: &KeySet,
+    algorithms: &[SignatureAlgorithm],
+    types: &[&str],
+) -> Result<Map<String, Value>, LogoutTokenError> {
+    let jws = CompactJws::parse(token)?;
+    let header = jws.header();
+    let algorithm = SignatureAlgorithm::parse(&header.alg)
+        .ok()
+        .filter(|algorithm| algorithms.contains(algorithm))
+        .ok_or(LogoutTokenError::Algorithm)?;
+    if header.is_critical {
+        return Err(LogoutTokenError::Critical);
+    }
+    let typ = header.typ.as_deref();
+    if typ.is_some_and(|typ| !types.iter().any(|known| is_same_type(typ, known))) {
+        return Err(LogoutTokenError::Type);
+    }
+    let kid = header.kid.as_deref();
+    let candidates = keys.candidates(kid, algorithm)?;
+    if !candidates.iter().any(|key| jws.is_signed(key, algorithm)) {
+        // Without a name, a key that has been exchanged looks like a wrong signature.
+        return Err(match kid {
+            Some(_) => LogoutTokenError::Signature,
+            None => LogoutTokenError::UnknownKey,
+        });
+    }
+    jws.claims().ok_or(LogoutTokenError::Claims)
 }
 
 /// `iat` in whole milliseconds. Seconds may have fractions (RFC 7519, section 2, "NumericDate").

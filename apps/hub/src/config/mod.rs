@@ -15,6 +15,7 @@ mod platform;
 mod print;
 mod reader;
 mod reading;
+mod relying_party;
 mod secrets;
 mod sections;
 mod sense;
@@ -39,6 +40,7 @@ pub use idp::{IdpConfig, IdpPerson};
 pub use login::LoginConfig;
 pub use person::{PersonConfig, PersonSource};
 pub use platform::{COMMON_KEYS, PlatformConfig};
+pub use relying_party::RelyingPartyConfig;
 pub use secrets::{TokenFileError, admin_token};
 pub(crate) use secrets::{check_token, without_newline};
 pub use sections::{
@@ -62,7 +64,7 @@ const SECTIONS: [&str; 8] = [
     "store",
 ];
 /// Tables that may be repeated.
-const LISTS: [&str; 3] = ["account", "idp", "platform"];
+const LISTS: [&str; 4] = ["account", "idp", "platform", "relying_party"];
 
 /// A whole configuration, checked.
 #[derive(Clone, Debug)]
@@ -87,6 +89,8 @@ pub struct Config {
     pub accounts: Vec<AccountConfig>,
     /// The identity providers that may sign people out.
     pub idps: Vec<IdpConfig>,
+    /// The applications that may send a browser to sign out here.
+    pub relying_parties: Vec<RelyingPartyConfig>,
     /// The platforms.
     pub platforms: Vec<PlatformConfig>,
     /// What can be served and was probably not meant, in the order of the text.

@@ -49,6 +49,9 @@ impl Config {
         whole.insert("account".to_owned(), Value::Array(accounts.collect()));
         let idps = self.idps.iter().filter_map(|idp| Value::try_from(idp).ok());
         whole.insert("idp".to_owned(), Value::Array(idps.collect()));
+        let parties = self.relying_parties.iter();
+        let parties = parties.filter_map(|party| Value::try_from(party).ok());
+        whole.insert("relying_party".to_owned(), Value::Array(parties.collect()));
         let mut platforms = Vec::new();
         for platform in &self.platforms {
             let mut table = Table::try_from(platform).unwrap_or_default();

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::document::{Document, Node};
 use super::error::{ConfigError, ConfigErrorKind, Place, nearest};
 use super::idp::IdpConfig;
+use super::relying_party::RelyingPartyConfig;
 use super::sections::{AdminConfig, ServerConfig};
 use super::store::{StoreConfig, StoreKeys, StoreUrl};
 use super::{AccountConfig, Compiled, Config, Draft, LISTS, PlatformConfig, SECTIONS, sense};
@@ -50,6 +51,7 @@ impl Reader {
             redirects: self.section(&tree, "redirects"),
             accounts: self.accounts(&tree),
             idps: self.idps(&tree, compiled),
+            relying_parties: self.relying_parties(&tree, compiled),
             platforms: self.platforms(&tree, compiled),
             server,
             admin,
@@ -163,15 +165,7 @@ impl Reader {
 
     fn idps(&mut self, tree: &DeTable<'_>, compiled: &Compiled<'_>) -> Vec<IdpConfig> {
         let mut idps: Vec<IdpConfig> = Vec::new();
-        for node in self.list(tree, "idp") {
-            if !compiled.standards {
-                let fault = ConfigErrorKind::NotCompiled {
-                    name: "idp".to_owned(),
-                    feature: "standards".to_owned(),
-                };
-                self.errors.push(self.document.error(node.span(), fault));
-                continue;
-            }
+        for node in self.standard_list(tree, "idp", compiled) {
             let Some(idp) = IdpConfig::read(&self.document, node, &mut self.errors) else {
                 continue;
             };
@@ -187,6 +181,39 @@ impl Reader {
             idps.push(idp);
         }
         idps
+    }
+
+    fn relying_parties(
+        &mut self,
+        tree: &DeTable<'_>,
+        compiled: &Compiled<'_>,
+    ) -> Vec<RelyingPartyConfig> {
+        let nodes = self.standard_list(tree, "relying_party", compiled);
+        nodes
+            .iter()
+            .filter_map(|node| RelyingPartyConfig::read(&self.document, node, &mut self.errors))
+            .collect()
+    }
+
+    /// A list that only a build with the standards of identity providers can have.
+    fn standard_list<'t, 'i>(
+        &mut self,
+        tree: &'t DeTable<'i>,
+        name: &str,
+        compiled: &Compiled<'_>,
+    ) -> &'t [Node<'i>] {
+        let nodes = self.list(tree, name);
+        match nodes.first() {
+            Some(first) if !compiled.standards => {
+                let fault = ConfigErrorKind::NotCompiled {
+                    name: name.to_owned(),
+                    feature: "standards".to_owned(),
+                };
+                self.errors.push(self.document.error(first.span(), fault));
+                &[]
+            }
+            _ => nodes,
+        }
     }
 
     fn platforms(&mut self, tree: &DeTable<'_>, compiled: &Compiled<'_>) -> Vec<PlatformConfig> {

@@ -325,6 +325,7 @@ mod tests {
     const COMPILED: Compiled<'static> = Compiled {
         vendors: &[],
         stores: &["disk", "postgres"],
+        standards: false,
     };
 
     #[test]

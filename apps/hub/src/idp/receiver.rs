@@ -1,6 +1,5 @@
 //! Receives logout tokens (OpenID Connect Back-Channel Logout 1.0).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,44 +17,48 @@ use logout_core::session::Person;
 use logout_core::store::StoreUnavailable;
 use logout_identity::SystemClock;
 use logout_standards::{
-    LARGEST_LOGOUT_REQUEST, LogoutRequestError, LogoutToken, LogoutTokenError, LogoutTokenVerifier,
-    SignatureAlgorithm, answer, read_logout_request,
+    IdTokenHint, KeySet, LARGEST_LOGOUT_REQUEST, LogoutRequestError, LogoutToken, LogoutTokenError,
+    LogoutTokenVerifier, SignatureAlgorithm, answer, read_logout_request,
 };
 use metrics::{counter, describe_counter};
+use url::Url;
 
-use super::PATH;
 use super::keys::{Keys, NoKeys};
-use crate::config::{Config, ConfigError, ConfigErrors, IdpConfig, IdpPerson};
+use super::{END_SESSION, PATH, end_session};
+use crate::config::{Config, ConfigError, ConfigErrors, IdpConfig, IdpPerson, RelyingPartyConfig};
 use crate::platforms::KnownPlatform;
 
 /// Logout tokens, by `idp` and `outcome`: `ended`, `nothing`, `refused`, `unavailable`.
 const TOKENS: &str = "logout_hub_logout_tokens_total";
 
 /// How long a request's body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(10);
+pub(super) const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// When to send a token again that the store could not carry out.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// The configured providers, and what their tokens end.
+/// The configured providers and applications, and what their messages end.
 #[derive(Debug)]
 pub(crate) struct Receiver {
-    idps: Vec<Idp>,
-    services: Services,
-    reaches: HashMap<PlatformName, Reach>,
+    pub(super) idps: Vec<Idp>,
+    pub(super) relying_parties: Vec<RelyingPartyConfig>,
+    pub(super) platforms: Vec<KnownPlatform>,
+    pub(super) services: Services,
+    /// Whether browsers come by https.
+    pub(super) is_secure: bool,
 }
 
 /// One provider.
 #[derive(Debug)]
-struct Idp {
-    name: String,
+pub(super) struct Idp {
+    pub(super) name: String,
     verifier: LogoutTokenVerifier,
     keys: Keys,
     person: Option<IdpPerson>,
 }
 
 /// Why a token was not carried out.
-enum Fault {
+pub(super) enum Fault {
     Refused(LogoutRequestError),
     Unavailable(Duration),
 }
@@ -67,19 +70,19 @@ impl Receiver {
     /// Everything that is wrong with any of them, at its place in the configuration.
     pub(crate) fn set_up(
         config: &Config,
+        public_url: &Url,
         services: &Services,
         platforms: &[KnownPlatform],
     ) -> Result<Self, ConfigErrors> {
         let (idps, errors) = idps(config, &services.clock);
         ConfigErrors::check(errors)?;
         describe_counter!(TOKENS, "Logout tokens of identity providers.");
-        let platforms = platforms.iter().map(|known| known.sessions.platform());
         Ok(Self {
             idps,
+            relying_parties: config.relying_parties.clone(),
+            platforms: platforms.to_vec(),
             services: services.clone(),
-            reaches: platforms
-                .map(|platform| (platform.name.clone(), platform.reach))
-                .collect(),
+            is_secure: public_url.scheme() == "https",
         })
     }
 
@@ -92,7 +95,16 @@ impl Receiver {
     /// The routes of the endpoints. The receiver is among the app's data.
     pub(crate) fn routes(app: &mut ServiceConfig) {
         let path = format!("{PATH}{{idp}}/backchannel-logout");
-        app.route(&path, web::route().to(backchannel_logout));
+        app.route(&path, web::route().to(backchannel_logout))
+            .route(END_SESSION, web::route().to(end_session::answer));
+    }
+
+    /// How far a sign-out goes at a platform.
+    pub(super) fn reach(&self, platform: &PlatformName) -> Reach {
+        let mut platforms = self.platforms.iter().map(|known| known.sessions.platform());
+        platforms
+            .find(|known| known.name == *platform)
+            .map_or(Reach::Session, |known| known.reach)
     }
 
     async fn receive(
@@ -113,8 +125,7 @@ impl Receiver {
             &idp.verified(&token, &*self.services.clock).await?,
             idp.person,
         )?;
-        let reach =
-            |platform: &PlatformName| self.reaches.get(platform).copied().unwrap_or_default();
+        let reach = |platform: &PlatformName| self.reach(platform);
         Ok(self.services.sign_out_by_token(&order, reach).await?)
     }
 }
@@ -166,14 +177,35 @@ impl Idp {
         })
     }
 
-    /// What a token says that is valid. For one whose key is not known, the keys are fetched anew.
+    /// What a logout token says that is valid.
     async fn verified(&self, token: &str, clock: &dyn Clock) -> Result<LogoutToken, Fault> {
+        self.with_keys(|keys| self.verifier.verify(token, keys, clock.now()))
+            .await
+    }
+
+    /// What an ID token says that is valid, and was issued to this provider's client or to one of
+    /// `clients`.
+    pub(super) async fn hint(&self, token: &str, clients: &[&str]) -> Result<IdTokenHint, Fault> {
+        let clients = [&[self.verifier.client_id()], clients].concat();
+        let (issuer, algorithms) = (self.issuer(), self.verifier.algorithms());
+        self.with_keys(|keys| IdTokenHint::verify(token, issuer, &clients, keys, algorithms))
+            .await
+    }
+
+    pub(super) fn issuer(&self) -> &str {
+        self.verifier.issuer()
+    }
+
+    /// Verifies a token. For one whose key is not known, the keys are fetched anew.
+    async fn with_keys<T>(
+        &self,
+        verify: impl Fn(&KeySet) -> Result<T, LogoutTokenError>,
+    ) -> Result<T, Fault> {
         let keys = self.keys.get().await?;
-        match self.verifier.verify(token, &keys, clock.now()) {
+        match verify(&keys) {
             Err(LogoutTokenError::UnknownKey) => {
                 let newer = self.keys.newer(&keys).await?;
-                let newer = newer.ok_or(LogoutTokenError::UnknownKey)?;
-                Ok(self.verifier.verify(token, &newer, clock.now())?)
+                Ok(verify(&*newer.ok_or(LogoutTokenError::UnknownKey)?)?)
             }
             verified => Ok(verified?),
         }

@@ -50,7 +50,7 @@ impl Assembly {
         let receipt_pages = receipt_pages(config, listeners, opened)?;
         let services = services(opened, relay.as_ref(), receipt_pages);
         let (mount, platforms) = platforms.mount(config, &services)?;
-        let receiver = Receiver::set_up(config, &services, &platforms)?;
+        let receiver = Receiver::set_up(config, &listeners.public_url, &services, &platforms)?;
         // Before the first request: a credential of a removed account must open nothing.
         let versions = opened.accounts.versions().collect();
         let changes = AccountChanges::new(versions, &platforms, &services);

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use super::SessionAuthority;
 use crate::canonical::CanonicalForm;
 use crate::credential::{Credential, CredentialDigest, Secret};
+use crate::message::Request;
+use crate::provider::UpstreamLogout;
 use crate::session::Session;
 use crate::sign_out::{MOST_CREDENTIALS, PresentedCredential, Refusal};
 use crate::store::{Lookup, StoreUnavailable};
 use crate::time::Timestamp;
+use crate::upstream::UpstreamSession;
 
 impl SessionAuthority {
     /// The digest under which a secret is kept here for `purpose`.
@@ -129,6 +132,49 @@ impl SessionAuthority {
             }
         }
         Ok(None)
+    }
+
+    /// The live sessions behind these credentials, purpose and text of each; each session once. Does
+    /// not count as use. At most [`MOST_CREDENTIALS`] are looked at.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub(crate) async fn live_sessions(
+        &self,
+        credentials: &[(&'static str, &str)],
+    ) -> Result<Vec<Arc<Session>>, StoreUnavailable> {
+        let mut live: Vec<Arc<Session>> = Vec::new();
+        for (purpose, text) in credentials.iter().take(MOST_CREDENTIALS) {
+            if let Lookup::Live(session, _) = self.look_up(purpose, text).await?
+                && live.iter().all(|known| known.id != session.id)
+            {
+                live.push(session);
+            }
+        }
+        Ok(live)
+    }
+
+    /// The live sessions that a browser presents at this platform by its cookies, each once. Does
+    /// not count as use.
+    ///
+    /// # Errors
+    /// The request is ambiguous or presents too much, or the store did not answer.
+    pub async fn browser_sessions(
+        &self,
+        provider: &dyn UpstreamLogout,
+        request: &Request<'_>,
+    ) -> Result<Vec<Arc<Session>>, Refusal> {
+        self.admit(request)?;
+        let cookies = UpstreamSession {
+            cookies: provider.presented(request).cookies,
+            ..UpstreamSession::default()
+        };
+        let credentials = provider.credentials(&cookies);
+        let credentials: Vec<_> = credentials
+            .iter()
+            .map(|one| (one.purpose, one.secret.reveal()))
+            .collect();
+        Ok(self.live_sessions(&credentials).await?)
     }
 
     /// Notes that a session is in use, where that is worth noting.

@@ -9,9 +9,8 @@ use std::sync::Arc;
 use super::SessionAuthority;
 use crate::receipt::{Reach, Reason, ReceiptId};
 use crate::session::{Session, SessionId, SsoSessionId};
-use crate::sign_out::MOST_CREDENTIALS;
 use crate::store::Join;
-use crate::store::{EndOrder, EndTarget, Lookup, OpenOutcome, StoreUnavailable};
+use crate::store::{EndOrder, EndTarget, OpenOutcome, StoreUnavailable};
 
 impl SessionAuthority {
     /// Opens a session, and where the platform says so
@@ -44,18 +43,10 @@ impl SessionAuthority {
         &self,
         cookies: &[(&'static str, &str)],
     ) -> Result<Vec<Arc<Session>>, StoreUnavailable> {
-        let mut former: Vec<Arc<Session>> = Vec::new();
         if !self.platform.end_previous {
-            return Ok(former);
+            return Ok(Vec::new());
         }
-        for (purpose, text) in cookies.iter().take(MOST_CREDENTIALS) {
-            if let Lookup::Live(session, _) = self.look_up(purpose, text).await?
-                && former.iter().all(|known| known.id != session.id)
-            {
-                former.push(session);
-            }
-        }
-        Ok(former)
+        self.live_sessions(cookies).await
     }
 
     /// Ends them, but not what belongs to the login that has just been made.

@@ -17,8 +17,7 @@ const PAGE: usize = 1_000;
 /// What a verified token orders.
 #[derive(Clone, Debug)]
 pub struct TokenSignOut {
-    /// Whose sessions end. With `sid`, those of it, or else those of `sub` of which no `sid` is
-    /// known; without, all of `sub`.
+    /// Whose sessions end: [`Services::sessions_of_login`].
     pub login: IdpLogin,
     /// Whose sessions end where none is known to come from that login.
     pub person: Option<Person>,
@@ -59,7 +58,7 @@ impl Services {
         let at = self.clock.now();
         let own = ReceiptId::of_token(&order.token, order.issued);
         let before = self.store.receipt(own).await?;
-        let mut sessions = self.meant(&order.login, at).await?;
+        let mut sessions = self.sessions_of_login(&order.login).await?;
         let mut receipt = own;
         if let Some(before) = before {
             // A store that ends in several steps may have failed between two of them.
@@ -128,12 +127,17 @@ impl Services {
         Ok(true)
     }
 
-    /// The live sessions that a login means; `None` where none is known of its issuer.
-    async fn meant(
+    /// The live sessions that a login means: with `sid`, those of it, or else those of `sub` of
+    /// which no `sid` is known; without, all of `sub`. None of them where the login contradicts
+    /// what is known. `None` where no session is known to come from it.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn sessions_of_login(
         &self,
         login: &IdpLogin,
-        at: Timestamp,
     ) -> Result<Option<Vec<Session>>, StoreUnavailable> {
+        let at = self.clock.now();
         if let Some(by_session) = login.of_session() {
             let found = self.of_login(by_session, at).await?;
             if !found.is_empty() {
