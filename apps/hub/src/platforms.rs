@@ -8,10 +8,12 @@ use logout_actix::{Limits, Mount, MountError, MountedPlatform, TrustedProxies};
 use logout_core::SessionAuthority;
 use logout_core::authority::Services;
 use logout_core::cors::OriginList;
+use logout_core::idp::IdpEndSession;
 use logout_core::login_relay::LoginRelay;
 use logout_core::platform::{Platform, PlatformName};
 use logout_core::ports::{PersonBySubject, Persons};
 use logout_core::provider::{Upstream, UpstreamLogout};
+use logout_core::redirect::ApprovedUrl;
 use logout_identity::{ClaimAlgorithm, PersonByClaim, read_secret_file};
 use logout_relay::{HttpClient, HttpClientSettings};
 use url::Url;
@@ -189,7 +191,8 @@ impl<'c> SetUp<'c> {
         public_url: &Url,
         errors: &mut Vec<ConfigError>,
     ) -> Option<Self> {
-        let common = platform.platform(public_url, &config.sessions, &config.redirects);
+        let mut common = platform.platform(public_url, &config.sessions, &config.redirects);
+        common.end_session = end_session(config, platform);
         let persons = platform
             .person
             .as_ref()
@@ -215,6 +218,17 @@ impl<'c> SetUp<'c> {
             persons: persons?,
         })
     }
+}
+
+/// Where a browser goes on after a sign-out. The configuration was checked for the names.
+fn end_session(config: &Config, platform: &PlatformConfig) -> Option<IdpEndSession> {
+    let name = platform.idp.as_ref()?;
+    let idp = config.idps.iter().find(|idp| idp.name == *name)?;
+    let endpoint = idp.end_session_endpoint.as_ref()?;
+    Some(IdpEndSession {
+        endpoint: ApprovedUrl::from_operator(endpoint.as_str()).ok()?,
+        client_id: idp.client_id.clone(),
+    })
 }
 
 fn upstream(

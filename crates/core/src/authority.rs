@@ -20,11 +20,13 @@ pub use signed_out::SignedOut;
 pub use token_sign_out::{TokenOutcome, TokenSignOut};
 
 use crate::canonical::CredentialReader;
+use crate::credential::Secret;
 use crate::message::Request;
 use crate::platform::Platform;
 use crate::ports::{Accounts, DeliveryResult, Persons, Tokens};
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use crate::redirect::ApprovedUrl;
+use crate::registration::ID_TOKEN;
 use crate::relayed_cookie::{each_once, handed_on};
 use crate::sign_out::{Asked, MOST_CREDENTIALS, NoSessionPolicy, Refusal, SignOut};
 use crate::store::{EndOrder, StoreUnavailable};
@@ -173,6 +175,7 @@ impl SessionAuthority {
         }
         let ended = Ended {
             removals: each_once(self.removals(&callers).into_iter().chain(ended.removals)),
+            id_token: self.id_token(&callers),
             ..ended
         };
         Ok(self.signed_out(asked, receipt, reach, ended, redirect, !names_other))
@@ -187,6 +190,19 @@ impl SessionAuthority {
         let unsealed = own
             .filter_map(|Caller { session, .. }| self.unseal(session.id, session.sealed.as_ref()?));
         each_once(unsealed.flat_map(|session| session.removals))
+    }
+
+    /// An ID token of the first of these sessions that one was registered with.
+    fn id_token(&self, callers: &[Caller]) -> Option<Secret> {
+        self.platform.end_session.as_ref()?;
+        let mut own = callers
+            .iter()
+            .map(|caller| &caller.session)
+            .filter(|session| session.platform == self.platform.name);
+        own.find_map(|session| {
+            let known_by = self.unseal(session.id, session.sealed.as_ref()?)?;
+            known_by.other(ID_TOKEN).cloned()
+        })
     }
 
     /// Ends what is ordered, and waits for the upstreams concerned as long as that is configured
@@ -213,6 +229,7 @@ impl SessionAuthority {
             sessions,
             redirect,
             removals,
+            id_token: None,
         })
     }
 
@@ -229,6 +246,7 @@ impl SessionAuthority {
             sessions: ended,
             redirect: told,
             removals,
+            id_token,
         } = ended;
         let removals = if caller_included && !ended.is_empty() {
             removals
@@ -240,7 +258,18 @@ impl SessionAuthority {
         let redirect = if ended.is_empty() {
             redirect
         } else {
-            self.receipt_page(asked, receipt).or(redirect)
+            let redirect = self.receipt_page(asked, receipt).or(redirect);
+            let way = self
+                .platform
+                .end_session
+                .as_ref()
+                .filter(|_| caller_included);
+            match (way, redirect) {
+                (Some(way), Some(back)) => self.absolute(&back).map_or(Some(back), |back| {
+                    Some(way.address(&back, id_token.as_ref()))
+                }),
+                (_, redirect) => redirect,
+            }
         };
         SignedOut {
             receipt,
@@ -268,4 +297,6 @@ struct Ended {
     redirect: Option<ApprovedUrl>,
     /// What the upstream of that platform removes of its cookies.
     removals: Vec<String>,
+    /// An ID token of the session that was signed out.
+    id_token: Option<Secret>,
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::credential::SecretDigest;
+use crate::credential::{Secret, SecretDigest};
+use crate::redirect::ApprovedUrl;
 use crate::session::bounded_name;
 
 /// A login at an identity provider, as OpenID Connect names it: the issuer (`iss`), and there the
@@ -99,6 +100,31 @@ impl IdpLogin {
 fn key(issuer: &str, claim: &str, name: &str) -> IdpKey {
     let digest = SecretDigest::of(&format!("{}:{issuer}{claim}:{name}", issuer.len()));
     *digest.as_bytes().first_chunk().unwrap_or(&[0; 16])
+}
+
+/// Where a browser goes on that has signed out at a platform, so that its session at the identity
+/// provider ends too (OpenID Connect RP-Initiated Logout 1.0, section 2).
+#[derive(Clone, Debug)]
+pub struct IdpEndSession {
+    /// The provider's `end_session_endpoint`.
+    pub endpoint: ApprovedUrl,
+    /// The client that the provider knows the platform by.
+    pub client_id: String,
+}
+
+impl IdpEndSession {
+    /// The address that leads there and afterwards to `back`, which is absolute. `id_token` is an
+    /// ID token of the session, by which the provider need not ask the person.
+    pub fn address(&self, back: &str, id_token: Option<&Secret>) -> ApprovedUrl {
+        let address = self
+            .endpoint
+            .with_parameter("client_id", &self.client_id)
+            .with_parameter("post_logout_redirect_uri", back);
+        match id_token {
+            Some(token) => address.with_parameter("id_token_hint", token.reveal()),
+            None => address,
+        }
+    }
 }
 
 /// The token that ordered a sign-out (RFC 7519): its issuer (`iss`) and its own name (`jti`).

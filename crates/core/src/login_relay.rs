@@ -109,6 +109,7 @@ impl LoginRelay {
                     expires: learned.expires,
                     device: request.device(),
                     idp: None,
+                    id_token: None,
                 };
                 match self.sessions.register(provider, registration).await {
                     Ok(session) => {

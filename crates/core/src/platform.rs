@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::check::CheckMode;
 use crate::cookie::{CookiePolicy, CookieSpec};
+use crate::idp::IdpEndSession;
 pub use crate::platform_name::PlatformName;
 use crate::receipt::Reach;
 use crate::redirect::{ApprovedUrl, RedirectPolicy};
@@ -40,6 +41,8 @@ pub struct Platform {
     pub upstream_host: Option<String>,
     /// Whether a login ends the session that the same browser had here before.
     pub end_previous: bool,
+    /// The identity provider that a browser goes on to after a sign-out.
+    pub end_session: Option<IdpEndSession>,
     /// What a reverse proxy lets pass.
     pub check: CheckMode,
     /// How many cookies a request may bring.
@@ -63,6 +66,7 @@ impl Platform {
             has_upstream: false,
             upstream_host: None,
             end_previous: true,
+            end_session: None,
             check: CheckMode::default(),
             max_cookies: 200,
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::authority::SessionAuthority;
 use crate::canonical::CanonicalForm;
-use crate::credential::{Credential, CredentialDigest, SecretDigest};
+use crate::credential::{Credential, CredentialDigest, Secret, SecretDigest};
 use crate::idp::IdpLogin;
 use crate::ports::Identity;
 use crate::provider::UpstreamLogout;
@@ -12,6 +12,9 @@ use crate::session::{Device, Person, Session, SessionId, Subject};
 use crate::store::{Join, Lookup, OpenOutcome, StoreUnavailable};
 use crate::time::Timestamp;
 use crate::upstream::{UpstreamCredential, UpstreamSession};
+
+/// The adapter-independent word for an ID token among the further secrets of a session.
+pub(crate) const ID_TOKEN: &str = "id_token";
 
 /// What a claim on a credential is kept under while its session is being opened.
 const CLAIM: &str = "registration";
@@ -28,6 +31,8 @@ pub struct Registration {
     pub person: Option<Person>,
     /// The login at an identity provider that it came from; where absent, the platform's rule says.
     pub idp: Option<IdpLogin>,
+    /// The ID token of that login: presented to the provider when the session is signed out.
+    pub id_token: Option<Secret>,
     /// What the upstream knows it by.
     pub session: UpstreamSession,
     /// When it ends by itself; where absent, after the platform's absolute timeout.
@@ -66,7 +71,7 @@ impl SessionAuthority {
     pub async fn register(
         &self,
         provider: &dyn UpstreamLogout,
-        registration: Registration,
+        mut registration: Registration,
     ) -> Result<SessionId, RegistrationError> {
         let now = self.now();
         let credentials = provider.credentials(&registration.session);
@@ -79,6 +84,10 @@ impl SessionAuthority {
                 return Err(RegistrationError::Expired);
             }
             session.expires = expires;
+        }
+        if let Some(token) = registration.id_token.take() {
+            let others = &mut registration.session.others;
+            others.push((ID_TOKEN.to_owned(), token));
         }
         let mut live = Vec::new();
         for presentable in &credentials {

@@ -255,7 +255,7 @@ fn read(fields: &mut Fields, known: &KnownPlatform) -> Result<Registration, Prob
     let csrf = fields.text("csrf", LONGEST_COOKIE)?.map(Secret::new);
     let session = UpstreamSession {
         cookies: cookies(fields)?,
-        bearer: bearer(fields)?,
+        bearer: token(fields, "bearer")?,
         csrf,
         client,
         ..UpstreamSession::default()
@@ -279,6 +279,7 @@ fn read(fields: &mut Fields, known: &KnownPlatform) -> Result<Registration, Prob
         subject: known.adapter.subject(realm.as_deref(), &name),
         person: fields.text("person", NAME)?.map(Person::new),
         idp: fields.login("idp", "idp.")?,
+        id_token: token(fields, "id_token")?,
         session,
         expires: expires(fields, known.sessions.now())?,
         device: Device {
@@ -318,10 +319,10 @@ fn cookies(fields: &mut Fields) -> Result<Vec<(String, Secret)>, Problem> {
     members.into_iter().map(cookie).collect()
 }
 
-fn bearer(fields: &mut Fields) -> Result<Option<Secret>, Problem> {
-    match fields.text("bearer", LONGEST_TOKEN)? {
+fn token(fields: &mut Fields, name: &'static str) -> Result<Option<Secret>, Problem> {
+    match fields.text(name, LONGEST_TOKEN)? {
         Some(token) if token.contains(char::is_whitespace) => Err(Problem::field(
-            "bearer",
+            name,
             "must be the token alone, without spaces",
         )),
         token => Ok(token.map(Secret::new)),

@@ -39,6 +39,14 @@ pub struct IdpConfig {
     /// system's. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    /// The provider's `end_session_endpoint`, where browsers go on that sign out at a platform with
+    /// this `idp`. Default: none.
+    #[serde(
+        default,
+        deserialize_with = "values::public_url",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub end_session_endpoint: Option<Url>,
     /// The claim that names the person whose sessions end where none is known to come from the
     /// token's login: `sub` or `email`. Default: nobody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]

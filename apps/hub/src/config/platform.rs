@@ -28,6 +28,7 @@ pub const COMMON_KEYS: &[&str] = &[
     "end_previous",
     "host",
     "idle_timeout",
+    "idp",
     "max_cookies",
     "name",
     "person",
@@ -112,6 +113,10 @@ pub struct PlatformConfig {
     /// person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<PersonConfig>,
+    /// The name of the `[[idp]]` that a browser goes on to after a sign-out, so that its session
+    /// there ends too. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idp: Option<String>,
     /// How long a session may lie unused. Default: that of `[sessions]` for a stand-in; with an
     /// upstream, no limit, because the hub sees no use unless the traffic passes the check.
     #[serde(

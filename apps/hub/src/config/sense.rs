@@ -11,6 +11,7 @@ use super::Config;
 use super::error::{ConfigError, ConfigErrorKind, ConfigWarning};
 use super::platform::PlatformConfig;
 use super::values::duration::written;
+use super::words::not_one_of;
 
 /// What is wrong and what was probably not meant. A key that is wrong by itself is compared with
 /// nothing.
@@ -31,6 +32,7 @@ pub(super) fn check(
     for platform in &config.platforms {
         sense.upstream(platform);
         sense.person(platform);
+        sense.idp(platform);
     }
     if config.platforms.is_empty() && tree.get("platform").is_none() {
         let text = "no platform is configured, so that nobody can sign out; add a `[[platform]]` with `name` and `vendor`".to_owned();
@@ -150,6 +152,26 @@ impl Sense<'_, '_> {
                         named the person; write `person = { from = \"subject\" }`, or another `reach`";
             self.warn_of(platform, "reach", text);
         }
+    }
+
+    /// What follows from an `[[idp]]` that is wrong is not said.
+    fn idp(&mut self, platform: &PlatformConfig) {
+        let Some(name) = platform.idp.as_ref().filter(|_| !self.is_wrong("idp")) else {
+            return;
+        };
+        let idps = &self.config.idps;
+        let reason = match idps.iter().find(|idp| idp.name == *name) {
+            Some(idp) if idp.end_session_endpoint.is_some() => return,
+            Some(_) => {
+                format!("`idp.{name}` has no `end_session_endpoint` that a browser could go on to")
+            }
+            None if idps.is_empty() => format!("there is no [[idp]] called `{name}`"),
+            None => {
+                let names: Vec<&str> = idps.iter().map(|idp| idp.name.as_str()).collect();
+                not_one_of(name, &names)
+            }
+        };
+        self.errors.push(platform.error(Some("idp"), reason));
     }
 
     fn is_wrong(&self, key: &str) -> bool {

@@ -6,7 +6,7 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
-mod by_token;
+mod identity_provider;
 mod proofs;
 mod replacement;
 mod targets;

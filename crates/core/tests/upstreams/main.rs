@@ -359,6 +359,7 @@ fn registration(name: &str, secret: &str) -> Registration {
         expires: None,
         device: Device::default(),
         idp: None,
+        id_token: None,
     }
 }
 

@@ -83,6 +83,7 @@ pub(super) fn schemas() -> Value {
                 "subject": subject(),
                 "person": name(),
                 "idp": reference("IdpLogin"),
+                "id_token": { "type": "string", "maxLength": 16_384 },
                 "client": name(),
                 "cookies": {
                     "type": "object",
@@ -102,7 +103,7 @@ pub(super) fn schemas() -> Value {
                     "description": "256 bytes of it are kept",
                 },
             }),
-            &["person", "idp", "client", "cookies", "bearer", "csrf", "expires", "address", "user_agent"],
+            &["person", "idp", "id_token", "client", "cookies", "bearer", "csrf", "expires", "address", "user_agent"],
         ),
         "IdpLogin": {
             "type": "object",

@@ -43,6 +43,7 @@ fn register(hub: &AssetsProvider, sessions: &SessionAuthority) {
         expires: None,
         device: Device::default(),
         idp: None,
+        id_token: None,
     };
     block_on(sessions.register(hub, registration)).unwrap();
 }

@@ -1,9 +1,10 @@
-//! Sign-outs that an identity provider orders by a token.
+//! Sign-outs that an identity provider orders by a token, and those that lead on to one.
 
 use logout_core::authority::{TokenOutcome, TokenSignOut};
-use logout_core::idp::{IdpLogin, TokenId};
+use logout_core::idp::{IdpEndSession, IdpLogin, TokenId};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::ReceiptId;
+use logout_core::redirect::ApprovedUrl;
 
 use super::*;
 
@@ -231,4 +232,41 @@ fn a_login_that_several_persons_share_ends_nothing() {
     world.logged_in("cms", "bob", (Some("x"), None));
     assert_eq!(world.ended(&token("4711", Some("x"), None)), 0);
     assert_eq!(world.alive(), ["cms/alice", "cms/bob"]);
+}
+
+#[test]
+fn a_browser_that_signed_out_goes_on_to_the_provider_and_comes_back() {
+    let world = World::new();
+    let mut platform = Platform::new("cms", "https://site.example/cms".parse().unwrap());
+    platform.end_session = Some(IdpEndSession {
+        endpoint: ApprovedUrl::from_operator("https://idp.example/out?a=1").unwrap(),
+        client_id: "c&d".to_owned(),
+    });
+    let services = world.services.clone();
+    let authority = SessionAuthority::new(Arc::new(platform), Arc::new(AsText), services);
+    let sign_out = |secret: &str, default: Option<&str>| {
+        let mut asked = asked(&authority, &[secret]);
+        asked.redirect.default = default.map(|text| ApprovedUrl::from_operator(text).unwrap());
+        let done = block_on(authority.sign_out(&any_request(), asked)).unwrap();
+        done.redirect().map(|address| address.as_str().to_owned())
+    };
+    let way = |back: &str| {
+        Some(format!(
+            "https://idp.example/out?a=1&client_id=c%26d&post_logout_redirect_uri={back}"
+        ))
+    };
+    for (default, expected) in [
+        (Some("/cms/"), way("https%3A%2F%2Fsite.example%2Fcms%2F")),
+        (
+            Some("https://www.example.com/x?y"),
+            way("https%3A%2F%2Fwww.example.com%2Fx%3Fy"),
+        ),
+        // An answer that leads nowhere stays so.
+        (None, None),
+    ] {
+        open(&authority, session(&authority, "alice", "secret"));
+        assert_eq!(sign_out("secret", default), expected);
+        // Nothing ended, so there is nothing to tell.
+        assert_eq!(sign_out("secret", default), default.map(str::to_owned));
+    }
 }
