@@ -7,6 +7,8 @@ mod end_session;
 mod keys;
 #[cfg(feature = "standards")]
 mod receiver;
+#[cfg(feature = "standards")]
+mod revocation;
 
 #[cfg(feature = "standards")]
 pub(crate) use receiver::Receiver;

@@ -8,6 +8,8 @@ use logout_core::{Method, Response};
 use serde_json::json;
 
 use crate::logout_request::LogoutRequestError;
+use crate::logout_token::LogoutTokenError;
+use crate::revocation::RevocationError;
 
 /// 200 and empty: the token is carried out, also where there was nothing to end.
 pub fn carried_out() -> Response {
@@ -28,6 +30,36 @@ pub fn not_found() -> Response {
 pub fn method_not_allowed() -> Response {
     fault(405, "invalid_request", "the method must be POST")
         .header("allow", Method::allow(&[Method::Post]))
+}
+
+/// 204: what was asked for is done, also where there was nothing to end (Global Token Revocation).
+pub fn revoked() -> Response {
+    uncached(Response::new(204))
+}
+
+/// 400 to a revocation.
+pub fn bad_revocation(error: RevocationError) -> Response {
+    fault(400, "invalid_request", &error.to_string())
+}
+
+/// 401: the caller is not authenticated (RFC 6750, section 3). Without a token nothing is said of
+/// one (section 3.1).
+pub fn unauthorized(error: Option<LogoutTokenError>) -> Response {
+    let description = error.map_or("a bearer token is needed".to_owned(), |it| it.to_string());
+    let challenge = match error {
+        Some(_) => format!("Bearer error=\"invalid_token\", error_description=\"{description}\""),
+        None => "Bearer".to_owned(),
+    };
+    fault(401, "invalid_token", &description).header("www-authenticate", challenge)
+}
+
+/// 403: the subject is another issuer's.
+pub fn forbidden() -> Response {
+    fault(
+        403,
+        "access_denied",
+        "the subject is not of this identity provider",
+    )
 }
 
 /// 503: the sessions or the keys cannot be read, so the token may be a good one. Our choice; the

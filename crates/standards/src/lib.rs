@@ -9,6 +9,8 @@
 //!   [`answer`] are the answers.
 //! - OpenID Connect RP-Initiated Logout 1.0, received: [`EndSessionRequest`] reads the request, and
 //!   [`IdTokenHint`] verifies the ID token in it.
+//! - Global Token Revocation (draft 06), received: [`read_revocation_request`] and
+//!   [`ProviderToken`], which authenticates it.
 //! - What those build on, and `logout-identity` as well: [`PublicKey`], [`SignatureAlgorithm`] and
 //!   [`CompactJws`]. Signatures are verified by `jsonwebtoken` with AWS-LC.
 
@@ -24,6 +26,8 @@ mod key_set;
 mod logout_request;
 mod logout_token;
 mod public_key;
+mod revocation;
+mod subject_id;
 
 pub use algorithm::{AlgorithmError, SignatureAlgorithm};
 pub use cache_control::max_age;
@@ -35,3 +39,5 @@ pub use key_set::{KeySet, KeySetError, LARGEST_KEY_SET, MOST_KEYS, NoKey};
 pub use logout_request::{LARGEST_LOGOUT_REQUEST, LogoutRequestError, read_logout_request};
 pub use logout_token::{LogoutToken, LogoutTokenError, LogoutTokenVerifier, VerifierError};
 pub use public_key::{PublicKey, PublicKeyError};
+pub use revocation::{ProviderToken, RevocationError, read_revocation_request};
+pub use subject_id::{SubjectId, SubjectIdError};

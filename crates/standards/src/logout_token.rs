@@ -27,7 +27,7 @@ const ISSUED_WITHIN: Duration = Duration::from_secs(5 * 60);
 const EXPIRY_LEEWAY: Duration = Duration::from_secs(30);
 
 /// How long after `iat` a `jti` is remembered: for twice as long as the token can be accepted.
-const REMEMBERED_FOR: Duration = Duration::from_secs(10 * 60);
+pub(crate) const REMEMBERED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// Why a logout token is refused. The text is fixed: nothing of the token is in it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -289,7 +289,10 @@ pub(crate) fn signed_claims(
 }
 
 /// `iat` in whole milliseconds. Seconds may have fractions (RFC 7519, section 2, "NumericDate").
-fn issued_at(claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp, LogoutTokenError> {
+pub(crate) fn issued_at(
+    claims: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<Timestamp, LogoutTokenError> {
     let iat = claims
         .get("iat")
         .and_then(Value::as_f64)
@@ -301,7 +304,10 @@ fn issued_at(claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp, L
 
 /// `exp` and `nbf` (RFC 7519, sections 4.1.4 and 4.1.5), where they are present. Providers set
 /// `nbf` to `iat`, so it has the same leeway.
-fn check_validity(claims: &Map<String, Value>, now: Timestamp) -> Result<(), LogoutTokenError> {
+pub(crate) fn check_validity(
+    claims: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<(), LogoutTokenError> {
     let fails = |name, passes: &dyn Fn(f64) -> bool| {
         claims
             .get(name)

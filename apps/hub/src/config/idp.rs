@@ -51,6 +51,10 @@ pub struct IdpConfig {
     /// token's login: `sub` or `email`. Default: nobody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<IdpPerson>,
+    /// The file with a token that authenticates a Global Token Revocation, besides tokens that the
+    /// provider signs. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_token_file: Option<PathBuf>,
     /// Whether this provider's word on e-mail addresses counts. Must be true for
     /// `person = "email"`. Default: false.
     #[serde(default)]
@@ -101,7 +105,12 @@ impl IdpConfig {
             .collect();
         let whole = document.place(Some(node.span()));
         idp.places.insert(String::new(), whole);
-        for file in [&mut idp.jwks_file, &mut idp.ca_file].into_iter().flatten() {
+        let files = [
+            &mut idp.jwks_file,
+            &mut idp.ca_file,
+            &mut idp.revocation_token_file,
+        ];
+        for file in files.into_iter().flatten() {
             *file = document.resolve(file);
         }
         if is_sound {

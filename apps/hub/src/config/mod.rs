@@ -41,7 +41,7 @@ pub use login::LoginConfig;
 pub use person::{PersonConfig, PersonSource};
 pub use platform::{COMMON_KEYS, PlatformConfig};
 pub use relying_party::RelyingPartyConfig;
-pub use secrets::{TokenFileError, admin_token};
+pub use secrets::{TokenFileError, admin_token, read_token};
 pub(crate) use secrets::{check_token, without_newline};
 pub use sections::{
     AdminConfig, LogFormat, ReceiptsConfig, RedirectsConfig, ServerConfig, SessionsConfig,

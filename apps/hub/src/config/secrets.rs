@@ -80,19 +80,28 @@ pub(crate) fn without_newline(text: &str) -> &str {
 /// The file cannot be read or written, every user of the machine can read it, or its token is too
 /// short not to be guessed.
 pub fn admin_token(path: &Path) -> Result<Secret, TokenFileError> {
+    if path.exists() {
+        return read_token(path);
+    }
+    generate(path).map_err(|problem| TokenFileError {
+        file: path.to_owned(),
+        problem: problem.into(),
+    })
+}
+
+/// The token that a file holds.
+///
+/// # Errors
+/// As of [`admin_token`], and there is no file.
+pub fn read_token(path: &Path) -> Result<Secret, TokenFileError> {
     let fault = |problem| TokenFileError {
         file: path.to_owned(),
         problem,
     };
-    match read_file(path) {
-        Err(problem) if problem.is_not_found() => {
-            generate(path).map_err(|problem| fault(problem.into()))
-        }
-        Err(problem) => Err(fault(problem.into())),
-        Ok(token) => match token.reveal().chars().count() {
-            short if short < LEAST_TOKEN => Err(fault(TokenProblem::Short(short))),
-            _ => Ok(token),
-        },
+    let token = read_file(path).map_err(|problem| fault(problem.into()))?;
+    match token.reveal().chars().count() {
+        short if short < LEAST_TOKEN => Err(fault(TokenProblem::Short(short))),
+        _ => Ok(token),
     }
 }
 

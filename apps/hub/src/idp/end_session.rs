@@ -166,8 +166,13 @@ impl Receiver {
         Ok(sessions)
     }
 
+    /// Whether browsers come by https.
+    fn is_secure(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
+
     fn cookie(&self) -> &'static str {
-        COOKIES[usize::from(!self.is_secure)]
+        COOKIES[usize::from(!self.is_secure())]
     }
 
     /// Asks whether to sign out.
@@ -184,7 +189,7 @@ impl Receiver {
             let bytes = random_bytes::<32>();
             bytes.iter().map(|byte| format!("{byte:02x}")).collect()
         });
-        let secure = if self.is_secure { "; Secure" } else { "" };
+        let secure = if self.is_secure() { "; Secure" } else { "" };
         let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{secure}");
         let given = [
             ("id_token_hint", &asked.id_token_hint),

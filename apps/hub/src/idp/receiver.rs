@@ -9,23 +9,27 @@ use actix_web::{HttpRequest, HttpResponse};
 use logout_actix::{BodyError, read_body, response};
 use logout_core::Response;
 use logout_core::authority::{Services, TokenOutcome, TokenSignOut};
+use logout_core::credential::SecretDigest;
 use logout_core::idp::{IdpLogin, TokenId};
 use logout_core::platform::PlatformName;
 use logout_core::ports::Clock;
 use logout_core::receipt::Reach;
 use logout_core::session::Person;
 use logout_core::store::StoreUnavailable;
+use logout_core::time::Timestamp;
 use logout_identity::SystemClock;
 use logout_standards::{
     IdTokenHint, KeySet, LARGEST_LOGOUT_REQUEST, LogoutRequestError, LogoutToken, LogoutTokenError,
-    LogoutTokenVerifier, SignatureAlgorithm, answer, read_logout_request,
+    LogoutTokenVerifier, ProviderToken, SignatureAlgorithm, answer, read_logout_request,
 };
 use metrics::{counter, describe_counter};
 use url::Url;
 
 use super::keys::{Keys, NoKeys};
-use super::{END_SESSION, PATH, end_session};
-use crate::config::{Config, ConfigError, ConfigErrors, IdpConfig, IdpPerson, RelyingPartyConfig};
+use super::{END_SESSION, PATH, end_session, revocation};
+use crate::config::{
+    Config, ConfigError, ConfigErrors, IdpConfig, IdpPerson, RelyingPartyConfig, read_token,
+};
 use crate::platforms::KnownPlatform;
 
 /// Logout tokens, by `idp` and `outcome`: `ended`, `nothing`, `refused`, `unavailable`.
@@ -35,7 +39,7 @@ const TOKENS: &str = "logout_hub_logout_tokens_total";
 pub(super) const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// When to send a token again that the store could not carry out.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The configured providers and applications, and what their messages end.
 #[derive(Debug)]
@@ -44,8 +48,7 @@ pub(crate) struct Receiver {
     pub(super) relying_parties: Vec<RelyingPartyConfig>,
     pub(super) platforms: Vec<KnownPlatform>,
     pub(super) services: Services,
-    /// Whether browsers come by https.
-    pub(super) is_secure: bool,
+    pub(super) public_url: Url,
 }
 
 /// One provider.
@@ -54,7 +57,9 @@ pub(super) struct Idp {
     pub(super) name: String,
     verifier: LogoutTokenVerifier,
     keys: Keys,
-    person: Option<IdpPerson>,
+    pub(super) person: Option<IdpPerson>,
+    /// Of the token that authenticates a revocation.
+    pub(super) revocation_token: Option<SecretDigest>,
 }
 
 /// Why a token was not carried out.
@@ -82,7 +87,7 @@ impl Receiver {
             relying_parties: config.relying_parties.clone(),
             platforms: platforms.to_vec(),
             services: services.clone(),
-            is_secure: public_url.scheme() == "https",
+            public_url: public_url.clone(),
         })
     }
 
@@ -95,8 +100,21 @@ impl Receiver {
     /// The routes of the endpoints. The receiver is among the app's data.
     pub(crate) fn routes(app: &mut ServiceConfig) {
         let path = format!("{PATH}{{idp}}/backchannel-logout");
+        let revocation = format!("{PATH}{{idp}}/global-token-revocation");
         app.route(&path, web::route().to(backchannel_logout))
+            .route(&revocation, web::route().to(revocation::revoke))
             .route(END_SESSION, web::route().to(end_session::answer));
+    }
+
+    /// The provider whose name stands in the address.
+    pub(super) fn named(&self, request: &HttpRequest) -> Option<&Idp> {
+        let name = request.match_info().get("idp")?;
+        self.idps.iter().find(|idp| idp.name == name)
+    }
+
+    /// An address of this hub as others know it.
+    pub(super) fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
     }
 
     /// How far a sign-out goes at a platform.
@@ -121,10 +139,8 @@ impl Receiver {
         let media_type = request.headers().get(header::CONTENT_TYPE);
         let media_type = media_type.and_then(|value| value.to_str().ok());
         let token = read_logout_request(media_type, &body)?;
-        let order = order(
-            &idp.verified(&token, &*self.services.clock).await?,
-            idp.person,
-        )?;
+        let token = idp.verified(&token, &*self.services.clock).await?;
+        let order = order(&token, idp.person);
         let reach = |platform: &PlatformName| self.reach(platform);
         Ok(self.services.sign_out_by_token(&order, reach).await?)
     }
@@ -146,8 +162,7 @@ async fn backchannel_logout(
     request: HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
-    let name = request.match_info().get("idp").unwrap_or_default();
-    let Some(idp) = receiver.idps.iter().find(|idp| idp.name == name) else {
+    let Some(idp) = receiver.named(&request) else {
         return response(answer::not_found());
     };
     if request.method() != Method::POST {
@@ -169,11 +184,17 @@ impl Idp {
             config.client_id.as_str(),
             &algorithms,
         );
+        let revocation_token = config.revocation_token_file.as_ref().map(|file| {
+            let token = read_token(file);
+            let token = token.map_err(|fault| config.error("revocation_token_file", fault));
+            token.map(|token| SecretDigest::of(token.reveal()))
+        });
         Ok(Self {
             name: config.name.clone(),
             verifier: verifier.map_err(|fault| config.error("", fault))?,
             keys: Keys::set_up(config, &algorithms, Arc::clone(clock))?,
             person: config.person,
+            revocation_token: revocation_token.transpose()?,
         })
     }
 
@@ -189,6 +210,18 @@ impl Idp {
         let clients = [&[self.verifier.client_id()], clients].concat();
         let (issuer, algorithms) = (self.issuer(), self.verifier.algorithms());
         self.with_keys(|keys| IdTokenHint::verify(token, issuer, &clients, keys, algorithms))
+            .await
+    }
+
+    /// What a token says by which this provider authenticates a request to `endpoint`.
+    pub(super) async fn provider_token(
+        &self,
+        token: &str,
+        endpoint: &str,
+        now: Timestamp,
+    ) -> Result<ProviderToken, Fault> {
+        let (of, algorithms) = ((self.issuer(), endpoint), self.verifier.algorithms());
+        self.with_keys(|keys| ProviderToken::verify(token, of, keys, algorithms, now))
             .await
     }
 
@@ -238,15 +271,15 @@ impl Idp {
     }
 }
 
-fn order(token: &LogoutToken, person: Option<IdpPerson>) -> Result<TokenSignOut, Fault> {
+fn order(token: &LogoutToken, person: Option<IdpPerson>) -> TokenSignOut {
     let (subject, sid) = (token.subject.as_deref(), token.sid.as_deref());
     let name = match person {
         Some(IdpPerson::Sub) => subject,
         Some(IdpPerson::Email) => token.email.as_deref(),
         None => None,
     };
-    Ok(TokenSignOut {
-        login: IdpLogin::new(&token.issuer, subject, sid).ok_or(LogoutTokenError::Subject)?,
+    TokenSignOut {
+        login: IdpLogin::new(&token.issuer, subject, sid),
         person: name.map(Person::new),
         token: TokenId {
             issuer: token.issuer.clone(),
@@ -254,7 +287,7 @@ fn order(token: &LogoutToken, person: Option<IdpPerson>) -> Result<TokenSignOut,
         },
         issued: token.issued,
         remember_until: token.remember_until,
-    })
+    }
 }
 
 impl From<LogoutRequestError> for Fault {

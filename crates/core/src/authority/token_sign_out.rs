@@ -18,7 +18,7 @@ const PAGE: usize = 1_000;
 #[derive(Clone, Debug)]
 pub struct TokenSignOut {
     /// Whose sessions end: [`Services::sessions_of_login`].
-    pub login: IdpLogin,
+    pub login: Option<IdpLogin>,
     /// Whose sessions end where none is known to come from that login.
     pub person: Option<Person>,
     /// The token's name.
@@ -58,7 +58,7 @@ impl Services {
         let at = self.clock.now();
         let own = ReceiptId::of_token(&order.token, order.issued);
         let before = self.store.receipt(own).await?;
-        let mut sessions = self.sessions_of_login(&order.login).await?;
+        let mut sessions = self.sessions_of(order.login.as_ref()).await?;
         let mut receipt = own;
         if let Some(before) = before {
             // A store that ends in several steps may have failed between two of them.
@@ -92,6 +92,34 @@ impl Services {
         match self.store.receipt(own).await? {
             Some(_) => Ok(TokenOutcome::Repeated),
             None => self.spend(order).await,
+        }
+    }
+
+    /// The same for an order of a provider that brings no token of its own.
+    ///
+    /// # Errors
+    /// The store did not answer; nothing is claimed to have ended.
+    pub async fn sign_out_by_provider(
+        &self,
+        login: Option<&IdpLogin>,
+        person: Option<&Person>,
+        reach: impl Fn(&PlatformName) -> Reach,
+    ) -> Result<Vec<EndedSession>, StoreUnavailable> {
+        let (targets, reach) = targets(self.sessions_of(login).await?, person, reach);
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ended = self.end(Reason::IdentityProvider, reach, targets).await?;
+        Ok(ended.1)
+    }
+
+    async fn sessions_of(
+        &self,
+        login: Option<&IdpLogin>,
+    ) -> Result<Option<Vec<Session>>, StoreUnavailable> {
+        match login {
+            Some(login) => self.sessions_of_login(login).await,
+            None => Ok(None),
         }
     }
 

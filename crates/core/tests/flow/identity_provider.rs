@@ -42,7 +42,7 @@ impl World {
 fn token(jti: &str, sub: Option<&str>, sid: Option<&str>) -> TokenSignOut {
     let issued = ManualClock::default().now();
     TokenSignOut {
-        login: IdpLogin::new(ISSUER, sub, sid).unwrap(),
+        login: IdpLogin::new(ISSUER, sub, sid),
         person: None,
         token: TokenId {
             issuer: ISSUER.into(),

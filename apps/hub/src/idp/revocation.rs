@@ -1,0 +1,192 @@
+//! Ends everything of a person at a provider's request (Global Token Revocation, experimental).
+
+use actix_web::http::{Method, header};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use logout_actix::{read_body, response};
+use logout_core::Response;
+use logout_core::authority::{TokenOutcome, TokenSignOut};
+use logout_core::credential::SecretDigest;
+use logout_core::idp::{IdpLogin, TokenId};
+use logout_core::receipt::Reach;
+use logout_core::session::Person;
+use logout_core::store::StoreUnavailable;
+use logout_standards::{
+    LogoutTokenError, ProviderToken, RevocationError, SubjectId, answer, read_revocation_request,
+};
+
+use super::receiver::{BODY_TIME, Fault, Idp, RETRY_AFTER, Receiver};
+use crate::config::IdpPerson;
+
+/// The largest body that is read, in bytes. Our choice.
+const LARGEST_BODY: usize = 16 * 1024;
+
+/// Why a request was not carried out.
+enum Refusal {
+    BadRequest(RevocationError),
+    /// Without a token, or with one that is not valid.
+    Unauthorized(Option<LogoutTokenError>),
+    /// The subject of another issuer.
+    Forbidden,
+    Unavailable(std::time::Duration),
+}
+
+/// Who asks.
+enum Caller {
+    /// Whoever knows the token in the file.
+    Known,
+    /// The provider, by a token of its own.
+    Provider(ProviderToken),
+}
+
+pub(super) async fn revoke(
+    receiver: Data<Receiver>,
+    request: HttpRequest,
+    payload: Payload,
+) -> HttpResponse {
+    let Some(idp) = receiver.named(&request) else {
+        return response(answer::not_found());
+    };
+    if request.method() != Method::POST {
+        return response(answer::method_not_allowed());
+    }
+    let outcome = receiver.revoke(idp, &request, payload).await;
+    response(said(idp, outcome))
+}
+
+impl Receiver {
+    async fn revoke(
+        &self,
+        idp: &Idp,
+        request: &HttpRequest,
+        payload: Payload,
+    ) -> Result<usize, Refusal> {
+        let caller = self.caller(idp, request).await?;
+        let body = read_body(payload.into_inner(), LARGEST_BODY, BODY_TIME).await;
+        let body = body.map_err(|_| RevocationError::Incomplete)?;
+        let media_type = request.headers().get(header::CONTENT_TYPE);
+        let media_type = media_type.and_then(|value| value.to_str().ok());
+        let (login, person) = idp.meant(read_revocation_request(media_type, &body)?)?;
+        // Nothing less than everything of the person was asked for.
+        let reach = |_: &_| Reach::Person;
+        let token = match caller {
+            Caller::Known => {
+                let ended = self
+                    .services
+                    .sign_out_by_provider(login.as_ref(), person.as_ref(), reach)
+                    .await?;
+                return Ok(ended.len());
+            }
+            Caller::Provider(token) => token,
+        };
+        let order = TokenSignOut {
+            login,
+            person,
+            token: TokenId {
+                issuer: idp.issuer().into(),
+                jti: token.jti,
+            },
+            issued: token.issued,
+            remember_until: token.remember_until,
+        };
+        match self.services.sign_out_by_token(&order, reach).await? {
+            TokenOutcome::Ended(_, ended) => Ok(ended.len()),
+            TokenOutcome::Nothing => Ok(0),
+            TokenOutcome::Repeated => Err(LogoutTokenError::Repeated.into()),
+        }
+    }
+
+    async fn caller(&self, idp: &Idp, request: &HttpRequest) -> Result<Caller, Refusal> {
+        let mut given = request.headers().get_all(header::AUTHORIZATION);
+        let (given, others) = (given.next(), given.next());
+        let bearer = given
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| {
+                let (scheme, token) = value.split_once(' ')?;
+                scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+            });
+        let token = bearer.filter(|token| !token.is_empty() && others.is_none());
+        let token = token.ok_or(Refusal::Unauthorized(None))?;
+        if idp.revocation_token == Some(SecretDigest::of(token)) {
+            return Ok(Caller::Known);
+        }
+        let endpoint = self.address(request.path());
+        let token = idp.provider_token(token, &endpoint, self.services.clock.now());
+        Ok(Caller::Provider(token.await?))
+    }
+}
+
+impl Idp {
+    /// The login and the person that a subject identifier means here.
+    fn meant(&self, subject: SubjectId) -> Result<(Option<IdpLogin>, Option<Person>), Refusal> {
+        let subject = match subject {
+            SubjectId::Email(email) if self.person == Some(IdpPerson::Email) => {
+                return Ok((None, Some(Person::new(email))));
+            }
+            SubjectId::IssSub { issuer, .. } if issuer != self.issuer() => {
+                return Err(Refusal::Forbidden);
+            }
+            SubjectId::IssSub { subject, .. } | SubjectId::Opaque(subject) => subject,
+            // An address that does not count means nobody.
+            _ => return Ok((None, None)),
+        };
+        let person = (self.person == Some(IdpPerson::Sub)).then(|| Person::new(&subject));
+        Ok((IdpLogin::new(self.issuer(), Some(&subject), None), person))
+    }
+}
+
+fn said(idp: &Idp, outcome: Result<usize, Refusal>) -> Response {
+    let name = idp.name.as_str();
+    match outcome {
+        // Whether the person exists is not told.
+        Ok(ended) => {
+            log::info!(idp = name, ended = ended; "an identity provider has revoked what a person had");
+            answer::revoked()
+        }
+        Err(Refusal::BadRequest(reason)) => {
+            log::warn!(idp = name, reason:% = reason; "a revocation was refused");
+            answer::bad_revocation(reason)
+        }
+        Err(Refusal::Unauthorized(reason)) => {
+            match reason {
+                Some(reason) => {
+                    log::warn!(idp = name, reason:% = reason; "a revocation was not authenticated")
+                }
+                None => log::warn!(idp = name; "a revocation came without a token"),
+            }
+            answer::unauthorized(reason)
+        }
+        Err(Refusal::Forbidden) => {
+            log::warn!(idp = name; "a revocation of another issuer's subject was refused");
+            answer::forbidden()
+        }
+        Err(Refusal::Unavailable(retry_after)) => answer::unavailable(retry_after),
+    }
+}
+
+impl From<RevocationError> for Refusal {
+    fn from(reason: RevocationError) -> Self {
+        Self::BadRequest(reason)
+    }
+}
+
+impl From<LogoutTokenError> for Refusal {
+    fn from(reason: LogoutTokenError) -> Self {
+        Self::Unauthorized(Some(reason))
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused(reason) => Self::Unauthorized(reason.of_token()),
+            Fault::Unavailable(retry_after) => Self::Unavailable(retry_after),
+        }
+    }
+}
+
+impl From<StoreUnavailable> for Refusal {
+    fn from(_: StoreUnavailable) -> Self {
+        Self::Unavailable(RETRY_AFTER)
+    }
+}
