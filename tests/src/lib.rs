@@ -13,6 +13,7 @@ pub mod contract;
 pub mod curl;
 pub mod demo;
 pub mod disk;
+pub mod front;
 pub mod http;
 pub mod hub;
 pub mod logins;

@@ -15,7 +15,7 @@ use logout_tests::hub::TestHub;
 
 use crate::command::{begin, completed, copy, said};
 use crate::engine::{Disk, Engine};
-use crate::front::wait_until;
+use logout_tests::front::wait_until;
 
 /// Enough for the copy to take a while.
 const MANY: usize = 15_000;

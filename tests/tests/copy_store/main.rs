@@ -11,9 +11,6 @@
 
 mod command;
 mod engine;
-#[allow(dead_code, reason = "tests of single logout do more with it")]
-#[path = "../single_logout/front.rs"]
-mod front;
 mod interrupted;
 mod moved;
 mod refused;

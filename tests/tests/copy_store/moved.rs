@@ -7,7 +7,7 @@ use logout_tests::hub::{Accounts, TestHub};
 
 use crate::command::{completed, copy};
 use crate::engine::Engine;
-use crate::front::{admin, login, more_keys, platform, receipt, wait_until};
+use logout_tests::front::{admin, login, more_keys, platform, receipt, wait_until};
 
 /// Stand-ins, and one platform in front of a product that bob is signed in at.
 fn tables(product: &TestHub) -> String {

@@ -10,10 +10,10 @@ use logout_tests::hub::{Accounts, TestHub};
 
 use crate::Engine;
 use crate::faults::{all_can_be_ended, all_unavailable, ready, sign_out_at_once};
-use crate::front::{VENDORS, wait_until};
 use crate::hubs::{alice, hubs, stand_ins};
 use crate::sessions::{NOW, session};
 use crate::{postgres, redis};
+use logout_tests::front::{VENDORS, wait_until};
 
 fn login_status(hub: &TestHub) -> u16 {
     let form = [("username", "alice"), ("password", Accounts::ALICE)];

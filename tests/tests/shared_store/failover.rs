@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use logout_tests::hub::TestHub;
 
 use crate::faults::{all_can_be_ended, all_unavailable, ready, sign_out_at_once};
-use crate::front::{VENDORS, wait_until};
 use crate::hubs::{alice, stand_ins};
 use crate::pair::{Commits, Pair};
+use logout_tests::front::{VENDORS, wait_until};
 
 fn two_hubs(pair: &Pair) -> [TestHub; 2] {
     std::array::from_fn(|_| TestHub::on_store(&pair.url(), &stand_ins()).unwrap())

@@ -4,8 +4,8 @@ use logout_tests::http::{Answer, Request};
 use logout_tests::hub::TestHub;
 
 use crate::Engine;
-use crate::front::{Login, VENDORS, wait_until};
 use crate::hubs::{alice, hubs, stand_ins};
+use logout_tests::front::{Login, VENDORS, wait_until};
 
 pub(crate) fn ready(hub: &TestHub) -> u16 {
     Request::get("/readyz").send(hub.admin_address()).status

@@ -8,9 +8,11 @@ use logout_tests::http::Request;
 use logout_tests::hub::{Accounts, TestHub};
 
 use crate::Engine;
-use crate::front::{Login, admin, deliveries, login, more_keys, platform, receipt, wait_until};
+use logout_tests::front::{
+    Login, admin, deliveries, login, more_keys, platform, receipt, wait_until,
+};
 
-const VENDORS: [&str; 4] = crate::front::VENDORS;
+const VENDORS: [&str; 4] = logout_tests::front::VENDORS;
 
 pub(crate) fn stand_ins() -> String {
     VENDORS

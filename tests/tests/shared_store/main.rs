@@ -12,9 +12,6 @@
 mod disks;
 mod failover;
 mod faults;
-#[allow(dead_code, reason = "tests of single logout do more with it")]
-#[path = "../single_logout/front.rs"]
-mod front;
 mod hubs;
 mod logins;
 #[allow(dead_code, reason = "the stores' own tests do more with it")]

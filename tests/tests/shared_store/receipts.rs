@@ -13,8 +13,8 @@ use logout_tests::hub::TestHub;
 use serde_json::Value;
 
 use crate::Engine;
-use crate::front::{admin, platform};
 use crate::sessions::{order, session_of};
+use logout_tests::front::{admin, platform};
 
 const SESSIONS: u32 = 1_000;
 /// Receipts besides, of two sessions each.

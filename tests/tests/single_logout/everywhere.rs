@@ -6,7 +6,7 @@ use logout_tests::skip::Run;
 use logout_tests::stores::StoreKind;
 use serde_json::json;
 
-use crate::front::{Front, VENDORS, admin, deliveries, login, platform, receipt, settled};
+use logout_tests::front::{Front, VENDORS, admin, deliveries, login, platform, receipt, settled};
 
 pub(crate) fn add(run: &mut Run) {
     run.on_every_store(
@@ -232,7 +232,7 @@ fn down_and_back(store: StoreKind) {
     };
     assert_eq!(of(&pending, "assets"), "pending", "{pending}");
     front.stand_ins.get_mut("assets").unwrap().resume();
-    crate::front::wait_until("the product is told", || {
+    logout_tests::front::wait_until("the product is told", || {
         front.hub.advance(std::time::Duration::from_secs(1));
         of(&receipt(&front.hub, &answer), "assets") == "confirmed"
     });
@@ -253,7 +253,7 @@ fn over_a_restart(store: StoreKind) {
     for stand_in in front.stand_ins.values_mut() {
         stand_in.resume();
     }
-    crate::front::wait_until("all products are told", || {
+    logout_tests::front::wait_until("all products are told", || {
         front.hub.advance(std::time::Duration::from_secs(1));
         receipt(&front.hub, &answer)["progress"]["settled"] == 4
     });

@@ -11,7 +11,7 @@ use logout_tests::tls::Certificate;
 use logout_tests::upstream::{Behaviour, ScriptedUpstream};
 use serde_json::json;
 
-use crate::front::{SIGNED_OUT, admin, deliveries, platform, receipt, wait_until};
+use logout_tests::front::{SIGNED_OUT, admin, deliveries, platform, receipt, wait_until};
 
 /// More than the hub may wait and the machine may dawdle.
 const SOON: Duration = Duration::from_secs(10);

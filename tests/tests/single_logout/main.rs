@@ -12,7 +12,6 @@
 
 mod everywhere;
 mod faults;
-mod front;
 mod many;
 mod restarts;
 mod strangers;

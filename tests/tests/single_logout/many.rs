@@ -9,7 +9,7 @@ use logout_tests::stores::StoreKind;
 use logout_tests::upstream::{Behaviour, ScriptedUpstream};
 use serde_json::json;
 
-use crate::front::{Front, SIGNED_OUT, admin, login, platform, receipt};
+use logout_tests::front::{Front, SIGNED_OUT, admin, login, platform, receipt};
 
 const SESSIONS: usize = 1_000;
 

@@ -14,7 +14,7 @@ use logout_tests::stores::StoreKind;
 use logout_tests::upstream::{Behaviour, ScriptedUpstream};
 use serde_json::{Value, json};
 
-use crate::front::{SIGNED_OUT, platform, wait_until};
+use logout_tests::front::{SIGNED_OUT, platform, wait_until};
 
 /// How often the hub dies: most often where the store dies with it.
 fn rounds(store: StoreKind) -> usize {

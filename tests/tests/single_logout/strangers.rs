@@ -7,7 +7,9 @@ use logout_tests::stores::StoreKind;
 use logout_tests::upstream::{Behaviour, ScriptedUpstream};
 use serde_json::json;
 
-use crate::front::{Front, VENDORS, admin, deliveries, login, platform, receipt, wait_until};
+use logout_tests::front::{
+    Front, VENDORS, admin, deliveries, login, platform, receipt, wait_until,
+};
 
 pub(crate) fn add(run: &mut Run) {
     run.on_every_store(

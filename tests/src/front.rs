@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use logout_tests::http::{Answer, Request};
-use logout_tests::hub::{Accounts, TestHub};
-use logout_tests::logins;
-use logout_tests::stores::StoreKind;
-use serde_json::Value;
+use crate::http::{Answer, Request};
+use crate::hub::{Accounts, TestHub};
+use crate::logins;
+use crate::stores::StoreKind;
+use serde_json::{Value, json};
 
-pub(crate) const VENDORS: [&str; 4] = ["assets", "hcl-dx", "sitefinity", "wix"];
+/// The vendors, by the names of their adapters.
+pub const VENDORS: [&str; 4] = ["assets", "hcl-dx", "sitefinity", "wix"];
 
 /// What HCL DX says when it has signed somebody out.
-pub(crate) const SIGNED_OUT: &str = r#"{"redirectUrl":"/wps/portal","statusCode":200}"#;
+pub const SIGNED_OUT: &str = r#"{"redirectUrl":"/wps/portal","statusCode":200}"#;
 
 /// How long something that happens in the background may take. Where several hubs share a store,
 /// nobody takes up what a hub had under way that was killed before its lease of a minute has run
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// The lines that a platform of this vendor needs besides its name.
-pub(crate) fn more_keys(vendor: &str) -> String {
+pub fn more_keys(vendor: &str) -> String {
     if vendor == "wix" {
         logins::wix_app()
     } else {
@@ -32,19 +33,36 @@ pub(crate) fn more_keys(vendor: &str) -> String {
 
 /// A hub on a store of some kind, in front of a stand-in of each vendor; everybody's sessions end
 /// together.
-pub(crate) struct Front {
-    pub(crate) hub: TestHub,
-    pub(crate) stand_ins: BTreeMap<&'static str, TestHub>,
+#[derive(Debug)]
+pub struct Front {
+    /// The hub.
+    pub hub: TestHub,
+    /// The products, by vendor.
+    pub stand_ins: BTreeMap<&'static str, TestHub>,
 }
 
 impl Front {
     /// With further lines for `[single_logout]`.
-    pub(crate) fn start(store: StoreKind, single_logout: &str) -> Self {
+    ///
+    /// # Panics
+    /// When a hub does not start.
+    pub fn start(store: StoreKind, single_logout: &str) -> Self {
         Self::with(store, single_logout, "person")
     }
 
     /// The same, with this reach at every platform.
-    pub(crate) fn with(store: StoreKind, single_logout: &str, reach: &str) -> Self {
+    ///
+    /// # Panics
+    /// When a hub does not start.
+    pub fn with(store: StoreKind, single_logout: &str, reach: &str) -> Self {
+        Self::with_tables(store, single_logout, reach, "")
+    }
+
+    /// The same, with further tables.
+    ///
+    /// # Panics
+    /// When a hub does not start.
+    pub fn with_tables(store: StoreKind, single_logout: &str, reach: &str, more: &str) -> Self {
         let stand_ins: BTreeMap<_, _> = VENDORS
             .into_iter()
             .map(|vendor| {
@@ -62,25 +80,53 @@ impl Front {
             .collect();
         let hub = TestHub::on(
             store,
-            &format!("[single_logout]\n{single_logout}\n{}", tables.concat()),
+            &format!(
+                "[single_logout]\n{single_logout}\n{more}{}",
+                tables.concat()
+            ),
         )
         .unwrap();
         Self { hub, stand_ins }
     }
 
     /// Logs `alice` in at `vendor`, through the hub.
-    pub(crate) fn login(&self, vendor: &'static str) -> Login {
+    pub fn login(&self, vendor: &'static str) -> Login {
         login(&self.hub, vendor, "alice", Accounts::ALICE)
     }
 
+    /// Logs somebody in at the product of `vendor` itself, of which the hub learns by a
+    /// registration with these further members.
+    ///
+    /// # Panics
+    /// When either does not take it.
+    pub fn register(&self, vendor: &'static str, name: &str, more: Value) -> Login {
+        let password = match name {
+            "bob" => Accounts::BOB,
+            _ => Accounts::ALICE,
+        };
+        let own = login(&self.stand_ins[vendor], vendor, name, password);
+        let mut registration = own.registration(name);
+        let members = registration.as_object_mut().expect("an object");
+        members.extend(more.as_object().expect("members").clone());
+        let request = Request::post("/api/sessions").json(&registration);
+        let answer = admin(&self.hub, request);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        own
+    }
+
     /// Whether the product itself still takes the credential.
-    pub(crate) fn is_alive(&self, login: &Login) -> bool {
+    pub fn is_alive(&self, login: &Login) -> bool {
         login.is_alive(&self.stand_ins[login.vendor])
+    }
+
+    /// Whether a proxy that asks the hub lets the credential pass.
+    pub fn passes(&self, login: &Login) -> bool {
+        passes(&self.hub, login.vendor, login.header.0, &login.header.1)
     }
 }
 
 /// The table of a platform of `vendor` in front of `upstream`, with further lines.
-pub(crate) fn platform(vendor: &str, upstream: &str, more: &str) -> String {
+pub fn platform(vendor: &str, upstream: &str, more: &str) -> String {
     format!(
         "[[platform]]\nname = \"{vendor}\"\nvendor = \"{vendor}\"\nupstream = \"{upstream}\"\nreach = \"person\"\n\
          person = {{ from = \"subject\", lowercase = true, domain = \"example.com\" }}\n{more}\n{}\n",
@@ -90,15 +136,17 @@ pub(crate) fn platform(vendor: &str, upstream: &str, more: &str) -> String {
 
 /// A session, and the header that presents it.
 #[derive(Clone, Debug)]
-pub(crate) struct Login {
-    pub(crate) vendor: &'static str,
-    pub(crate) header: (&'static str, String),
+pub struct Login {
+    /// The vendor at whose product it is.
+    pub vendor: &'static str,
+    /// Name and value of that header.
+    pub header: (&'static str, String),
     /// What proves that a sign-out was not forged, where the vendor asks for that.
-    pub(crate) csrf: Option<String>,
+    pub csrf: Option<String>,
 }
 
 /// Logs somebody in at `vendor`, at a hub or at the product itself.
-pub(crate) fn login(at: &TestHub, vendor: &'static str, name: &str, password: &str) -> Login {
+pub fn login(at: &TestHub, vendor: &'static str, name: &str, password: &str) -> Login {
     let with = |header, csrf| Login {
         vendor,
         header,
@@ -152,8 +200,25 @@ pub(crate) fn login(at: &TestHub, vendor: &'static str, name: &str, password: &s
 }
 
 impl Login {
+    /// The body that registers it at a hub, as a session of `subject`.
+    ///
+    /// # Panics
+    /// When its header is none that a product takes.
+    pub fn registration(&self, subject: &str) -> Value {
+        let mut body = json!({ "platform": self.vendor, "subject": subject });
+        let (name, value) = &self.header;
+        match value.split_once('=').filter(|_| *name == "Cookie") {
+            Some((cookie, value)) => body["cookies"] = json!({ cookie: value }),
+            None => body["bearer"] = value.trim_start_matches("Bearer ").into(),
+        }
+        if let Some(csrf) = &self.csrf {
+            body["csrf"] = csrf.as_str().into();
+        }
+        body
+    }
+
     /// The vendor's own sign-out call.
-    pub(crate) fn sign_out(&self) -> Request {
+    pub fn sign_out(&self) -> Request {
         let request = match self.vendor {
             "assets" => Request::post("/services/logout"),
             "hcl-dx" => Request::post("/dx/api/core/v1/auth/logout"),
@@ -168,7 +233,7 @@ impl Login {
     }
 
     /// Whether `at` takes the credential for a live session's.
-    pub(crate) fn is_alive(&self, at: &TestHub) -> bool {
+    pub fn is_alive(&self, at: &TestHub) -> bool {
         let probe = match self.vendor {
             "assets" => Request::get("/services/profile"),
             "hcl-dx" => Request::post("/dx/api/core/v1/auth/validate"),
@@ -188,15 +253,31 @@ impl Login {
     }
 }
 
+/// Whether a proxy in front of `platform` that asks `hub` lets this header pass.
+///
+/// # Panics
+/// When the answer says neither.
+pub fn passes(hub: &TestHub, platform: &str, name: &str, value: &str) -> bool {
+    let answer = Request::get(&format!("/check/{platform}"))
+        .header(name, value)
+        .header("Logout-Check-Token", &hub.admin_token())
+        .send(hub.admin_address());
+    match answer.status {
+        204 => true,
+        401 => false,
+        status => panic!("{status} {}", answer.text()),
+    }
+}
+
 /// Asks the admin API of `hub`.
-pub(crate) fn admin(hub: &TestHub, request: Request) -> Answer {
+pub fn admin(hub: &TestHub, request: Request) -> Answer {
     request
         .header("Authorization", &format!("Bearer {}", hub.admin_token()))
         .send(hub.admin_address())
 }
 
 /// The receipt of this answer.
-pub(crate) fn receipt(hub: &TestHub, answer: &Answer) -> Value {
+pub fn receipt(hub: &TestHub, answer: &Answer) -> Value {
     let id = answer
         .header("logout-receipt")
         .unwrap_or_else(|| panic!("no receipt: {} {}", answer.status, answer.text()));
@@ -206,7 +287,7 @@ pub(crate) fn receipt(hub: &TestHub, answer: &Answer) -> Value {
 }
 
 /// The same, once nothing is pending in it.
-pub(crate) fn settled(hub: &TestHub, answer: &Answer) -> Value {
+pub fn settled(hub: &TestHub, answer: &Answer) -> Value {
     let mut last = Value::Null;
     wait_until("the receipt is settled", || {
         last = receipt(hub, answer);
@@ -218,7 +299,7 @@ pub(crate) fn settled(hub: &TestHub, answer: &Answer) -> Value {
 }
 
 /// The deliveries of a receipt.
-pub(crate) fn deliveries(receipt: &Value) -> Vec<Value> {
+pub fn deliveries(receipt: &Value) -> Vec<Value> {
     let sessions = receipt["sessions"].as_array().expect("sessions");
     sessions
         .iter()
@@ -228,7 +309,7 @@ pub(crate) fn deliveries(receipt: &Value) -> Vec<Value> {
 }
 
 /// Waits for something that happens in the background.
-pub(crate) fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !happened() {
         assert!(
