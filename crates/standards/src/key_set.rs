@@ -53,7 +53,10 @@ pub enum NoKey {
 ///
 /// Key ids should differ, but need not (section 4.5). Of several keys with one id, each that fits
 /// the token's algorithm is tried, since the issuer has published all of them.
-#[derive(Clone, Debug)]
+///
+/// The default is a set without keys. A token that has another fault by it than an unknown key has
+/// that fault by every set.
+#[derive(Clone, Debug, Default)]
 pub struct KeySet {
     keys: Vec<Key>,
     left_out: usize,

@@ -229,11 +229,17 @@ impl Idp {
         self.verifier.issuer()
     }
 
-    /// Verifies a token. For one whose key is not known, the keys are fetched anew.
+    /// Verifies a token. For one whose key is not known, the keys are fetched anew; for one that no
+    /// key can verify, none are fetched.
     async fn with_keys<T>(
         &self,
         verify: impl Fn(&KeySet) -> Result<T, LogoutTokenError>,
     ) -> Result<T, Fault> {
+        if let Err(fault) = verify(&KeySet::default())
+            && fault != LogoutTokenError::UnknownKey
+        {
+            return Err(fault.into());
+        }
         let keys = self.keys.get().await?;
         match verify(&keys) {
             Err(LogoutTokenError::UnknownKey) => {
