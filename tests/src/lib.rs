@@ -16,6 +16,7 @@ pub mod disk;
 pub mod front;
 pub mod http;
 pub mod hub;
+pub mod idp;
 pub mod logins;
 pub mod node;
 pub mod process;

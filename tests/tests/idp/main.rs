@@ -1,0 +1,37 @@
+//! Hubs that identity providers tell of sign-outs: `cargo test -p logout-tests --test idp [name]`.
+//!
+//! What a machine lacks is listed at the end of the run; see `tests/README.md`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+/// Names tests after the functions that they are, behind their module and, for each store but the
+/// embedded one, in front of it the engine.
+macro_rules! on_every_store {
+    ($run:expr, $module:literal; $($case:ident)+) => {
+        $($run.on_every_store(concat!($module, "::", stringify!($case)), &[], $case);)+
+    };
+}
+
+mod answers;
+mod endings;
+mod keys;
+mod requests;
+mod scene;
+mod token_kinds;
+
+use std::process::ExitCode;
+
+use logout_tests::skip::Run;
+
+fn main() -> ExitCode {
+    let mut run = Run::from_environment();
+    endings::add(&mut run);
+    keys::add(&mut run);
+    requests::add(&mut run);
+    token_kinds::add(&mut run);
+    run.finish()
+}
