@@ -19,6 +19,7 @@ pub mod hub;
 pub mod idp;
 pub mod logins;
 pub mod node;
+pub mod oidc_provider;
 pub mod process;
 pub mod proxy;
 pub mod secret_file;

@@ -19,6 +19,7 @@ macro_rules! on_every_store {
 mod answers;
 mod endings;
 mod keys;
+mod real_provider;
 mod requests;
 mod scene;
 mod token_kinds;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let mut run = Run::from_environment();
     endings::add(&mut run);
     keys::add(&mut run);
+    real_provider::add(&mut run);
     requests::add(&mut run);
     token_kinds::add(&mut run);
     run.finish()

@@ -1,0 +1,60 @@
+// An OpenID provider on loopback: panva's oidc-provider with its own pages for login and sign-out. It runs until its
+// standard input ends. Lines of JSON say where it is, and then each logout token that it sends and what became of it.
+
+import { generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+// It tells the console at length that its pages and its memory are not for production.
+console.info = console.warn = () => {};
+const { default: Provider } = await import('oidc-provider');
+
+const lines = createInterface({ input: process.stdin });
+const [line] = await once(lines, 'line');
+const { port, kid, clients, redirectUri } = JSON.parse(line);
+
+function report(seen) {
+  process.stdout.write(`${JSON.stringify(seen)}\n`);
+}
+
+const server = createServer();
+server.listen(port, '127.0.0.1');
+await once(server, 'listening');
+const issuer = `http://127.0.0.1:${server.address().port}`;
+
+// Fresh at each start, as after an exchange of keys.
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const signingKey = { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' };
+
+const provider = new Provider(issuer, {
+  jwks: { keys: [signingKey] },
+  clients: clients.map(({ id, secret, backchannelLogoutUri, withSid }) => ({
+    client_id: id,
+    client_secret: secret,
+    redirect_uris: [redirectUri],
+    grant_types: ['authorization_code'],
+    response_types: ['code'],
+    backchannel_logout_uri: backchannelLogoutUri,
+    backchannel_logout_session_required: withSid,
+  })),
+  cookies: { keys: ['for tests only'] },
+  features: { backchannelLogout: { enabled: true }, devInteractions: { enabled: true } },
+  pkce: { required: () => false },
+  // Whatever is typed in is the subject.
+  findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, email: `${id}@example.com` }) }),
+  // Its own way out refuses loopback addresses, which it would do here with the hub's.
+  fetch: (address, { dispatcher, ...options }) => {
+    const token = options.body instanceof URLSearchParams && options.body.get('logout_token');
+    if (token) report({ sent: token, to: String(address) });
+    return fetch(address, options);
+  },
+});
+provider.on('backchannel.success', (_, client) => report({ accepted: client.clientId }));
+provider.on('backchannel.error', (_, fault, client) => report({ refused: client.clientId, fault: fault.message }));
+provider.on('server_error', (_, fault) => process.stderr.write(`${fault.stack}\n`));
+server.on('request', provider.callback());
+report({ issuer });
+
+await once(lines, 'close');
+process.exit();
