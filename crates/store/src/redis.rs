@@ -94,7 +94,8 @@ const ENDING: (usize, usize) = (2, 64);
 ///   may have been executed.
 /// - **Failure.** A server that is gone, paused, full, read-only or loading is [`StoreUnavailable`]
 ///   within a few seconds, and used again as soon as it answers. An order that was refused so may
-///   have been executed; given again with the same receipt's id, it answers what it ended then.
+///   have been executed; given again with the same receipt's id and instant, it answers what it
+///   ended then.
 ///   A server that is full still ends sessions.
 /// - **Leases** are kept by the server, and last until they run out, whichever hub holds them.
 ///

@@ -71,8 +71,11 @@ impl Services {
             receipt = ReceiptId::at(at);
         }
         let (targets, reach) = targets(sessions, order.person.as_ref(), reach);
-        if targets.is_empty() || self.is_spent(order, at).await? {
-            return self.spend(order).await;
+        if targets.is_empty() {
+            return self.nothing_left(order, own).await;
+        }
+        if self.is_spent(order, at).await? {
+            return Ok(TokenOutcome::Repeated);
         }
         let ended = self
             .carry_out(EndOrder {
@@ -88,7 +91,16 @@ impl Services {
         if !ended.is_empty() {
             return Ok(TokenOutcome::Ended(receipt, ended));
         }
-        // Somebody else ended them meanwhile: perhaps the same token at another hub.
+        self.nothing_left(order, own).await
+    }
+
+    /// No session is left to end. The same token may have ended them at another hub meanwhile,
+    /// which its receipt tells.
+    async fn nothing_left(
+        &self,
+        order: &TokenSignOut,
+        own: ReceiptId,
+    ) -> Result<TokenOutcome, StoreUnavailable> {
         match self.store.receipt(own).await? {
             Some(_) => Ok(TokenOutcome::Repeated),
             None => self.spend(order).await,
@@ -137,8 +149,7 @@ impl Services {
         })
     }
 
-    /// Whether the token ended nothing before. It is taken to find out, and [`Services::spend`]
-    /// puts it back: a hub that dies in between lets the token pass once more, which then ends
+    /// Whether the token ended nothing before. It is taken to find out, and put back: a hub that dies in between lets the token pass once more, which then ends
     /// sessions that its provider has said to be over.
     async fn is_spent(
         &self,

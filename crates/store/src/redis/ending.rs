@@ -198,6 +198,7 @@ impl Shard<'_> {
     }
 
     /// What orders have ended that end nothing now: an order may come again whose answer got lost.
+    /// One of another instant is another hub's by the same token, which has its receipt's id.
     async fn ended_before(
         &self,
         orders: &[&EndOrder],
@@ -205,7 +206,14 @@ impl Shard<'_> {
         let name = |order: &&EndOrder| [b"r:", order.receipt.as_bytes().as_slice()].concat();
         let receipts = self.records(orders.iter().map(name)).await?;
         let read = |(order, receipt): (&&EndOrder, Option<Vec<u8>>)| match receipt {
-            Some(bytes) => Ok(record::read_receipt(order.receipt, &bytes)?.sessions),
+            Some(bytes) => {
+                let receipt = record::read_receipt(order.receipt, &bytes)?;
+                if receipt.at == order.at {
+                    Ok(receipt.sessions)
+                } else {
+                    Ok(Vec::new())
+                }
+            }
             None => Ok(Vec::new()),
         };
         orders.iter().zip(receipts).map(read).collect()
