@@ -14,6 +14,7 @@ mod failover;
 mod faults;
 mod hubs;
 mod logins;
+mod logout_tokens;
 #[allow(dead_code, reason = "the stores' own tests do more with it")]
 #[path = "../../../crates/store/tests/postgres/pair.rs"]
 mod pair;
@@ -143,6 +144,11 @@ fn main() -> ExitCode {
         hubs::deliveries_of_a_hub_that_is_gone_are_made_by_another
         hubs::two_hubs_tell_each_product_and_settle_once
         receipts::a_receipt_of_a_thousand_sessions_is_one_query_and_so_is_a_page_of_receipts
+        logout_tokens::a_token_is_taken_once_by_all_hubs_together
+        logout_tokens::a_token_that_one_hub_has_taken_is_refused_by_another_after_its_end
+        logout_tokens::a_token_that_comes_while_the_engine_is_down_is_taken_when_it_is_back
+        logout_tokens::a_token_that_comes_while_the_engine_takes_no_writes_is_taken_when_it_does
+        logout_tokens::a_token_that_comes_while_the_engine_hangs_ends_its_session_at_last
         logins::wrong_passwords_are_counted_by_all_hubs_together
         hubs::while_the_engine_is_down_nothing_is_claimed_and_then_all_goes_on
         faults::while_the_engine_hangs_nothing_is_claimed_and_then_all_goes_on
