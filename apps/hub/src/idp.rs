@@ -4,6 +4,8 @@
 #[cfg(feature = "standards")]
 mod end_session;
 #[cfg(feature = "standards")]
+mod events;
+#[cfg(feature = "standards")]
 mod keys;
 #[cfg(feature = "standards")]
 mod receiver;

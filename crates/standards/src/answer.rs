@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::logout_request::LogoutRequestError;
 use crate::logout_token::LogoutTokenError;
 use crate::revocation::RevocationError;
+use crate::security_event::SecurityEventError;
 
 /// 200 and empty: the token is carried out, also where there was nothing to end.
 pub fn carried_out() -> Response {
@@ -40,6 +41,22 @@ pub fn revoked() -> Response {
 /// 400 to a revocation.
 pub fn bad_revocation(error: RevocationError) -> Response {
     fault(400, "invalid_request", &error.to_string())
+}
+
+/// 202 to a security event: it is carried out, was so before, or needs nothing (RFC 8935, section
+/// 2.2).
+pub fn accepted() -> Response {
+    uncached(Response::new(202))
+}
+
+/// 400 to a security event (RFC 8935, section 2.3).
+pub fn bad_event(error: SecurityEventError) -> Response {
+    let body = json!({ "err": error.code(), "description": error.to_string() });
+    uncached(Response::with_text(
+        400,
+        "application/json",
+        body.to_string(),
+    ))
 }
 
 /// 401: the caller is not authenticated (RFC 6750, section 3). Without a token nothing is said of

@@ -11,6 +11,8 @@
 //!   [`IdTokenHint`] verifies the ID token in it.
 //! - Global Token Revocation (draft 06), received: [`read_revocation_request`] and
 //!   [`ProviderToken`], which authenticates it.
+//! - Security events by push (RFC 8935, SSF 1.0, CAEP 1.0), received: [`read_security_event`] and
+//!   [`SecurityEvent`].
 //! - What those build on, and `logout-identity` as well: [`PublicKey`], [`SignatureAlgorithm`] and
 //!   [`CompactJws`]. Signatures are verified by `jsonwebtoken` with AWS-LC.
 
@@ -27,6 +29,7 @@ mod logout_request;
 mod logout_token;
 mod public_key;
 mod revocation;
+mod security_event;
 mod subject_id;
 
 pub use algorithm::{AlgorithmError, SignatureAlgorithm};
@@ -40,4 +43,7 @@ pub use logout_request::{LARGEST_LOGOUT_REQUEST, LogoutRequestError, read_logout
 pub use logout_token::{LogoutToken, LogoutTokenError, LogoutTokenVerifier, VerifierError};
 pub use public_key::{PublicKey, PublicKeyError};
 pub use revocation::{ProviderToken, RevocationError, read_revocation_request};
+pub use security_event::{
+    EventSubject, LARGEST_SECURITY_EVENT, SecurityEvent, SecurityEventError, read_security_event,
+};
 pub use subject_id::{SubjectId, SubjectIdError};

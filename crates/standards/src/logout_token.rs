@@ -326,7 +326,7 @@ pub(crate) fn check_validity(
     Ok(())
 }
 
-fn seconds(at: Timestamp) -> f64 {
+pub(crate) fn seconds(at: Timestamp) -> f64 {
     Duration::from_millis(at.as_millis()).as_secs_f64()
 }
 

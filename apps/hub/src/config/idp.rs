@@ -55,6 +55,13 @@ pub struct IdpConfig {
     /// provider signs. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation_token_file: Option<PathBuf>,
+    /// The audience of this provider's security events (`aud`), which the hub takes where this is
+    /// given. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events_audience: Option<String>,
+    /// Whether a changed credential, such as a password, ends the person's sessions. Default: false.
+    #[serde(default)]
+    pub end_on_credential_change: bool,
     /// Whether this provider's word on e-mail addresses counts. Must be true for
     /// `person = "email"`. Default: false.
     #[serde(default)]
@@ -143,6 +150,16 @@ impl IdpConfig {
             ),
             (Some(_), Some(_)) => refuse("jwks_file", "goes in place of `jwks_uri`; keep one"),
             _ => {}
+        }
+        if self
+            .events_audience
+            .as_ref()
+            .is_some_and(|audience| audience.trim().is_empty())
+        {
+            refuse("events_audience", "must not be empty");
+        }
+        if self.end_on_credential_change && self.events_audience.is_none() {
+            refuse("end_on_credential_change", "goes with `events_audience`");
         }
         if self.ca_file.is_some() && self.jwks_uri.is_none() {
             refuse("ca_file", "goes with `jwks_uri`");

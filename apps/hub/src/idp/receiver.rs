@@ -26,7 +26,7 @@ use metrics::{counter, describe_counter};
 use url::Url;
 
 use super::keys::{Keys, NoKeys};
-use super::{END_SESSION, PATH, end_session, revocation};
+use super::{END_SESSION, PATH, end_session, events, revocation};
 use crate::config::{
     Config, ConfigError, ConfigErrors, IdpConfig, IdpPerson, RelyingPartyConfig, read_token,
 };
@@ -55,11 +55,20 @@ pub(crate) struct Receiver {
 #[derive(Debug)]
 pub(super) struct Idp {
     pub(super) name: String,
-    verifier: LogoutTokenVerifier,
+    pub(super) verifier: LogoutTokenVerifier,
     keys: Keys,
     pub(super) person: Option<IdpPerson>,
     /// Of the token that authenticates a revocation.
     pub(super) revocation_token: Option<SecretDigest>,
+    /// Absent where its security events are not taken.
+    pub(super) events: Option<Events>,
+}
+
+/// What is done with a provider's security events.
+#[derive(Debug)]
+pub(super) struct Events {
+    pub(super) audience: String,
+    pub(super) end_on_credential_change: bool,
 }
 
 /// Why a token was not carried out.
@@ -82,6 +91,7 @@ impl Receiver {
         let (idps, errors) = idps(config, &services.clock);
         ConfigErrors::check(errors)?;
         describe_counter!(TOKENS, "Logout tokens of identity providers.");
+        describe_counter!(events::EVENTS, "Security events of identity providers.");
         Ok(Self {
             idps,
             relying_parties: config.relying_parties.clone(),
@@ -101,8 +111,10 @@ impl Receiver {
     pub(crate) fn routes(app: &mut ServiceConfig) {
         let path = format!("{PATH}{{idp}}/backchannel-logout");
         let revocation = format!("{PATH}{{idp}}/global-token-revocation");
+        let events = format!("{PATH}{{idp}}/events");
         app.route(&path, web::route().to(backchannel_logout))
             .route(&revocation, web::route().to(revocation::revoke))
+            .route(&events, web::route().to(events::push))
             .route(END_SESSION, web::route().to(end_session::answer));
     }
 
@@ -195,13 +207,17 @@ impl Idp {
             keys: Keys::set_up(config, &algorithms, Arc::clone(clock))?,
             person: config.person,
             revocation_token: revocation_token.transpose()?,
+            events: config.events_audience.clone().map(|audience| Events {
+                audience,
+                end_on_credential_change: config.end_on_credential_change,
+            }),
         })
     }
 
     /// What a logout token says that is valid.
     async fn verified(&self, token: &str, clock: &dyn Clock) -> Result<LogoutToken, Fault> {
-        self.with_keys(|keys| self.verifier.verify(token, keys, clock.now()))
-            .await
+        let verified = self.with_keys(|keys| self.verifier.verify(token, keys, clock.now()));
+        Ok(verified.await??)
     }
 
     /// What an ID token says that is valid, and was issued to this provider's client or to one of
@@ -209,8 +225,8 @@ impl Idp {
     pub(super) async fn hint(&self, token: &str, clients: &[&str]) -> Result<IdTokenHint, Fault> {
         let clients = [&[self.verifier.client_id()], clients].concat();
         let (issuer, algorithms) = (self.issuer(), self.verifier.algorithms());
-        self.with_keys(|keys| IdTokenHint::verify(token, issuer, &clients, keys, algorithms))
-            .await
+        let verify = |keys: &KeySet| IdTokenHint::verify(token, issuer, &clients, keys, algorithms);
+        Ok(self.with_keys(verify).await??)
     }
 
     /// What a token says by which this provider authenticates a request to `endpoint`.
@@ -221,8 +237,8 @@ impl Idp {
         now: Timestamp,
     ) -> Result<ProviderToken, Fault> {
         let (of, algorithms) = ((self.issuer(), endpoint), self.verifier.algorithms());
-        self.with_keys(|keys| ProviderToken::verify(token, of, keys, algorithms, now))
-            .await
+        let verify = |keys: &KeySet| ProviderToken::verify(token, of, keys, algorithms, now);
+        Ok(self.with_keys(verify).await??)
     }
 
     pub(super) fn issuer(&self) -> &str {
@@ -231,23 +247,22 @@ impl Idp {
 
     /// Verifies a token. For one whose key is not known, the keys are fetched anew; for one that no
     /// key can verify, none are fetched.
-    async fn with_keys<T>(
+    pub(super) async fn with_keys<T, E: From<LogoutTokenError> + PartialEq>(
         &self,
-        verify: impl Fn(&KeySet) -> Result<T, LogoutTokenError>,
-    ) -> Result<T, Fault> {
-        if let Err(fault) = verify(&KeySet::default())
-            && fault != LogoutTokenError::UnknownKey
-        {
-            return Err(fault.into());
+        verify: impl Fn(&KeySet) -> Result<T, E>,
+    ) -> Result<Result<T, E>, NoKeys> {
+        let unknown = E::from(LogoutTokenError::UnknownKey);
+        let without_keys = verify(&KeySet::default());
+        if without_keys.as_ref().is_err_and(|fault| *fault != unknown) {
+            return Ok(without_keys);
         }
         let keys = self.keys.get().await?;
-        match verify(&keys) {
-            Err(LogoutTokenError::UnknownKey) => {
-                let newer = self.keys.newer(&keys).await?;
-                Ok(verify(&*newer.ok_or(LogoutTokenError::UnknownKey)?)?)
-            }
-            verified => Ok(verified?),
+        let verified = verify(&keys);
+        if verified.as_ref().err() != Some(&unknown) {
+            return Ok(verified);
         }
+        let newer = self.keys.newer(&keys).await?;
+        Ok(newer.map_or(verified, |keys| verify(&keys)))
     }
 
     fn answer(&self, outcome: Result<TokenOutcome, Fault>) -> Response {
