@@ -8,5 +8,7 @@ mod key_cache;
 mod key_set;
 mod logout_request;
 mod logout_token;
+mod provider_tokens;
+mod security_event;
 mod signer;
 mod token_kinds;
