@@ -17,6 +17,7 @@ use std::sync::Arc;
 use callers::{Caller, Callers, check_client, check_csrf};
 pub use ports::Services;
 pub use signed_out::SignedOut;
+use signed_out::WayOn;
 pub use token_sign_out::{TokenOutcome, TokenSignOut};
 
 use crate::canonical::CredentialReader;
@@ -192,6 +193,17 @@ impl SessionAuthority {
         each_once(unsealed.flat_map(|session| session.removals))
     }
 
+    /// The way that a browser goes on after a sign-out here.
+    fn way_on(&self, id_token: Option<Secret>) -> Option<Box<WayOn>> {
+        let idp = self.platform.end_session.clone()?;
+        let from = self.platform.public_url.clone();
+        Some(Box::new(WayOn {
+            idp,
+            from,
+            id_token,
+        }))
+    }
+
     /// An ID token of the first of these sessions that one was registered with.
     fn id_token(&self, callers: &[Caller]) -> Option<Secret> {
         self.platform.end_session.as_ref()?;
@@ -258,19 +270,11 @@ impl SessionAuthority {
         let redirect = if ended.is_empty() {
             redirect
         } else {
-            let redirect = self.receipt_page(asked, receipt).or(redirect);
-            let way = self
-                .platform
-                .end_session
-                .as_ref()
-                .filter(|_| caller_included);
-            match (way, redirect) {
-                (Some(way), Some(back)) => self.absolute(&back).map_or(Some(back), |back| {
-                    Some(way.address(&back, id_token.as_ref()))
-                }),
-                (_, redirect) => redirect,
-            }
+            self.receipt_page(asked, receipt).or(redirect)
         };
+        let way_on = self
+            .way_on(id_token)
+            .filter(|_| caller_included && !ended.is_empty());
         SignedOut {
             receipt,
             ended,
@@ -279,6 +283,7 @@ impl SessionAuthority {
             reach,
             removals,
             by_cookie: asked.brings_cookie(),
+            way_on,
         }
     }
 }

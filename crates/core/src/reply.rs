@@ -22,9 +22,13 @@ pub struct Reply(Response);
 impl Reply {
     /// A sign-out that was done, in the vendor's words. Adds `Cache-Control: no-store` and
     /// `Logout-Receipt`, and removes cookies where the login was seen to put them and where the
-    /// upstream removed them.
+    /// upstream removed them. A redirect leads to the platform's identity provider first, where it
+    /// has one.
     pub fn signed_out(done: &SignedOut, in_vendors_words: Response) -> Self {
-        let response = without_remains(done, in_vendors_words);
+        let mut response = without_remains(done, in_vendors_words);
+        if let Some(way) = done.way_on() {
+            response = response.led(|back| way.to(back));
+        }
         Self(
             response
                 .uncached()

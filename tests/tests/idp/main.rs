@@ -17,10 +17,13 @@ macro_rules! on_every_store {
 }
 
 mod answers;
+mod end_session;
 mod endings;
+mod events;
 mod keys;
 mod real_provider;
 mod requests;
+mod revocation;
 mod scene;
 mod token_kinds;
 
@@ -30,10 +33,13 @@ use logout_tests::skip::Run;
 
 fn main() -> ExitCode {
     let mut run = Run::from_environment();
+    end_session::add(&mut run);
     endings::add(&mut run);
+    events::add(&mut run);
     keys::add(&mut run);
     real_provider::add(&mut run);
     requests::add(&mut run);
+    revocation::add(&mut run);
     token_kinds::add(&mut run);
     run.finish()
 }

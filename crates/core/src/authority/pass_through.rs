@@ -39,6 +39,7 @@ impl SessionAuthority {
                 reach,
                 removals,
                 by_cookie: asked.brings_cookie(),
+                way_on: self.way_on(None),
             })
         };
         match self

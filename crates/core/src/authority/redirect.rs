@@ -45,12 +45,6 @@ impl SessionAuthority {
     }
 
     /// The receipt's own page, for a request that asks for no other return address.
-    /// A return address in full, as an identity provider has to know it.
-    pub(super) fn absolute(&self, back: &ApprovedUrl) -> Option<String> {
-        let url = self.platform.public_url.join(back.as_str());
-        url.ok().map(String::from)
-    }
-
     pub(super) fn receipt_page(&self, asked: &Asked, receipt: ReceiptId) -> Option<ApprovedUrl> {
         let pages = self
             .services

@@ -1,5 +1,9 @@
 //! The proof that a sign-out was carried out.
 
+use url::Url;
+
+use crate::credential::Secret;
+use crate::idp::IdpEndSession;
 use crate::receipt::{EndedSession, Reach, ReceiptId};
 use crate::redirect::ApprovedUrl;
 
@@ -19,6 +23,7 @@ use crate::redirect::ApprovedUrl;
 ///         reach: Reach::Session,
 ///         removals: Vec::new(),
 ///         by_cookie: true,
+///         way_on: None,
 ///     }
 /// }
 /// ```
@@ -33,6 +38,26 @@ pub struct SignedOut {
     pub(super) removals: Vec<String>,
     /// Whether the request brought a cookie that may name a session.
     pub(super) by_cookie: bool,
+    /// Where a redirect of the browser leads first.
+    pub(super) way_on: Option<Box<WayOn>>,
+}
+
+/// The way by an identity provider, and back.
+#[derive(Clone, Debug)]
+pub(crate) struct WayOn {
+    pub(super) idp: IdpEndSession,
+    /// What relative addresses are relative to.
+    pub(super) from: Url,
+    /// An ID token of the session that was signed out.
+    pub(super) id_token: Option<Secret>,
+}
+
+impl WayOn {
+    /// The address at the provider that leads back to `back`; `None` where that is no address.
+    pub(crate) fn to(&self, back: &str) -> Option<ApprovedUrl> {
+        let back = self.from.join(back).ok()?;
+        Some(self.idp.address(back.as_str(), self.id_token.as_ref()))
+    }
 }
 
 impl SignedOut {
@@ -68,6 +93,11 @@ impl SignedOut {
     /// Whether the request brought a cookie that may name a session.
     pub(crate) fn by_cookie(&self) -> bool {
         self.by_cookie
+    }
+
+    /// Where a redirect of the browser leads first.
+    pub(crate) fn way_on(&self) -> Option<&WayOn> {
+        self.way_on.as_deref()
     }
 
     /// Whether the caller's own sign-out was asked for, so that the caller's cookies are to be

@@ -50,6 +50,18 @@ impl Response {
             .header("cache-control", "no-store")
     }
 
+    /// The same, leading elsewhere if it is a redirect and `by_way_of` says so.
+    pub(crate) fn led(mut self, by_way_of: impl Fn(&str) -> Option<ApprovedUrl>) -> Self {
+        for (name, value) in &mut self.headers {
+            if *name == "location"
+                && let Some(address) = by_way_of(value.as_str())
+            {
+                *value = address.header_value();
+            }
+        }
+        self
+    }
+
     /// A redirect by 302 to an address that was approved.
     pub fn redirect(to: &ApprovedUrl) -> Self {
         let mut response = Self::new(302);

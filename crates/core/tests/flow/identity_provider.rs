@@ -5,6 +5,7 @@ use logout_core::idp::{IdpEndSession, IdpLogin, TokenId};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::ReceiptId;
 use logout_core::redirect::ApprovedUrl;
+use logout_core::{Reply, Response};
 
 use super::*;
 
@@ -248,7 +249,12 @@ fn a_browser_that_signed_out_goes_on_to_the_provider_and_comes_back() {
         let mut asked = asked(&authority, &[secret]);
         asked.redirect.default = default.map(|text| ApprovedUrl::from_operator(text).unwrap());
         let done = block_on(authority.sign_out(&any_request(), asked)).unwrap();
-        done.redirect().map(|address| address.as_str().to_owned())
+        let answer = done
+            .redirect()
+            .map_or(Response::new(200), Response::redirect);
+        let (_, headers, _) = Response::from(Reply::signed_out(&done, answer)).into_parts();
+        let mut locations = headers.iter().filter(|(name, _)| *name == "location");
+        locations.next().map(|(_, value)| value.as_str().to_owned())
     };
     let way = |back: &str| {
         Some(format!(
