@@ -31,6 +31,14 @@ const SECTIONS: &[(&str, &str)] = &[
         "[[account]]\nname = \"x\"\npassword_hash = \"HASH\"\n{}",
     ),
     (
+        "`[[idp]]`",
+        "[[idp]]\nname = \"x\"\nissuer = \"https://x\"\nclient_id = \"x\"\njwks_uri = \"https://x\"\n{}",
+    ),
+    (
+        "`[[relying_party]]`",
+        "[[relying_party]]\nclient_id = \"x\"\n{}",
+    ),
+    (
         "`cookies`",
         "[[platform]]\nname = \"p\"\nvendor = \"assets\"\n[platform.cookies]\n{}",
     ),
@@ -101,6 +109,11 @@ fn meaning(text: &str) -> Result<String, ConfigErrors> {
         config.redirects,
         config.accounts
     );
+    // Without the places of their keys.
+    for idp in &config.idps {
+        said += &toml::to_string(idp).unwrap();
+    }
+    said += &format!("{:?}", config.relying_parties);
     for platform in &config.platforms {
         said += &match platform.vendor {
             Vendor::Assets => format!("{:?}", platform.vendor_keys::<AssetsConfig>()?),

@@ -336,7 +336,7 @@ fn a_platforms_sign_out_leads_on_to_the_provider() {
         ("hinted", json!({ "id_token": "an.id.token" })),
     ] {
         scene.register(cookie, &more);
-        let answer = Request::get("/wps/portal/ibm_security_logout?logoutExitPage=%2Fwps%2Fportal")
+        let answer = Request::get("/wps/portal/ibm_security_logout?logoutExitPage=%2Fportal")
             .header("Cookie", &format!("LtpaToken2={cookie}"))
             .send(scene.hub.address());
         assert_eq!(answer.status, 302, "{}", answer.text());
