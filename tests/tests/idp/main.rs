@@ -7,6 +7,7 @@
     clippy::expect_used,
     reason = "a test that cannot set itself up should stop"
 )]
+#![allow(clippy::print_stdout, reason = "figures for whoever reads the run")]
 
 /// Names tests after the functions that they are, behind their module and, for each store but the
 /// embedded one, in front of it the engine.
@@ -20,11 +21,14 @@ mod answers;
 mod end_session;
 mod endings;
 mod events;
+mod interrupted;
 mod keys;
+mod process;
 mod real_provider;
 mod requests;
 mod revocation;
 mod scene;
+mod silence;
 mod token_kinds;
 
 use std::process::ExitCode;
@@ -36,10 +40,12 @@ fn main() -> ExitCode {
     end_session::add(&mut run);
     endings::add(&mut run);
     events::add(&mut run);
+    interrupted::add(&mut run);
     keys::add(&mut run);
     real_provider::add(&mut run);
     requests::add(&mut run);
     revocation::add(&mut run);
+    silence::add(&mut run);
     token_kinds::add(&mut run);
     run.finish()
 }
