@@ -1,5 +1,6 @@
 //! Sessions that an application's login hook hands over.
 
+mod idp_login;
 mod listing;
 
 use std::time::Duration;
@@ -14,6 +15,10 @@ use logout_tests::skip::Run;
 use logout_tests::stores::StoreKind;
 use serde_json::{Value, json};
 
+use self::idp_login::{
+    the_login_of_a_registered_session_is_listed,
+    what_is_wrong_with_a_login_is_said_by_name_and_nothing_is_registered,
+};
 use self::listing::{
     a_listing_by_subject_goes_on_where_its_page_ended,
     sessions_are_listed_by_platform_person_realm_and_subject,
@@ -36,6 +41,8 @@ pub(crate) fn add(run: &mut Run) {
         each_product_s_credentials_are_taken
         sessions_are_listed_by_platform_person_realm_and_subject
         a_listing_by_subject_goes_on_where_its_page_ended
+        the_login_of_a_registered_session_is_listed
+        what_is_wrong_with_a_login_is_said_by_name_and_nothing_is_registered
     }
 }
 

@@ -1,6 +1,7 @@
 //! Configurations as operators write them, checked and served.
 
 mod every_key;
+mod providers;
 
 use std::path::Path;
 
@@ -49,6 +50,16 @@ pub(crate) fn add(run: &mut Run) {
         "configuration::a_platform_may_not_take_the_hubs_own_pages",
         &[],
         reserved,
+    );
+    run.test(
+        "configuration::a_platform_may_not_take_the_endpoints_of_providers",
+        &[],
+        providers::in_the_way,
+    );
+    run.test(
+        "configuration::a_provider_whose_keys_cannot_be_used_is_refused",
+        &[],
+        providers::keys,
     );
 }
 

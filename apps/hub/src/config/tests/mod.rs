@@ -1,4 +1,5 @@
 mod all_at_once;
+mod idp;
 mod overrides;
 mod sense;
 mod vendor;
