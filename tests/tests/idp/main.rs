@@ -23,6 +23,7 @@ mod endings;
 mod events;
 mod interrupted;
 mod keys;
+mod metrics;
 mod process;
 mod real_provider;
 mod requests;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     events::add(&mut run);
     interrupted::add(&mut run);
     keys::add(&mut run);
+    metrics::add(&mut run);
     real_provider::add(&mut run);
     requests::add(&mut run);
     revocation::add(&mut run);
