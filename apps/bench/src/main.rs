@@ -14,6 +14,7 @@ mod dialect;
 mod engine;
 mod headers;
 mod hub;
+mod logout_tokens;
 mod measure;
 mod plan;
 mod process;
@@ -27,6 +28,7 @@ mod stores;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use logout_tokens::LogoutTokens;
 use plan::Plan;
 use single_logout::fan_out::FanOut;
 use single_logout::hub::HubSubject;
@@ -59,6 +61,8 @@ enum Role {
     /// Be a hub that is measured (started by the benchmark itself).
     #[command(hide = true)]
     Hub(hub::HubRole),
+    /// Logout tokens of an identity provider, over the sessions that each ends.
+    LogoutTokens(LogoutTokens),
     /// The tables and the plot of an earlier measurement, from its CSV file.
     Plot(report::Plot),
     /// The same over the number of live sessions, and restarts.
@@ -81,6 +85,7 @@ fn main() -> ExitCode {
         Some(Role::FanOut(fan_out)) => fan_out.run(),
         Some(Role::Headers(headers)) => headers.run(),
         Some(Role::Hub(hub)) => hub.run(),
+        Some(Role::LogoutTokens(tokens)) => tokens.run(),
         Some(Role::Plot(plot)) => plot.run(),
         Some(Role::Scale(plan)) => measure::run(&Plan {
             restarts: true,
