@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use logout_core::json::unique_object;
 use serde_json::{Map, Value};
 
 use crate::algorithm::SignatureAlgorithm;
-use crate::json::unique_object;
 use crate::public_key::PublicKey;
 
 /// Why a text is no signed token.

@@ -1,10 +1,10 @@
 //! The public keys of an identity provider.
 
 use jsonwebtoken::jwk::{Jwk, KeyOperations, PublicKeyUse};
+use logout_core::json::unique_object;
 use serde_json::{Map, Value};
 
 use crate::algorithm::SignatureAlgorithm;
-use crate::json::unique_object;
 use crate::public_key::PublicKey;
 
 /// The largest JWK Set that is read, in bytes. Our choice; sets in use have some thousand.

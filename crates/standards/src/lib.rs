@@ -21,7 +21,6 @@ pub mod answer;
 mod cache_control;
 mod end_session;
 mod id_token;
-mod json;
 mod jws;
 mod key_cache;
 mod key_set;

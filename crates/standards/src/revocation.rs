@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
+use logout_core::json::unique_object;
 use logout_core::session::LONGEST_NAME;
 use logout_core::time::Timestamp;
 use serde_json::Value;
 
 use crate::algorithm::SignatureAlgorithm;
-use crate::json::unique_object;
 use crate::jws::is_audience;
 use crate::key_set::KeySet;
 use crate::logout_token::{
