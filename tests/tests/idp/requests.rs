@@ -1,5 +1,7 @@
 //! The request that brings a token: what is taken, and what is refused before its token is read.
 
+use std::net::TcpStream;
+
 use logout_tests::http::{Request, percent_encode};
 use logout_tests::idp::logout_request;
 use logout_tests::skip::Run;
@@ -15,6 +17,7 @@ pub(crate) fn add(run: &mut Run) {
     on_every_store! { run, "requests";
         a_form_is_taken_however_it_is_written_and_whoever_sends_it
         a_request_that_is_refused_leaves_the_session_alone
+        a_body_may_come_in_chunks_that_are_whole
     }
 }
 
@@ -174,5 +177,40 @@ fn a_request_that_is_refused_leaves_the_session_alone(store: StoreKind) {
         &form(format!("{once}&padding={padding}")).send(scene.hub.address()),
         "16 KiB",
     );
+    assert!(!scene.is_alive(&cookie));
+}
+
+fn a_body_may_come_in_chunks_that_are_whole(store: StoreKind) {
+    let scene = Scene::start(store);
+    let (cookie, names) = scene.open(0);
+    let body = format!("logout_token={}", scene.token(&names));
+    let (first, second) = body.split_at(100);
+    let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
+    let request = |body: String| {
+        Request::post(&format!("/idp/{OP}/backchannel-logout"))
+            .header("Content-Type", FORM)
+            .header("Transfer-Encoding", "chunked")
+            .body(body)
+    };
+    let send = |request: &Request| {
+        // The server need not close a connection whose body it has given up.
+        let mut stream = TcpStream::connect(scene.hub.address()).unwrap();
+        request.send_over(&mut stream).unwrap()
+    };
+    let broken = request(format!("{}{}x\r\n", chunk(first), chunk(second)));
+    assert_refused(
+        &send(&broken),
+        "the body did not arrive completely",
+        "a broken chunk",
+    );
+    assert!(scene.is_alive(&cookie));
+    let large = chunk(&"x".repeat(1024)).repeat(17);
+    assert_refused(
+        &send(&request(large)),
+        "the body is too large",
+        "more than 16 KiB whose length is not said",
+    );
+    let whole = request(format!("{}{}0\r\n\r\n", chunk(first), chunk(second)));
+    assert_taken(&send(&whole), "two chunks");
     assert!(!scene.is_alive(&cookie));
 }
