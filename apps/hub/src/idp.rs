@@ -2,11 +2,15 @@
 //! place that asks for the cargo feature `standards`.
 
 #[cfg(feature = "standards")]
+mod backchannel_logout;
+#[cfg(feature = "standards")]
 mod end_session;
 #[cfg(feature = "standards")]
 mod events;
 #[cfg(feature = "standards")]
 mod keys;
+#[cfg(feature = "standards")]
+mod provider;
 #[cfg(feature = "standards")]
 mod receiver;
 #[cfg(feature = "standards")]

@@ -73,7 +73,7 @@ pub struct KeyCache(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    kept: Option<Kept>,
+    kept: Option<CachedKeys>,
     /// Present while a fetch is under way.
     fetch: Option<FetchWait>,
     /// When the last fetch failed, unless one has succeeded since.
@@ -85,7 +85,7 @@ struct State {
 }
 
 #[derive(Debug)]
-struct Kept {
+struct CachedKeys {
     keys: Arc<KeySet>,
     fetched: Timestamp,
     life: Duration,
@@ -136,7 +136,9 @@ impl KeyCache {
     pub fn get(&self, now: Timestamp) -> KeyLookup {
         let mut state = self.state();
         let kept = state.kept.as_ref();
-        let usable = kept.filter(|kept| kept.is_usable(now)).map(Kept::share);
+        let usable = kept
+            .filter(|kept| kept.is_usable(now))
+            .map(CachedKeys::share);
         if let Some(keys) = usable.as_ref()
             && kept.is_some_and(|kept| kept.is_fresh(now))
         {
@@ -196,7 +198,7 @@ impl State {
     }
 }
 
-impl Kept {
+impl CachedKeys {
     fn share(&self) -> Arc<KeySet> {
         Arc::clone(&self.keys)
     }
@@ -240,7 +242,7 @@ impl FetchPermit {
         let mut state = self.close();
         state.failed = None;
         state.is_unanswered = false;
-        state.kept = Some(Kept {
+        state.kept = Some(CachedKeys {
             keys: Arc::clone(&keys),
             fetched: now,
             life: max_age

@@ -32,16 +32,6 @@ pub enum LogoutRequestError {
     Token(#[from] LogoutTokenError),
 }
 
-impl LogoutRequestError {
-    /// What is wrong with the token, where it is the token.
-    pub fn of_token(self) -> Option<LogoutTokenError> {
-        match self {
-            Self::Token(reason) => Some(reason),
-            _ => None,
-        }
-    }
-}
-
 /// The one `logout_token` of a form (OpenID Connect Back-Channel Logout 1.0, section 2.5). Other
 /// fields are ignored, as that section asks.
 ///

@@ -186,7 +186,8 @@ impl LogoutTokenVerifier {
 
     /// What `token` says, if it is valid at `now`. The first fault decides, in this order: form,
     /// `alg` and `crit`, `typ`, the key, the signature, `iss`, `aud`, `iat` with `exp` and `nbf`,
-    /// `events`, `sub` and `sid`, `nonce`, `jti`. No claim is read before the signature is verified.
+    /// `events`, `sub` and `sid`, `nonce`, `jti`. No claim is read before the signature is
+    /// verified.
     ///
     /// `exp` is required since errata set 1 (section 2.4), but providers that follow the text of
     /// 2022 leave it out, so it counts where it is present; `iat` bounds the token in any case.
@@ -254,8 +255,8 @@ impl LogoutTokenVerifier {
     }
 }
 
-/// The claims of a token that one of `keys` has signed by one of `algorithms`, and that is of one of
-/// `types` or names none. The first fault decides: form, `alg` and `crit`, `typ`, the key, the
+/// The claims of a token that one of `keys` has signed by one of `algorithms`, and that is of one
+/// of `types` or names none. The first fault decides: form, `alg` and `crit`, `typ`, the key, the
 /// signature.
 pub(crate) fn signed_claims(
     token: &str,

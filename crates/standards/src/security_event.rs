@@ -185,8 +185,8 @@ impl SecurityEvent {
 }
 
 impl EventSubject {
-    /// Reads a simple subject, or a complex one (SSF 1.0, section 3.2): of that, the session and the
-    /// user count.
+    /// Reads a simple subject, or a complex one (SSF 1.0, section 3.2): of that, the session and
+    /// the user count.
     fn read(value: &Value) -> Result<Self, SubjectIdError> {
         let members = value.as_object().ok_or(SubjectIdError::Malformed)?;
         if members.get("format").and_then(Value::as_str) != Some("complex") {

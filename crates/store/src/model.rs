@@ -36,6 +36,7 @@ use crate::record::{self, DeliveryRecord, RecordError, SessionRecord};
 use agents::Agents;
 use aging::Aging;
 pub(crate) use aging::{Key, Records, merged, merged_down};
+#[cfg(feature = "disk")]
 pub(crate) use batch::{Batch, BatchReader};
 use chains::{By, Chains};
 use change::Change;

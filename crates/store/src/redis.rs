@@ -14,7 +14,8 @@
 //! |---|---|
 //! | `s:` session's id | the session, with the parts of its receipt and its delivery ready made |
 //! | `c:` credential's digest | the session's id, the credential's expiry, the conditions of a sign-out by it. Where the session is not there, a tombstone |
-//! | `S`, `p:` person, `u:` subject, `o:` sign-on, `i:` login at an identity provider | sorted sets of sessions' ids: of all, and of one |
+//! | `S`, `p:` person, `u:` subject, `o:` sign-on | sorted sets of sessions' ids: of all, and of one |
+//! | `i:` key of a login at an identity provider | the same |
 //! | `r:` receipt's id, `R` | what this shard's part of a sign-out ended; all of them |
 //! | `d:` session's id, `D`, `q:` platform | deliveries; all of them; when each can be leased |
 //! | `v:`, `a:` | one-time values; values that all agree on |

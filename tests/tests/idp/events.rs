@@ -92,7 +92,12 @@ fn a_revoked_session_ends_and_its_event_may_come_again(store: StoreKind) {
     scene.register_login("later", &names);
     assert_accepted(&push(&scene, &token));
     assert!(scene.is_alive("later"));
-    assert_eq!(scene.receipts(), receipts);
+    // Of the same sign-out, though its delivery may have been tried meanwhile.
+    assert_eq!(ids(&scene.receipts()), ids(&receipts));
+}
+
+fn ids(receipts: &[Value]) -> Vec<&Value> {
+    receipts.iter().map(|receipt| &receipt["id"]).collect()
 }
 
 fn a_revoked_user_loses_every_session(store: StoreKind) {

@@ -59,7 +59,8 @@ pub struct IdpConfig {
     /// given. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events_audience: Option<String>,
-    /// Whether a changed credential, such as a password, ends the person's sessions. Default: false.
+    /// Whether a changed credential, such as a password, ends the person's sessions. Default:
+    /// false.
     #[serde(default)]
     pub end_on_credential_change: bool,
     /// Whether this provider's word on e-mail addresses counts. Must be true for
@@ -134,7 +135,8 @@ impl IdpConfig {
         if !issuer.is_some_and(|url| matches!(url.scheme(), "http" | "https")) {
             refuse(
                 "issuer",
-                "is not a URL; write the `issuer` of the provider's discovery document as it stands there",
+                "is not a URL; write the `issuer` of the provider's discovery document as it \
+                 stands there",
             );
         }
         if self.client_id.trim().is_empty() {
@@ -146,7 +148,8 @@ impl IdpConfig {
         match (&self.jwks_uri, &self.jwks_file) {
             (None, None) => refuse(
                 "",
-                "`jwks_uri` or `jwks_file` must be given: without the provider's keys no token can be verified",
+                "`jwks_uri` or `jwks_file` must be given: without the provider's keys no token can \
+                 be verified",
             ),
             (Some(_), Some(_)) => refuse("jwks_file", "goes in place of `jwks_uri`; keep one"),
             _ => {}
@@ -167,7 +170,8 @@ impl IdpConfig {
         if self.person == Some(IdpPerson::Email) && !self.email_trusted {
             refuse(
                 "person",
-                "needs `email_trusted = true`: who may choose their own address at this provider could sign out others",
+                "needs `email_trusted = true`: who may choose their own address at this provider \
+                 could sign out others",
             );
         }
         faults

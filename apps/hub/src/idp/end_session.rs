@@ -22,7 +22,7 @@ use logout_core::credential::random_bytes;
 use logout_core::idp::IdpLogin;
 use logout_core::message::{Method as CoreMethod, PAGE_SECURITY_POLICY, Parameters};
 use logout_core::prefetch::is_prefetch;
-use logout_core::receipt::{Reach, Reason};
+use logout_core::receipt::Reason;
 use logout_core::redirect::ApprovedUrl;
 use logout_core::session::Session;
 use logout_core::sign_out::Refusal;
@@ -31,7 +31,8 @@ use logout_standards::{EndSessionError, EndSessionRequest, IdTokenHint};
 use subtle::ConstantTimeEq as _;
 
 use super::END_SESSION;
-use super::receiver::{BODY_TIME, Fault, Receiver};
+use super::provider::MessageError;
+use super::receiver::{BODY_TIME, Receiver};
 use crate::config::RelyingPartyConfig;
 
 /// The largest form that is read, in bytes: an ID token, and the rest.
@@ -147,10 +148,13 @@ impl Receiver {
             let clients: Vec<&str> = parties.map(|party| party.client_id.as_str()).collect();
             match idp.hint(token, &clients).await {
                 Ok(hint) => return Ok(Some(hint)),
-                Err(Fault::Refused(reason)) => {
-                    log::info!(idp = idp.name.as_str(), reason:% = reason; "an id_token_hint was not valid");
+                Err(MessageError::Refused(reason)) => {
+                    log::info!(
+                        idp = idp.name.as_str(), reason:% = reason;
+                        "an id_token_hint was not valid"
+                    );
                 }
-                Err(Fault::Unavailable(_)) => return Err(Trouble::Unavailable),
+                Err(MessageError::Unavailable(_)) => return Err(Trouble::Unavailable),
             }
         }
         Ok(None)
@@ -225,16 +229,8 @@ impl Receiver {
             Some(login) => services.sessions_of_login(login).await?.unwrap_or_default(),
             None => Vec::new(),
         };
-        let (mut targets, mut widest) = (Vec::new(), Reach::Session);
-        for session in browser.iter().map(AsRef::as_ref).chain(&of_login) {
-            let reach = self.reach(&session.platform);
-            widest = widest.max(reach);
-            for target in EndTarget::of(session, reach) {
-                if !targets.contains(&target) {
-                    targets.push(target);
-                }
-            }
-        }
+        let sessions = browser.iter().map(AsRef::as_ref).chain(&of_login);
+        let (targets, widest) = EndTarget::of_all(sessions, |platform| self.reach(platform));
         if targets.is_empty() {
             return Ok(0);
         }

@@ -143,12 +143,19 @@ impl Source {
             match source.download().await {
                 Ok((keys, life)) => {
                     if keys.is_empty() {
-                        log::warn!(idp = idp; "no key of the identity provider can verify a token by one of `algorithms`");
+                        log::warn!(
+                            idp = idp;
+                            "no key of the identity provider can verify a token by one of \
+                             `algorithms`"
+                        );
                     }
                     permit.succeeded(keys, life, source.clock.now());
                 }
                 Err(reason) => {
-                    log::warn!(idp = idp, reason = reason.as_str(); "the keys of an identity provider cannot be fetched");
+                    log::warn!(
+                        idp = idp, reason = reason.as_str();
+                        "the keys of an identity provider cannot be fetched"
+                    );
                     permit.failed(source.clock.now());
                 }
             }

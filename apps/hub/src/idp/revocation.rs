@@ -1,6 +1,8 @@
 //! Ends everything of a person at a provider's request (Global Token Revocation, experimental).
 
-use actix_web::http::{Method, header};
+use std::time::Duration;
+
+use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use logout_actix::{read_body, response};
@@ -15,7 +17,8 @@ use logout_standards::{
     LogoutTokenError, ProviderToken, RevocationError, SubjectId, answer, read_revocation_request,
 };
 
-use super::receiver::{BODY_TIME, Fault, Idp, RETRY_AFTER, Receiver};
+use super::provider::{Idp, MessageError};
+use super::receiver::{BODY_TIME, Receiver, content_type};
 use crate::config::IdpPerson;
 
 /// The largest body that is read, in bytes. Our choice.
@@ -28,7 +31,7 @@ enum Refusal {
     Unauthorized(Option<LogoutTokenError>),
     /// The subject of another issuer.
     Forbidden,
-    Unavailable(std::time::Duration),
+    Unavailable(Duration),
 }
 
 /// Who asks.
@@ -44,12 +47,10 @@ pub(super) async fn revoke(
     request: HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
-    let Some(idp) = receiver.named(&request) else {
-        return response(answer::not_found());
+    let idp = match receiver.posted_to(&request) {
+        Ok(idp) => idp,
+        Err(refusal) => return response(refusal),
     };
-    if request.method() != Method::POST {
-        return response(answer::method_not_allowed());
-    }
     let outcome = receiver.revoke(idp, &request, payload).await;
     response(said(idp, outcome))
 }
@@ -64,9 +65,8 @@ impl Receiver {
         let caller = self.caller(idp, request).await?;
         let body = read_body(payload.into_inner(), LARGEST_BODY, BODY_TIME).await;
         let body = body.map_err(|_| RevocationError::Incomplete)?;
-        let media_type = request.headers().get(header::CONTENT_TYPE);
-        let media_type = media_type.and_then(|value| value.to_str().ok());
-        let (login, person) = idp.meant(read_revocation_request(media_type, &body)?)?;
+        let subject = read_revocation_request(content_type(request), &body)?;
+        let (login, person) = idp.meant(subject)?;
         // Nothing less than everything of the person was asked for.
         let reach = |_: &_| Reach::Person;
         let token = match caller {
@@ -140,7 +140,10 @@ fn said(idp: &Idp, outcome: Result<usize, Refusal>) -> Response {
     match outcome {
         // Whether the person exists is not told.
         Ok(ended) => {
-            log::info!(idp = name, ended = ended; "an identity provider has revoked what a person had");
+            log::info!(
+                idp = name, ended = ended;
+                "an identity provider has revoked what a person had"
+            );
             answer::revoked()
         }
         Err(Refusal::BadRequest(reason)) => {
@@ -176,17 +179,17 @@ impl From<LogoutTokenError> for Refusal {
     }
 }
 
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Refused(reason) => Self::Unauthorized(reason.of_token()),
-            Fault::Unavailable(retry_after) => Self::Unavailable(retry_after),
+impl From<MessageError<LogoutTokenError>> for Refusal {
+    fn from(error: MessageError<LogoutTokenError>) -> Self {
+        match error {
+            MessageError::Refused(reason) => Self::Unauthorized(Some(reason)),
+            MessageError::Unavailable(retry_after) => Self::Unavailable(retry_after),
         }
     }
 }
 
 impl From<StoreUnavailable> for Refusal {
-    fn from(_: StoreUnavailable) -> Self {
-        Self::Unavailable(RETRY_AFTER)
+    fn from(error: StoreUnavailable) -> Self {
+        MessageError::<LogoutTokenError>::from(error).into()
     }
 }

@@ -134,8 +134,8 @@ impl SessionAuthority {
         Ok(None)
     }
 
-    /// The live sessions behind these credentials, purpose and text of each; each session once. Does
-    /// not count as use. At most [`MOST_CREDENTIALS`] are looked at.
+    /// The live sessions behind these credentials, purpose and text of each; each session once.
+    /// Does not count as use. At most [`MOST_CREDENTIALS`] are looked at.
     ///
     /// # Errors
     /// The store did not answer.

@@ -149,8 +149,9 @@ impl Services {
         })
     }
 
-    /// Whether the token ended nothing before. It is taken to find out, and put back: a hub that dies in between lets the token pass once more, which then ends
-    /// sessions that its provider has said to be over.
+    /// Whether the token ended nothing before. It is taken to find out, and put back: a hub that
+    /// dies in between lets the token pass once more, which then ends sessions that its provider
+    /// has said to be over.
     async fn is_spent(
         &self,
         order: &TokenSignOut,
@@ -257,17 +258,7 @@ fn targets(
         let targets = person.cloned().map(EndTarget::Person);
         return (targets.into_iter().collect(), Reach::Person);
     };
-    let (mut targets, mut widest) = (Vec::new(), Reach::Session);
-    for session in &sessions {
-        let reach = reach(&session.platform);
-        widest = widest.max(reach);
-        for target in EndTarget::of(session, reach) {
-            if !targets.contains(&target) {
-                targets.push(target);
-            }
-        }
-    }
-    (targets, widest)
+    EndTarget::of_all(&sessions, reach)
 }
 
 fn once_key(token: &TokenId) -> CredentialDigest {

@@ -3,6 +3,7 @@
 
 use super::{EndTarget, Lookup};
 use crate::credential::{CredentialDigest, SecretDigest};
+use crate::platform_name::PlatformName;
 use crate::receipt::Reach;
 use crate::session::{ClientId, Session};
 use crate::sign_out::CsrfProof;
@@ -71,5 +72,24 @@ impl EndTarget {
             targets.extend(session.person.clone().map(Self::Person));
         }
         targets
+    }
+
+    /// What a sign-out of all these sessions ends, each target once, and how far it goes at most.
+    /// `reach` says how far it goes at a platform.
+    pub fn of_all<'s>(
+        sessions: impl IntoIterator<Item = &'s Session>,
+        reach: impl Fn(&PlatformName) -> Reach,
+    ) -> (Vec<Self>, Reach) {
+        let (mut targets, mut widest) = (Vec::new(), Reach::Session);
+        for session in sessions {
+            let reach = reach(&session.platform);
+            widest = widest.max(reach);
+            for target in Self::of(session, reach) {
+                if !targets.contains(&target) {
+                    targets.push(target);
+                }
+            }
+        }
+        (targets, widest)
     }
 }

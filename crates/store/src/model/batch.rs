@@ -44,8 +44,8 @@ impl Batch {
 }
 
 impl BatchReader {
-    /// Reads all changes in the content of a batch. With `is_archived`, the archive has the receipts
-    /// and the confirmed deliveries among them.
+    /// Reads all changes in the content of a batch. With `is_archived`, the archive has the
+    /// receipts and the confirmed deliveries among them.
     ///
     /// # Errors
     /// A change or a record cannot be read.

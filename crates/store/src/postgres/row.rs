@@ -4,20 +4,21 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use logout_core::credential::{Credential, CredentialDigest, Sealed, SecretDigest};
-use logout_core::delivery::{AttemptAnswer, AttemptRecord, Delivery, DeliveryState, Verification};
+use logout_core::delivery::{AttemptRecord, Delivery, DeliveryState, Verification};
 use logout_core::idp::{IdpLogin, TokenId};
 use logout_core::platform::PlatformName;
 use logout_core::receipt::{EndedSession, Reach, Reason, Receipt, ReceiptId};
 use logout_core::session::SsoSessionId;
 use logout_core::session::{AccountVersion, ClientId, Device, Person, Session, SessionId, Subject};
 use logout_core::time::Timestamp;
-use logout_core::upstream::UpstreamError;
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 use uuid::Uuid;
 
 use super::failure::Failure;
-use super::value::{idp_key, instant, millis, person_key, plain, span, subject_key, text, uuid};
+use super::value::{
+    answer, idp_key, instant, millis, person_key, plain, read_answer, span, subject_key, text, uuid,
+};
 use super::work::{Params, params};
 use crate::rules::{Conditions, OutboxRow};
 
@@ -369,41 +370,4 @@ pub(super) fn deliveries(rows: &[Row]) -> Result<Vec<Delivery>, Failure> {
 fn damaged(column: &str) -> Failure {
     log::error!("the column {column} of a row in the session store cannot be read");
     Failure::Unknown
-}
-
-/// An answer as one word: a status is its number.
-fn answer(answer: AttemptAnswer) -> String {
-    match answer {
-        AttemptAnswer::Error(fault) => fault.as_str().to_owned(),
-        AttemptAnswer::Status(status) => status.to_string(),
-        AttemptAnswer::Unsealable => "unsealable".to_owned(),
-    }
-}
-
-fn read_answer(word: &str) -> Option<AttemptAnswer> {
-    match word {
-        "unsealable" => Some(AttemptAnswer::Unsealable),
-        word => word
-            .parse()
-            .map(AttemptAnswer::Status)
-            .ok()
-            .or_else(|| UpstreamError::parse(word).map(AttemptAnswer::Error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_answers_of_attempts_come_back_as_they_were_written() {
-        for one in [
-            AttemptAnswer::Error(UpstreamError::Timeout),
-            AttemptAnswer::Status(503),
-            AttemptAnswer::Unsealable,
-        ] {
-            assert_eq!(read_answer(&answer(one)), Some(one));
-        }
-        assert_eq!(read_answer("perhaps"), None);
-    }
 }

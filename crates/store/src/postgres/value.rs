@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use logout_core::delivery::AttemptAnswer;
 use logout_core::idp::IdpKey;
 use logout_core::session::{Person, Subject};
 use logout_core::time::Timestamp;
+use logout_core::upstream::UpstreamError;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -75,9 +77,41 @@ pub(super) fn idp_key(key: IdpKey) -> i64 {
         .map_or(0, |first| i64::from_be_bytes(*first))
 }
 
+/// The answer to an attempt as one word: a status is its number.
+pub(super) fn answer(answer: AttemptAnswer) -> String {
+    match answer {
+        AttemptAnswer::Error(fault) => fault.as_str().to_owned(),
+        AttemptAnswer::Status(status) => status.to_string(),
+        AttemptAnswer::Unsealable => "unsealable".to_owned(),
+    }
+}
+
+pub(super) fn read_answer(word: &str) -> Option<AttemptAnswer> {
+    match word {
+        "unsealable" => Some(AttemptAnswer::Unsealable),
+        word => word
+            .parse()
+            .map(AttemptAnswer::Status)
+            .ok()
+            .or_else(|| UpstreamError::parse(word).map(AttemptAnswer::Error)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_answers_of_attempts_come_back_as_they_were_written() {
+        for one in [
+            AttemptAnswer::Error(UpstreamError::Timeout),
+            AttemptAnswer::Status(503),
+            AttemptAnswer::Unsealable,
+        ] {
+            assert_eq!(read_answer(&answer(one)), Some(one));
+        }
+        assert_eq!(read_answer("perhaps"), None);
+    }
 
     #[test]
     fn text_with_a_nul_comes_back_and_stays_apart_from_every_other() {

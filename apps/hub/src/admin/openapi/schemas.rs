@@ -103,11 +103,14 @@ pub(super) fn schemas() -> Value {
                     "description": "256 bytes of it are kept",
                 },
             }),
-            &["person", "idp", "id_token", "client", "cookies", "bearer", "csrf", "expires", "address", "user_agent"],
+            &[
+                "person", "idp", "id_token", "client", "cookies", "bearer", "csrf", "expires",
+                "address", "user_agent",
+            ],
         ),
         "IdpLogin": {
             "type": "object",
-            "description": "A login at an identity provider: the issuer, and the person or the session there",
+            "description": "A login at an identity provider: the issuer, and its person or session",
             "required": ["iss"],
             "properties": { "iss": name(), "sub": name(), "sid": name() },
             "additionalProperties": false,

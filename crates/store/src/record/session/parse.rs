@@ -1,5 +1,5 @@
-//! Reads the record of a session by hand, several times as fast as the derived reader: each sign-out
-//! reads one, and a start reads all of them.
+//! Reads the record of a session by hand, several times as fast as the derived reader: each
+//! sign-out reads one, and a start reads all of them.
 
 use std::net::IpAddr;
 use std::ops::Range;
