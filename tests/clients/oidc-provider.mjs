@@ -29,10 +29,11 @@ const signingKey = { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', a
 
 const provider = new Provider(issuer, {
   jwks: { keys: [signingKey] },
-  clients: clients.map(({ id, secret, backchannelLogoutUri, withSid }) => ({
+  clients: clients.map(({ id, secret, backchannelLogoutUri, postLogoutRedirectUris, withSid }) => ({
     client_id: id,
     client_secret: secret,
     redirect_uris: [redirectUri],
+    post_logout_redirect_uris: postLogoutRedirectUris,
     grant_types: ['authorization_code'],
     response_types: ['code'],
     backchannel_logout_uri: backchannelLogoutUri,

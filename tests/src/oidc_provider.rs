@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -34,6 +34,8 @@ pub struct Client {
     pub backchannel_logout_uri: String,
     /// Whether they name the session.
     pub with_sid: bool,
+    /// Where browsers may go after a sign-out that it has sent them to.
+    pub post_logout_redirect_uris: Vec<String>,
 }
 
 /// The provider. It is killed when this goes out of scope.
@@ -75,6 +77,7 @@ impl OidcProvider {
                     "secret": SECRET,
                     "backchannelLogoutUri": client.backchannel_logout_uri,
                     "withSid": client.with_sid,
+                    "postLogoutRedirectUris": client.post_logout_redirect_uris,
                 })
             })
             .collect();
@@ -112,6 +115,17 @@ impl OidcProvider {
         &self.issuer
     }
 
+    /// Ends it, and leaves in its place a listener that takes connections and never answers.
+    ///
+    /// # Panics
+    /// When its address cannot be listened on.
+    #[must_use]
+    pub fn fall_silent(mut self) -> TcpListener {
+        self.running.0.kill().unwrap();
+        self.running.0.wait().unwrap();
+        TcpListener::bind(self.address()).unwrap()
+    }
+
     fn address(&self) -> SocketAddr {
         let address = self.issuer.strip_prefix("http://");
         address
@@ -126,6 +140,11 @@ impl OidcProvider {
     /// When it says nothing.
     pub fn says(&self) -> Value {
         self.output.recv_timeout(PATIENCE).expect("another line")
+    }
+
+    /// Whether it has said nothing since it was last listened to.
+    pub fn is_quiet(&self) -> bool {
+        matches!(self.output.try_recv(), Err(mpsc::TryRecvError::Empty))
     }
 }
 
@@ -160,6 +179,14 @@ impl<'p> Visitor<'p> {
     /// # Panics
     /// When the provider does not let it.
     pub fn log_in(&mut self, client: &str, name: &str) -> Value {
+        claims(&self.log_in_for_token(client, name))
+    }
+
+    /// The same, and gives the ID token itself.
+    ///
+    /// # Panics
+    /// When the provider does not let it.
+    pub fn log_in_for_token(&mut self, client: &str, name: &str) -> String {
         let mut target = format!(
             "/auth?client_id={client}&response_type=code&scope=openid&redirect_uri={}",
             percent_encode(REDIRECT_URI)
@@ -190,7 +217,7 @@ impl<'p> Visitor<'p> {
         panic!("the login has no end: {target}")
     }
 
-    fn exchange(&self, client: &str, location: &str) -> Value {
+    fn exchange(&self, client: &str, location: &str) -> String {
         let location = url::Url::parse(location).unwrap();
         let code = location.query_pairs().find(|(name, _)| name == "code");
         let code = code.unwrap_or_else(|| panic!("no code in {location}")).1;
@@ -204,7 +231,8 @@ impl<'p> Visitor<'p> {
             .header("Authorization", &format!("Basic {basic}"))
             .form(&form)
             .send(self.provider.address());
-        claims(answer.json()["id_token"].as_str().expect("an ID token"))
+        let token = answer.json()["id_token"].as_str().map(str::to_owned);
+        token.expect("an ID token")
     }
 
     /// Signs out at the provider's page, and confirms it there.
@@ -212,17 +240,30 @@ impl<'p> Visitor<'p> {
     /// # Panics
     /// When the provider does not let it.
     pub fn sign_out(&mut self) {
-        let page = self.send(Request::get("/session/end"));
+        let end = format!("{}/session/end", self.provider.issuer);
+        let location = self.follow(&end).expect("the page");
+        assert!(location.ends_with("/session/end/success"), "{location}");
+    }
+
+    /// Goes to this address of the provider's page for sign-outs, confirms the sign-out there, and
+    /// gives the address that the browser is sent to then.
+    ///
+    /// # Errors
+    /// The answer, where the provider refuses to show the page.
+    ///
+    /// # Panics
+    /// When the address is not the provider's, or the provider redirects nowhere.
+    pub fn follow(&mut self, address: &str) -> Result<String, Answer> {
+        let target = address.strip_prefix(&self.provider.issuer);
+        let page = self.send(Request::get(target.expect("an address of the provider")));
+        if page.status != 200 {
+            return Err(page);
+        }
         let xsrf = attribute(&page, "name=\"xsrf\" value=\"");
         let form = [("xsrf", xsrf.as_str()), ("logout", "yes")];
         let answer = self.send(Request::post("/session/end/confirm").form(&form));
-        let location = answer.header("location").unwrap_or_default();
-        assert!(
-            location.ends_with("/session/end/success"),
-            "{} {}",
-            answer.status,
-            answer.text()
-        );
+        let location = answer.header("location").map(str::to_owned);
+        Ok(location.unwrap_or_else(|| panic!("{} {}", answer.status, answer.text())))
     }
 
     fn send(&mut self, request: Request) -> Answer {

@@ -28,6 +28,7 @@ mod process;
 mod real_provider;
 mod requests;
 mod revocation;
+mod round_trip;
 mod scene;
 mod silence;
 mod token_kinds;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
     real_provider::add(&mut run);
     requests::add(&mut run);
     revocation::add(&mut run);
+    round_trip::add(&mut run);
     silence::add(&mut run);
     token_kinds::add(&mut run);
     run.finish()

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use crate::scene::receipts;
 
 /// What stands in the configuration until the provider's address is known.
-const ISSUER: &str = "http://127.0.0.1:1";
+pub(crate) const ISSUER: &str = "http://127.0.0.1:1";
 /// The hub's own client.
-const HUB: &str = "hub";
+pub(crate) const HUB: &str = "hub";
 
 pub(crate) fn add(run: &mut Run) {
     run.on_every_store(
@@ -56,33 +56,49 @@ fn start(store: StoreKind, clients: &[&str], with_sid: bool) -> (Front, OidcProv
             id: (*client).to_owned(),
             backchannel_logout_uri: format!("{}/idp/{client}/backchannel-logout", front.hub.base()),
             with_sid,
+            post_logout_redirect_uris: Vec::new(),
         })
         .collect();
     let provider = OidcProvider::start(&clients);
     front.hub.reconfigure(ISSUER, provider.issuer());
     front.hub.restart().unwrap();
-    // The provider has no other clock than the system's.
+    set_clock(&front);
+    (front, provider, clients)
+}
+
+/// The provider has no other clock than the system's.
+pub(crate) fn set_clock(front: &Front) {
     let now = front.hub.services().clock.now();
     front.hub.advance(SystemClock.now().since(now));
-    (front, provider, clients)
 }
 
 /// Registers a session that came from the login with this ID token.
 fn register(front: &Front, vendor: &'static str, id_token: &Value) -> Login {
+    register_with(front, vendor, id_token, json!({}))
+}
+
+/// The same with further members.
+pub(crate) fn register_with(
+    front: &Front,
+    vendor: &'static str,
+    id_token: &Value,
+    mut more: Value,
+) -> Login {
     let login = json!({ "iss": id_token["iss"], "sub": id_token["sub"], "sid": id_token["sid"] });
     let name = id_token["sub"].as_str().unwrap();
-    let login = front.register(vendor, name, json!({ "idp": login }));
+    more["idp"] = login;
+    let login = front.register(vendor, name, more);
     assert!(front.is_alive(&login) && front.passes(&login), "{vendor}");
     login
 }
 
-fn assert_dead(front: &Front, login: &Login) {
+pub(crate) fn assert_dead(front: &Front, login: &Login) {
     assert!(!front.passes(login), "{}", login.vendor);
     wait_until("the product is told", || !front.is_alive(login));
 }
 
 /// The claims of the token that the provider has sent, and that it takes the answer for a success.
-fn sent(provider: &OidcProvider) -> Value {
+pub(crate) fn sent(provider: &OidcProvider) -> Value {
     let sent = provider.says();
     let token = sent["sent"].as_str().unwrap_or_else(|| panic!("{sent}"));
     let told = provider.says();
