@@ -1,7 +1,7 @@
 // An OpenID provider on loopback: panva's oidc-provider with its own pages for login and sign-out. It runs until its
 // standard input ends. Lines of JSON say where it is, and then each logout token that it sends and what became of it.
 
-import { generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -12,7 +12,7 @@ const { default: Provider } = await import('oidc-provider');
 
 const lines = createInterface({ input: process.stdin });
 const [line] = await once(lines, 'line');
-const { port, kid, clients, redirectUri } = JSON.parse(line);
+const { port, issuer: name, key, kid, clients } = JSON.parse(line);
 
 function report(seen) {
   process.stdout.write(`${JSON.stringify(seen)}\n`);
@@ -21,15 +21,15 @@ function report(seen) {
 const server = createServer();
 server.listen(port, '127.0.0.1');
 await once(server, 'listening');
-const issuer = `http://127.0.0.1:${server.address().port}`;
+const address = `http://127.0.0.1:${server.address().port}`;
 
-// Fresh at each start, as after an exchange of keys.
-const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+// Without a given one it is fresh at each start, as after an exchange of keys.
+const privateKey = key ? createPrivateKey(key) : generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
 const signingKey = { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' };
 
-const provider = new Provider(issuer, {
+const provider = new Provider(name ?? address, {
   jwks: { keys: [signingKey] },
-  clients: clients.map(({ id, secret, backchannelLogoutUri, postLogoutRedirectUris, withSid }) => ({
+  clients: clients.map(({ id, secret, redirectUri, backchannelLogoutUri, postLogoutRedirectUris, withSid }) => ({
     client_id: id,
     client_secret: secret,
     redirect_uris: [redirectUri],
@@ -55,7 +55,7 @@ provider.on('backchannel.success', (_, client) => report({ accepted: client.clie
 provider.on('backchannel.error', (_, fault, client) => report({ refused: client.clientId, fault: fault.message }));
 provider.on('server_error', (_, fault) => process.stderr.write(`${fault.stack}\n`));
 server.on('request', provider.callback());
-report({ issuer });
+report({ address, issuer: provider.issuer });
 
 await once(lines, 'close');
 process.exit();

@@ -1,38 +1,32 @@
 //! A real OpenID provider, npm's oidc-provider, in a process of its own, and a visitor of its pages.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};
-use std::process::{ChildStdin, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::http::{Answer, Request, percent_encode};
-use crate::process::Running;
-use crate::skip::clients;
+use crate::node::NodeServer;
+use crate::signing_key::SigningKey;
+use crate::visitor::{self, address_of, attribute};
 
-/// How long the provider may take to start, or to say what it did.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// The secret of every client.
-const SECRET: &str = "test-only-secret-0123456789abcdef";
-/// Where logins lead back to. Nothing has to listen there.
-const REDIRECT_URI: &str = "http://127.0.0.1:9/callback";
-/// The most redirects and forms between the beginning of a login and its end.
-const STEPS: usize = 20;
+pub const SECRET: &str = "test-only-secret-0123456789abcdef";
+/// Where logins of clients lead back to that are no programs. Nothing has to listen there.
+pub const REDIRECT_URI: &str = "http://127.0.0.1:9/callback";
 
 /// A client of the provider.
 #[derive(Clone, Debug)]
 pub struct Client {
     /// Its id.
     pub id: String,
+    /// Where its logins lead back to.
+    pub redirect_uri: String,
     /// Where its logout tokens go.
     pub backchannel_logout_uri: String,
-    /// Whether they name the session.
+    /// Whether its tokens name the session.
     pub with_sid: bool,
     /// Where browsers may go after a sign-out that it has sent them to.
     pub post_logout_redirect_uris: Vec<String>,
@@ -42,9 +36,8 @@ pub struct Client {
 #[derive(Debug)]
 pub struct OidcProvider {
     issuer: String,
-    output: mpsc::Receiver<Value>,
-    running: Running,
-    _input: ChildStdin,
+    address: SocketAddr,
+    server: NodeServer,
 }
 
 impl OidcProvider {
@@ -53,7 +46,17 @@ impl OidcProvider {
     /// # Panics
     /// When it does not start.
     pub fn start(clients: &[Client]) -> Self {
-        Self::listen(0, "first", clients)
+        Self::listen(&json!({ "port": 0, "kid": "first" }), clients)
+    }
+
+    /// Starts one that calls itself `issuer`, and signs with `key`, so that its tokens and those of
+    /// the server at that address count alike.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_as(issuer: &str, key: &SigningKey, clients: &[Client]) -> Self {
+        let settings = json!({ "port": 0, "issuer": issuer, "key": key.pem(), "kid": key.kid() });
+        Self::listen(&settings, clients)
     }
 
     /// Ends it, and starts it at the same address with another key and without any session.
@@ -61,56 +64,39 @@ impl OidcProvider {
     /// # Panics
     /// When it does not start.
     #[must_use]
-    pub fn restart(mut self, clients: &[Client]) -> Self {
-        let port = self.address().port();
-        self.running.0.kill().unwrap();
-        self.running.0.wait().unwrap();
-        Self::listen(port, "second", clients)
+    pub fn restart(self, clients: &[Client]) -> Self {
+        let port = self.address.port();
+        drop(self);
+        Self::listen(&json!({ "port": port, "kid": "second" }), clients)
     }
 
-    fn listen(port: u16, kid: &str, registered: &[Client]) -> Self {
+    fn listen(settings: &Value, registered: &[Client]) -> Self {
         let registered: Vec<Value> = registered
             .iter()
             .map(|client| {
                 json!({
                     "id": client.id,
                     "secret": SECRET,
+                    "redirectUri": client.redirect_uri,
                     "backchannelLogoutUri": client.backchannel_logout_uri,
                     "withSid": client.with_sid,
                     "postLogoutRedirectUris": client.post_logout_redirect_uris,
                 })
             })
             .collect();
-        let settings =
-            json!({ "port": port, "kid": kid, "redirectUri": REDIRECT_URI, "clients": registered });
-        let mut command = Command::new("node");
-        command
-            .current_dir(clients())
-            .arg("oidc-provider.mjs")
-            .env_remove("NODE_OPTIONS")
-            .env_remove("NODE_USE_ENV_PROXY")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut running = Running(command.spawn().unwrap());
-        let mut input = running.0.stdin.take().unwrap();
-        writeln!(input, "{settings}").unwrap();
-        let stdout = BufReader::new(running.0.stdout.take().unwrap());
-        let (line, output) = mpsc::channel();
-        thread::spawn(move || {
-            let told = stdout.lines().map_while(Result::ok);
-            let told = told.map_while(|text| serde_json::from_str(&text).ok());
-            told.map_while(|told| line.send(told).ok()).for_each(drop);
-        });
-        let greeting: Value = output.recv_timeout(PATIENCE).expect("it starts");
+        let mut settings = settings.clone();
+        settings["clients"] = registered.into();
+        let server = NodeServer::start("oidc-provider", &settings);
+        let greeting = server.says();
+        let address = greeting["address"].as_str().expect("an address");
         Self {
             issuer: greeting["issuer"].as_str().expect("an issuer").to_owned(),
-            output,
-            running,
-            _input: input,
+            address: address_of(&Url::parse(address).unwrap()),
+            server,
         }
     }
 
-    /// Its issuer, which is its address.
+    /// Its issuer, which is its address unless it was given another.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
@@ -120,17 +106,15 @@ impl OidcProvider {
     /// # Panics
     /// When its address cannot be listened on.
     #[must_use]
-    pub fn fall_silent(mut self) -> TcpListener {
-        self.running.0.kill().unwrap();
-        self.running.0.wait().unwrap();
-        TcpListener::bind(self.address()).unwrap()
+    pub fn fall_silent(self) -> TcpListener {
+        let address = self.address;
+        drop(self);
+        TcpListener::bind(address).unwrap()
     }
 
-    fn address(&self) -> SocketAddr {
-        let address = self.issuer.strip_prefix("http://");
-        address
-            .and_then(|address| address.parse().ok())
-            .expect("an address")
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What it says next: that it has `sent` a token, or that a client has `accepted` or `refused`
@@ -139,12 +123,12 @@ impl OidcProvider {
     /// # Panics
     /// When it says nothing.
     pub fn says(&self) -> Value {
-        self.output.recv_timeout(PATIENCE).expect("another line")
+        self.server.says()
     }
 
     /// Whether it has said nothing since it was last listened to.
     pub fn is_quiet(&self) -> bool {
-        matches!(self.output.try_recv(), Err(mpsc::TryRecvError::Empty))
+        self.server.is_quiet()
     }
 }
 
@@ -161,7 +145,7 @@ pub fn claims(token: &str) -> Value {
 #[derive(Debug)]
 pub struct Visitor<'p> {
     provider: &'p OidcProvider,
-    jar: BTreeMap<String, String>,
+    browser: visitor::Visitor,
 }
 
 impl<'p> Visitor<'p> {
@@ -169,7 +153,7 @@ impl<'p> Visitor<'p> {
     pub fn of(provider: &'p OidcProvider) -> Self {
         Self {
             provider,
-            jar: BTreeMap::new(),
+            browser: visitor::Visitor::default(),
         }
     }
 
@@ -187,38 +171,19 @@ impl<'p> Visitor<'p> {
     /// # Panics
     /// When the provider does not let it.
     pub fn log_in_for_token(&mut self, client: &str, name: &str) -> String {
-        let mut target = format!(
-            "/auth?client_id={client}&response_type=code&scope=openid&redirect_uri={}",
+        let start = format!(
+            "http://{}/auth?client_id={client}&response_type=code&scope=openid&redirect_uri={}",
+            self.provider.address,
             percent_encode(REDIRECT_URI)
         );
-        for _ in 0..STEPS {
-            let mut answer = self.send(Request::get(&target));
-            if answer.status == 200 {
-                let mut fields = vec![("prompt", attribute(&answer, "name=\"prompt\" value=\""))];
-                if fields[0].1 == "login" {
-                    fields.extend([("login", name.to_owned()), ("password", "x".to_owned())]);
-                }
-                let fields: Vec<_> = fields
-                    .iter()
-                    .map(|(name, value)| (*name, value.as_str()))
-                    .collect();
-                answer = self.send(Request::post(&target).form(&fields));
-            }
-            let location = answer.header("location");
-            let location =
-                location.unwrap_or_else(|| panic!("{} {}", answer.status, answer.text()));
-            if location.starts_with(REDIRECT_URI) {
-                return self.exchange(client, location);
-            }
-            target = location
-                .trim_start_matches(&self.provider.issuer)
-                .to_owned();
-        }
-        panic!("the login has no end: {target}")
+        let is_end = |url: &Url| url.as_str().starts_with(REDIRECT_URI);
+        let end = self
+            .browser
+            .follow(&Url::parse(&start).unwrap(), name, is_end);
+        self.exchange(client, &end)
     }
 
-    fn exchange(&self, client: &str, location: &str) -> String {
-        let location = url::Url::parse(location).unwrap();
+    fn exchange(&self, client: &str, location: &Url) -> String {
         let code = location.query_pairs().find(|(name, _)| name == "code");
         let code = code.unwrap_or_else(|| panic!("no code in {location}")).1;
         let form = [
@@ -230,7 +195,7 @@ impl<'p> Visitor<'p> {
         let answer = Request::post("/token")
             .header("Authorization", &format!("Basic {basic}"))
             .form(&form)
-            .send(self.provider.address());
+            .send(self.provider.address);
         let token = answer.json()["id_token"].as_str().map(str::to_owned);
         token.expect("an ID token")
     }
@@ -267,28 +232,6 @@ impl<'p> Visitor<'p> {
     }
 
     fn send(&mut self, request: Request) -> Answer {
-        let cookies = self
-            .jar
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"));
-        let cookies: Vec<_> = cookies.collect();
-        let answer = request
-            .header("Cookie", &cookies.join("; "))
-            .send(self.provider.address());
-        for cookie in answer.headers_named("set-cookie") {
-            let pair = cookie.split(';').next().unwrap_or_default();
-            if let Some((name, value)) = pair.split_once('=') {
-                self.jar.insert(name.to_owned(), value.to_owned());
-            }
-        }
-        answer
+        self.browser.send(self.provider.address, request)
     }
-}
-
-/// What stands in a page between `before` and the next quotation mark.
-fn attribute(page: &Answer, before: &str) -> String {
-    let text = page.text();
-    let rest = text.split(before).nth(1);
-    let rest = rest.unwrap_or_else(|| panic!("{} {text}", page.status));
-    rest.split('"').next().unwrap_or_default().to_owned()
 }

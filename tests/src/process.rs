@@ -2,8 +2,10 @@
 
 use std::ffi::OsStr;
 use std::io::{Read, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -98,6 +100,20 @@ pub fn find(program: impl AsRef<OsStr>) -> Option<PathBuf> {
     std::env::split_paths(&folders)
         .map(|folder| folder.join(program.as_ref()))
         .find(|path| path.is_file())
+}
+
+/// An address that is free, for programs that cannot be told to take any and say which: below the
+/// ports that the system gives to connections, and no two alike in this process.
+pub fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 100).unwrap() * 100;
+    loop {
+        let offset = (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        let address = SocketAddr::from(([127, 0, 0, 1], 20_000 + offset));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 #[cfg(test)]

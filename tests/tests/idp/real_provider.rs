@@ -3,7 +3,7 @@
 use logout_core::ports::Clock as _;
 use logout_identity::SystemClock;
 use logout_tests::front::{Front, Login, VENDORS, wait_until};
-use logout_tests::oidc_provider::{Client, OidcProvider, Visitor, claims};
+use logout_tests::oidc_provider::{Client, OidcProvider, REDIRECT_URI, Visitor, claims};
 use logout_tests::skip::{Need, Run};
 use logout_tests::stores::StoreKind;
 use serde_json::{Value, json};
@@ -54,6 +54,7 @@ fn start(store: StoreKind, clients: &[&str], with_sid: bool) -> (Front, OidcProv
         .iter()
         .map(|client| Client {
             id: (*client).to_owned(),
+            redirect_uri: REDIRECT_URI.to_owned(),
             backchannel_logout_uri: format!("{}/idp/{client}/backchannel-logout", front.hub.base()),
             with_sid,
             post_logout_redirect_uris: Vec::new(),

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use logout_tests::front::{Front, Login, VENDORS, admin};
 use logout_tests::http::{Answer, Request};
-use logout_tests::oidc_provider::{Client, OidcProvider, Visitor, claims};
+use logout_tests::oidc_provider::{Client, OidcProvider, REDIRECT_URI, Visitor, claims};
 use logout_tests::skip::{Need, Run};
 use logout_tests::stores::StoreKind;
 use serde_json::{Value, json};
@@ -55,6 +55,7 @@ fn start(store: StoreKind, reach: &str, is_registered: bool) -> (Front, OidcProv
         id: HUB.to_owned(),
         backchannel_logout_uri: format!("{}/idp/{HUB}/backchannel-logout", front.hub.base()),
         with_sid: true,
+        redirect_uri: REDIRECT_URI.to_owned(),
         post_logout_redirect_uris: is_registered.then(|| portal(&front)).into_iter().collect(),
     };
     let provider = OidcProvider::start(&[client]);

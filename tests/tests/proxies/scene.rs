@@ -1,14 +1,13 @@
 //! A product, a hub and a proxy in front of both, each in the configuration of `examples`.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use logout_tests::http::{Answer, Request};
-use logout_tests::process::Running;
+use logout_tests::process::{Running, free_address};
 use logout_tests::server::Server;
 use logout_tests::skip::Need;
 use serde_json::json;
@@ -179,20 +178,6 @@ fn filled(text: &str, filling: &[(&str, String)]) -> String {
 
 fn port(address: SocketAddr) -> String {
     address.port().to_string()
-}
-
-/// An address that is free, for programs that cannot be told to take any and say which: below the
-/// ports that the system gives to connections, and no two alike in this process.
-fn free_address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 100).unwrap() * 100;
-    loop {
-        let offset = (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
-        let address = SocketAddr::from(([127, 0, 0, 1], 20_000 + offset));
-        if TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
 }
 
 #[cfg(unix)]
