@@ -14,6 +14,7 @@ use libtest_mimic::{Arguments, Trial};
 use crate::disk::SmallDisk;
 use crate::process;
 use crate::proxy;
+use crate::relying_party;
 use crate::stores::{self, StoreKind};
 
 /// How long it may take to find out whether programs may be traced.
@@ -37,6 +38,8 @@ pub enum Need {
     Envoy,
     /// HAProxy.
     Haproxy,
+    /// Apache with mod_auth_openidc.
+    ModAuthOpenidc,
     /// nginx.
     Nginx,
     /// Node.js with the packages of `tests/clients`.
@@ -54,13 +57,14 @@ pub enum Need {
 }
 
 impl Need {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Apache,
         Self::Caddy,
         Self::Chromium,
         Self::Curl,
         Self::Envoy,
         Self::Haproxy,
+        Self::ModAuthOpenidc,
         Self::Nginx,
         Self::Node,
         Self::Postgres,
@@ -79,6 +83,7 @@ impl Need {
             Self::Curl => "curl",
             Self::Envoy => "envoy",
             Self::Haproxy => "haproxy",
+            Self::ModAuthOpenidc => "mod-auth-openidc",
             Self::Nginx => "nginx",
             Self::Node => "node",
             Self::Postgres => "postgres",
@@ -92,7 +97,7 @@ impl Need {
     /// Why it cannot be had here; `None` when it can.
     pub fn missing(self) -> Option<String> {
         let programs: &[&str] = match self {
-            Self::Apache => &["apache2"],
+            Self::Apache | Self::ModAuthOpenidc => &["apache2"],
             Self::Chromium => &["chromium", "chromedriver"],
             Self::Curl => &["curl"],
             Self::Haproxy => &["haproxy"],
@@ -111,6 +116,7 @@ impl Need {
         reason.or_else(|| match self {
             Self::Chromium | Self::Curl | Self::Haproxy | Self::Nginx | Self::Redis => None,
             Self::Apache => proxy::apache_missing(),
+            Self::ModAuthOpenidc => relying_party::module_missing(),
             Self::Caddy | Self::Envoy | Self::Traefik => proxy::program(self.name()).err(),
             Self::Postgres => logout_engines::postgres::programs().err(),
             Self::Node => packages_missing(&clients()),

@@ -26,6 +26,7 @@ mod keys;
 mod metrics;
 mod process;
 mod real_provider;
+mod real_relying_party;
 mod requests;
 mod revocation;
 mod round_trip;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     keys::add(&mut run);
     metrics::add(&mut run);
     real_provider::add(&mut run);
+    real_relying_party::add(&mut run);
     requests::add(&mut run);
     revocation::add(&mut run);
     round_trip::add(&mut run);
