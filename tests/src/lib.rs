@@ -22,7 +22,7 @@ pub mod node;
 pub mod oidc_provider;
 pub mod process;
 pub mod proxy;
-pub mod relying_party;
+pub mod real_relying_party;
 pub mod secret_file;
 pub mod server;
 pub mod signing_key;

@@ -14,7 +14,7 @@ use libtest_mimic::{Arguments, Trial};
 use crate::disk::SmallDisk;
 use crate::process;
 use crate::proxy;
-use crate::relying_party;
+use crate::real_relying_party;
 use crate::stores::{self, StoreKind};
 
 /// How long it may take to find out whether programs may be traced.
@@ -116,7 +116,7 @@ impl Need {
         reason.or_else(|| match self {
             Self::Chromium | Self::Curl | Self::Haproxy | Self::Nginx | Self::Redis => None,
             Self::Apache => proxy::apache_missing(),
-            Self::ModAuthOpenidc => relying_party::module_missing(),
+            Self::ModAuthOpenidc => real_relying_party::module_missing(),
             Self::Caddy | Self::Envoy | Self::Traefik => proxy::program(self.name()).err(),
             Self::Postgres => logout_engines::postgres::programs().err(),
             Self::Node => packages_missing(&clients()),

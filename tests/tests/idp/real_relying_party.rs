@@ -6,7 +6,7 @@ use logout_core::ports::Clock as _;
 use logout_identity::SystemClock;
 use logout_tests::idp::EVENT;
 use logout_tests::oidc_provider::OidcProvider;
-use logout_tests::relying_party::{Kind, RelyingParty};
+use logout_tests::real_relying_party::{Kind, RelyingParty};
 use logout_tests::signing_key::SigningKey;
 use logout_tests::skip::Run;
 use logout_tests::upstream::{Behaviour, ScriptedUpstream};

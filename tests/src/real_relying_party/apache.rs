@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::oidc_provider::SECRET;
 use crate::process::Running;
 use crate::proxy::APACHE_MODULES;
-use crate::relying_party::Settings;
+use crate::real_relying_party::Settings;
 use crate::secret_file::set_mode;
 
 /// The module itself.
