@@ -10,6 +10,8 @@ mod events;
 #[cfg(feature = "standards")]
 mod keys;
 #[cfg(feature = "standards")]
+mod limits;
+#[cfg(feature = "standards")]
 mod provider;
 #[cfg(feature = "standards")]
 mod receiver;

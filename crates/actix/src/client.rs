@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use actix_web::HttpRequest;
 use actix_web::dev::RequestHead;
 use actix_web::http::header::HeaderMap;
 use ipnet::IpNet;
@@ -36,6 +37,12 @@ impl TrustedProxies {
         self.0
             .iter()
             .any(|network| network.contains(&address.to_canonical()))
+    }
+
+    /// The address of the client that sent a request, where it is known.
+    pub fn client_address(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let is_tls = request.app_config().secure();
+        self.client(request.head(), is_tls).0
     }
 
     /// The client's address and whether it came by https, for a connection that itself is (`tls`)

@@ -40,6 +40,7 @@ pub mod session;
 pub mod sign_out;
 pub mod store;
 pub mod time;
+pub mod token_bucket;
 pub mod transfer;
 pub mod upstream;
 

@@ -24,7 +24,7 @@ pub use accounts::{AccountError, PasswordAccount, PasswordAccounts};
 pub use claims::{ClaimAlgorithm, ClaimKeyError, PersonByClaim};
 pub use clock::SystemClock;
 pub use keys::{KEY_PERIOD, LONGEST_TOKEN_LIFE};
-pub use login::LoginLimits;
+pub use login::{AddressGroup, LoginLimits};
 pub use password::{HashError, HashingFailed, hash_password, parse_hash};
 pub use receipt_pages::{ReceiptSecrets, SecretReceiptPages};
 pub use receipt_tokens::{LONGEST_RECEIPT_RETENTION, RECEIPT_KEY_PERIOD, ReceiptSigner};

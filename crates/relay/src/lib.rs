@@ -41,7 +41,6 @@ pub mod metrics;
 mod relay;
 pub mod schedule;
 pub mod settings;
-mod token_bucket;
 mod unregistered_sessions;
 mod waiters;
 mod worker;

@@ -7,9 +7,8 @@ use logout_core::delivery::{Delivery, DeliveryState};
 use logout_core::outbox::{DeliveryFilter, Outbox};
 use logout_core::platform::PlatformName;
 use logout_core::store::StoreUnavailable;
+use logout_core::token_bucket::TokenBucket;
 use tokio::time::Instant;
-
-use crate::token_bucket::TokenBucket;
 
 /// Deliveries that one step of the count reads.
 const PAGE: usize = 1_000;
@@ -25,6 +24,7 @@ const RECOUNT_EVERY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct UnregisteredSessions {
     kept: usize,
+    began: Instant,
     state: Mutex<State>,
 }
 
@@ -40,9 +40,10 @@ struct State {
 
 impl UnregisteredSessions {
     pub(crate) fn new(per_second: u32, kept: usize) -> Self {
-        let bucket = TokenBucket::new(per_second, Instant::now());
+        let bucket = TokenBucket::new(per_second, Duration::from_secs(1));
         Self {
             kept,
+            began: Instant::now(),
             state: Mutex::new(State {
                 bucket,
                 pending: None,
@@ -54,7 +55,7 @@ impl UnregisteredSessions {
 
     /// Whether one more may go to the upstream now.
     pub(crate) fn admit(&self) -> bool {
-        self.lock().bucket.take(Instant::now())
+        self.lock().bucket.take(self.began.elapsed()).is_ok()
     }
 
     /// Holds a place for one more that waits. `false`: there is no room, or the count is unknown.

@@ -79,6 +79,17 @@ pub fn forbidden() -> Response {
     )
 }
 
+/// 429: more was asked for than is carried out in this time (RFC 6585, section 4). The draft of Global
+/// Token Revocation lists the statuses that "can be used" without it; Okta's own endpoint has it.
+pub fn too_many_requests(retry_after: Duration) -> Response {
+    fault(
+        429,
+        "too_many_requests",
+        "there were too many requests; send it again later",
+    )
+    .retry_after(retry_after)
+}
+
 /// 503: the sessions or the keys cannot be read, so the token may be a good one. Our choice; the
 /// standard knows 400 only, after which a provider would not try again.
 pub fn unavailable(retry_after: Duration) -> Response {

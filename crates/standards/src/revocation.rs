@@ -16,8 +16,8 @@ use crate::logout_token::{
 };
 use crate::subject_id::{SubjectId, SubjectIdError};
 
-/// The types of tokens that authenticate a request. The draft leaves authentication open; Okta
-/// signs tokens of the second type.
+/// The types of tokens that authenticate a request. The draft names none (section 3.5); Okta signs
+/// tokens of the second type.
 const TYPES: [&str; 2] = ["JWT", "global-token-revocation+jwt"];
 
 /// Why a request is refused with 400. The text is fixed: nothing of the request is in it.

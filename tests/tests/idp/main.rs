@@ -29,6 +29,7 @@ mod real_provider;
 mod real_relying_party;
 mod requests;
 mod revocation;
+mod revocation_limits;
 mod round_trip;
 mod scene;
 mod silence;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
     real_relying_party::add(&mut run);
     requests::add(&mut run);
     revocation::add(&mut run);
+    revocation_limits::add(&mut run);
     round_trip::add(&mut run);
     silence::add(&mut run);
     token_kinds::add(&mut run);

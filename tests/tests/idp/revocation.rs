@@ -41,11 +41,11 @@ pub(crate) fn add(run: &mut Run) {
     );
 }
 
-fn endpoint() -> String {
+pub(crate) fn endpoint() -> String {
     format!("/idp/{OP}/global-token-revocation")
 }
 
-fn claims(scene: &Scene) -> Value {
+pub(crate) fn claims(scene: &Scene) -> Value {
     let claims = scene
         .idp
         .claims(scene.now(), &json!({ "sub": scene.idp.issuer() }));
@@ -53,21 +53,21 @@ fn claims(scene: &Scene) -> Value {
     without(&with(&claims, "aud", json!(address)), "events")
 }
 
-fn sign(scene: &Scene, claims: &Value) -> String {
+pub(crate) fn sign(scene: &Scene, claims: &Value) -> String {
     let typ = json!("global-token-revocation+jwt");
     scene
         .idp
         .sign_as(&with(&scene.idp.header(), "typ", typ), claims)
 }
 
-fn send(scene: &Scene, token: &str, body: &Value) -> Answer {
+pub(crate) fn send(scene: &Scene, token: &str, body: &Value) -> Answer {
     Request::post(&endpoint())
         .json(body)
         .header("Authorization", &format!("Bearer {token}"))
         .send(scene.hub.address())
 }
 
-fn revoke(scene: &Scene, subject: &Value) -> Answer {
+pub(crate) fn revoke(scene: &Scene, subject: &Value) -> Answer {
     send(
         scene,
         &sign(scene, &claims(scene)),
@@ -75,11 +75,11 @@ fn revoke(scene: &Scene, subject: &Value) -> Answer {
     )
 }
 
-fn iss_sub(scene: &Scene, sub: &str) -> Value {
+pub(crate) fn iss_sub(scene: &Scene, sub: &str) -> Value {
     json!({ "format": "iss_sub", "iss": scene.idp.issuer(), "sub": sub })
 }
 
-fn assert_done(answer: &Answer) {
+pub(crate) fn assert_done(answer: &Answer) {
     assert_eq!((answer.status, answer.text().as_str()), (204, ""));
     assert_uncached(answer, "204");
 }

@@ -1,6 +1,7 @@
 //! `[[idp]]`: the identity providers that may sign people out.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,9 @@ pub struct IdpConfig {
     /// provider signs. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation_token_file: Option<PathBuf>,
+    /// How many Global Token Revocations are carried out in a minute. Default: 600.
+    #[serde(default = "revocations_per_minute")]
+    pub revocations_per_minute: NonZeroU32,
     /// The audience of this provider's security events (`aud`), which the hub takes where this is
     /// given. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,6 +84,10 @@ pub enum IdpPerson {
     Email,
     /// The subject.
     Sub,
+}
+
+fn revocations_per_minute() -> NonZeroU32 {
+    const { NonZeroU32::new(600).unwrap() }
 }
 
 fn algorithms() -> Vec<String> {

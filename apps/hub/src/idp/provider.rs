@@ -13,6 +13,7 @@ use logout_standards::{
 };
 
 use super::keys::{Keys, NoKeys};
+use super::limits::RevocationLimit;
 use crate::config::{ConfigError, IdpConfig, IdpPerson, read_token};
 
 /// When to send a message again that the store could not carry out.
@@ -27,6 +28,7 @@ pub(super) struct Idp {
     pub(super) person: Option<IdpPerson>,
     /// Of the token that authenticates a revocation.
     pub(super) revocation_token: Option<SecretDigest>,
+    pub(super) revocations: RevocationLimit,
     /// Absent where its security events are not taken.
     pub(super) events: Option<Events>,
 }
@@ -70,6 +72,7 @@ impl Idp {
             keys: Keys::set_up(config, &algorithms, Arc::clone(clock))?,
             person: config.person,
             revocation_token: revocation_token.transpose()?,
+            revocations: RevocationLimit::new(config.revocations_per_minute),
             events: config.events_audience.clone().map(|audience| Events {
                 audience,
                 end_on_credential_change: config.end_on_credential_change,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::http::{Method, header};
 use actix_web::web::{self, ServiceConfig};
+use logout_actix::TrustedProxies;
 use logout_core::Response;
 use logout_core::authority::Services;
 use logout_core::platform::PlatformName;
@@ -16,6 +17,7 @@ use logout_standards::answer;
 use metrics::describe_counter;
 use url::Url;
 
+use super::limits::Guesses;
 use super::provider::Idp;
 use super::{END_SESSION, PATH, backchannel_logout, end_session, events, revocation};
 use crate::config::{Config, ConfigError, ConfigErrors, RelyingPartyConfig};
@@ -32,6 +34,9 @@ pub(crate) struct Receiver {
     pub(super) platforms: Vec<KnownPlatform>,
     pub(super) services: Services,
     pub(super) public_url: Url,
+    /// Whose word on a client's address is believed.
+    pub(super) proxies: TrustedProxies,
+    pub(super) guesses: Guesses,
 }
 
 impl Receiver {
@@ -58,6 +63,8 @@ impl Receiver {
             platforms: platforms.to_vec(),
             services: services.clone(),
             public_url: public_url.clone(),
+            proxies: TrustedProxies::parse(&config.server.trusted_proxies).unwrap_or_default(),
+            guesses: Guesses::default(),
         })
     }
 

@@ -13,6 +13,7 @@ use logout_core::idp::{IdpLogin, TokenId};
 use logout_core::receipt::Reach;
 use logout_core::session::Person;
 use logout_core::store::StoreUnavailable;
+use logout_identity::AddressGroup;
 use logout_standards::{
     LogoutTokenError, ProviderToken, RevocationError, SubjectId, answer, read_revocation_request,
 };
@@ -31,6 +32,10 @@ enum Refusal {
     Unauthorized(Option<LogoutTokenError>),
     /// The subject of another issuer.
     Forbidden,
+    /// More came than the provider's limit lets through.
+    TooMany(Duration),
+    /// More tokens that are not valid came from one address than are looked at.
+    TooManyGuesses(Duration),
     Unavailable(Duration),
 }
 
@@ -67,6 +72,29 @@ impl Receiver {
         let body = body.map_err(|_| RevocationError::Incomplete)?;
         let subject = read_revocation_request(content_type(request), &body)?;
         let (login, person) = idp.meant(subject)?;
+        let now = self.services.clock.now();
+        idp.revocations.take(now).map_err(Refusal::TooMany)?;
+        let outcome = self.end_person(idp, caller, login, person).await;
+        if outcome.is_err() {
+            idp.revocations.put_back();
+        }
+        outcome.map_err(|refusal| match refusal {
+            // Somebody else than the provider may have got hold of a token that was used.
+            Refusal::Unauthorized(reason @ Some(LogoutTokenError::Repeated)) => {
+                let guess = self.guesses.take(self.sender(request), now);
+                guess.map_or_else(Refusal::TooManyGuesses, |()| Refusal::Unauthorized(reason))
+            }
+            other => other,
+        })
+    }
+
+    async fn end_person(
+        &self,
+        idp: &Idp,
+        caller: Caller,
+        login: Option<IdpLogin>,
+        person: Option<Person>,
+    ) -> Result<usize, Refusal> {
         // Nothing less than everything of the person was asked for.
         let reach = |_: &_| Reach::Person;
         let token = match caller {
@@ -107,12 +135,31 @@ impl Receiver {
             });
         let token = bearer.filter(|token| !token.is_empty() && others.is_none());
         let token = token.ok_or(Refusal::Unauthorized(None))?;
-        if idp.revocation_token == Some(SecretDigest::of(token)) {
+        let (sender, now) = (self.sender(request), self.services.clock.now());
+        let guess = self.guesses.take(sender, now);
+        let known = idp.revocation_token.as_ref();
+        if guess.is_ok() && known.is_some_and(|known| known.matches(&SecretDigest::of(token))) {
+            self.guesses.put_back(sender);
             return Ok(Caller::Known);
         }
         let endpoint = self.address(request.path());
-        let token = idp.provider_token(token, &endpoint, self.services.clock.now());
-        Ok(Caller::Provider(token.await?))
+        // A signature cannot be guessed, so nobody who shares an address with the provider can keep
+        // its own tokens out.
+        match (idp.provider_token(token, &endpoint, now).await, guess) {
+            (Ok(token), guess) => {
+                if guess.is_ok() {
+                    self.guesses.put_back(sender);
+                }
+                Ok(Caller::Provider(token))
+            }
+            (Err(MessageError::Refused(_)), Err(wait)) => Err(Refusal::TooManyGuesses(wait)),
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+
+    /// Where a request comes from.
+    fn sender(&self, request: &HttpRequest) -> AddressGroup {
+        AddressGroup::of(self.proxies.client_address(request))
     }
 }
 
@@ -162,6 +209,20 @@ fn said(idp: &Idp, outcome: Result<usize, Refusal>) -> Response {
         Err(Refusal::Forbidden) => {
             log::warn!(idp = name; "a revocation of another issuer's subject was refused");
             answer::forbidden()
+        }
+        Err(Refusal::TooMany(retry_after)) => {
+            log::warn!(
+                idp = name;
+                "a revocation has to wait: more came than `revocations_per_minute` allows"
+            );
+            answer::too_many_requests(retry_after)
+        }
+        Err(Refusal::TooManyGuesses(retry_after)) => {
+            log::warn!(
+                idp = name;
+                "a revocation was not authenticated, like too many others of its address"
+            );
+            answer::too_many_requests(retry_after)
         }
         Err(Refusal::Unavailable(retry_after)) => answer::unavailable(retry_after),
     }

@@ -13,5 +13,6 @@ mod turns;
 
 pub(crate) use guesses::Guesses;
 pub use limits::LoginLimits;
+pub use origin::AddressGroup;
 pub(crate) use origin::Origin;
 pub(crate) use slots::HashingSlots;

@@ -6,7 +6,7 @@ use logout_core::login::LoginAttempt;
 
 /// The clients that are counted as one.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) enum AddressGroup {
+pub enum AddressGroup {
     /// One IPv4 address.
     V4([u8; 4]),
     /// The first 64 bits of IPv6 addresses: a client has all of the rest.
@@ -16,7 +16,8 @@ pub(crate) enum AddressGroup {
 }
 
 impl AddressGroup {
-    fn of(address: Option<IpAddr>) -> Self {
+    /// The group that a client of this address is in.
+    pub fn of(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
             Some(IpAddr::V4(address)) => Self::V4(address.octets()),
             Some(IpAddr::V6(address)) => {

@@ -83,6 +83,10 @@ const REFUSED: &[(&str, &str)] = &[
         "jwks_file = \"jwks.json\"\nend_on_credential_change = true",
         "6:28: `idp.op.end_on_credential_change`: goes with `events_audience`",
     ),
+    (
+        "jwks_file = \"jwks.json\"\nrevocations_per_minute = 0",
+        "6:26: `idp.op.revocations_per_minute`: must be a whole number from 1 to 4294967295, not the number 0",
+    ),
 ];
 
 /// Whole texts, and what is said about them.
@@ -152,6 +156,7 @@ fn a_provider_s_keys_are_read_and_have_their_defaults() {
     );
     assert_eq!(op.algorithms, ["RS256"]);
     assert_eq!((op.person, op.email_trusted), (None, false));
+    assert_eq!(op.revocations_per_minute.get(), 600);
     for here in [
         "http://127.0.0.1:9/jwks",
         "http://[::1]/jwks",
