@@ -9,7 +9,7 @@ import openid from 'express-openid-connect';
 
 const lines = createInterface({ input: process.stdin });
 const [line] = await once(lines, 'line');
-const { port, baseURL, issuer, endpoints, clientID, clientSecret } = JSON.parse(line);
+const { port, baseURL, provider, clientID, clientSecret } = JSON.parse(line);
 
 // What express-session's stores have. Sessions are in the cookie; here are only the logins that have been ended.
 const ended = new Map();
@@ -25,16 +25,15 @@ app.use(openid.auth({
   clientID,
   clientSecret,
   clientAuthMethod: 'client_secret_basic',
-  issuerBaseURL: issuer,
+  issuerBaseURL: provider.issuer,
   secret: 'a secret for the cookies of tests only',
   authorizationParams: { response_type: 'code', scope: 'openid' },
   enableTelemetry: false,
   backchannelLogout: { store },
-  // The issuer publishes its name and its keys. The login is at another address, which it does not name.
+  // The issuer has no login, so its document comes with that of another address added. Its keys come from itself.
   customFetch: async (address, options) => {
-    const answer = await fetch(address, options);
     const isDiscovery = String(address).endsWith('/.well-known/openid-configuration');
-    return isDiscovery ? Response.json({ ...await answer.json(), ...endpoints }) : answer;
+    return isDiscovery ? Response.json(provider) : fetch(address, options);
   },
 }));
 app.get('/page', (request, response) => {

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::http::{Answer, Request, percent_encode};
@@ -115,6 +115,19 @@ impl OidcProvider {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What a discovery document says of logins, which the issuer that it stands in for has none of.
+    pub fn login_metadata(&self) -> Map<String, Value> {
+        let at = |path: &str| format!("http://{}{path}", self.address);
+        [
+            ("authorization_endpoint", at("/auth").into()),
+            ("token_endpoint", at("/token").into()),
+            ("response_types_supported", json!(["code"])),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .collect()
     }
 
     /// What it says next: that it has `sent` a token, or that a client has `accepted` or `refused`

@@ -22,12 +22,6 @@ use crate::visitor::{Visitor, address_of};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often that is looked at.
 const LOOK: Duration = Duration::from_millis(20);
-/// What a discovery document says of a login, and where npm's oidc-provider has that.
-const ENDPOINTS: [(&str, &str); 2] = [
-    ("authorization_endpoint", "/auth"),
-    ("token_endpoint", "/token"),
-];
-
 /// Which program.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
@@ -63,7 +57,7 @@ impl Kind {
 struct Settings<'s> {
     address: SocketAddr,
     client: &'s Client,
-    /// The discovery document of the issuer, with the endpoints of the provider.
+    /// The discovery document of the issuer, with what the provider adds for logins.
     provider: &'s Value,
 }
 
@@ -82,8 +76,8 @@ pub struct RelyingParty {
     address: SocketAddr,
     client: Client,
     folder: TempDir,
-    /// The discovery document of its issuer, with the endpoints of its provider, once it has been
-    /// started.
+    /// The discovery document of its issuer, with what its provider adds for logins, once it has
+    /// been started.
     provider: Option<Value>,
     program: Option<Program>,
 }
@@ -129,9 +123,8 @@ impl RelyingParty {
         let issuer = Url::parse(provider.issuer()).unwrap();
         let discovery = Request::get("/.well-known/openid-configuration");
         let mut document = discovery.send(address_of(&issuer)).json();
-        for (name, path) in ENDPOINTS {
-            document[name] = format!("http://{}{path}", provider.address()).into();
-        }
+        let members = document.as_object_mut().expect("an object");
+        members.extend(provider.login_metadata());
         self.provider = Some(document);
         self.start_again();
     }
@@ -172,12 +165,19 @@ impl RelyingParty {
         }
     }
 
-    /// The version of mod_auth_openidc.
+    /// Whether it knows each session by its `sid` alone, and one without by its `sub` until the
+    /// next of the same `sub`. Others outlive a token with `sub` alone, which it takes for a success.
+    /// Newer versions of mod_auth_openidc than the tried one may end them.
     ///
     /// # Panics
-    /// When it is another program, or has not been started.
-    pub fn module_version(&self) -> String {
-        apache::version(&fs::read_to_string(self.log()).unwrap())
+    /// When it has not been started.
+    pub fn needs_sid(&self) -> bool {
+        match self.kind {
+            Kind::ExpressOpenidConnect => false,
+            Kind::ModAuthOpenidc => {
+                apache::version(&fs::read_to_string(self.log()).unwrap()) == "2.4.12.3"
+            }
+        }
     }
 
     fn log(&self) -> PathBuf {
@@ -232,15 +232,12 @@ fn start_express(settings: &Settings<'_>) -> NodeServer {
         client,
         provider,
     } = settings;
-    let endpoints = ENDPOINTS.map(|(name, _)| (name.to_owned(), provider[name].clone()));
-    let endpoints: Value = endpoints.into_iter().collect();
     let server = NodeServer::start(
         "relying-party",
         &json!({
             "port": address.port(),
             "baseURL": format!("http://{address}"),
-            "issuer": provider["issuer"],
-            "endpoints": endpoints,
+            "provider": provider,
             "clientID": client.id,
             "clientSecret": SECRET,
         }),
