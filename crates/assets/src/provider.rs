@@ -7,12 +7,12 @@ use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::cors::Preflight;
 use logout_core::message::{Request, Response};
 use logout_core::platform::{Platform, SetUpError};
-use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider};
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, TokenIssuer};
 use logout_core::sign_out::{PresentedCredential, Refusal};
 use logout_core::store::Lookup;
 use logout_core::upstream::UpstreamSession;
 
-use crate::config::{AssetsConfig, Dialect};
+use crate::config::{AssetsConfig, Dialect, TOKEN};
 use crate::{reading, reply, request, stand_in, upstream};
 
 /// Speaks the sign-out of Assets or Elvis for one platform.
@@ -123,6 +123,12 @@ impl LogoutProvider for AssetsProvider {
             ..Preflight::default()
         }
     }
+
+    /// Elvis 4 and 5 have session ids only.
+    fn token_issuer(&self) -> Option<&dyn TokenIssuer> {
+        let has_tokens = self.dialect.config.profile.has_tokens();
+        has_tokens.then_some(self)
+    }
 }
 
 #[async_trait]
@@ -135,6 +141,14 @@ impl LoginProvider for AssetsProvider {
         stand_in::serve(request, sessions, &self.dialect)
             .await
             .unwrap_or_else(|refusal| reply::refused(&refusal, request, &self.dialect).into())
+    }
+}
+
+impl TokenIssuer for AssetsProvider {
+    fn token(&self, token: &str, sessions: &SessionAuthority) -> Vec<PresentedCredential> {
+        let (tokens, now) = (sessions.tokens(), sessions.now());
+        let presented = PresentedCredential::in_header(TOKEN, token);
+        vec![request::verified(presented, &self.dialect, tokens, now)]
     }
 }
 

@@ -101,13 +101,6 @@ pub(crate) fn credentials(
     now: Timestamp,
 ) -> Vec<PresentedCredential> {
     let purpose = purpose(dialect);
-    let is_foreign = |value: &str| {
-        let is_theirs = !dialect.config.profile.has_tokens() || dialect.has_upstream;
-        !is_theirs
-            && tokens
-                .verify(bare(value), dialect.platform.as_str(), TOKEN, now)
-                .is_err()
-    };
     let by_hand = by_hand(request, dialect)
         .into_iter()
         .map(|value| PresentedCredential::in_header(purpose, value));
@@ -117,14 +110,24 @@ pub(crate) fn credentials(
     let presented = PresentedCredential::each_once(by_hand.chain(by_cookie));
     presented
         .into_iter()
-        .map(|one| {
-            if is_foreign(one.secret.reveal()) {
-                one.foreign()
-            } else {
-                one
-            }
-        })
+        .map(|one| verified(one, dialect, tokens, now))
         .collect()
+}
+
+/// What is presented, foreign where it is none of the stand-in's tokens.
+pub(crate) fn verified(
+    presented: PresentedCredential,
+    dialect: &Dialect,
+    tokens: &dyn Tokens,
+    now: Timestamp,
+) -> PresentedCredential {
+    let is_theirs = !dialect.config.profile.has_tokens() || dialect.has_upstream;
+    let verify = |token| tokens.verify(bare(token), dialect.platform.as_str(), TOKEN, now);
+    if is_theirs || verify(presented.secret.reveal()).is_ok() {
+        presented
+    } else {
+        presented.foreign()
+    }
 }
 
 /// What the credentials of this profile are for.

@@ -10,6 +10,7 @@ mod replacement;
 mod sessions;
 mod signed_out;
 mod targets;
+mod token_revocation;
 mod token_sign_out;
 
 use std::sync::Arc;

@@ -41,6 +41,7 @@ pub mod sign_out;
 pub mod store;
 pub mod time;
 pub mod token_bucket;
+mod token_issuer;
 pub mod transfer;
 pub mod upstream;
 

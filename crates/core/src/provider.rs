@@ -14,6 +14,7 @@ use crate::reply::Reply;
 use crate::session::Subject;
 use crate::sign_out::Refusal;
 use crate::time::Timestamp;
+pub use crate::token_issuer::{ClientCredentials, TokenIssuer};
 use crate::upstream::{
     Addressee, Confirmation, UpstreamAnswer, UpstreamClient, UpstreamCredential, UpstreamLogin,
     UpstreamRequest, UpstreamSession,
@@ -50,6 +51,12 @@ pub trait LogoutProvider: CredentialReader {
     /// How a preflight is answered where origins are configured.
     fn preflight(&self) -> Preflight {
         Preflight::default()
+    }
+
+    /// What a stand-in says of its tokens, so that clients can sign out by revoking them. `None`
+    /// where it issues none, or goes on taking those whose session has ended.
+    fn token_issuer(&self) -> Option<&dyn TokenIssuer> {
+        None
     }
 }
 

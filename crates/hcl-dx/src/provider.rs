@@ -7,15 +7,15 @@ use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::cors::Preflight;
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpError};
-use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider};
-use logout_core::sign_out::Refusal;
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, TokenIssuer};
+use logout_core::sign_out::{PresentedCredential, Refusal};
 use logout_core::upstream::UpstreamSession;
 
 use crate::config::{Dialect, HclDxConfig};
 use crate::request::{
     CORE_API, CORE_LOGOUT, CORE_LOGOUT_PATH, PORTAL_LOGOUT, SERVLET_LOGOUT, SERVLET_NAME,
 };
-use crate::{reading, reply, request, stand_in, upstream};
+use crate::{reading, reply, request, stand_in, token, upstream};
 
 /// Speaks HCL Digital Experience's logout for one platform.
 #[derive(Debug)]
@@ -123,6 +123,11 @@ impl LogoutProvider for HclDxProvider {
             max_age: 86_400,
         }
     }
+
+    fn token_issuer(&self) -> Option<&dyn TokenIssuer> {
+        let is_tracked = self.dialect.config.track_logged_out_tokens;
+        is_tracked.then_some(self)
+    }
 }
 
 #[async_trait]
@@ -135,5 +140,11 @@ impl LoginProvider for HclDxProvider {
         stand_in::serve(request, sessions, &self.dialect)
             .await
             .unwrap_or_else(|refusal| reply::refused(&refusal, request, &self.dialect).into())
+    }
+}
+
+impl TokenIssuer for HclDxProvider {
+    fn token(&self, token: &str, _sessions: &SessionAuthority) -> Vec<PresentedCredential> {
+        vec![PresentedCredential::in_header(token::LTPA, token)]
     }
 }

@@ -7,12 +7,12 @@ use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::message::{Method, Request, Response};
 use logout_core::path::loose_segments;
 use logout_core::platform::{Platform, SetUpError};
-use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider};
-use logout_core::sign_out::Refusal;
+use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider, TokenIssuer};
+use logout_core::sign_out::{PresentedCredential, Refusal};
 use logout_core::upstream::UpstreamSession;
 
 use crate::config::{Dialect, SitefinityConfig};
-use crate::request::{SIGN_OUT, WIDGET_SIGN_OUT};
+use crate::request::{ACCESS, SIGN_OUT, WIDGET_SIGN_OUT};
 use crate::{reading, reply, request, stand_in, upstream};
 
 /// Speaks Sitefinity's sign-out for one platform.
@@ -123,6 +123,10 @@ impl LogoutProvider for SitefinityProvider {
             reply::refused(refusal)
         }
     }
+
+    fn token_issuer(&self) -> Option<&dyn TokenIssuer> {
+        Some(self)
+    }
 }
 
 #[async_trait]
@@ -135,5 +139,11 @@ impl LoginProvider for SitefinityProvider {
         stand_in::serve(request, sessions, &self.dialect)
             .await
             .unwrap_or_else(|refusal| reply::refused(&refusal).into())
+    }
+}
+
+impl TokenIssuer for SitefinityProvider {
+    fn token(&self, token: &str, _sessions: &SessionAuthority) -> Vec<PresentedCredential> {
+        vec![PresentedCredential::in_header(ACCESS, token)]
     }
 }

@@ -7,8 +7,11 @@ use logout_core::canonical::{CanonicalForm, CredentialReader};
 use logout_core::cors::Preflight;
 use logout_core::message::{Method, Request, Response};
 use logout_core::platform::{Platform, SetUpError};
-use logout_core::provider::{Endpoint, LoginProvider, LogoutProvider};
-use logout_core::sign_out::Refusal;
+use logout_core::provider::{
+    ClientCredentials, Endpoint, LoginProvider, LogoutProvider, TokenIssuer,
+};
+use logout_core::session::ClientId;
+use logout_core::sign_out::{PresentedCredential, Refusal};
 use logout_core::upstream::UpstreamSession;
 
 use crate::config::{Dialect, WixConfig};
@@ -121,6 +124,10 @@ impl LogoutProvider for WixProvider {
             ..Preflight::default()
         }
     }
+
+    fn token_issuer(&self) -> Option<&dyn TokenIssuer> {
+        Some(self)
+    }
 }
 
 #[async_trait]
@@ -133,5 +140,22 @@ impl LoginProvider for WixProvider {
         stand_in::serve(request, sessions, &self.dialect)
             .await
             .unwrap_or_else(|reply::ErrorResponse(words)| words)
+    }
+}
+
+impl TokenIssuer for WixProvider {
+    fn token(&self, token: &str, sessions: &SessionAuthority) -> Vec<PresentedCredential> {
+        let purpose = if credentials::verified(token, sessions).is_some() {
+            credentials::ACCESS
+        } else {
+            credentials::REFRESH
+        };
+        vec![PresentedCredential::in_header(purpose, token)]
+    }
+
+    /// One of the apps, which have no secrets.
+    fn client(&self, credentials: Option<&ClientCredentials>) -> Option<ClientId> {
+        let named = credentials.filter(|client| client.secret.is_none())?;
+        self.dialect.client(&named.id).ok()
     }
 }

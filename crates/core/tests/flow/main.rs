@@ -10,6 +10,7 @@ mod identity_provider;
 mod proofs;
 mod replacement;
 mod targets;
+mod token_revocation;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
