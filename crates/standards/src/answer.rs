@@ -11,6 +11,7 @@ use crate::logout_request::LogoutRequestError;
 use crate::logout_token::LogoutTokenError;
 use crate::revocation::RevocationError;
 use crate::security_event::SecurityEventError;
+use crate::token_revocation::TokenRevocationError;
 
 /// 200 and empty: the token is carried out, also where there was nothing to end.
 pub fn carried_out() -> Response {
@@ -41,6 +42,29 @@ pub fn revoked() -> Response {
 /// 400 to a revocation.
 pub fn bad_revocation(error: RevocationError) -> Response {
     fault(400, "invalid_request", &error.to_string())
+}
+
+/// 200 to a token revocation: the token opens nothing any more, or never did (RFC 7009, section
+/// 2.2).
+pub fn token_revoked() -> Response {
+    uncached(Response::new(200))
+}
+
+/// 401 to a client that is not known, and 400 for any other reason (RFC 7009, section 2.2.1; RFC
+/// 6749, section 5.2).
+pub fn token_not_revoked(error: TokenRevocationError) -> Response {
+    let (code, description) = (error.code(), error.to_string());
+    if code == "invalid_client" {
+        let challenge = "Basic realm=\"token revocation\"";
+        fault(401, code, &description).header("www-authenticate", challenge)
+    } else {
+        fault(400, code, &description)
+    }
+}
+
+/// 404 to a token revocation: there is no platform of that name here.
+pub fn no_platform() -> Response {
+    fault(404, "not_found", "there is no such platform")
 }
 
 /// 202 to a security event: it is carried out, was so before, or needs nothing (RFC 8935, section

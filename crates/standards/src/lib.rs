@@ -11,6 +11,7 @@
 //!   [`IdTokenHint`] verifies the ID token in it.
 //! - Global Token Revocation (draft 06), received: [`read_revocation_request`] and
 //!   [`ProviderToken`], which authenticates it.
+//! - OAuth 2.0 Token Revocation (RFC 7009), received: [`TokenRevocation`] reads the request.
 //! - Security events by push (RFC 8935, SSF 1.0, CAEP 1.0), received: [`read_security_event`] and
 //!   [`SecurityEvent`].
 //! - What those build on, and `logout-identity` as well: [`PublicKey`], [`SignatureAlgorithm`] and
@@ -30,6 +31,7 @@ mod public_key;
 mod revocation;
 mod security_event;
 mod subject_id;
+mod token_revocation;
 
 pub use algorithm::{AlgorithmError, SignatureAlgorithm};
 pub use cache_control::max_age;
@@ -46,3 +48,4 @@ pub use security_event::{
     EventSubject, LARGEST_SECURITY_EVENT, SecurityEvent, SecurityEventError, read_security_event,
 };
 pub use subject_id::{SubjectId, SubjectIdError};
+pub use token_revocation::{LARGEST_TOKEN_REVOCATION, TokenRevocation, TokenRevocationError};

@@ -41,12 +41,7 @@ pub fn read_logout_request(
     content_type: Option<&str>,
     body: &[u8],
 ) -> Result<String, LogoutRequestError> {
-    let media_type = content_type.and_then(|value| value.split(';').next());
-    if !media_type.is_some_and(|media_type| {
-        media_type
-            .trim()
-            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    }) {
+    if !is_form(content_type) {
         return Err(LogoutRequestError::MediaType);
     }
     if body.len() > LARGEST_LOGOUT_REQUEST {
@@ -59,4 +54,14 @@ pub fn read_logout_request(
         return Err(LogoutRequestError::Repeated);
     }
     token.map(str::to_owned).ok_or(LogoutRequestError::Missing)
+}
+
+/// Whether a body of this media type is a urlencoded form.
+pub(crate) fn is_form(content_type: Option<&str>) -> bool {
+    let media_type = content_type.and_then(|value| value.split(';').next());
+    media_type.is_some_and(|media_type| {
+        media_type
+            .trim()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
 }

@@ -12,3 +12,4 @@ mod provider_tokens;
 mod security_event;
 mod signer;
 mod token_kinds;
+mod token_revocation;
