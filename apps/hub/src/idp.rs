@@ -1,4 +1,4 @@
-//! Identity providers that sign people out: `[[idp]]`, and the endpoints below [`PATH`]. The only
+//! Identity providers that sign people out: `[[idp]]`, and the endpoints of standards. The only
 //! place that asks for the cargo feature `standards`.
 
 #[cfg(feature = "standards")]
@@ -17,6 +17,8 @@ mod provider;
 mod receiver;
 #[cfg(feature = "standards")]
 mod revocation;
+#[cfg(feature = "standards")]
+mod token_revocation;
 
 #[cfg(feature = "standards")]
 pub(crate) use receiver::Receiver;
@@ -32,8 +34,11 @@ const PATH: &str = "/idp/";
 /// Where browsers sign out at an application's wish.
 const END_SESSION: &str = "/end-session";
 
+/// Where clients revoke tokens of stand-ins, those of each below its name.
+const REVOKE: &str = "/revoke/";
+
 /// The paths of all endpoints; those that end with a slash with all below them.
-pub(crate) const PATHS: [&str; 2] = [PATH, END_SESSION];
+pub(crate) const PATHS: [&str; 3] = [PATH, END_SESSION, REVOKE];
 
 /// What a build without the standards has in place of the receiver: nothing. A configuration with
 /// `[[idp]]` is refused there.

@@ -27,7 +27,13 @@ use crate::start_error::StartError;
 use crate::vendors::{self, Adapter};
 
 /// Paths that the hub keeps for itself on every host.
-const RESERVED: &[&str] = &["/", "/receipts/", idp::PATHS[0], idp::PATHS[1]];
+const RESERVED: &[&str] = &[
+    "/",
+    "/receipts/",
+    idp::PATHS[0],
+    idp::PATHS[1],
+    idp::PATHS[2],
+];
 
 /// A configured platform, ready to be mounted.
 #[derive(Clone, Debug)]

@@ -22,6 +22,7 @@ mod end_session;
 mod endings;
 mod events;
 mod interrupted;
+mod issued;
 mod keys;
 mod metrics;
 mod process;
@@ -34,6 +35,7 @@ mod round_trip;
 mod scene;
 mod silence;
 mod token_kinds;
+mod token_revocation;
 
 use std::process::ExitCode;
 
@@ -55,5 +57,6 @@ fn main() -> ExitCode {
     round_trip::add(&mut run);
     silence::add(&mut run);
     token_kinds::add(&mut run);
+    token_revocation::add(&mut run);
     run.finish()
 }

@@ -19,7 +19,7 @@ pub(crate) fn add(run: &mut Run) {
 }
 
 /// All that a client sees, but for the time.
-fn seen(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
+pub(crate) fn seen(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
     let headers = answer.headers.iter();
     let headers = headers.filter(|(name, _)| !name.eq_ignore_ascii_case("date"));
     (answer.status, headers.cloned().collect(), answer.text())

@@ -24,6 +24,7 @@ mod relay;
 #[allow(dead_code, reason = "the stores' own tests do more with it")]
 #[path = "../../../crates/store/tests/sessions/mod.rs"]
 mod sessions;
+mod token_revocations;
 
 use std::process::ExitCode;
 
@@ -149,6 +150,8 @@ fn main() -> ExitCode {
         logout_tokens::a_token_that_comes_while_the_engine_is_down_is_taken_when_it_is_back
         logout_tokens::a_token_that_comes_while_the_engine_takes_no_writes_is_taken_when_it_does
         logout_tokens::a_token_that_comes_while_the_engine_hangs_ends_its_session_at_last
+        token_revocations::a_token_that_is_revoked_while_the_engine_is_down_lives_until_it_is_back
+        token_revocations::a_token_that_is_revoked_while_the_engine_hangs_is_dead_at_last
         logins::wrong_passwords_are_counted_by_all_hubs_together
         hubs::while_the_engine_is_down_nothing_is_claimed_and_then_all_goes_on
         faults::while_the_engine_hangs_nothing_is_claimed_and_then_all_goes_on

@@ -165,6 +165,12 @@ fn use_everything(server: &Server, canaries: &mut Canaries) {
             ),
         ));
         send(Request::new("DELETE", target).header("Cookie", &stale));
+        let revoke = format!("/revoke/{vendor}");
+        let form = [("token", STALE_TOKEN), ("client_secret", WRONG_PASSWORD)];
+        send(Request::post(&format!("{revoke}?token={STALE_TOKEN}")).form(&form[1..]));
+        send(Request::post(&revoke).form(&form[..1]));
+        send(Request::post(&revoke).form(&[form[0], ("client_id", "a")]));
+        send(Request::post(&revoke).form(&[form[0], ("client_id", CLIENT), form[1]]));
     }
     for password in [WRONG_PASSWORD, Accounts::ALICE] {
         // Assets, for people and for programs, by query too.
@@ -186,7 +192,9 @@ fn use_everything(server: &Server, canaries: &mut Canaries) {
             percent_encode(password)
         );
         if let Some(token) = send(Request::post(&query)).json()["authToken"].as_str() {
-            canaries.keep("an Assets token", token);
+            let token = canaries.keep("an Assets token", token);
+            let revoked = Request::post("/revoke/assets").form(&[("token", &token)]);
+            assert_eq!(send(revoked).status, 200);
         }
         // HCL DX.
         let answer = send(

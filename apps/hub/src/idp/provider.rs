@@ -17,7 +17,7 @@ use super::limits::RevocationLimit;
 use crate::config::{ConfigError, IdpConfig, IdpPerson, read_token};
 
 /// When to send a message again that the store could not carry out.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// One provider.
 #[derive(Debug)]

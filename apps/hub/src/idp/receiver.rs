@@ -19,7 +19,10 @@ use url::Url;
 
 use super::limits::Guesses;
 use super::provider::Idp;
-use super::{END_SESSION, PATH, backchannel_logout, end_session, events, revocation};
+use super::{
+    END_SESSION, PATH, REVOKE, backchannel_logout, end_session, events, revocation,
+    token_revocation,
+};
 use crate::config::{Config, ConfigError, ConfigErrors, RelyingPartyConfig};
 use crate::platforms::KnownPlatform;
 
@@ -79,9 +82,11 @@ impl Receiver {
         let path = format!("{PATH}{{idp}}/backchannel-logout");
         let revocation = format!("{PATH}{{idp}}/global-token-revocation");
         let events = format!("{PATH}{{idp}}/events");
+        let revoke = format!("{REVOKE}{{platform}}");
         app.route(&path, web::route().to(backchannel_logout::receive))
             .route(&revocation, web::route().to(revocation::revoke))
             .route(&events, web::route().to(events::push))
+            .route(&revoke, web::route().to(token_revocation::revoke))
             .route(END_SESSION, web::route().to(end_session::answer));
     }
 

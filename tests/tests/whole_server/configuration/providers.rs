@@ -82,6 +82,11 @@ pub(super) fn in_the_way() {
         ("vendor = \"sitefinity\"\nprefix = \"/idp\"", "/idp/"),
         ("vendor = \"sitefinity\"\nprefix = \"/idp/op\"", "/idp/"),
         ("vendor = \"assets\"\nlanding_page = \"/idp/mine\"", "/idp/"),
+        ("vendor = \"wix\"\nprefix = \"/revoke\"", "/revoke/"),
+        (
+            "vendor = \"assets\"\nlanding_page = \"/revoke/mine\"",
+            "/revoke/",
+        ),
     ] {
         let said = refusal(&format!("[[platform]]\nname = \"greedy\"\n{keys}\n"));
         assert!(
