@@ -13,6 +13,7 @@ mod demo;
 mod jar;
 mod prefetch;
 mod sitefinity;
+mod token_revocation;
 mod wix;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     jar::add(&mut run);
     prefetch::add(&mut run);
     sitefinity::add(&mut run);
+    token_revocation::add(&mut run);
     wix::add(&mut run);
     run.finish()
 }
