@@ -17,6 +17,7 @@ pub mod front;
 pub mod http;
 pub mod hub;
 pub mod idp;
+pub mod lemonldap;
 pub mod logins;
 pub mod node;
 pub mod oidc_provider;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Trial};
 
 use crate::disk::SmallDisk;
+use crate::lemonldap;
 use crate::process;
 use crate::proxy;
 use crate::real_relying_party;
@@ -38,6 +39,8 @@ pub enum Need {
     Envoy,
     /// HAProxy.
     Haproxy,
+    /// LemonLDAP::NG in a version that sends logout tokens, and Plack.
+    Lemonldap,
     /// Apache with mod_auth_openidc.
     ModAuthOpenidc,
     /// nginx.
@@ -57,13 +60,14 @@ pub enum Need {
 }
 
 impl Need {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Apache,
         Self::Caddy,
         Self::Chromium,
         Self::Curl,
         Self::Envoy,
         Self::Haproxy,
+        Self::Lemonldap,
         Self::ModAuthOpenidc,
         Self::Nginx,
         Self::Node,
@@ -83,6 +87,7 @@ impl Need {
             Self::Curl => "curl",
             Self::Envoy => "envoy",
             Self::Haproxy => "haproxy",
+            Self::Lemonldap => "lemonldap",
             Self::ModAuthOpenidc => "mod-auth-openidc",
             Self::Nginx => "nginx",
             Self::Node => "node",
@@ -101,6 +106,7 @@ impl Need {
             Self::Chromium => &["chromium", "chromedriver"],
             Self::Curl => &["curl"],
             Self::Haproxy => &["haproxy"],
+            Self::Lemonldap => &["perl", "plackup"],
             Self::Nginx => &["nginx"],
             Self::Node => &["node"],
             // They may be out of the path; whoever starts one knows where.
@@ -116,6 +122,7 @@ impl Need {
         reason.or_else(|| match self {
             Self::Chromium | Self::Curl | Self::Haproxy | Self::Nginx | Self::Redis => None,
             Self::Apache => proxy::apache_missing(),
+            Self::Lemonldap => lemonldap::missing(),
             Self::ModAuthOpenidc => real_relying_party::module_missing(),
             Self::Caddy | Self::Envoy | Self::Traefik => proxy::program(self.name()).err(),
             Self::Postgres => logout_engines::postgres::programs().err(),

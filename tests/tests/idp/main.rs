@@ -24,6 +24,7 @@ mod events;
 mod interrupted;
 mod issued;
 mod keys;
+mod lemonldap;
 mod metrics;
 mod process;
 mod real_provider;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
     events::add(&mut run);
     interrupted::add(&mut run);
     keys::add(&mut run);
+    lemonldap::add(&mut run);
     metrics::add(&mut run);
     real_provider::add(&mut run);
     real_relying_party::add(&mut run);
