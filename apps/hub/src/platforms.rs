@@ -12,7 +12,7 @@ use logout_core::idp::IdpEndSession;
 use logout_core::login_relay::LoginRelay;
 use logout_core::platform::{Platform, PlatformName};
 use logout_core::ports::{PersonBySubject, Persons};
-use logout_core::provider::{Upstream, UpstreamLogout};
+use logout_core::provider::{Recipient, Upstream, UpstreamLogout};
 use logout_core::redirect::ApprovedUrl;
 use logout_identity::{ClaimAlgorithm, PersonByClaim, read_secret_file};
 use logout_relay::{HttpClient, HttpClientSettings};
@@ -136,9 +136,10 @@ impl<'c> Platforms<'c> {
     }
 
     /// The upstreams, by the names of their platforms.
-    pub(crate) fn upstreams(&self) -> Vec<(PlatformName, Upstream)> {
+    pub(crate) fn upstreams(&self) -> Vec<(PlatformName, Recipient)> {
         let with_upstream = |platform: &SetUp<'_>| {
-            Some((platform.common.name.clone(), platform.upstream.clone()?.1))
+            let (_, upstream) = platform.upstream.clone()?;
+            Some((platform.common.name.clone(), upstream.into()))
         };
         self.0.iter().filter_map(with_upstream).collect()
     }

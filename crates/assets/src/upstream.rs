@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt as _;
 use logout_core::credential::Secret;
 use logout_core::message::{Method, Request};
-use logout_core::provider::{Endpoint, UpstreamLogout};
+use logout_core::provider::{Endpoint, SignOutDialect, UpstreamLogout};
 use logout_core::session::Subject;
 use logout_core::time::Timestamp;
 use logout_core::upstream::{
@@ -130,7 +130,9 @@ impl UpstreamLogout for AssetsProvider {
     fn subject(&self, _realm: Option<&str>, name: &str) -> Subject {
         Subject::new("", name.to_lowercase())
     }
+}
 
+impl SignOutDialect for AssetsProvider {
     fn owns_cookie(&self, name: &str) -> bool {
         name == self.dialect.cookie.name()
     }

@@ -48,6 +48,6 @@ pub mod upstream;
 pub use authority::{SessionAuthority, SignedOut};
 pub use canonical::{CanonicalForm, CredentialReader};
 pub use message::{Method, Request, Response};
-pub use provider::{Endpoint, LoginProvider, LogoutProvider, UpstreamLogout};
+pub use provider::{Endpoint, LoginProvider, LogoutProvider, SignOutDialect, UpstreamLogout};
 pub use reply::Reply;
 pub use sign_out::{Refusal, SignOut};

@@ -70,8 +70,36 @@ pub trait LoginProvider: LogoutProvider {
     async fn serve(&self, request: &Request<'_>, sessions: &SessionAuthority) -> Response;
 }
 
-/// Speaks to real instances of the vendor's product. Pure: nothing in here opens a connection.
-pub trait UpstreamLogout: LogoutProvider {
+/// How a sign-out is told to somebody outside: a real instance of a product, or a relying party.
+/// Pure: nothing in here opens a connection.
+pub trait SignOutDialect: Debug + Send + Sync + 'static {
+    /// Whether a cookie of this name is one of the product's that a login sets and a sign-out
+    /// removes.
+    fn owns_cookie(&self, name: &str) -> bool;
+
+    /// Whether sessions can be ended with a credential of the operator's own, so that none of the
+    /// session's is needed.
+    fn signs_out_by_name(&self) -> bool {
+        false
+    }
+
+    /// The call that ends one session there.
+    fn sign_out(&self, to: &Addressee) -> UpstreamRequest;
+
+    /// What the answer to [`SignOutDialect::sign_out`] means, by status *and* body.
+    fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation;
+
+    /// A harmless call that tells whether the session still lives; `None` where there is none for
+    /// this credential.
+    fn probe(&self, to: &Addressee) -> Option<UpstreamRequest>;
+
+    /// Whether the session lives, by the answer to [`SignOutDialect::probe`]; `None` when the
+    /// answer does not say.
+    fn alive(&self, answer: &UpstreamAnswer) -> Option<bool>;
+}
+
+/// Speaks to real instances of the vendor's product: what a hub in front of one needs.
+pub trait UpstreamLogout: LogoutProvider + SignOutDialect {
     /// The login endpoints that the hub stands in front of, and whatever a login needs first.
     fn relayed_endpoints(&self) -> &[Endpoint];
 
@@ -87,36 +115,11 @@ pub trait UpstreamLogout: LogoutProvider {
         now: Timestamp,
     ) -> Option<UpstreamLogin>;
 
-    /// Whether a cookie of this name is one of the product's that a login sets and a sign-out
-    /// removes.
-    fn owns_cookie(&self, name: &str) -> bool;
-
     /// The subject that a person means by this name, in the spelling that
-    /// [`UpstreamLogout::parse_login`]
-    /// tells the same one in.
+    /// [`UpstreamLogout::parse_login`] tells the same one in.
     fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
         Subject::new(realm.unwrap_or_default(), name)
     }
-
-    /// Whether sessions can be ended with a credential of the operator's own, so that none of the
-    /// session's is needed.
-    fn signs_out_by_name(&self) -> bool {
-        false
-    }
-
-    /// The vendor's own sign-out call for one session.
-    fn sign_out(&self, to: &Addressee) -> UpstreamRequest;
-
-    /// What the answer to [`UpstreamLogout::sign_out`] means, by status *and* body.
-    fn confirm(&self, answer: &UpstreamAnswer) -> Confirmation;
-
-    /// A harmless call that tells whether the session still lives; `None` where the vendor has none
-    /// for this credential.
-    fn probe(&self, to: &Addressee) -> Option<UpstreamRequest>;
-
-    /// Whether the session lives, by the answer to [`UpstreamLogout::probe`]; `None` when the
-    /// answer does not say.
-    fn alive(&self, answer: &UpstreamAnswer) -> Option<bool>;
 }
 
 /// A real instance of a product, as one platform of ours knows it.
@@ -126,4 +129,22 @@ pub struct Upstream {
     pub provider: Arc<dyn UpstreamLogout>,
     /// Goes there.
     pub client: Arc<dyn UpstreamClient>,
+}
+
+/// Somebody who is told of sign-outs.
+#[derive(Clone, Debug)]
+pub struct Recipient {
+    /// Speaks its language.
+    pub dialect: Arc<dyn SignOutDialect>,
+    /// Goes there.
+    pub client: Arc<dyn UpstreamClient>,
+}
+
+impl From<Upstream> for Recipient {
+    fn from(upstream: Upstream) -> Self {
+        Self {
+            dialect: upstream.provider,
+            client: upstream.client,
+        }
+    }
 }

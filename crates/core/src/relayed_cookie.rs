@@ -4,7 +4,7 @@ use cookie::Cookie;
 
 use crate::cookie::removed;
 use crate::platform::Platform;
-use crate::provider::UpstreamLogout;
+use crate::provider::SignOutDialect;
 use crate::time::Timestamp;
 use crate::upstream::UpstreamAnswer;
 
@@ -73,7 +73,7 @@ fn default_path(request_path: &str) -> &str {
 /// What removes the platform's cookies that the answer to a login at `path`, below the platform's
 /// base, sets.
 pub(crate) fn removals_of_login(
-    provider: &dyn UpstreamLogout,
+    dialect: &dyn SignOutDialect,
     answer: &UpstreamAnswer,
     (platform, upstream_host): (&Platform, &str),
     path: &str,
@@ -83,7 +83,7 @@ pub(crate) fn removals_of_login(
     let owned = answer
         .cookie_headers(now, false)
         .into_iter()
-        .filter(|(name, _)| provider.owns_cookie(name))
+        .filter(|(name, _)| dialect.owns_cookie(name))
         .map(|(_, text)| text);
     let removals = owned.filter_map(|text| {
         let rescoped = rescoped(text, upstream_host, platform);
@@ -98,14 +98,14 @@ pub(crate) fn removals_of_login(
 /// What the answer to a sign-out removes of the platform's cookies, as the upstream says it. What
 /// it sets is left out: a sign-out gives nobody a credential.
 pub fn removals_of_sign_out(
-    provider: &dyn UpstreamLogout,
+    dialect: &dyn SignOutDialect,
     answer: &UpstreamAnswer,
     now: Timestamp,
 ) -> Vec<String> {
     let owned = answer
         .cookie_headers(now, true)
         .into_iter()
-        .filter(|(name, _)| provider.owns_cookie(name));
+        .filter(|(name, _)| dialect.owns_cookie(name));
     each_once(owned.filter_map(|(_, text)| removal(text, None)))
 }
 

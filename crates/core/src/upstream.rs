@@ -8,7 +8,7 @@ use cookie::Cookie;
 
 use crate::credential::Secret;
 use crate::message::Method;
-use crate::session::Subject;
+use crate::session::{SessionId, Subject};
 use crate::time::Timestamp;
 
 pub use session::{UpstreamCredential, UpstreamSession};
@@ -222,6 +222,8 @@ pub enum Confirmation {
     /// Not a sign-out: an error, a login page, something that cannot be understood. To be tried
     /// again.
     Refused,
+    /// It will not take this sign-out however often it is tried.
+    Rejected,
 }
 
 /// A session that a login at an upstream has opened.
@@ -268,6 +270,9 @@ impl UpstreamLogin {
 /// The address of an upstream session that a delivery is about.
 #[derive(Clone, Debug)]
 pub struct Addressee {
+    /// The session whose sign-out is delivered, the same at each attempt; absent where the hub
+    /// never saw it.
+    pub delivery: Option<SessionId>,
     /// Whose session it is; unknown where the hub never saw the login.
     pub subject: Option<Subject>,
     /// What the upstream knows it by; empty where the operator's own credential is used.

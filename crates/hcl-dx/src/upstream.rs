@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use logout_core::credential::{Secret, SecretDigest};
 use logout_core::message::{Method, Request};
-use logout_core::provider::{Endpoint, UpstreamLogout};
+use logout_core::provider::{Endpoint, SignOutDialect, UpstreamLogout};
 use logout_core::session::Subject;
 use logout_core::time::Timestamp;
 use logout_core::upstream::{
@@ -90,7 +90,9 @@ impl UpstreamLogout for HclDxProvider {
     fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
         who::subject(realm, name)
     }
+}
 
+impl SignOutDialect for HclDxProvider {
     fn owns_cookie(&self, name: &str) -> bool {
         [&self.dialect.cookie, &self.dialect.old_cookie]
             .iter()

@@ -96,18 +96,19 @@ async fn carry(worker: &UpstreamWorker, shared: &Shared, attempt: &Attempt) -> (
         };
         return (settlement, Reply::default());
     };
-    let provider = &*worker.upstream.provider;
-    let sent = call(worker, provider.sign_out(&to), shared.settings.call_timeout).await;
-    let confirmation = sent.as_ref().map(|answer| provider.confirm(answer));
+    let dialect = &*worker.recipient.dialect;
+    let sent = call(worker, dialect.sign_out(&to), shared.settings.call_timeout).await;
+    let confirmation = sent.as_ref().map(|answer| dialect.confirm(answer));
     let answer = match &sent {
         Ok(answer) => AttemptAnswer::Status(answer.status),
         Err(fault) => AttemptAnswer::Error(*fault),
     };
     let removals = || {
         sent.as_ref()
-            .map(|answer| removals_of_sign_out(provider, answer, at))
+            .map(|answer| removals_of_sign_out(dialect, answer, at))
             .unwrap_or_default()
     };
+    let is_final = confirmation == Ok(Confirmation::Rejected);
     let (word, reply) = match confirmation {
         Ok(Confirmation::Confirmed { redirect }) => (
             "confirmed",
@@ -124,6 +125,7 @@ async fn carry(worker: &UpstreamWorker, shared: &Shared, attempt: &Attempt) -> (
             }),
         ),
         Ok(Confirmation::Refused) => ("refused", None),
+        Ok(Confirmation::Rejected) => ("rejected", None),
         Err(_) => ("no-answer", None),
     };
     metrics::tried(&worker.platform, word);
@@ -138,7 +140,11 @@ async fn carry(worker: &UpstreamWorker, shared: &Shared, attempt: &Attempt) -> (
         Outcome::Confirmed { verified }
     } else {
         let asked = note_refusal(worker, shared, &sent);
-        next(shared, attempt, asked)
+        if is_final {
+            Outcome::GivenUp
+        } else {
+            next(shared, attempt, asked)
+        }
     };
     let settlement = Settlement {
         attempt: Some(AttemptRecord { at, answer }),
@@ -153,7 +159,7 @@ pub(crate) async fn call(
     request: UpstreamRequest,
     limit: Duration,
 ) -> Result<UpstreamAnswer, UpstreamError> {
-    timeout(limit, worker.upstream.client.send(request))
+    timeout(limit, worker.recipient.client.send(request))
         .await
         .unwrap_or(Err(UpstreamError::Timeout))
 }
@@ -170,12 +176,16 @@ fn addressee(worker: &UpstreamWorker, shared: &Shared, attempt: &Attempt) -> Opt
     let session = match plain {
         Some(plain) => UpstreamSession::from_bytes(&plain),
         // The operator's own credential does without the session's.
-        None if subject.is_some() && worker.upstream.provider.signs_out_by_name() => {
+        None if subject.is_some() && worker.recipient.dialect.signs_out_by_name() => {
             UpstreamSession::default()
         }
         None => return None,
     };
-    Some(Addressee { subject, session })
+    Some(Addressee {
+        delivery: Some(delivery.session),
+        subject,
+        session,
+    })
 }
 
 /// Presents the old credential to the vendor's probe, once.
@@ -185,14 +195,14 @@ async fn verify(
     attempt: &Attempt,
     to: &Addressee,
 ) -> Verification {
-    let provider = &*worker.upstream.provider;
-    let Some(probe) = provider.probe(to) else {
+    let dialect = &*worker.recipient.dialect;
+    let Some(probe) = dialect.probe(to) else {
         return Verification::Unknown;
     };
     let alive = call(worker, probe, shared.settings.call_timeout)
         .await
         .ok()
-        .and_then(|answer| provider.alive(&answer));
+        .and_then(|answer| dialect.alive(&answer));
     match alive {
         Some(false) => Verification::Dead,
         Some(true) => {

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use logout_core::outbox::Outbox;
 use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock, Deliveries, DeliveryResult, PassThrough, PendingResult, Seal};
-use logout_core::provider::Upstream;
+use logout_core::provider::Recipient;
 use logout_core::receipt::{EndedSession, ReceiptId};
 use logout_core::relayed_cookie::removals_of_sign_out;
 use logout_core::time::Timestamp;
@@ -72,7 +72,7 @@ pub struct UpstreamStatus {
 }
 
 impl Relay {
-    /// Begins to carry what is in `outbox` to `upstreams`, each with a worker of its own. Goes on
+    /// Begins to carry what is in `outbox` to `recipients`, each with a worker of its own. Goes on
     /// until [`Relay::stop`], also when every clone is dropped.
     ///
     /// # Panics
@@ -82,14 +82,14 @@ impl Relay {
         outbox: Arc<dyn Outbox>,
         clock: Arc<dyn Clock>,
         seal: Arc<dyn Seal>,
-        upstreams: Vec<(PlatformName, Upstream)>,
+        recipients: Vec<(PlatformName, Recipient)>,
     ) -> Self {
-        let workers: BTreeMap<_, _> = upstreams
+        let workers: BTreeMap<_, _> = recipients
             .into_iter()
-            .map(|(platform, upstream)| {
+            .map(|(platform, recipient)| {
                 (
                     platform.clone(),
-                    Arc::new(UpstreamWorker::new(platform, upstream, &settings)),
+                    Arc::new(UpstreamWorker::new(platform, recipient, &settings)),
                 )
             })
             .collect();
@@ -128,7 +128,7 @@ impl Relay {
         outbox: Arc<dyn Outbox>,
         clock: Arc<dyn Clock>,
         seal: Arc<dyn Seal>,
-        upstreams: Vec<(PlatformName, Upstream)>,
+        recipients: Vec<(PlatformName, Recipient)>,
     ) -> std::io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(settings.threads.get())
@@ -137,7 +137,7 @@ impl Relay {
             .build()?;
         let relay = {
             let _entered = runtime.enter();
-            Self::start(settings, outbox, clock, seal, upstreams)
+            Self::start(settings, outbox, clock, seal, recipients)
         };
         // It is the first and only one.
         let _ = relay.inner.threads.0.set(runtime);
@@ -214,28 +214,29 @@ impl Relay {
             .gate()
             .paused
             .is_some_and(|until| until > Instant::now());
-        let provider = &*worker.upstream.provider;
+        let dialect = &*worker.recipient.dialect;
         let to = Addressee {
+            delivery: None,
             subject: None,
             session: session.clone(),
         };
         let answer = if paused {
             None
         } else {
-            attempt::call(worker, provider.sign_out(&to), limit)
+            attempt::call(worker, dialect.sign_out(&to), limit)
                 .await
                 .ok()
         };
         match answer
             .as_ref()
-            .map(|answer| (provider.confirm(answer), answer))
+            .map(|answer| (dialect.confirm(answer), answer))
         {
             Some((Confirmation::Confirmed { redirect }, answer)) => PassThrough::Confirmed {
                 redirect,
-                removals: removals_of_sign_out(provider, answer, shared.clock.now()),
+                removals: removals_of_sign_out(dialect, answer, shared.clock.now()),
             },
             Some((Confirmation::NotSignedIn, _)) => PassThrough::NotSignedIn,
-            Some((Confirmation::Refused, _)) => PassThrough::Refused,
+            Some((Confirmation::Refused | Confirmation::Rejected, _)) => PassThrough::Refused,
             None if worker
                 .unregistered
                 .reserve(&*shared.outbox, &worker.platform)

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use logout_core::outbox::Outbox;
 use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock, Seal};
-use logout_core::provider::Upstream;
+use logout_core::provider::Recipient;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -36,7 +36,7 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct UpstreamWorker {
     pub(crate) platform: PlatformName,
-    pub(crate) upstream: Upstream,
+    pub(crate) recipient: Recipient,
     pub(crate) wake: Notify,
     pub(crate) unregistered: UnregisteredSessions,
     in_flight: AtomicUsize,
@@ -54,13 +54,13 @@ pub(crate) struct Gate {
 impl UpstreamWorker {
     pub(crate) fn new(
         platform: PlatformName,
-        upstream: Upstream,
+        recipient: Recipient,
         settings: &RelaySettings,
     ) -> Self {
         let breaker = Breaker::new(settings.breaker_opens_after, settings.breaker_pause);
         Self {
             platform,
-            upstream,
+            recipient,
             wake: Notify::new(),
             unregistered: UnregisteredSessions::new(
                 settings.first_sight_rate,

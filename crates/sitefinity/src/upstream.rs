@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use logout_core::credential::Secret;
 use logout_core::message::{Method, Request};
-use logout_core::provider::{Endpoint, UpstreamLogout};
+use logout_core::provider::{Endpoint, SignOutDialect, UpstreamLogout};
 use logout_core::session::Subject;
 use logout_core::time::Timestamp;
 use logout_core::upstream::{
@@ -71,7 +71,9 @@ impl UpstreamLogout for SitefinityProvider {
     fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
         self.dialect.subject(realm, name)
     }
+}
 
+impl SignOutDialect for SitefinityProvider {
     fn signs_out_by_name(&self) -> bool {
         self.dialect.config.upstream_administrator.is_some()
     }

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use form_urlencoded::Serializer;
 use logout_core::credential::Secret;
 use logout_core::message::{Method, Request};
-use logout_core::provider::{Endpoint, UpstreamLogout};
+use logout_core::provider::{Endpoint, SignOutDialect, UpstreamLogout};
 use logout_core::session::Subject;
 use logout_core::time::Timestamp;
 use logout_core::upstream::{
@@ -82,7 +82,9 @@ impl UpstreamLogout for WixProvider {
     fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
         subject(realm, name)
     }
+}
 
+impl SignOutDialect for WixProvider {
     fn owns_cookie(&self, name: &str) -> bool {
         is_cookie(name, &self.dialect)
     }

@@ -75,6 +75,7 @@ impl Product {
             .open(session.id, session.sealed.as_ref()?)
             .ok()?;
         let addressee = Addressee {
+            delivery: None,
             subject: Some(session.subject.clone()),
             session: UpstreamSession::from_bytes(&plain),
         };

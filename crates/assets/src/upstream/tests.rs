@@ -47,6 +47,7 @@ fn told(session: &UpstreamSession) -> (Vec<(&str, &str)>, Option<&str>, Option<&
 
 fn to(session: UpstreamSession) -> Addressee {
     Addressee {
+        delivery: None,
         subject: None,
         session,
     }

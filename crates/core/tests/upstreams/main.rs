@@ -38,7 +38,7 @@ use logout_core::upstream::{
 };
 use logout_core::{
     CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Refusal, Reply, SessionAuthority,
-    SignOut, SignedOut, UpstreamLogout,
+    SignOut, SignOutDialect, SignedOut, UpstreamLogout,
 };
 use logout_suite::testing::{
     AsText, BreakableStore, ListedAccounts, ManualClock, RememberedTokens,
@@ -152,7 +152,9 @@ impl UpstreamLogout for Simple {
         };
         Some(UpstreamLogin::new(Subject::new("r", name), session).renewing(before))
     }
+}
 
+impl SignOutDialect for Simple {
     fn owns_cookie(&self, name: &str) -> bool {
         name == "sid"
     }

@@ -53,6 +53,7 @@ fn login(body: &str) -> Request<'static> {
 
 fn to(cookies: &[(&str, &str)]) -> Addressee {
     Addressee {
+        delivery: None,
         subject: None,
         session: session_of_cookies(cookies),
     }

@@ -7,7 +7,7 @@ use logout_core::delivery::{AttemptAnswer, DeliveryState, Verification};
 use logout_core::outbox::Outbox as _;
 use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock as _, Deliveries as _};
-use logout_core::provider::Upstream;
+use logout_core::provider::Recipient;
 use logout_core::receipt::ReceiptId;
 use logout_core::session::SessionId;
 use logout_core::upstream::UpstreamError;
@@ -150,12 +150,12 @@ async fn the_operator_s_own_credential_does_without_what_was_sealed() {
     });
     let hub = Hub::start(brisk(), vec![]);
     let session = hub.end_one("by-name").await;
-    let upstream = Upstream {
-        provider: Arc::new(Dialect { by_name: true }),
+    let recipient = Recipient {
+        dialect: Arc::new(Dialect { by_name: true }),
         client,
     };
     let settings = adjusted(brisk(), |settings| settings.verify = true);
-    let upstreams = vec![(PlatformName::new("by-name"), upstream)];
+    let upstreams = vec![(PlatformName::new("by-name"), recipient)];
     let relay = Relay::start(
         settings,
         hub.store.clone(),

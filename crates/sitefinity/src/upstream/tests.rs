@@ -76,6 +76,7 @@ fn credentials(session: &UpstreamSession) -> Vec<(&'static str, String)> {
 
 fn of_alice(session: UpstreamSession) -> Addressee {
     Addressee {
+        delivery: None,
         subject: Some(Subject::new("default", "alice")),
         session,
     }

@@ -39,6 +39,7 @@ fn the_product_signs_out_what_was_learned_from_its_own_logins() {
         assert_eq!(learned.subject, Subject::new("", "alice"), "{case}");
         assert_eq!(hub.credentials(&learned.session).len(), 1, "{case}");
         let to = Addressee {
+            delivery: None,
             subject: Some(learned.subject),
             session: learned.session,
         };
@@ -85,6 +86,7 @@ fn the_product_signs_out_a_person_whose_csrf_token_nobody_knows() {
         .unwrap();
     learned.session.csrf = None;
     let to = Addressee {
+        delivery: None,
         subject: None,
         session: learned.session,
     };

@@ -1,6 +1,7 @@
 //! From the login to the end of the session, with the stand-in in the place of the portal.
 
 use super::*;
+use logout_core::SignOutDialect as _;
 
 /// Logs in at `portal` by the endpoint that the hub relays, and learns the session.
 fn log_in(portal: &StandIn<HclDxProvider>, name: &str) -> UpstreamLogin {
@@ -20,6 +21,7 @@ fn a_session_is_learned_signed_out_confirmed_and_found_dead_at_the_portal() {
         let learned = log_in(&portal, name);
         assert_eq!(learned.subject, Subject::new("", "alice"));
         let to = Addressee {
+            delivery: None,
             subject: Some(learned.subject),
             session: learned.session,
         };
@@ -47,6 +49,7 @@ fn a_portal_that_does_not_track_logged_out_tokens_is_found_out() {
         ..HclDxConfig::default()
     });
     let to = Addressee {
+        delivery: None,
         subject: None,
         session: log_in(&portal, "alice").session,
     };

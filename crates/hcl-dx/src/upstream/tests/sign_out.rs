@@ -1,6 +1,7 @@
 //! What a sign-out presents, and what the answers to it and to the probe mean.
 
 use super::*;
+use logout_core::SignOutDialect as _;
 
 #[test]
 fn what_is_presented_is_what_the_sign_out_reads() {

@@ -10,7 +10,7 @@ use logout_core::upstream::{
 };
 use logout_core::{
     CanonicalForm, CredentialReader, Endpoint, LogoutProvider, Method, Refusal, Reply, Request,
-    Response, SessionAuthority, UpstreamLogout,
+    Response, SessionAuthority, SignOutDialect, UpstreamLogout,
 };
 use logout_suite::testing::AsText;
 
@@ -73,7 +73,9 @@ impl UpstreamLogout for Dialect {
     ) -> Option<UpstreamLogin> {
         None
     }
+}
 
+impl SignOutDialect for Dialect {
     fn signs_out_by_name(&self) -> bool {
         self.by_name
     }

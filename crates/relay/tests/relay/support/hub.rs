@@ -8,7 +8,7 @@ use logout_core::delivery::{Delivery, DeliveryState};
 use logout_core::outbox::{DeliveryFilter, Outbox};
 use logout_core::platform::PlatformName;
 use logout_core::ports::{Clock, Deliveries, Seal, SealError};
-use logout_core::provider::Upstream;
+use logout_core::provider::Recipient;
 use logout_core::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use logout_core::session::{Device, Session, SessionId, Subject};
 use logout_core::store::{EndOrder, EndTarget, Join, OpenOutcome, SessionStore};
@@ -196,14 +196,16 @@ impl Hub {
 }
 
 /// Upstreams that speak the tests' own dialect.
-pub(crate) fn of(upstreams: Vec<(&str, Arc<dyn UpstreamClient>)>) -> Vec<(PlatformName, Upstream)> {
-    let upstream = |client| Upstream {
-        provider: Arc::new(Dialect::default()),
+pub(crate) fn of(
+    upstreams: Vec<(&str, Arc<dyn UpstreamClient>)>,
+) -> Vec<(PlatformName, Recipient)> {
+    let recipient = |client| Recipient {
+        dialect: Arc::new(Dialect::default()),
         client,
     };
     upstreams
         .into_iter()
-        .map(|(name, client)| (PlatformName::new(name), upstream(client)))
+        .map(|(name, client)| (PlatformName::new(name), recipient(client)))
         .collect()
 }
 

@@ -1,6 +1,7 @@
 //! From the login to the end of the session, with the stand-in in the place of the site.
 
 use super::*;
+use logout_core::SignOutDialect as _;
 
 /// Logs in at `site` by an endpoint that the hub relays, and learns the session.
 fn log_in(site: &StandIn<SitefinityProvider>, request: Request<'static>) -> UpstreamLogin {

@@ -1,6 +1,7 @@
 //! What a sign-out presents, and what the answers to it and to the probe mean.
 
 use super::*;
+use logout_core::SignOutDialect as _;
 
 #[test]
 fn what_is_presented_is_what_the_sign_out_reads() {
@@ -96,6 +97,7 @@ fn with_an_administrator_a_user_is_signed_out_by_name_without_the_session_s_cred
     let known = || session(&[(".AspNet.Cookies", "stale")], Some("stale"));
     let target = |hub: &SitefinityProvider, realm: &str, name: &str| {
         let to = Addressee {
+            delivery: None,
             subject: Some(Subject::new(realm, name)),
             session: known(),
         };
@@ -146,6 +148,7 @@ fn a_session_of_an_unknown_user_is_signed_out_with_its_own_credentials_also_with
         .unwrap();
     for subject in [None, Some(learned.subject)] {
         let request = hub.sign_out(&Addressee {
+            delivery: None,
             subject,
             session: learned.session.clone(),
         });

@@ -10,6 +10,7 @@ fn logged_in(product: &StandIn<WixProvider>, request: &Request<'_>) -> Option<Up
 
 fn to(session: UpstreamSession) -> Addressee {
     Addressee {
+        delivery: None,
         subject: None,
         session,
     }
