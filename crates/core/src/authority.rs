@@ -6,6 +6,7 @@ mod fast_path;
 mod pass_through;
 mod ports;
 mod redirect;
+mod relying_parties;
 mod replacement;
 mod sessions;
 mod signed_out;

@@ -34,6 +34,7 @@ pub mod receipt;
 pub mod redirect;
 pub mod registration;
 pub mod relayed_cookie;
+pub mod relying_party;
 mod reply;
 pub mod same_site;
 pub mod session;

@@ -66,6 +66,15 @@ impl SessionId {
     }
 }
 
+impl SessionId {
+    /// The id of a session that follows from others, the newest of which was opened at `opened`:
+    /// the same for the same digest.
+    pub(crate) fn derived(opened: Timestamp, digest: &SecretDigest) -> Self {
+        let bytes = digest.as_bytes().first_chunk().unwrap_or(&[0; 10]);
+        Self(uuid::Builder::from_unix_timestamp_millis(opened.as_millis(), bytes).into_uuid())
+    }
+}
+
 impl SsoSessionId {
     /// A fresh random id.
     pub fn random() -> Self {

@@ -69,6 +69,10 @@ impl SessionAuthority {
         if self.platform.has_upstream {
             return None;
         }
+        // Which relying parties are told follows from the person, who is not known yet.
+        if reach == Reach::Person && !self.services.relying_parties.is_empty() {
+            return None;
+        }
         let is_plain = asked.target == Target::Caller
             && client.is_none_or(|claim| claim.known)
             && !needs_session(asked);

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::relying_parties::OfLogin;
 use crate::ports::{Accounts, Clock, Deliveries, NoDeliveries, ReceiptPages, Seal, Tokens};
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
+use crate::relying_party::RelyingParty;
 use crate::store::{EndOrder, EndTarget, SessionStore, StoreUnavailable};
 
 /// What all platforms of a hub share.
@@ -24,6 +26,8 @@ pub struct Services {
     pub seal: Option<Arc<dyn Seal>>,
     /// Where somebody sees their own sign-out, where that is offered.
     pub receipt_pages: Option<Arc<dyn ReceiptPages>>,
+    /// The applications that are told when somebody is signed out everywhere.
+    pub relying_parties: Arc<[RelyingParty]>,
 }
 
 impl Services {
@@ -42,6 +46,7 @@ impl Services {
             deliveries: Arc::new(NoDeliveries),
             seal: None,
             receipt_pages: None,
+            relying_parties: Arc::default(),
         }
     }
 
@@ -77,6 +82,16 @@ impl Services {
         &self,
         order: EndOrder,
     ) -> Result<Vec<EndedSession>, StoreUnavailable> {
+        self.carry_out_of_login(order, None).await
+    }
+
+    /// The same for an order of an identity provider, by the sessions of its login.
+    pub(super) async fn carry_out_of_login(
+        &self,
+        order: EndOrder,
+        login: Option<OfLogin<'_>>,
+    ) -> Result<Vec<EndedSession>, StoreUnavailable> {
+        let order = self.with_relying_parties(order, login).await?;
         let ended = self.store.end(order).await?;
         if ended.iter().any(|session| session.upstream) {
             self.deliveries.wake(&ended);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ports::Services;
+use super::relying_parties::OfLogin;
 use crate::credential::{CredentialDigest, SecretDigest};
 use crate::idp::{IdpLogin, TokenId};
 use crate::platform_name::PlatformName;
@@ -70,24 +71,30 @@ impl Services {
             }
             receipt = ReceiptId::at(at);
         }
-        let (targets, reach) = targets(sessions, order.person.as_ref(), reach);
+        let (targets, reach) = targets(sessions.as_deref(), order.person.as_ref(), reach);
         if targets.is_empty() {
             return self.nothing_left(order, own).await;
         }
         if self.is_spent(order, at).await? {
             return Ok(TokenOutcome::Repeated);
         }
-        let ended = self
-            .carry_out(EndOrder {
-                receipt,
-                at,
-                reason: Reason::IdentityProvider,
-                platform: None,
-                reach,
-                token: Some(order.token.clone()),
-                targets,
-            })
-            .await?;
+        let of_login = sessions.as_deref().map(|sessions| OfLogin {
+            sessions,
+            everywhere: order
+                .login
+                .as_ref()
+                .is_none_or(|login| login.session().is_none()),
+        });
+        let order_of_store = EndOrder {
+            receipt,
+            at,
+            reason: Reason::IdentityProvider,
+            platform: None,
+            reach,
+            token: Some(order.token.clone()),
+            targets,
+        };
+        let ended = self.carry_out_of_login(order_of_store, of_login).await?;
         if !ended.is_empty() {
             return Ok(TokenOutcome::Ended(receipt, ended));
         }
@@ -117,7 +124,7 @@ impl Services {
         person: Option<&Person>,
         reach: impl Fn(&PlatformName) -> Reach,
     ) -> Result<Vec<EndedSession>, StoreUnavailable> {
-        let (targets, reach) = targets(self.sessions_of(login).await?, person, reach);
+        let (targets, reach) = targets(self.sessions_of(login).await?.as_deref(), person, reach);
         if targets.is_empty() {
             return Ok(Vec::new());
         }
@@ -250,7 +257,7 @@ fn of_one_person(sessions: Vec<Session>) -> Vec<Session> {
 
 /// What ends, and how far that reaches at most.
 fn targets(
-    sessions: Option<Vec<Session>>,
+    sessions: Option<&[Session]>,
     person: Option<&Person>,
     reach: impl Fn(&PlatformName) -> Reach,
 ) -> (Vec<EndTarget>, Reach) {
@@ -258,7 +265,7 @@ fn targets(
         let targets = person.cloned().map(EndTarget::Person);
         return (targets.into_iter().collect(), Reach::Person);
     };
-    EndTarget::of_all(&sessions, reach)
+    EndTarget::of_all(sessions, reach)
 }
 
 fn once_key(token: &TokenId) -> CredentialDigest {

@@ -1,0 +1,113 @@
+//! What a sign-out ends at the relying parties.
+
+use std::collections::BTreeMap;
+
+use super::ports::Services;
+use crate::receipt::Reach;
+use crate::session::{Session, Subject};
+use crate::store::{
+    EndOrder, EndTarget, Join, Lookup, OpenOutcome, SessionFilter, StoreUnavailable,
+};
+use crate::time::Timestamp;
+
+/// How many sessions are looked at in one step.
+const PAGE: usize = 1_000;
+
+/// The sessions that a sign-out at an identity provider ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OfLogin<'s> {
+    pub(super) sessions: &'s [Session],
+    /// Whether all sessions of the `sub` are over there, and not only those of a `sid`.
+    pub(super) everywhere: bool,
+}
+
+impl Services {
+    /// The order, with what it ends at the relying parties: where it reaches a person, or where
+    /// sessions of a login at an identity provider end.
+    ///
+    /// A hub that dies before the order is carried out leaves sessions there, which end with the
+    /// person's next sign-out, or by expiry.
+    pub(super) async fn with_relying_parties(
+        &self,
+        mut order: EndOrder,
+        login: Option<OfLogin<'_>>,
+    ) -> Result<EndOrder, StoreUnavailable> {
+        let reaches_person = order.reach == Reach::Person;
+        if self.relying_parties.is_empty() || !(reaches_person || login.is_some()) {
+            return Ok(order);
+        }
+        let found;
+        let (sessions, everywhere) = match login {
+            Some(login) if !reaches_person => (login.sessions, login.everywhere),
+            _ => {
+                found = self.sessions_of_targets(&order).await?;
+                (found.as_slice(), true)
+            }
+        };
+        for party in &*self.relying_parties {
+            let mut subjects: BTreeMap<Subject, Vec<&Session>> = BTreeMap::new();
+            for session in sessions {
+                if let Some(subject) = party.subject(session, everywhere) {
+                    subjects.entry(subject).or_default().push(session);
+                }
+            }
+            for (subject, others) in subjects {
+                let person = others.iter().find_map(|other| other.person.clone());
+                let session = party.session(subject, person, &others, order.at);
+                let id = session.id;
+                if self.opens(session, order.at).await? {
+                    order.targets.push(EndTarget::Session(id));
+                }
+            }
+        }
+        Ok(order)
+    }
+
+    /// Opens a session of a relying party. `false`: another sign-out has ended it already.
+    async fn opens(&self, session: Session, at: Timestamp) -> Result<bool, StoreUnavailable> {
+        for credential in &session.credentials {
+            if self.store.find(&credential.digest, at).await? == Lookup::Ended {
+                return Ok(false);
+            }
+        }
+        let opened = self.store.open(session, Join::Always, at).await?;
+        Ok(opened == OpenOutcome::Opened)
+    }
+
+    /// The live sessions that an order ends at platforms, as far as it names persons and subjects.
+    async fn sessions_of_targets(
+        &self,
+        order: &EndOrder,
+    ) -> Result<Vec<Session>, StoreUnavailable> {
+        let mut found = Vec::new();
+        for target in &order.targets {
+            let filter = match target {
+                EndTarget::Person(person) => SessionFilter {
+                    person: Some(person.clone()),
+                    ..SessionFilter::default()
+                },
+                EndTarget::Subject(platform, subject) => SessionFilter {
+                    platform: Some(platform.clone()),
+                    subject: Some(subject.clone()),
+                    ..SessionFilter::default()
+                },
+                _ => continue,
+            };
+            let mut after = None;
+            loop {
+                let page = self.store.sessions(&filter, after, PAGE, order.at).await?;
+                found.extend(page.items);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        let is_at_platform = |session: &Session| {
+            let mut parties = self.relying_parties.iter();
+            parties.all(|party| party.name != session.platform)
+        };
+        found.retain(is_at_platform);
+        Ok(found)
+    }
+}
