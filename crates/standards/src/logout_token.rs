@@ -13,7 +13,7 @@ use crate::key_set::{KeySet, NoKey};
 use crate::logout_request::LARGEST_LOGOUT_REQUEST;
 
 /// The member of `events` that makes a token a logout token (section 2.4).
-const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+pub(crate) const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// The types that a logout token may have. `logout+jwt` is recommended (section 2.4), and some
 /// providers write `JWT`.
