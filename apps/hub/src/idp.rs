@@ -1,10 +1,15 @@
-//! Identity providers that sign people out: `[[idp]]`, and the endpoints of standards. The only
-//! place that asks for the cargo feature `standards`.
+//! Identity providers that sign people out (`[[idp]]`, and the endpoints of standards), and relying
+//! parties that are told (`[[relying_party]]`). The only place that asks for the cargo feature
+//! `standards`.
 
 #[cfg(feature = "standards")]
 mod backchannel_logout;
 #[cfg(feature = "standards")]
+mod discovery;
+#[cfg(feature = "standards")]
 mod end_session;
+#[cfg(feature = "standards")]
+mod endpoint;
 #[cfg(feature = "standards")]
 mod events;
 #[cfg(feature = "standards")]
@@ -18,12 +23,16 @@ mod receiver;
 #[cfg(feature = "standards")]
 mod revocation;
 #[cfg(feature = "standards")]
+mod sender;
+#[cfg(feature = "standards")]
 mod token_revocation;
 
 #[cfg(feature = "standards")]
 pub(crate) use receiver::Receiver;
+#[cfg(feature = "standards")]
+pub(crate) use sender::Sender;
 #[cfg(not(feature = "standards"))]
-pub(crate) use without::Receiver;
+pub(crate) use without::{Receiver, Sender};
 
 /// Whether this build has it.
 pub(crate) const COMPILED: bool = cfg!(feature = "standards");
@@ -38,18 +47,32 @@ const END_SESSION: &str = "/end-session";
 const REVOKE: &str = "/revoke/";
 
 /// The paths of all endpoints; those that end with a slash with all below them.
-pub(crate) const PATHS: [&str; 3] = [PATH, END_SESSION, REVOKE];
+pub(crate) const PATHS: &[&str] = &[
+    PATH,
+    END_SESSION,
+    REVOKE,
+    "/.well-known/openid-configuration",
+    "/.well-known/jwks.json",
+];
 
 /// What a build without the standards has in place of the receiver: nothing. A configuration with
 /// `[[idp]]` is refused there.
 #[cfg(not(feature = "standards"))]
 mod without {
     use actix_web::web::ServiceConfig;
+    use std::sync::Arc;
+
     use logout_core::authority::Services;
+    use logout_core::platform::PlatformName;
+    use logout_core::ports::Clock;
+    use logout_core::provider::Recipient;
+    use logout_core::relying_party::RelyingParty;
+    use logout_core::store::SessionStore;
     use url::Url;
 
     use crate::config::{Config, ConfigError, ConfigErrors};
     use crate::platforms::KnownPlatform;
+    use crate::start_error::StartError;
 
     #[derive(Debug)]
     pub(crate) struct Receiver;
@@ -60,6 +83,7 @@ mod without {
             _: &Url,
             _: &Services,
             _: &[KnownPlatform],
+            _: Sender,
         ) -> Result<Self, ConfigErrors> {
             Ok(Self)
         }
@@ -69,5 +93,31 @@ mod without {
         }
 
         pub(crate) fn routes(_: &mut ServiceConfig) {}
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Sender;
+
+    impl Sender {
+        pub(crate) async fn set_up(
+            _: &Config,
+            _: &Url,
+            _: &dyn SessionStore,
+            _: &Arc<dyn Clock>,
+        ) -> Result<Self, StartError> {
+            Ok(Self)
+        }
+
+        pub(crate) fn problems(_: &Config) -> Vec<ConfigError> {
+            Vec::new()
+        }
+
+        pub(crate) fn relying_parties(&self) -> Arc<[RelyingParty]> {
+            Arc::default()
+        }
+
+        pub(crate) fn recipients(&self) -> impl Iterator<Item = (PlatformName, Recipient)> {
+            std::iter::empty()
+        }
     }
 }

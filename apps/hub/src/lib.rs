@@ -15,6 +15,7 @@ mod exit;
 mod idp;
 mod index;
 mod logging;
+mod outgoing;
 mod platforms;
 mod receipt_page;
 mod report;

@@ -1,6 +1,5 @@
 //! The configured platforms, each with its adapter and, where it has one, the way to its upstream.
 
-use std::error::Error as _;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -15,7 +14,6 @@ use logout_core::ports::{PersonBySubject, Persons};
 use logout_core::provider::{Recipient, Upstream, UpstreamLogout};
 use logout_core::redirect::ApprovedUrl;
 use logout_identity::{ClaimAlgorithm, PersonByClaim, read_secret_file};
-use logout_relay::{HttpClient, HttpClientSettings};
 use url::Url;
 
 use crate::config::{
@@ -23,17 +21,14 @@ use crate::config::{
     not_one_of,
 };
 use crate::idp;
+use crate::outgoing;
 use crate::start_error::StartError;
 use crate::vendors::{self, Adapter};
 
 /// Paths that the hub keeps for itself on every host.
-const RESERVED: &[&str] = &[
-    "/",
-    "/receipts/",
-    idp::PATHS[0],
-    idp::PATHS[1],
-    idp::PATHS[2],
-];
+fn reserved() -> Vec<&'static str> {
+    [&["/", "/receipts/"], idp::PATHS].concat()
+}
 
 /// A configured platform, ready to be mounted.
 #[derive(Clone, Debug)]
@@ -187,7 +182,7 @@ impl<'c> Platforms<'c> {
             TrustedProxies::parse(&config.server.trusted_proxies).map_err(StartError::Proxy)?;
         let mut limits = Limits::default();
         limits.body = config.server.max_body.get();
-        Ok((Mount::with(mounted, RESERVED, proxies, limits)?, known))
+        Ok((Mount::with(mounted, &reserved(), proxies, limits)?, known))
     }
 }
 
@@ -244,21 +239,17 @@ fn upstream(
     base: &Url,
     adapter: &Adapter,
 ) -> Result<Upstream, ConfigError> {
-    let mut settings = HttpClientSettings::new(base.clone());
-    settings.timeout = config.single_logout.attempt_timeout;
-    settings.ca_file = platform.upstream_ca_file.clone();
+    let client = outgoing::client_of(
+        base,
+        config.single_logout.attempt_timeout,
+        platform.upstream_ca_file.as_deref(),
+    );
     let key = if platform.upstream_ca_file.is_some() {
         "upstream_ca_file"
     } else {
         "upstream"
     };
-    let client = HttpClient::new(settings).map_err(|fault| {
-        let cause = fault
-            .source()
-            .map(|cause| format!(": {cause}"))
-            .unwrap_or_default();
-        platform.error(Some(key), format!("{fault}{cause}"))
-    })?;
+    let client = client.map_err(|fault| platform.error(Some(key), fault))?;
     Ok(Upstream {
         provider: adapter.upstream.clone(),
         client: Arc::new(client),

@@ -1,6 +1,5 @@
 //! `[[idp]]`: the identity providers that may sign people out.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -8,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::document::{Document, Node};
-use super::error::{ConfigError, ConfigErrorKind, Place};
+use super::error::{ConfigError, Place};
+use super::places::Places;
 use super::values;
 
 /// One `[[idp]]`.
@@ -71,9 +71,8 @@ pub struct IdpConfig {
     /// `person = "email"`. Default: false.
     #[serde(default)]
     pub email_trusted: bool,
-    /// Where its keys stand.
     #[serde(skip)]
-    places: BTreeMap<String, Place>,
+    places: Places,
 }
 
 /// The claim that names a person.
@@ -110,17 +109,7 @@ impl IdpConfig {
         let is_sound = read.errors.is_empty();
         errors.extend(read.errors);
         let mut idp = read.value?;
-        let keys = node.get_ref().as_table().into_iter().flatten();
-        idp.places = keys
-            .map(|(key, value)| {
-                (
-                    key.get_ref().to_string(),
-                    document.place(Some(value.span())),
-                )
-            })
-            .collect();
-        let whole = document.place(Some(node.span()));
-        idp.places.insert(String::new(), whole);
+        idp.places = Places::of(document, node);
         let files = [
             &mut idp.jwks_file,
             &mut idp.ca_file,
@@ -187,24 +176,12 @@ impl IdpConfig {
 
     /// The error that something is wrong with `key`, or with the whole where that is empty.
     pub(crate) fn error(&self, key: &str, reason: impl ToString) -> ConfigError {
-        let label = format!("idp.{}", self.name);
-        let fault = ConfigErrorKind::Invalid {
-            key: if key.is_empty() {
-                label
-            } else {
-                format!("{label}.{key}")
-            },
-            reason: reason.to_string(),
-        };
-        ConfigError {
-            place: self.place(key),
-            fault,
-        }
+        self.places
+            .error(&format!("idp.{}", self.name), key, reason)
     }
 
     /// Where `key` stands, or the whole where it is not written.
     pub(super) fn place(&self, key: &str) -> Place {
-        let place = self.places.get(key).or_else(|| self.places.get(""));
-        place.cloned().unwrap_or(Place::File(String::new()))
+        self.places.of_key(key)
     }
 }

@@ -11,6 +11,7 @@ mod error;
 mod idp;
 mod login;
 mod person;
+mod places;
 mod platform;
 mod print;
 mod reader;
@@ -40,12 +41,12 @@ pub use idp::{IdpConfig, IdpPerson};
 pub use login::LoginConfig;
 pub use person::{PersonConfig, PersonSource};
 pub use platform::{COMMON_KEYS, PlatformConfig};
-pub use relying_party::RelyingPartyConfig;
+pub use relying_party::{RelyingPartyConfig, RelyingPartySubject};
 pub use secrets::{TokenFileError, admin_token, read_token};
 pub(crate) use secrets::{check_token, without_newline};
 pub use sections::{
-    AdminConfig, LogFormat, ReceiptsConfig, RedirectsConfig, ServerConfig, SessionsConfig,
-    SingleLogoutConfig, TlsConfig,
+    AdminConfig, LogFormat, LogoutTokensConfig, ReceiptsConfig, RedirectsConfig, ServerConfig,
+    SessionsConfig, SingleLogoutConfig, TlsConfig,
 };
 pub use store::{StoreConfig, StoreUrl};
 pub(crate) use words::not_one_of;
@@ -53,9 +54,10 @@ pub(crate) use words::not_one_of;
 use document::Document;
 
 /// Tables that stand in a configuration once.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 9] = [
     "admin",
     "login",
+    "logout_tokens",
     "receipts",
     "redirects",
     "server",
@@ -83,13 +85,15 @@ pub struct Config {
     pub receipts: ReceiptsConfig,
     /// How sign-outs reach the real instances behind platforms.
     pub single_logout: SingleLogoutConfig,
+    /// What the hub signs for relying parties.
+    pub logout_tokens: LogoutTokensConfig,
     /// Where sign-outs may lead, at every platform.
     pub redirects: RedirectsConfig,
     /// Who may log in to stand-in platforms.
     pub accounts: Vec<AccountConfig>,
     /// The identity providers that may sign people out.
     pub idps: Vec<IdpConfig>,
-    /// The applications that may send a browser to sign out here.
+    /// The applications that send a browser to sign out here, or are told of sign-outs.
     pub relying_parties: Vec<RelyingPartyConfig>,
     /// The platforms.
     pub platforms: Vec<PlatformConfig>,
@@ -118,11 +122,13 @@ pub struct Compiled<'a> {
 }
 
 impl Config {
-    /// Whether the hub stands in front of a real instance at any platform.
-    pub(crate) fn has_upstream(&self) -> bool {
+    /// Whether anybody is told of sign-outs: a real instance at any platform, or a relying party.
+    pub(crate) fn tells_others(&self) -> bool {
+        let mut parties = self.relying_parties.iter();
         self.platforms
             .iter()
             .any(|platform| platform.upstream.is_some())
+            || parties.any(RelyingPartyConfig::is_told)
     }
 
     /// Reads the configuration `file` under the overrides that `environment` holds (see

@@ -41,6 +41,7 @@ impl Config {
         section(&mut whole, "login", &self.login);
         section(&mut whole, "receipts", &self.receipts);
         section(&mut whole, "single_logout", &self.single_logout);
+        section(&mut whole, "logout_tokens", &self.logout_tokens);
         section(&mut whole, "redirects", &self.redirects);
         let accounts = self
             .accounts

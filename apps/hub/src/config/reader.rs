@@ -10,7 +10,7 @@ use super::document::{Document, Node};
 use super::error::{ConfigError, ConfigErrorKind, Place, nearest};
 use super::idp::IdpConfig;
 use super::relying_party::RelyingPartyConfig;
-use super::sections::{AdminConfig, ServerConfig};
+use super::sections::{AdminConfig, LogoutTokensConfig, ServerConfig};
 use super::store::{StoreConfig, StoreKeys, StoreUrl};
 use super::{AccountConfig, Compiled, Config, Draft, LISTS, PlatformConfig, SECTIONS, sense};
 
@@ -42,12 +42,17 @@ impl Reader {
         let mut admin: AdminConfig = self.section(&tree, "admin");
         admin.token_file = document.resolve(&admin.token_file);
         admin.check_token_file = document.resolve(&admin.check_token_file);
+        let mut logout_tokens: LogoutTokensConfig = self.section(&tree, "logout_tokens");
+        for file in &mut logout_tokens.signing_key_files {
+            *file = document.resolve(file);
+        }
         let mut config = Config {
             store: self.store(&tree, compiled),
             sessions: self.section(&tree, "sessions"),
             login: self.section(&tree, "login"),
             receipts: self.section(&tree, "receipts"),
             single_logout: self.section(&tree, "single_logout"),
+            logout_tokens,
             redirects: self.section(&tree, "redirects"),
             accounts: self.accounts(&tree),
             idps: self.idps(&tree, compiled),

@@ -233,3 +233,12 @@ pub struct RedirectsConfig {
     #[serde(deserialize_with = "values::redirects")]
     pub allow: Vec<String>,
 }
+
+/// `[logout_tokens]`: what the hub signs for relying parties.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogoutTokensConfig {
+    /// PEM files with RSA keys of 2048 bits or more: the first signs, all are published. Default: a
+    /// key that is made once, and kept in the store.
+    pub signing_key_files: Vec<PathBuf>,
+}

@@ -10,6 +10,7 @@ use url::{Host, Url};
 use super::Config;
 use super::error::{ConfigError, ConfigErrorKind, ConfigWarning};
 use super::platform::PlatformConfig;
+use super::relying_party::RelyingPartyConfig;
 use super::values::duration::written;
 use super::words::not_one_of;
 
@@ -34,6 +35,7 @@ pub(super) fn check(
         sense.person(platform);
         sense.idp(platform);
     }
+    sense.names();
     if config.platforms.is_empty() && tree.get("platform").is_none() {
         let text = "no platform is configured, so that nobody can sign out; add a `[[platform]]` with `name` and `vendor`".to_owned();
         sense.warnings.push(ConfigWarning {
@@ -172,6 +174,30 @@ impl Sense<'_, '_> {
             }
         };
         self.errors.push(platform.error(Some("idp"), reason));
+    }
+
+    /// Receipts and metrics name relying parties beside platforms.
+    fn names(&mut self) {
+        let told = |party: &&RelyingPartyConfig| party.is_told();
+        let parties = || self.config.relying_parties.iter().filter(told);
+        for (at, party) in parties().enumerate() {
+            let is_same = |name: &str| name.eq_ignore_ascii_case(party.name());
+            let platform = self.config.platforms.iter().find(|it| is_same(&it.name));
+            let earlier = parties().take(at).find(|it| is_same(it.name()));
+            let (what, earlier) = match (platform, earlier) {
+                (Some(platform), _) => ("platform", platform.place()),
+                (None, Some(earlier)) => ("relying_party", earlier.place_of_name()),
+                (None, None) => continue,
+            };
+            self.errors.push(ConfigError {
+                place: party.place_of_name(),
+                fault: ConfigErrorKind::Duplicate {
+                    what,
+                    name: party.name().to_owned(),
+                    earlier,
+                },
+            });
+        }
     }
 
     fn is_wrong(&self, key: &str) -> bool {

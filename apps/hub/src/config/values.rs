@@ -247,29 +247,47 @@ pub(super) fn public_url<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Url>, D::Error> {
     text(deserializer, "a URL", |text| {
-        if !text.contains("://") {
-            return Err(format!(
-                "has no scheme; write \"https://{0}\", or \"http://{0}\" where there is no TLS",
-                text.trim_start_matches('/')
-            ));
-        }
-        let url = Url::parse(text).map_err(|fault| match fault {
-            ParseError::InvalidPort => PORT.to_owned(),
-            fault => {
-                format!("is not a URL ({fault}); write one such as \"https://hub.example.com\"")
-            }
-        })?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err("must begin with http:// or https://".to_owned());
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("must hold no user name or password".to_owned());
-        }
+        let url = web_url(text)?;
         if !url[Position::AfterPath..].is_empty() {
             return Err("must hold no query and no fragment".to_owned());
         }
         Ok(Some(url))
     })
+}
+
+/// One address of somebody else: http or https.
+pub(super) fn endpoint_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Url>, D::Error> {
+    text(deserializer, "a URL", |text| {
+        let url = web_url(text)?;
+        if url.fragment().is_some() {
+            return Err("must hold no fragment".to_owned());
+        }
+        Ok(Some(url))
+    })
+}
+
+fn web_url(text: &str) -> Result<Url, String> {
+    if !text.contains("://") {
+        return Err(format!(
+            "has no scheme; write \"https://{0}\", or \"http://{0}\" where there is no TLS",
+            text.trim_start_matches('/')
+        ));
+    }
+    let url = Url::parse(text).map_err(|fault| match fault {
+        ParseError::InvalidPort => PORT.to_owned(),
+        fault => {
+            format!("is not a URL ({fault}); write one such as \"https://hub.example.com\"")
+        }
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("must begin with http:// or https://".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must hold no user name or password".to_owned());
+    }
+    Ok(url)
 }
 
 /// The base path of a platform: empty, or beginning with a slash and not ending with one.
@@ -318,8 +336,7 @@ pub(super) fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 /// The name of a platform: it stands in paths, logs and names of variables.
 pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     text(deserializer, "a name", |text| {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('.') {
+        if is_name(text) {
             Ok(text.to_owned())
         } else {
             Err(
@@ -328,4 +345,17 @@ pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
             )
         }
     })
+}
+
+/// The same, where it may be left out.
+pub(super) fn some_name<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    name(deserializer).map(Some)
+}
+
+/// Whether [`name`] takes it.
+pub(super) fn is_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('.')
 }

@@ -8,14 +8,15 @@ use actix_web::rt;
 use logout_core::Method;
 use logout_core::ports::Clock;
 use logout_core::upstream::{UpstreamClient as _, UpstreamRequest};
-use logout_relay::{HttpClient, HttpClientSettings};
+use logout_relay::HttpClient;
 use logout_standards::{
     FetchPermit, KeyCache, KeyLookup, KeyRefresh, KeySet, LARGEST_KEY_SET, SignatureAlgorithm,
     max_age,
 };
-use url::Position;
 
+use super::endpoint;
 use crate::config::{ConfigError, IdpConfig};
+use crate::outgoing;
 
 /// How long a provider may take to send its keys.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -67,22 +68,19 @@ impl Keys {
             }
             return Ok(Self::File(Arc::new(keys)));
         }
-        let url = idp.jwks_uri.clone();
-        let mut base =
-            url.ok_or_else(|| idp.error("", "`jwks_uri` or `jwks_file` must be given"))?;
-        let target = base[Position::BeforePath..Position::AfterQuery].to_owned();
-        base.set_path("");
-        base.set_query(None);
-        let mut settings = HttpClientSettings::new(base);
-        settings.timeout = PATIENCE;
-        settings.body_limit = LARGEST_KEY_SET;
-        settings.ca_file.clone_from(&idp.ca_file);
+        let url = idp.jwks_uri.as_ref();
+        let url = url.ok_or_else(|| idp.error("", "`jwks_uri` or `jwks_file` must be given"))?;
+        let (base, target) = endpoint::split(url);
         let key = if idp.ca_file.is_some() {
             "ca_file"
         } else {
             "jwks_uri"
         };
-        let client = HttpClient::new(settings).map_err(|fault| idp.error(key, fault))?;
+        let client = outgoing::client_with(&base, idp.ca_file.as_deref(), |settings| {
+            settings.timeout = PATIENCE;
+            settings.body_limit = LARGEST_KEY_SET;
+        });
+        let client = client.map_err(|fault| idp.error(key, fault))?;
         Ok(Self::Fetched(Arc::new(Source {
             idp: idp.name.clone(),
             client,

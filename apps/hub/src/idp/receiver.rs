@@ -13,14 +13,14 @@ use logout_core::platform::PlatformName;
 use logout_core::ports::Clock;
 use logout_core::receipt::Reach;
 use logout_identity::SystemClock;
-use logout_standards::answer;
+use logout_standards::{DISCOVERY_PATH, answer};
 use metrics::describe_counter;
 use url::Url;
 
 use super::limits::Guesses;
 use super::provider::Idp;
 use super::{
-    END_SESSION, PATH, REVOKE, backchannel_logout, end_session, events, revocation,
+    END_SESSION, PATH, REVOKE, Sender, backchannel_logout, discovery, end_session, events, revocation,
     token_revocation,
 };
 use crate::config::{Config, ConfigError, ConfigErrors, RelyingPartyConfig};
@@ -40,6 +40,7 @@ pub(crate) struct Receiver {
     /// Whose word on a client's address is believed.
     pub(super) proxies: TrustedProxies,
     pub(super) guesses: Guesses,
+    pub(super) sender: Sender,
 }
 
 impl Receiver {
@@ -52,6 +53,7 @@ impl Receiver {
         public_url: &Url,
         services: &Services,
         platforms: &[KnownPlatform],
+        sender: Sender,
     ) -> Result<Self, ConfigErrors> {
         let (idps, errors) = idps(config, &services.clock);
         ConfigErrors::check(errors)?;
@@ -68,6 +70,7 @@ impl Receiver {
             public_url: public_url.clone(),
             proxies: TrustedProxies::parse(&config.server.trusted_proxies).unwrap_or_default(),
             guesses: Guesses::default(),
+            sender,
         })
     }
 
@@ -87,7 +90,9 @@ impl Receiver {
             .route(&revocation, web::route().to(revocation::revoke))
             .route(&events, web::route().to(events::push))
             .route(&revoke, web::route().to(token_revocation::revoke))
-            .route(END_SESSION, web::route().to(end_session::answer));
+            .route(END_SESSION, web::route().to(end_session::answer))
+            .route(DISCOVERY_PATH, web::route().to(discovery::configuration))
+            .route(discovery::JWKS, web::route().to(discovery::keys));
     }
 
     /// The provider whose name stands in the address of a `POST`.

@@ -12,7 +12,7 @@ use super::open::{Listeners, Opened};
 use crate::account_changes::AccountChanges;
 use crate::admin;
 use crate::config::{Config, SingleLogoutConfig};
-use crate::idp::Receiver;
+use crate::idp::{Receiver, Sender};
 use crate::platforms::{KnownPlatform, Platforms};
 use crate::start_error::StartError;
 
@@ -41,16 +41,22 @@ impl Assembly {
     ) -> Result<Self, StartError> {
         // Before anything happens that is counted.
         admin::install_metrics();
+        let sender =
+            Sender::set_up(config, &listeners.public_url, &*opened.store, &opened.clock).await?;
         let relay = opened.seal.clone().map(|seal| {
             let settings = relay_settings(&config.single_logout);
             let (store, clock) = (opened.store.clone(), opened.clock.clone());
-            Relay::start_on_own_threads(settings, store, clock, seal, platforms.upstreams())
+            let mut recipients = platforms.upstreams();
+            recipients.extend(sender.recipients());
+            Relay::start_on_own_threads(settings, store, clock, seal, recipients)
         });
         let relay = relay.transpose().map_err(StartError::Serve)?;
         let receipt_pages = receipt_pages(config, listeners, opened)?;
-        let services = services(opened, relay.as_ref(), receipt_pages);
+        let mut services = services(opened, relay.as_ref(), receipt_pages);
+        services.relying_parties = sender.relying_parties();
         let (mount, platforms) = platforms.mount(config, &services)?;
-        let receiver = Receiver::set_up(config, &listeners.public_url, &services, &platforms)?;
+        let receiver =
+            Receiver::set_up(config, &listeners.public_url, &services, &platforms, sender)?;
         // Before the first request: a credential of a removed account must open nothing.
         let versions = opened.accounts.versions().collect();
         let changes = AccountChanges::new(versions, &platforms, &services);

@@ -10,7 +10,7 @@ use logout_store::MemoryStore;
 
 use super::open::public_url;
 use crate::config::{Config, ConfigError, Draft, check_token};
-use crate::idp::Receiver;
+use crate::idp::{Receiver, Sender};
 use crate::platforms::Platforms;
 use crate::start_error::StartError;
 use crate::{stores, tls};
@@ -30,6 +30,7 @@ pub fn check(draft: &Draft) -> Vec<ConfigError> {
     let config = draft.config();
     let mut errors = secret_files(config);
     errors.extend(Receiver::problems(config));
+    errors.extend(Sender::problems(config));
     if let Ok(url) = public_url(config, config.server.listen)
         && let Ok(services) = services_in_memory(config)
     {
@@ -59,7 +60,7 @@ fn secret_files(config: &Config) -> Vec<ConfigError> {
     }
     let file = &config.server.seal_key_file;
     if file.exists()
-        && config.has_upstream()
+        && config.tells_others()
         && let Err(fault) = SealKeys::load(file)
     {
         errors.push(config.error(&["server", "seal_key_file"], fault));

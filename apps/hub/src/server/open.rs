@@ -52,7 +52,7 @@ pub(super) struct Opened {
     pub(super) accounts: Arc<PasswordAccounts>,
     pub(super) secrets: ReceiptSecrets,
     pub(super) signer: Arc<ReceiptSigner>,
-    /// Absent where no platform has an upstream.
+    /// Absent where nobody is told of sign-outs.
     pub(super) seal: Option<Arc<dyn Seal>>,
 }
 
@@ -86,7 +86,7 @@ impl Opened {
         let secrets = ReceiptSecrets::load(&*store).await?;
         let signer = ReceiptSigner::load(&*store, clock.now(), config.receipts.retention).await?;
         let mut seal: Option<Arc<dyn Seal>> = None;
-        if config.has_upstream() {
+        if config.tells_others() {
             let keys = SealKeys::load_or_generate(&config.server.seal_key_file)?;
             seal = Some(Arc::new(keys));
         }
