@@ -30,9 +30,9 @@ mod token_revocation;
 #[cfg(feature = "standards")]
 pub(crate) use receiver::Receiver;
 #[cfg(feature = "standards")]
-pub(crate) use sender::Sender;
+pub(crate) use sender::{FrontChannels, Sender};
 #[cfg(not(feature = "standards"))]
-pub(crate) use without::{Receiver, Sender};
+pub(crate) use without::{FrontChannels, Receiver, Sender};
 
 /// Whether this build has it.
 pub(crate) const COMPILED: bool = cfg!(feature = "standards");
@@ -95,6 +95,15 @@ mod without {
         pub(crate) fn routes(_: &mut ServiceConfig) {}
     }
 
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct FrontChannels;
+
+    impl FrontChannels {
+        pub(crate) fn address(&self, _: &PlatformName, _: &str) -> Option<Url> {
+            None
+        }
+    }
+
     #[derive(Debug)]
     pub(crate) struct Sender;
 
@@ -114,6 +123,10 @@ mod without {
 
         pub(crate) fn relying_parties(&self) -> Arc<[RelyingParty]> {
             Arc::default()
+        }
+
+        pub(crate) fn front_channels(&self) -> FrontChannels {
+            FrontChannels
         }
 
         pub(crate) fn recipients(&self) -> impl Iterator<Item = (PlatformName, Recipient)> {

@@ -1,6 +1,7 @@
 //! A person's own sign-out, at an address that is a secret: platforms and states, and nothing that
 //! names anybody.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -13,9 +14,11 @@ use logout_core::outbox::Outbox;
 use logout_core::receipt::EndedSession;
 use logout_core::store::StoreUnavailable;
 use logout_identity::ReceiptSecrets;
+use url::Url;
 
+use crate::idp::FrontChannels;
 use crate::index::clock_time;
-use crate::report::Report;
+use crate::report::{Channel, Report};
 
 /// Where the pages of receipts are, each below it under its secret.
 pub(crate) const PATH: &str = "/receipts";
@@ -29,6 +32,8 @@ pub(crate) struct ReceiptPage {
     pub(crate) outbox: Arc<dyn Outbox>,
     /// Which secret is whose.
     pub(crate) secrets: ReceiptSecrets,
+    /// What the page loads of relying parties.
+    pub(crate) front_channels: FrontChannels,
 }
 
 /// A link from the page of a receipt to another page of the app; set as the app's data.
@@ -44,6 +49,8 @@ struct Shown {
     at: String,
     asked: Option<String>,
     rows: Vec<Row>,
+    /// Addresses of relying parties that the browser loads.
+    frames: Vec<Url>,
     told: usize,
     confirmed: usize,
     pending: usize,
@@ -81,36 +88,52 @@ impl ReceiptPage {
             .report(request.match_info().get("secret").unwrap_or_default())
             .await
         {
-            Ok(Some(report)) => html(StatusCode::OK, &Shown::of(&report, back_link)),
-            Ok(None) => html(StatusCode::NOT_FOUND, &Unknown { back_link }),
-            Err(StoreUnavailable) => {
-                guarded(StatusCode::SERVICE_UNAVAILABLE).body("temporarily unavailable")
+            Ok(Some(report)) => {
+                let shown = Shown::of(&report, &page.front_channels, back_link);
+                html(StatusCode::OK, &shown, &shown.security_policy())
             }
+            Ok(None) => {
+                let page = Unknown { back_link };
+                html(StatusCode::NOT_FOUND, &page, PAGE_SECURITY_POLICY)
+            }
+            Err(StoreUnavailable) => guarded(StatusCode::SERVICE_UNAVAILABLE, PAGE_SECURITY_POLICY)
+                .body("temporarily unavailable"),
         }
     }
 
     async fn report(&self, secret: &str) -> Result<Option<Report>, StoreUnavailable> {
         match self.secrets.receipt(secret) {
-            Some(id) => Report::read(&*self.services.store, &*self.outbox, id).await,
+            Some(id) => Report::read(&self.services, &*self.outbox, id).await,
             None => Ok(None),
         }
     }
 }
 
 impl Shown {
-    fn of(report: &Report, back_link: Option<BackLink>) -> Self {
+    fn of(report: &Report, front_channels: &FrontChannels, back_link: Option<BackLink>) -> Self {
         let state = |wanted| move |delivery: &&Delivery| delivery.state == wanted;
         let deliveries = || report.deliveries.iter().flatten();
         let (told, settled) = report.progress();
         let mut rows: Vec<Row> = report
             .rows()
+            .filter(|(session, _)| report.channel(session) != Channel::Browser)
             .map(|(session, delivery)| Row::of(session, delivery))
             .collect();
+        let mut frames = Vec::new();
+        for (session, _) in report.rows() {
+            let frame = front_channels.address(&session.platform, &session.subject.realm);
+            let Some(frame) = frame.filter(|frame| !frames.contains(frame)) else {
+                continue;
+            };
+            frames.push(frame);
+            rows.push(Row::asked(session));
+        }
         rows.sort_by(|one, other| one.platform.cmp(&other.platform));
         Self {
             at: clock_time(report.receipt.at),
             asked: report.receipt.platform.as_ref().map(ToString::to_string),
             rows,
+            frames,
             told,
             confirmed: deliveries().filter(state(DeliveryState::Confirmed)).count(),
             pending: told - settled,
@@ -122,7 +145,37 @@ impl Shown {
     }
 }
 
+impl Shown {
+    /// Lets the page load what is shown in it, and nothing else.
+    fn security_policy(&self) -> String {
+        if self.frames.is_empty() {
+            return PAGE_SECURITY_POLICY.to_owned();
+        }
+        let origins: BTreeSet<String> = self
+            .frames
+            .iter()
+            .map(|frame| frame.origin().ascii_serialization())
+            .collect();
+        let origins: Vec<String> = origins.into_iter().collect();
+        format!("{PAGE_SECURITY_POLICY}; frame-src {}", origins.join(" "))
+    }
+}
+
 impl Row {
+    /// A relying party whose address the page loads. No answer of it is ever seen.
+    fn asked(session: &EndedSession) -> Self {
+        let none = || "–".to_owned();
+        Self {
+            platform: session.platform.to_string(),
+            channel: "loaded by this page",
+            attempts: none(),
+            answer: none(),
+            state: "asked",
+            mood: "waits",
+            verified: "–",
+        }
+    }
+
     fn of(session: &EndedSession, delivery: Option<&Delivery>) -> Self {
         let platform = session.platform.to_string();
         let none = || "–".to_owned();
@@ -173,10 +226,10 @@ impl Row {
     }
 }
 
-fn guarded(status: StatusCode) -> actix_web::HttpResponseBuilder {
+fn guarded(status: StatusCode, security_policy: &str) -> actix_web::HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response
-        .insert_header(("content-security-policy", PAGE_SECURITY_POLICY))
+        .insert_header(("content-security-policy", security_policy))
         .insert_header(("x-content-type-options", "nosniff"))
         .insert_header(("cache-control", "no-store"))
         // The address is the secret: no other site, no search engine and no cache is to learn it.
@@ -185,14 +238,14 @@ fn guarded(status: StatusCode) -> actix_web::HttpResponseBuilder {
     response
 }
 
-fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
+fn html(status: StatusCode, page: &impl Template, security_policy: &str) -> HttpResponse {
     match page.render() {
-        Ok(html) => guarded(status)
+        Ok(html) => guarded(status, security_policy)
             .content_type("text/html; charset=utf-8")
             .body(html),
         Err(fault) => {
             log::error!(fault:%; "the page of a receipt could not be rendered");
-            guarded(StatusCode::SERVICE_UNAVAILABLE).finish()
+            guarded(StatusCode::SERVICE_UNAVAILABLE, security_policy).finish()
         }
     }
 }
@@ -333,7 +386,9 @@ mod tests {
                 &Report {
                     receipt: receipt.clone(),
                     deliveries,
+                    relying_parties: Arc::default(),
                 },
+                &FrontChannels::default(),
                 None,
             )
             .render()

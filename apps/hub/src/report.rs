@@ -1,9 +1,13 @@
 //! A receipt together with what has become of its deliveries.
 
+use std::sync::Arc;
+
+use logout_core::authority::Services;
 use logout_core::delivery::{Delivery, DeliveryState};
 use logout_core::outbox::Outbox;
 use logout_core::receipt::{EndedSession, Reason, Receipt, ReceiptId};
-use logout_core::store::{SessionStore, StoreUnavailable};
+use logout_core::relying_party::RelyingParty;
+use logout_core::store::StoreUnavailable;
 
 /// A receipt and, for each session that has an upstream, its delivery.
 #[derive(Clone, Debug)]
@@ -12,6 +16,33 @@ pub(crate) struct Report {
     pub(crate) receipt: Receipt,
     /// In the order of `receipt.sessions`; absent where no upstream is told.
     pub(crate) deliveries: Vec<Option<Delivery>>,
+    /// The relying parties of today.
+    pub(crate) relying_parties: Arc<[RelyingParty]>,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Channel {
+    /// A browser is asked to load an address there. Nothing confirms that.
+    Browser,
+    /// In the hub.
+    Hub,
+    /// A relying party is told.
+    RelyingParty,
+    /// A product is told.
+    Upstream,
+}
+
+impl Channel {
+    /// Its word in the admin API. Never changes for a given channel.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Browser => "browser",
+            Self::Hub => "hub",
+            Self::RelyingParty => "relying-party",
+            Self::Upstream => "upstream",
+        }
+    }
 }
 
 impl Report {
@@ -20,12 +51,12 @@ impl Report {
     /// # Errors
     /// The store did not answer.
     pub(crate) async fn read(
-        store: &dyn SessionStore,
+        services: &Services,
         outbox: &dyn Outbox,
         id: ReceiptId,
     ) -> Result<Option<Self>, StoreUnavailable> {
-        match store.receipt(id).await? {
-            Some(receipt) => Ok(Self::of_all(vec![receipt], outbox).await?.pop()),
+        match services.store.receipt(id).await? {
+            Some(receipt) => Ok(Self::of_all(vec![receipt], services, outbox).await?.pop()),
             None => Ok(None),
         }
     }
@@ -36,6 +67,7 @@ impl Report {
     /// The store did not answer.
     pub(crate) async fn of_all(
         receipts: Vec<Receipt>,
+        services: &Services,
         outbox: &dyn Outbox,
     ) -> Result<Vec<Self>, StoreUnavailable> {
         let told: Vec<_> = receipts
@@ -64,6 +96,7 @@ impl Report {
             Self {
                 receipt,
                 deliveries,
+                relying_parties: Arc::clone(&services.relying_parties),
             }
         };
         Ok(receipts.into_iter().map(report).collect())
@@ -75,6 +108,20 @@ impl Report {
             .sessions
             .iter()
             .zip(self.deliveries.iter().map(Option::as_ref))
+    }
+
+    /// How `session` ended.
+    pub(crate) fn channel(&self, session: &EndedSession) -> Channel {
+        let mut parties = self.relying_parties.iter();
+        match (
+            parties.find(|party| party.name == session.platform),
+            session.upstream,
+        ) {
+            (Some(_), true) => Channel::RelyingParty,
+            (Some(_), false) => Channel::Browser,
+            (None, true) => Channel::Upstream,
+            (None, false) => Channel::Hub,
+        }
     }
 
     /// How many upstreams are to be told, and how many of them confirmed or were given up.

@@ -103,6 +103,7 @@ impl Hub {
             services: services.clone(),
             outbox: opened.store.clone(),
             secrets: opened.secrets,
+            front_channels: assembly.front_channels,
         };
         let pages = Pages {
             index: Data::new(index),

@@ -9,6 +9,7 @@
 //!   [`answer`] are the answers.
 //! - The same, sent: [`LogoutSender`] makes the tokens and reads the answers, [`SigningKeys`] signs,
 //!   and [`metadata`] is what relying parties learn of the hub.
+//! - OpenID Connect Front-Channel Logout 1.0, asked for: [`FrontChannelLogout`].
 //! - OpenID Connect RP-Initiated Logout 1.0, received: [`EndSessionRequest`] reads the request, and
 //!   [`IdTokenHint`] verifies the ID token in it.
 //! - Global Token Revocation (draft 06), received: [`read_revocation_request`] and
@@ -24,6 +25,7 @@ pub mod answer;
 mod cache_control;
 mod discovery;
 mod end_session;
+mod frontchannel;
 mod id_token;
 mod jws;
 mod key_cache;
@@ -42,6 +44,7 @@ pub use algorithm::{AlgorithmError, SignatureAlgorithm};
 pub use cache_control::max_age;
 pub use discovery::{DISCOVERY_PATH, metadata};
 pub use end_session::{EndSessionError, EndSessionRequest};
+pub use frontchannel::FrontChannelLogout;
 pub use id_token::IdTokenHint;
 pub use jws::{CompactJws, JwsError, JwsHeader, is_audience, is_same_type};
 pub use key_cache::{FetchPermit, FetchWait, KeyCache, KeyLookup, KeyRefresh};

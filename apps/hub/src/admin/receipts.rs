@@ -40,7 +40,7 @@ pub(super) async fn list(
         .store
         .receipts(before, limit(query.limit.as_deref())?)
         .await?;
-    let reports = Report::of_all(page.items, &*state.outbox).await?;
+    let reports = Report::of_all(page.items, &state.services, &*state.outbox).await?;
     Ok(HttpResponse::Ok().json(views::receipts(&reports, page.next)))
 }
 
@@ -131,7 +131,7 @@ async fn settled(
     id: ReceiptId,
     wait: Duration,
 ) -> Result<Option<Report>, StoreUnavailable> {
-    let read = || Report::read(&*state.services.store, &*state.outbox, id);
+    let read = || Report::read(&state.services, &*state.outbox, id);
     let deadline = Instant::now() + wait;
     let mut stopping = state.stopping.clone();
     // Listens before it looks, so that nothing is missed in between.

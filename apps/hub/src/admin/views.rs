@@ -2,7 +2,7 @@
 //! or their digests.
 
 use logout_core::delivery::{AttemptAnswer, AttemptRecord, Delivery, Verification};
-use logout_core::receipt::{EndedSession, Receipt, ReceiptId};
+use logout_core::receipt::{EndedSession, ReceiptId};
 use logout_core::session::{Session, SessionId};
 use logout_core::store::Page;
 use serde_json::{Value, json};
@@ -58,19 +58,19 @@ pub(super) fn receipt(report: &Report) -> Value {
         "reach": receipt.reach,
         "token": receipt.token,
         "progress": { "deliveries": deliveries, "settled": settled },
-        "sessions": report.rows().map(|(session, delivery)| ended_session(session, delivery, receipt)).collect::<Vec<_>>(),
+        "sessions": report.rows().map(|(session, delivery)| ended_session(report, session, delivery)).collect::<Vec<_>>(),
     })
 }
 
-fn ended_session(session: &EndedSession, delivery: Option<&Delivery>, receipt: &Receipt) -> Value {
+fn ended_session(report: &Report, session: &EndedSession, delivery: Option<&Delivery>) -> Value {
     json!({
         "id": session.id.to_string(),
         "platform": session.platform.as_str(),
         "realm": session.subject.realm,
         "subject": session.subject.name,
         "person": session.person.as_ref().map(|person| person.as_str()),
-        "reason": reason_of(session, receipt),
-        "channel": if session.upstream { "upstream" } else { "hub" },
+        "reason": reason_of(session, &report.receipt),
+        "channel": report.channel(session).as_str(),
         "delivery": delivery.map(progress),
     })
 }

@@ -9,7 +9,7 @@ use logout_core::provider::Recipient;
 use logout_core::relying_party::{KnownName, RelyingParty};
 use logout_core::store::{SessionStore, StoreUnavailable};
 use logout_identity::read_secret_file;
-use logout_standards::{LogoutSender, SigningKey, SigningKeys};
+use logout_standards::{FrontChannelLogout, LogoutSender, SigningKey, SigningKeys};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -30,6 +30,34 @@ pub(crate) struct Sender {
     pub(super) keys: Option<Arc<SigningKeys>>,
     relying_parties: Arc<[RelyingParty]>,
     recipients: Vec<(PlatformName, Recipient)>,
+    front_channels: FrontChannels,
+}
+
+/// What browsers load to sign out at relying parties.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FrontChannels(Arc<[(PlatformName, FrontChannelLogout)]>);
+
+impl FrontChannels {
+    fn of(config: &Config, issuer: &str) -> Self {
+        let front_channel = |party: &RelyingPartyConfig| {
+            let logout = FrontChannelLogout {
+                uri: party.frontchannel_logout_uri.clone()?,
+                issuer: issuer.to_owned(),
+                session_required: party.session_required,
+            };
+            Some((PlatformName::new(party.name()), logout))
+        };
+        let parties = config.relying_parties.iter();
+        Self(parties.filter_map(front_channel).collect())
+    }
+
+    /// The address at the relying party `name` for this `sid`, which may be empty.
+    pub(crate) fn address(&self, name: &PlatformName, sid: &str) -> Option<Url> {
+        let mut parties = self.0.iter();
+        parties
+            .find(|(known, _)| known == name)
+            .and_then(|(_, logout)| logout.address(sid))
+    }
 }
 
 impl Sender {
@@ -44,8 +72,10 @@ impl Sender {
         store: &dyn SessionStore,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
+        let issuer = public_url.as_str().trim_end_matches('/').to_owned();
         let mut sender = Self {
-            issuer: public_url.as_str().trim_end_matches('/').to_owned(),
+            front_channels: FrontChannels::of(config, &issuer),
+            issuer,
             keys: None,
             relying_parties: config.relying_parties.iter().filter_map(party).collect(),
             recipients: Vec::new(),
@@ -84,6 +114,11 @@ impl Sender {
     /// The relying parties, as sign-outs know them.
     pub(crate) fn relying_parties(&self) -> Arc<[RelyingParty]> {
         Arc::clone(&self.relying_parties)
+    }
+
+    /// What browsers load.
+    pub(crate) fn front_channels(&self) -> FrontChannels {
+        self.front_channels.clone()
     }
 
     /// Whom the relay tells, by their names.

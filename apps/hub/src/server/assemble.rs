@@ -12,7 +12,7 @@ use super::open::{Listeners, Opened};
 use crate::account_changes::AccountChanges;
 use crate::admin;
 use crate::config::{Config, SingleLogoutConfig};
-use crate::idp::{Receiver, Sender};
+use crate::idp::{FrontChannels, Receiver, Sender};
 use crate::platforms::{KnownPlatform, Platforms};
 use crate::start_error::StartError;
 
@@ -22,6 +22,7 @@ pub(super) struct Assembly {
     pub(super) mount: Mount,
     pub(super) platforms: Vec<KnownPlatform>,
     pub(super) receiver: Receiver,
+    pub(super) front_channels: FrontChannels,
     /// Absent where no platform has an upstream.
     pub(super) relay: Option<Relay>,
     /// Absent where the accounts' sessions have been looked at already.
@@ -55,6 +56,7 @@ impl Assembly {
         let mut services = services(opened, relay.as_ref(), receipt_pages);
         services.relying_parties = sender.relying_parties();
         let (mount, platforms) = platforms.mount(config, &services)?;
+        let front_channels = sender.front_channels();
         let receiver =
             Receiver::set_up(config, &listeners.public_url, &services, &platforms, sender)?;
         // Before the first request: a credential of a removed account must open nothing.
@@ -66,6 +68,7 @@ impl Assembly {
             mount,
             platforms,
             receiver,
+            front_channels,
             relay,
             changes: (!ended).then_some(changes),
         })

@@ -147,7 +147,7 @@ async fn receipt_rows(page: &ReceiptPage) -> Result<Vec<ReceiptRow>, StoreUnavai
     let outbox: &dyn Outbox = &*page.outbox;
     let mut rows = Vec::with_capacity(RECEIPTS);
     let receipts = page.services.store.receipts(None, RECEIPTS).await?.items;
-    for report in Report::of_all(receipts, outbox).await? {
+    for report in Report::of_all(receipts, &page.services, outbox).await? {
         let (told, settled) = report.progress();
         let confirmed = report
             .deliveries
