@@ -24,6 +24,7 @@ pub mod oidc_provider;
 pub mod process;
 pub mod proxy;
 pub mod real_relying_party;
+pub mod relying_party;
 pub mod secret_file;
 pub mod server;
 pub mod signing_key;

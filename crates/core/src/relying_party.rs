@@ -61,9 +61,9 @@ impl RelyingParty {
         Some(Subject::new(sid?, name?))
     }
 
-    /// The session of `subject` there that ends with `others`, which belong to `person`. It has
-    /// the same id and the same credential for the same `others`, so that of several sign-outs that
-    /// find the same sessions one ends it.
+    /// The session of `subject` there that ends with `others`, which belong to `person`. It has the
+    /// same id and the same credential for the same `others`, so that several sign-outs that find
+    /// the same sessions make one delivery.
     pub(crate) fn session(
         &self,
         subject: Subject,

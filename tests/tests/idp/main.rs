@@ -29,6 +29,7 @@ mod metrics;
 mod process;
 mod real_provider;
 mod real_relying_party;
+mod relying_parties;
 mod requests;
 mod revocation;
 mod revocation_limits;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
     metrics::add(&mut run);
     real_provider::add(&mut run);
     real_relying_party::add(&mut run);
+    relying_parties::add(&mut run);
     requests::add(&mut run);
     revocation::add(&mut run);
     revocation_limits::add(&mut run);

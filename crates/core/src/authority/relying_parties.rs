@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ports::Services;
 use crate::receipt::Reach;
-use crate::session::{Session, Subject};
+use crate::session::{Session, SessionId, Subject};
 use crate::store::{
     EndOrder, EndTarget, Join, Lookup, OpenOutcome, SessionFilter, StoreUnavailable,
 };
@@ -54,24 +54,30 @@ impl Services {
             for (subject, others) in subjects {
                 let person = others.iter().find_map(|other| other.person.clone());
                 let session = party.session(subject, person, &others, order.at);
-                let id = session.id;
-                if self.opens(session, order.at).await? {
-                    order.targets.push(EndTarget::Session(id));
-                }
+                let target = self.opened(session, order.at).await?;
+                order.targets.extend(target.map(EndTarget::Session));
             }
         }
         Ok(order)
     }
 
-    /// Opens a session of a relying party. `false`: another sign-out has ended it already.
-    async fn opens(&self, session: Session, at: Timestamp) -> Result<bool, StoreUnavailable> {
+    /// Opens a session of a relying party, unless another sign-out has opened it. `None`: one has
+    /// ended it already.
+    async fn opened(
+        &self,
+        session: Session,
+        at: Timestamp,
+    ) -> Result<Option<SessionId>, StoreUnavailable> {
         for credential in &session.credentials {
-            if self.store.find(&credential.digest, at).await? == Lookup::Ended {
-                return Ok(false);
+            match self.store.find(&credential.digest, at).await? {
+                Lookup::Ended => return Ok(None),
+                Lookup::Live(other, _) => return Ok(Some(other.id)),
+                Lookup::Unknown => {}
             }
         }
+        let id = session.id;
         let opened = self.store.open(session, Join::Always, at).await?;
-        Ok(opened == OpenOutcome::Opened)
+        Ok((opened == OpenOutcome::Opened).then_some(id))
     }
 
     /// The live sessions that an order ends at platforms, as far as it names persons and subjects.

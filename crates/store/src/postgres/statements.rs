@@ -161,7 +161,8 @@ ORDER BY s.id FOR UPDATE OF s"
 }
 
 /// Tombstones are not written: the credentials of a session that has gone are that. A credential
-/// that had expired by itself is none; most sessions have no such, and bring no `digests`.
+/// that had expired by itself is none; most sessions have no such, and bring no `digests`. A session
+/// of a relying party that two sign-outs open at the same moment may end twice, and is told of once.
 fn end(meant: &str) -> String {
     format!(
         "
@@ -184,6 +185,7 @@ WITH meant AS MATERIALIZED ({meant}
         created, due, ready)
     SELECT e.id, e.platform, e.realm, e.name, e.receipt, e.sealed, e.expires, e.at, e.at, e.at
     FROM ended e WHERE e.sealed IS NOT NULL
+    ON CONFLICT (session) DO NOTHING
 ), kept AS (
     INSERT INTO logout_receipts ({receipt})
     SELECT e.receipt, row_number() OVER (PARTITION BY e.number) - 1, e.at, e.reason, e.asked,
