@@ -162,7 +162,7 @@ pub(super) fn schemas() -> Value {
                 "subject": text(),
                 "person": nullable("string"),
                 "reason": { "enum": of_session },
-                "channel": { "enum": ["hub", "upstream"] },
+                "channel": { "enum": ["browser", "hub", "relying-party", "upstream"] },
                 "delivery": { "oneOf": [{ "type": "null" }, reference("Progress")] },
             }),
             &[],

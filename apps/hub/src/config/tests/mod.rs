@@ -1,6 +1,7 @@
 mod all_at_once;
 mod idp;
 mod overrides;
+mod relying_party;
 mod sense;
 mod vendor;
 mod wording;
