@@ -20,8 +20,8 @@ use url::Url;
 use super::limits::Guesses;
 use super::provider::Idp;
 use super::{
-    END_SESSION, PATH, REVOKE, Sender, backchannel_logout, discovery, end_session, events, revocation,
-    token_revocation,
+    END_SESSION, PATH, REVOKE, Sender, backchannel_logout, discovery, end_session, events,
+    revocation, token_revocation,
 };
 use crate::config::{Config, ConfigError, ConfigErrors, RelyingPartyConfig};
 use crate::platforms::KnownPlatform;
