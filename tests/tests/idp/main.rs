@@ -38,6 +38,7 @@ mod scene;
 mod silence;
 mod token_kinds;
 mod token_revocation;
+mod told_relying_party;
 
 use std::process::ExitCode;
 
@@ -62,5 +63,6 @@ fn main() -> ExitCode {
     silence::add(&mut run);
     token_kinds::add(&mut run);
     token_revocation::add(&mut run);
+    told_relying_party::add(&mut run);
     run.finish()
 }
