@@ -69,7 +69,7 @@ impl Scene {
         let discovery = Request::get("/.well-known/openid-configuration");
         let discovery = discovery.send(front.hub.address()).json();
         let issuer = discovery["issuer"].as_str().unwrap();
-        let provider = OidcProvider::start_as(issuer, &key, &[client.clone()]);
+        let provider = OidcProvider::start_as(issuer, &key, std::slice::from_ref(client));
         party.start(&provider);
         Self {
             front,
