@@ -44,26 +44,27 @@ pub enum KnownName {
 
 impl RelyingParty {
     /// The subject that is signed out there when `session` ends: the name is the `sub`, the realm
-    /// the `sid`, which is empty where all sessions of the `sub` are meant. `everywhere`: the
-    /// sign-out reaches all sessions of the `sub`. `None` where it does not know `session` by
-    /// anything.
-    pub(crate) fn subject(&self, session: &Session, everywhere: bool) -> Option<Subject> {
+    /// the `sid`, which is empty where all sessions of the `sub` are meant. `sid` is the one that
+    /// is signed out; without, all sessions of the `sub` are. `None` where it does not know
+    /// `session` by anything.
+    pub(crate) fn subject(&self, session: &Session, sid: Option<&str>) -> Option<Subject> {
         let login = session.idp.as_ref();
         let name = match self.knows {
             KnownName::Person => session.person.as_ref().map(Person::as_str),
             KnownName::Login => login.and_then(|login| login.subject()),
         };
-        let sid = if everywhere && !self.session_required {
+        let sid = if sid.is_none() && !self.session_required {
             Some("")
         } else {
-            login.and_then(|login| login.session())
+            login.and_then(|login| login.session()).or(sid)
         };
         Some(Subject::new(sid?, name?))
     }
 
     /// The session of `subject` there that ends with `others`, which belong to `person`. It has the
-    /// same id and the same credential for the same `others`, so that several sign-outs that find
-    /// the same sessions make one delivery.
+    /// same id and the same credential for the same `others` on the same day, so that several
+    /// sign-outs that find the same sessions make one delivery. A later one makes another, since
+    /// `others` may outlive a session that a failed sign-out has left there.
     pub(crate) fn session(
         &self,
         subject: Subject,
@@ -74,7 +75,8 @@ impl RelyingParty {
         let mut ids: Vec<String> = others.iter().map(|other| other.id.to_string()).collect();
         ids.sort_unstable();
         let named = [&*subject.realm, &*subject.name].map(|text| format!("{}:{text}", text.len()));
-        let text = format!("{} {}", named.concat(), ids.join(" "));
+        let day = at.as_secs() / LIFE.as_secs();
+        let text = format!("{} {day} {}", named.concat(), ids.join(" "));
         let opened = others.iter().map(|other| other.opened).max();
         let expires = at.plus(LIFE);
         let credential = Credential {

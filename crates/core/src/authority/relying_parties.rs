@@ -17,8 +17,8 @@ const PAGE: usize = 1_000;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OfLogin<'s> {
     pub(super) sessions: &'s [Session],
-    /// Whether all sessions of the `sub` are over there, and not only those of a `sid`.
-    pub(super) everywhere: bool,
+    /// The `sid` that is over there; `None`: all sessions of the `sub` are.
+    pub(super) sid: Option<&'s str>,
 }
 
 impl Services {
@@ -37,17 +37,17 @@ impl Services {
             return Ok(order);
         }
         let found;
-        let (sessions, everywhere) = match login {
-            Some(login) if !reaches_person => (login.sessions, login.everywhere),
+        let (sessions, sid) = match login {
+            Some(login) if !reaches_person => (login.sessions, login.sid),
             _ => {
                 found = self.sessions_of_targets(&order).await?;
-                (found.as_slice(), true)
+                (found.as_slice(), None)
             }
         };
         for party in &*self.relying_parties {
             let mut subjects: BTreeMap<Subject, Vec<&Session>> = BTreeMap::new();
             for session in sessions {
-                if let Some(subject) = party.subject(session, everywhere) {
+                if let Some(subject) = party.subject(session, sid) {
                     subjects.entry(subject).or_default().push(session);
                 }
             }
@@ -80,25 +80,30 @@ impl Services {
         Ok((opened == OpenOutcome::Opened).then_some(id))
     }
 
-    /// The live sessions that an order ends at platforms, as far as it names persons and subjects.
+    /// The live sessions that an order ends at platforms, as far as it names persons and subjects,
+    /// each once.
     async fn sessions_of_targets(
         &self,
         order: &EndOrder,
     ) -> Result<Vec<Session>, StoreUnavailable> {
+        let filter = |target: &EndTarget| match target {
+            EndTarget::Person(person) => Some(SessionFilter {
+                person: Some(person.clone()),
+                ..SessionFilter::default()
+            }),
+            EndTarget::Subject(platform, subject) => Some(SessionFilter {
+                platform: Some(platform.clone()),
+                subject: Some(subject.clone()),
+                ..SessionFilter::default()
+            }),
+            _ => None,
+        };
+        let mut filters: Vec<SessionFilter> = order.targets.iter().filter_map(filter).collect();
+        // A person's first: all of them or, once another sign-out has ended them, none. A subject's
+        // may be some of them, which would make a second delivery.
+        filters.sort_by_key(|filter| filter.person.is_none());
         let mut found = Vec::new();
-        for target in &order.targets {
-            let filter = match target {
-                EndTarget::Person(person) => SessionFilter {
-                    person: Some(person.clone()),
-                    ..SessionFilter::default()
-                },
-                EndTarget::Subject(platform, subject) => SessionFilter {
-                    platform: Some(platform.clone()),
-                    subject: Some(subject.clone()),
-                    ..SessionFilter::default()
-                },
-                _ => continue,
-            };
+        for filter in filters {
             let mut after = None;
             loop {
                 let page = self.store.sessions(&filter, after, PAGE, order.at).await?;
@@ -114,6 +119,9 @@ impl Services {
             parties.all(|party| party.name != session.platform)
         };
         found.retain(is_at_platform);
+        // A person's sessions are among those of the subject as well.
+        found.sort_by_key(|session| session.id);
+        found.dedup_by_key(|session| session.id);
         Ok(found)
     }
 }

@@ -80,10 +80,7 @@ impl Services {
         }
         let of_login = sessions.as_deref().map(|sessions| OfLogin {
             sessions,
-            everywhere: order
-                .login
-                .as_ref()
-                .is_none_or(|login| login.session().is_none()),
+            sid: order.login.as_ref().and_then(IdpLogin::session),
         });
         let order_of_store = EndOrder {
             receipt,

@@ -8,6 +8,7 @@
 
 mod identity_provider;
 mod proofs;
+mod relying_parties;
 mod replacement;
 mod targets;
 mod token_revocation;
