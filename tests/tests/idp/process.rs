@@ -25,9 +25,14 @@ pub(crate) struct HubProcess {
 impl HubProcess {
     /// One on an empty store, which does not run yet. Further lines are for its `[server]`.
     pub(crate) fn on(store: StoreKind, server: &str) -> Self {
+        Self::with(store, server, "")
+    }
+
+    /// The same with further lines for its `[single_logout]`, and the tables behind them.
+    pub(crate) fn with(store: StoreKind, server: &str, more: &str) -> Self {
         let (folder, idp) = (tempfile::tempdir().unwrap(), TestIdp::start());
         let listeners = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\n{server}\n[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{}\"\n[single_logout]\nwait = \"0ms\"\n",
+            "[server]\nlisten = \"127.0.0.1:0\"\n{server}\n[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{}\"\n[single_logout]\nwait = \"0ms\"\n{more}\n",
             store.empty()
         );
         let configuration = format!(
@@ -61,7 +66,7 @@ impl HubProcess {
         token.trim().to_owned()
     }
 
-    fn admin(&self, server: &Server, request: Request) -> Answer {
+    pub(crate) fn admin(&self, server: &Server, request: Request) -> Answer {
         request
             .header("Authorization", &format!("Bearer {}", self.admin_token()))
             .send(server.admin_address())

@@ -87,6 +87,14 @@ pub(super) fn in_the_way() {
             "vendor = \"assets\"\nlanding_page = \"/revoke/mine\"",
             "/revoke/",
         ),
+        (
+            "vendor = \"assets\"\nlanding_page = \"/.well-known/openid-configuration\"",
+            "/.well-known/openid-configuration",
+        ),
+        (
+            "vendor = \"assets\"\nlanding_page = \"/.well-known/jwks.json\"",
+            "/.well-known/jwks.json",
+        ),
     ] {
         let said = refusal(&format!("[[platform]]\nname = \"greedy\"\n{keys}\n"));
         assert!(
