@@ -60,6 +60,15 @@ pub trait Outbox: Debug + Send + Sync + 'static {
         settlement: Settlement,
     ) -> Result<bool, StoreUnavailable>;
 
+    /// The same for a delivery whose recipient asks for it and says itself what became of it,
+    /// whoever has it leased. `false`: the delivery is not pending, or there is none; nothing was
+    /// done.
+    async fn acknowledge(
+        &self,
+        session: SessionId,
+        settlement: Settlement,
+    ) -> Result<bool, StoreUnavailable>;
+
     /// The earliest instant at which a pending delivery of `platform` can be leased; `None` when
     /// there is none.
     async fn next_due(

@@ -37,6 +37,15 @@ impl<J: Journal> Outbox for LocalStore<J> {
             .await
     }
 
+    async fn acknowledge(
+        &self,
+        session: SessionId,
+        settlement: Settlement,
+    ) -> Result<bool, StoreUnavailable> {
+        self.change(|model| model.acknowledge(session, &settlement))
+            .await
+    }
+
     async fn next_due(
         &self,
         platform: &PlatformName,

@@ -101,10 +101,27 @@ impl Model {
         lease: u64,
         settlement: &Settlement,
     ) -> Result<bool, RecordError> {
+        self.change_delivery(session, |row| row.settle(lease, settlement))
+    }
+
+    pub(crate) fn acknowledge(
+        &mut self,
+        session: SessionId,
+        settlement: &Settlement,
+    ) -> Result<bool, RecordError> {
+        self.change_delivery(session, |row| row.acknowledge(settlement))
+    }
+
+    /// Changes a delivery by a rule that ends its lease, unless the rule says no.
+    fn change_delivery(
+        &mut self,
+        session: SessionId,
+        rule: impl FnOnce(&mut OutboxRow) -> bool,
+    ) -> Result<bool, RecordError> {
         let Some(mut row) = self.outbox.rows.get(&session).cloned() else {
             return Ok(false);
         };
-        let counts = row.settle(lease, settlement);
+        let counts = rule(&mut row);
         if counts {
             self.put_delivery(&row.delivery)?;
         }

@@ -61,6 +61,15 @@ impl Outbox for PostgresStore {
             .await
     }
 
+    async fn acknowledge(
+        &self,
+        session: SessionId,
+        settlement: Settlement,
+    ) -> Result<bool, StoreUnavailable> {
+        self.change_delivery(session, |row| row.acknowledge(&settlement))
+            .await
+    }
+
     async fn next_due(
         &self,
         platform: &PlatformName,

@@ -96,6 +96,25 @@ impl Shards {
         Err(LinkError::Silence)
     }
 
+    async fn acknowledge(
+        &self,
+        session: SessionId,
+        settlement: &Settlement,
+    ) -> Result<bool, LinkError> {
+        for _ in 0..ATTEMPTS {
+            let Some((shard, mut row, read)) = self.delivery(session).await? else {
+                return Ok(false);
+            };
+            if !row.acknowledge(settlement) {
+                return Ok(false);
+            }
+            if shard.put_delivery(&row, &read).await? {
+                return Ok(true);
+            }
+        }
+        Err(LinkError::Silence)
+    }
+
     async fn next_due(&self, platform: &PlatformName) -> Result<Option<Timestamp>, LinkError> {
         let queued = self
             .everywhere(|shard| async move { shard.queued(platform, None, 1).await })
@@ -270,6 +289,15 @@ impl Outbox for RedisStore {
         settlement: Settlement,
     ) -> Result<bool, StoreUnavailable> {
         self.run(async move |shards| shards.settle(session, lease, &settlement).await)
+            .await
+    }
+
+    async fn acknowledge(
+        &self,
+        session: SessionId,
+        settlement: Settlement,
+    ) -> Result<bool, StoreUnavailable> {
+        self.run(async move |shards| shards.acknowledge(session, &settlement).await)
             .await
     }
 

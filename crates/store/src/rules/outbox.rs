@@ -47,6 +47,11 @@ impl OutboxRow {
         counts
     }
 
+    /// Notes what the recipient itself says; `false` where nothing is pending. A lease is over then.
+    pub(crate) fn acknowledge(&mut self, settlement: &Settlement) -> bool {
+        self.settle(self.lease, settlement)
+    }
+
     /// As [`Delivery::try_again`]. One that is being tried right now stays leased until the lease
     /// is over.
     pub(crate) fn retry(&mut self, now: Timestamp) -> bool {

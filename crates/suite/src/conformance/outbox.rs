@@ -63,6 +63,7 @@ macro_rules! outbox_conformance {
             the_soonest_are_leased_first_and_no_more_than_asked_for
             platforms_have_queues_of_their_own
             a_settlement_counts_once_and_only_under_the_latest_lease
+            an_acknowledgement_needs_no_lease_and_counts_once
             a_confirmed_delivery_is_done_and_keeps_nothing_sealed
             a_delivery_that_is_tried_again_waits_until_it_is_due
             a_given_up_delivery_is_left_alone_until_somebody_retries_it

@@ -176,6 +176,14 @@ impl Outbox for BreakableStore {
         self.store()?.settle(session, lease, settlement).await
     }
 
+    async fn acknowledge(
+        &self,
+        session: SessionId,
+        settlement: Settlement,
+    ) -> Result<bool, StoreUnavailable> {
+        self.store()?.acknowledge(session, settlement).await
+    }
+
     async fn next_due(
         &self,
         platform: &PlatformName,

@@ -49,6 +49,34 @@ pub async fn a_settlement_counts_once_and_only_under_the_latest_lease<S: Store>(
     );
 }
 
+/// A recipient that fetches its deliveries knows nothing of leases.
+pub async fn an_acknowledgement_needs_no_lease_and_counts_once<S: Store>(store: Arc<S>) {
+    let session = ended(&*store, "cms", "alice", NOW).await;
+    let leased = only(&*store, "cms", NOW).await;
+    let acknowledged = || store.acknowledge(session.id, confirmed(None));
+    assert_eq!(acknowledged().await, Ok(true));
+    assert_eq!(acknowledged().await, Ok(false));
+    assert_eq!(
+        store
+            .settle(session.id, leased.lease, confirmed(None))
+            .await,
+        Ok(false)
+    );
+    let delivery = store.delivery(session.id).await;
+    let delivery = delivery.expect("the store answers").expect("a delivery");
+    assert_eq!(delivery.state, DeliveryState::Confirmed);
+    assert!(lease(&*store, "cms", 10, after(3_600)).await.is_empty());
+    // One that was never leased.
+    let other = ended(&*store, "cms", "bob", NOW).await;
+    let given_up = tried(NOW, AttemptAnswer::Status(400), Outcome::GivenUp);
+    assert_eq!(store.acknowledge(other.id, given_up).await, Ok(true));
+    assert!(lease(&*store, "cms", 10, after(3_600)).await.is_empty());
+    assert_eq!(
+        store.acknowledge(SessionId::at(NOW), confirmed(None)).await,
+        Ok(false)
+    );
+}
+
 /// What it says is kept; what could be misused is not.
 pub async fn a_confirmed_delivery_is_done_and_keeps_nothing_sealed<S: Store>(store: Arc<S>) {
     let session = ended(&*store, "cms", "alice", NOW).await;
