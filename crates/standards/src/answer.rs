@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use logout_core::{Method, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::event_poll::PollError;
 use crate::logout_request::LogoutRequestError;
 use crate::logout_token::LogoutTokenError;
 use crate::revocation::RevocationError;
@@ -76,6 +77,25 @@ pub fn accepted() -> Response {
 /// 400 to a security event (RFC 8935, section 2.3).
 pub fn bad_event(error: SecurityEventError) -> Response {
     let body = json!({ "err": error.code(), "description": error.to_string() });
+    uncached(Response::with_text(
+        400,
+        "application/json",
+        body.to_string(),
+    ))
+}
+
+/// 200 to a receiver that polls (RFC 8936, section 2.3).
+pub fn events(body: &Value) -> Response {
+    uncached(Response::with_text(
+        200,
+        "application/json",
+        body.to_string(),
+    ))
+}
+
+/// 400 to a receiver that polls (RFC 8936, section 2.4.2, by RFC 8935, section 2.3).
+pub fn bad_poll(error: PollError) -> Response {
+    let body = json!({ "err": "invalid_request", "description": error.to_string() });
     uncached(Response::with_text(
         400,
         "application/json",

@@ -17,6 +17,8 @@
 //! - OAuth 2.0 Token Revocation (RFC 7009), received: [`TokenRevocation`] reads the request.
 //! - Security events by push (RFC 8935, SSF 1.0, CAEP 1.0), received: [`read_security_event`] and
 //!   [`SecurityEvent`].
+//! - Security events, sent: [`EventSender`] pushes them, [`read_poll`] and [`polled`] serve receivers
+//!   that poll (RFC 8936).
 //! - What those build on, and `logout-identity` as well: [`PublicKey`], [`SignatureAlgorithm`] and
 //!   [`CompactJws`]. Signatures are verified by `jsonwebtoken` with AWS-LC.
 
@@ -25,6 +27,8 @@ pub mod answer;
 mod cache_control;
 mod discovery;
 mod end_session;
+mod event_poll;
+mod event_sender;
 mod frontchannel;
 mod id_token;
 mod jws;
@@ -33,6 +37,7 @@ mod key_set;
 mod logout_request;
 mod logout_sender;
 mod logout_token;
+mod media_type;
 mod public_key;
 mod revocation;
 mod security_event;
@@ -44,6 +49,8 @@ pub use algorithm::{AlgorithmError, SignatureAlgorithm};
 pub use cache_control::max_age;
 pub use discovery::{DISCOVERY_PATH, metadata};
 pub use end_session::{EndSessionError, EndSessionRequest};
+pub use event_poll::{LARGEST_POLL, MOST_EVENTS, PollError, PollRequest, polled, read_poll};
+pub use event_sender::{EventIssuer, EventSender};
 pub use frontchannel::FrontChannelLogout;
 pub use id_token::IdTokenHint;
 pub use jws::{CompactJws, JwsError, JwsHeader, is_audience, is_same_type};
@@ -58,5 +65,5 @@ pub use security_event::{
     EventSubject, LARGEST_SECURITY_EVENT, SecurityEvent, SecurityEventError, read_security_event,
 };
 pub use signing_key::{SigningKey, SigningKeyError, SigningKeys};
-pub use subject_id::{SubjectId, SubjectIdError};
+pub use subject_id::{SubjectFormat, SubjectId, SubjectIdError};
 pub use token_revocation::{LARGEST_TOKEN_REVOCATION, TokenRevocation, TokenRevocationError};

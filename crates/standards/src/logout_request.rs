@@ -2,6 +2,8 @@
 
 use logout_core::message::Parameters;
 
+use crate::media_type::is_form;
+
 use crate::logout_token::LogoutTokenError;
 
 /// The largest body that is read, in bytes. Our choice; logout tokens have about 800.
@@ -54,14 +56,4 @@ pub fn read_logout_request(
         return Err(LogoutRequestError::Repeated);
     }
     token.map(str::to_owned).ok_or(LogoutRequestError::Missing)
-}
-
-/// Whether a body of this media type is a urlencoded form.
-pub(crate) fn is_form(content_type: Option<&str>) -> bool {
-    let media_type = content_type.and_then(|value| value.split(';').next());
-    media_type.is_some_and(|media_type| {
-        media_type
-            .trim()
-            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    })
 }

@@ -14,6 +14,7 @@ use crate::key_set::KeySet;
 use crate::logout_token::{
     LogoutTokenError, REMEMBERED_FOR, check_validity, issued_at, signed_claims,
 };
+use crate::media_type::is_media_type;
 use crate::subject_id::{SubjectId, SubjectIdError};
 
 /// The types of tokens that authenticate a request. The draft names none (section 3.5); Okta signs
@@ -49,8 +50,7 @@ pub fn read_revocation_request(
     content_type: Option<&str>,
     body: &[u8],
 ) -> Result<SubjectId, RevocationError> {
-    let media_type = content_type.and_then(|value| value.split(';').next());
-    if !media_type.is_some_and(|own| own.trim().eq_ignore_ascii_case("application/json")) {
+    if !is_media_type(content_type, "application/json") {
         return Err(RevocationError::MediaType);
     }
     let members = unique_object(body).ok_or(RevocationError::Malformed)?;

@@ -13,12 +13,14 @@ use crate::algorithm::SignatureAlgorithm;
 use crate::jws::{CompactJws, is_audience};
 use crate::key_set::KeySet;
 use crate::logout_token::{LogoutTokenError, seconds, signed_claims};
+use crate::media_type::is_media_type;
 use crate::subject_id::{SubjectId, SubjectIdError};
 
 /// The type that a security event token must name (RFC 8417, section 2.3; SSF 1.0, section 4.1.2).
-const TYPE: &str = "secevent+jwt";
+pub(crate) const TYPE: &str = "secevent+jwt";
 
-const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
+pub(crate) const SESSION_REVOKED: &str =
+    "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 const CREDENTIAL_CHANGE: &str =
     "https://schemas.openid.net/secevent/caep/event-type/credential-change";
 /// Of SSF 1.0, section 7.1.4.2, and of its drafts.
@@ -87,8 +89,7 @@ pub fn read_security_event<'b>(
     content_type: Option<&str>,
     body: &'b [u8],
 ) -> Result<&'b str, SecurityEventError> {
-    let media_type = content_type.and_then(|value| value.split(';').next());
-    if !media_type.is_some_and(|own| own.trim().eq_ignore_ascii_case("application/secevent+jwt")) {
+    if !is_media_type(content_type, "application/secevent+jwt") {
         return Err(SecurityEventError::MediaType);
     }
     let text = std::str::from_utf8(body).map_err(|_| LogoutTokenError::Malformed)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use logout_core::session::bounded_name;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Why an object names no subject that is understood.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -59,6 +59,29 @@ impl SubjectId {
     }
 }
 
+/// The format in which the hub names a person.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SubjectFormat {
+    /// An e-mail address (section 3.2.2).
+    Email,
+    /// The subject of an issuer (section 3.2.3).
+    IssSub,
+    /// A name that both know (section 3.2.4).
+    #[default]
+    Opaque,
+}
+
+impl SubjectFormat {
+    /// The identifier of `name`, which is a subject of `issuer`.
+    pub(crate) fn identifier(self, issuer: &str, name: &str) -> Value {
+        match self {
+            Self::Email => json!({ "format": "email", "email": name }),
+            Self::IssSub => json!({ "format": "iss_sub", "iss": issuer, "sub": name }),
+            Self::Opaque => json!({ "format": "opaque", "id": name }),
+        }
+    }
+}
+
 /// The values of exactly these members, beside `format`.
 fn texts<'m, const N: usize>(
     members: &'m Map<String, Value>,
@@ -77,8 +100,6 @@ fn texts<'m, const N: usize>(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

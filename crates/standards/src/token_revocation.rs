@@ -6,7 +6,7 @@ use logout_core::credential::Secret;
 use logout_core::message::{Parameters, percent_decode};
 use logout_core::provider::ClientCredentials;
 
-use crate::logout_request::is_form;
+use crate::media_type::is_form;
 
 /// The largest body that is read, in bytes. Our choice.
 pub const LARGEST_TOKEN_REVOCATION: usize = 16 * 1024;
