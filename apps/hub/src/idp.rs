@@ -11,11 +11,15 @@ mod end_session;
 #[cfg(feature = "standards")]
 mod endpoint;
 #[cfg(feature = "standards")]
+mod event_receivers;
+#[cfg(feature = "standards")]
 mod events;
 #[cfg(feature = "standards")]
 mod keys;
 #[cfg(feature = "standards")]
 mod limits;
+#[cfg(feature = "standards")]
+mod poll;
 #[cfg(feature = "standards")]
 mod provider;
 #[cfg(feature = "standards")]
@@ -46,11 +50,15 @@ const END_SESSION: &str = "/end-session";
 /// Where clients revoke tokens of stand-ins, those of each below its name.
 const REVOKE: &str = "/revoke/";
 
+/// Where receivers of security events poll, each below its name.
+const EVENTS: &str = "/events/";
+
 /// The paths of all endpoints; those that end with a slash with all below them.
 pub(crate) const PATHS: &[&str] = &[
     PATH,
     END_SESSION,
     REVOKE,
+    EVENTS,
     "/.well-known/openid-configuration",
     "/.well-known/jwks.json",
 ];
@@ -63,11 +71,12 @@ mod without {
     use std::sync::Arc;
 
     use logout_core::authority::Services;
+    use logout_core::outbox::Store;
     use logout_core::platform::PlatformName;
     use logout_core::ports::Clock;
     use logout_core::provider::Recipient;
     use logout_core::relying_party::RelyingParty;
-    use logout_core::store::SessionStore;
+    use logout_core::store::StoreUnavailable;
     use url::Url;
 
     use crate::config::{Config, ConfigError, ConfigErrors};
@@ -104,14 +113,14 @@ mod without {
         }
     }
 
-    #[derive(Debug)]
+    #[derive(Clone, Debug)]
     pub(crate) struct Sender;
 
     impl Sender {
         pub(crate) async fn set_up(
             _: &Config,
             _: &Url,
-            _: &dyn SessionStore,
+            _: &Arc<dyn Store>,
             _: &Arc<dyn Clock>,
         ) -> Result<Self, StartError> {
             Ok(Self)
@@ -119,6 +128,10 @@ mod without {
 
         pub(crate) fn problems(_: &Config) -> Vec<ConfigError> {
             Vec::new()
+        }
+
+        pub(crate) async fn give_up_overdue(&self) -> Result<(), StoreUnavailable> {
+            Ok(())
         }
 
         pub(crate) fn relying_parties(&self) -> Arc<[RelyingParty]> {

@@ -139,6 +139,7 @@ impl Hub {
             .collect();
         let housekeeping = housekeeping::run(
             services.clone(),
+            assembly.sender,
             assembly.changes,
             opened.tokens,
             opened.signer,

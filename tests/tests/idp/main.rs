@@ -20,6 +20,7 @@ macro_rules! on_every_store {
 mod answers;
 mod end_session;
 mod endings;
+mod event_receivers;
 mod events;
 mod interrupted;
 mod issued;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
     let mut run = Run::from_environment();
     end_session::add(&mut run);
     endings::add(&mut run);
+    event_receivers::add(&mut run);
     events::add(&mut run);
     interrupted::add(&mut run);
     keys::add(&mut run);

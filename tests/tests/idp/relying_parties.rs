@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::scene::Scene;
 
-const PERSON: &str = "reach = \"person\"";
+pub(crate) const PERSON: &str = "reach = \"person\"";
 const SESSION: &str = "reach = \"session\"";
 
 pub(crate) fn add(run: &mut Run) {
@@ -43,7 +43,7 @@ pub(crate) fn add(run: &mut Run) {
 }
 
 /// A hub with these relying parties, whose sign-outs wait for nobody and are tried again soon.
-fn scene(store: StoreKind, reach: &str, parties: &str) -> Scene {
+pub(crate) fn scene(store: StoreKind, reach: &str, parties: &str) -> Scene {
     Scene::of(store, logout_tests::idp::TestIdp::start(), |idp| {
         format!(
             "show_receipt = true\nfirst_retry = \"10ms\"\nlast_retry = \"20ms\"\nattempt_timeout = \"200ms\"\n{}{}{parties}",
@@ -53,7 +53,7 @@ fn scene(store: StoreKind, reach: &str, parties: &str) -> Scene {
     })
 }
 
-fn of_person(scene: &Scene, cookie: &str, login: &Value) {
+pub(crate) fn of_person(scene: &Scene, cookie: &str, login: &Value) {
     let mut login = login.clone();
     login["iss"] = scene.idp.issuer().into();
     scene.register(
@@ -62,7 +62,7 @@ fn of_person(scene: &Scene, cookie: &str, login: &Value) {
     );
 }
 
-fn sign_out_person(hub: &TestHub) -> Value {
+pub(crate) fn sign_out_person(hub: &TestHub) -> Value {
     let order = json!({ "person": "alice@x.example" });
     let answer = admin(hub, Request::post("/api/logouts").json(&order));
     assert_eq!(answer.status, 202, "{}", answer.text());
@@ -70,7 +70,7 @@ fn sign_out_person(hub: &TestHub) -> Value {
 }
 
 /// The sessions of a relying party in a receipt.
-fn told(hub: &TestHub, receipt: &Value, party: &str) -> Vec<Value> {
+pub(crate) fn told(hub: &TestHub, receipt: &Value, party: &str) -> Vec<Value> {
     let receipt = receipt.as_str().expect("a receipt");
     let receipt = admin(hub, Request::get(&format!("/api/receipts/{receipt}"))).json();
     let sessions = receipt["sessions"].as_array().unwrap().iter();
@@ -81,7 +81,7 @@ fn told(hub: &TestHub, receipt: &Value, party: &str) -> Vec<Value> {
 }
 
 /// Waits until its only delivery is no longer pending. Time goes on meanwhile.
-fn settled(hub: &TestHub, receipt: &Value, party: &str) -> Value {
+pub(crate) fn settled(hub: &TestHub, receipt: &Value, party: &str) -> Value {
     let mut last = Value::Null;
     wait_until("the relying party is told", || {
         let sessions = told(hub, receipt, party);
@@ -93,7 +93,7 @@ fn settled(hub: &TestHub, receipt: &Value, party: &str) -> Value {
     last
 }
 
-fn issuer(hub: &TestHub) -> String {
+pub(crate) fn issuer(hub: &TestHub) -> String {
     let metadata = Request::get("/.well-known/openid-configuration").send(hub.address());
     assert_eq!(metadata.status, 200, "{}", metadata.text());
     metadata.json()["issuer"].as_str().unwrap().to_owned()

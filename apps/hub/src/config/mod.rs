@@ -8,6 +8,7 @@ mod account;
 mod document;
 pub mod environment;
 mod error;
+mod event_receiver;
 mod idp;
 mod login;
 mod person;
@@ -37,6 +38,7 @@ use crate::vendors::Vendor;
 
 pub use account::AccountConfig;
 pub use error::{ConfigError, ConfigErrorKind, ConfigErrors, ConfigWarning, Place};
+pub use event_receiver::{EventReceiverConfig, EventSubjectFormat};
 pub use idp::{IdpConfig, IdpPerson};
 pub use login::LoginConfig;
 pub use person::{PersonConfig, PersonSource};
@@ -66,7 +68,13 @@ const SECTIONS: [&str; 9] = [
     "store",
 ];
 /// Tables that may be repeated.
-const LISTS: [&str; 4] = ["account", "idp", "platform", "relying_party"];
+const LISTS: [&str; 5] = [
+    "account",
+    "event_receiver",
+    "idp",
+    "platform",
+    "relying_party",
+];
 
 /// A whole configuration, checked.
 #[derive(Clone, Debug)]
@@ -95,6 +103,8 @@ pub struct Config {
     pub idps: Vec<IdpConfig>,
     /// The applications that send a browser to sign out here, or are told of sign-outs.
     pub relying_parties: Vec<RelyingPartyConfig>,
+    /// The receivers of security events.
+    pub event_receivers: Vec<EventReceiverConfig>,
     /// The platforms.
     pub platforms: Vec<PlatformConfig>,
     /// What can be served and was probably not meant, in the order of the text.
@@ -129,6 +139,7 @@ impl Config {
             .iter()
             .any(|platform| platform.upstream.is_some())
             || parties.any(RelyingPartyConfig::is_told)
+            || !self.event_receivers.is_empty()
     }
 
     /// Reads the configuration `file` under the overrides that `environment` holds (see

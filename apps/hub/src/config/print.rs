@@ -53,6 +53,12 @@ impl Config {
         let parties = self.relying_parties.iter();
         let parties = parties.filter_map(|party| Value::try_from(party).ok());
         whole.insert("relying_party".to_owned(), Value::Array(parties.collect()));
+        let receivers = self.event_receivers.iter();
+        let receivers = receivers.filter_map(|receiver| Value::try_from(receiver).ok());
+        whole.insert(
+            "event_receiver".to_owned(),
+            Value::Array(receivers.collect()),
+        );
         let mut platforms = Vec::new();
         for platform in &self.platforms {
             let mut table = Table::try_from(platform).unwrap_or_default();

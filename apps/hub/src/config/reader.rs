@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Node};
 use super::error::{ConfigError, ConfigErrorKind, Place, nearest};
+use super::event_receiver::EventReceiverConfig;
 use super::idp::IdpConfig;
 use super::relying_party::RelyingPartyConfig;
 use super::sections::{AdminConfig, LogoutTokensConfig, ServerConfig};
@@ -57,6 +58,7 @@ impl Reader {
             accounts: self.accounts(&tree),
             idps: self.idps(&tree, compiled),
             relying_parties: self.relying_parties(&tree, compiled),
+            event_receivers: self.event_receivers(&tree, compiled),
             platforms: self.platforms(&tree, compiled),
             server,
             admin,
@@ -197,6 +199,18 @@ impl Reader {
         nodes
             .iter()
             .filter_map(|node| RelyingPartyConfig::read(&self.document, node, &mut self.errors))
+            .collect()
+    }
+
+    fn event_receivers(
+        &mut self,
+        tree: &DeTable<'_>,
+        compiled: &Compiled<'_>,
+    ) -> Vec<EventReceiverConfig> {
+        let nodes = self.standard_list(tree, "event_receiver", compiled);
+        nodes
+            .iter()
+            .filter_map(|node| EventReceiverConfig::read(&self.document, node, &mut self.errors))
             .collect()
     }
 

@@ -8,9 +8,8 @@ use toml::de::DeTable;
 use url::{Host, Url};
 
 use super::Config;
-use super::error::{ConfigError, ConfigErrorKind, ConfigWarning};
+use super::error::{ConfigError, ConfigErrorKind, ConfigWarning, Place};
 use super::platform::PlatformConfig;
-use super::relying_party::RelyingPartyConfig;
 use super::values::duration::written;
 use super::words::not_one_of;
 
@@ -176,27 +175,35 @@ impl Sense<'_, '_> {
         self.errors.push(platform.error(Some("idp"), reason));
     }
 
-    /// Receipts and metrics name relying parties beside platforms.
+    /// Receipts and metrics name relying parties and receivers of events beside platforms.
     fn names(&mut self) {
-        let told = |party: &&RelyingPartyConfig| party.is_told();
-        let parties = || self.config.relying_parties.iter().filter(told);
-        for (at, party) in parties().enumerate() {
-            let is_same = |name: &str| name.eq_ignore_ascii_case(party.name());
-            let platform = self.config.platforms.iter().find(|it| is_same(&it.name));
-            let earlier = parties().take(at).find(|it| is_same(it.name()));
-            let (what, earlier) = match (platform, earlier) {
-                (Some(platform), _) => ("platform", platform.place()),
-                (None, Some(earlier)) => ("relying_party", earlier.place_of_name()),
-                (None, None) => continue,
-            };
-            self.errors.push(ConfigError {
-                place: party.place_of_name(),
-                fault: ConfigErrorKind::Duplicate {
-                    what,
-                    name: party.name().to_owned(),
-                    earlier,
-                },
-            });
+        let config = self.config;
+        let platforms = config.platforms.iter();
+        let mut taken: Vec<(&str, &str, Place)> = platforms
+            .map(|platform| ("platform", &*platform.name, platform.place()))
+            .collect();
+        let parties = config.relying_parties.iter();
+        let parties = parties
+            .filter(|party| party.is_told())
+            .map(|party| ("relying_party", party.name(), party.place_of_name()));
+        let receivers = config.event_receivers.iter();
+        let receivers =
+            receivers.map(|receiver| ("event_receiver", &*receiver.name, receiver.place_of_name()));
+        for (what, name, place) in parties.chain(receivers) {
+            let earlier = taken
+                .iter()
+                .find(|(_, known, _)| known.eq_ignore_ascii_case(name));
+            if let Some((what, _, earlier)) = earlier {
+                self.errors.push(ConfigError {
+                    place: place.clone(),
+                    fault: ConfigErrorKind::Duplicate {
+                        what,
+                        name: name.to_owned(),
+                        earlier: earlier.clone(),
+                    },
+                });
+            }
+            taken.push((what, name, place));
         }
     }
 

@@ -12,7 +12,7 @@ use logout_core::authority::Services;
 use logout_core::platform::PlatformName;
 use logout_core::ports::Clock;
 use logout_core::receipt::Reach;
-use logout_identity::SystemClock;
+use logout_identity::{AddressGroup, SystemClock};
 use logout_standards::{DISCOVERY_PATH, answer};
 use metrics::describe_counter;
 use url::Url;
@@ -20,8 +20,8 @@ use url::Url;
 use super::limits::Guesses;
 use super::provider::Idp;
 use super::{
-    END_SESSION, PATH, REVOKE, Sender, backchannel_logout, discovery, end_session, events,
-    revocation, token_revocation,
+    END_SESSION, EVENTS, PATH, REVOKE, Sender, backchannel_logout, discovery, end_session, events,
+    poll, revocation, token_revocation,
 };
 use crate::config::{Config, ConfigError, ConfigErrors, RelyingPartyConfig};
 use crate::platforms::KnownPlatform;
@@ -85,12 +85,14 @@ impl Receiver {
         let path = format!("{PATH}{{idp}}/backchannel-logout");
         let revocation = format!("{PATH}{{idp}}/global-token-revocation");
         let events = format!("{PATH}{{idp}}/events");
+        let polled = format!("{EVENTS}{{receiver}}/poll");
         let revoke = format!("{REVOKE}{{platform}}");
         app.route(&path, web::route().to(backchannel_logout::receive))
             .route(&revocation, web::route().to(revocation::revoke))
             .route(&events, web::route().to(events::push))
             .route(&revoke, web::route().to(token_revocation::revoke))
             .route(END_SESSION, web::route().to(end_session::answer))
+            .route(&polled, web::route().to(poll::poll))
             .route(DISCOVERY_PATH, web::route().to(discovery::configuration))
             .route(discovery::JWKS, web::route().to(discovery::keys));
     }
@@ -115,6 +117,11 @@ impl Receiver {
         format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
     }
 
+    /// Where a request comes from.
+    pub(super) fn sender_of(&self, request: &HttpRequest) -> AddressGroup {
+        AddressGroup::of(self.proxies.client_address(request))
+    }
+
     /// How far a sign-out goes at a platform.
     pub(super) fn reach(&self, platform: &PlatformName) -> Reach {
         let mut platforms = self.platforms.iter().map(|known| known.sessions.platform());
@@ -133,6 +140,17 @@ fn idps(config: &Config, clock: &Arc<dyn Clock>) -> (Vec<Idp>, Vec<ConfigError>)
         }
     }
     (idps, errors)
+}
+
+/// The one bearer token of a request.
+pub(super) fn bearer(request: &HttpRequest) -> Option<&str> {
+    let mut given = request.headers().get_all(header::AUTHORIZATION);
+    let (given, others) = (given.next(), given.next());
+    let (scheme, token) = given?.to_str().ok()?.split_once(' ')?;
+    let token = scheme
+        .eq_ignore_ascii_case("Bearer")
+        .then(|| token.trim())?;
+    (!token.is_empty() && others.is_none()).then_some(token)
 }
 
 /// The media type of a request's body.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use logout_actix::{read_body, response};
@@ -13,13 +12,12 @@ use logout_core::idp::{IdpLogin, TokenId};
 use logout_core::receipt::Reach;
 use logout_core::session::Person;
 use logout_core::store::StoreUnavailable;
-use logout_identity::AddressGroup;
 use logout_standards::{
     LogoutTokenError, ProviderToken, RevocationError, SubjectId, answer, read_revocation_request,
 };
 
 use super::provider::{Idp, MessageError};
-use super::receiver::{BODY_TIME, Receiver, content_type};
+use super::receiver::{BODY_TIME, Receiver, bearer, content_type};
 use crate::config::IdpPerson;
 
 /// The largest body that is read, in bytes. Our choice.
@@ -81,7 +79,7 @@ impl Receiver {
         outcome.map_err(|refusal| match refusal {
             // Somebody else than the provider may have got hold of a token that was used.
             Refusal::Unauthorized(reason @ Some(LogoutTokenError::Repeated)) => {
-                let guess = self.guesses.take(self.sender(request), now);
+                let guess = self.guesses.take(self.sender_of(request), now);
                 guess.map_or_else(Refusal::TooManyGuesses, |()| Refusal::Unauthorized(reason))
             }
             other => other,
@@ -125,17 +123,8 @@ impl Receiver {
     }
 
     async fn caller(&self, idp: &Idp, request: &HttpRequest) -> Result<Caller, Refusal> {
-        let mut given = request.headers().get_all(header::AUTHORIZATION);
-        let (given, others) = (given.next(), given.next());
-        let bearer = given
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| {
-                let (scheme, token) = value.split_once(' ')?;
-                scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
-            });
-        let token = bearer.filter(|token| !token.is_empty() && others.is_none());
-        let token = token.ok_or(Refusal::Unauthorized(None))?;
-        let (sender, now) = (self.sender(request), self.services.clock.now());
+        let token = bearer(request).ok_or(Refusal::Unauthorized(None))?;
+        let (sender, now) = (self.sender_of(request), self.services.clock.now());
         let guess = self.guesses.take(sender, now);
         let known = idp.revocation_token.as_ref();
         if guess.is_ok() && known.is_some_and(|known| known.matches(&SecretDigest::of(token))) {
@@ -155,11 +144,6 @@ impl Receiver {
             (Err(MessageError::Refused(_)), Err(wait)) => Err(Refusal::TooManyGuesses(wait)),
             (Err(error), _) => Err(error.into()),
         }
-    }
-
-    /// Where a request comes from.
-    fn sender(&self, request: &HttpRequest) -> AddressGroup {
-        AddressGroup::of(self.proxies.client_address(request))
     }
 }
 

@@ -2,18 +2,22 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use logout_core::outbox::Store;
 use logout_core::platform::PlatformName;
 use logout_core::ports::Clock;
 use logout_core::provider::Recipient;
 use logout_core::relying_party::{KnownName, RelyingParty};
 use logout_core::store::{SessionStore, StoreUnavailable};
+use logout_core::time::Timestamp;
 use logout_identity::read_secret_file;
 use logout_standards::{FrontChannelLogout, LogoutSender, SigningKey, SigningKeys};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::endpoint;
+use super::event_receivers::{self, Poller, Way};
+use super::{endpoint, poll};
 use crate::config::{Config, ConfigError, ConfigErrors, RelyingPartyConfig, RelyingPartySubject};
 use crate::outgoing;
 use crate::start_error::StartError;
@@ -31,6 +35,12 @@ pub(crate) struct Sender {
     relying_parties: Arc<[RelyingParty]>,
     recipients: Vec<(PlatformName, Recipient)>,
     front_channels: FrontChannels,
+    /// Receivers of events that poll.
+    pub(super) pollers: Vec<Poller>,
+    pub(super) outbox: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    /// How long an event waits for a poller.
+    give_up_after: Duration,
 }
 
 /// What browsers load to sign out at relying parties.
@@ -69,7 +79,7 @@ impl Sender {
     pub(crate) async fn set_up(
         config: &Config,
         public_url: &Url,
-        store: &dyn SessionStore,
+        store: &Arc<dyn Store>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
         let issuer = public_url.as_str().trim_end_matches('/').to_owned();
@@ -77,25 +87,40 @@ impl Sender {
             front_channels: FrontChannels::of(config, &issuer),
             issuer,
             keys: None,
-            relying_parties: config.relying_parties.iter().filter_map(party).collect(),
+            relying_parties: config
+                .relying_parties
+                .iter()
+                .filter_map(party)
+                .chain(config.event_receivers.iter().map(event_receivers::party))
+                .collect(),
             recipients: Vec::new(),
+            pollers: Vec::new(),
+            outbox: Arc::clone(store),
+            clock: Arc::clone(clock),
+            give_up_after: config.single_logout.give_up_after,
         };
-        if config
-            .relying_parties
-            .iter()
-            .any(|party| party.backchannel_logout_uri.is_some())
-        {
+        let mut parties = config.relying_parties.iter();
+        let signs = parties.any(|party| party.backchannel_logout_uri.is_some())
+            || !config.event_receivers.is_empty();
+        if signs {
             let (own, errors) = own_keys(config);
             ConfigErrors::check(errors)?;
             let keys = match SigningKeys::of(own) {
                 Some(keys) => keys,
-                None => SigningKeys::new(agreed_key(store).await?, Vec::new()),
+                None => SigningKeys::new(agreed_key(&**store).await?, Vec::new()),
             };
             let keys = Arc::new(keys);
-            let (recipients, errors) = sender.recipients_of(config, &keys, clock);
+            let (recipients, mut errors) = sender.recipients_of(config, &keys, clock);
+            sender.recipients = recipients;
+            for receiver in &config.event_receivers {
+                match Way::to(receiver, config, &sender.issuer, &keys, clock) {
+                    Ok(Way::Poll(poller)) => sender.pollers.push(poller),
+                    Ok(Way::Push(name, recipient)) => sender.recipients.push((name, recipient)),
+                    Err(error) => errors.push(error),
+                }
+            }
             ConfigErrors::check(errors)?;
             sender.keys = Some(keys);
-            sender.recipients = recipients;
         }
         Ok(sender)
     }
@@ -108,12 +133,28 @@ impl Sender {
             .iter()
             .filter_map(|party| client(config, party)?.err());
         errors.extend(clients);
+        let receivers = config.event_receivers.iter();
+        errors.extend(receivers.filter_map(event_receivers::problem));
         errors
     }
 
     /// The relying parties, as sign-outs know them.
     pub(crate) fn relying_parties(&self) -> Arc<[RelyingParty]> {
         Arc::clone(&self.relying_parties)
+    }
+
+    /// Gives up events that nobody has fetched in time. To be called by housekeeping.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub(crate) async fn give_up_overdue(&self) -> Result<(), StoreUnavailable> {
+        let now = self.clock.now().as_millis();
+        let span = u64::try_from(self.give_up_after.as_millis()).unwrap_or(u64::MAX);
+        let oldest = Timestamp::from_millis(now.saturating_sub(span));
+        for poller in &self.pollers {
+            poll::give_up_overdue(&*self.outbox, poller, oldest).await?;
+        }
+        Ok(())
     }
 
     /// What browsers load.
@@ -169,13 +210,17 @@ impl Sender {
 fn party(config: &RelyingPartyConfig) -> Option<RelyingParty> {
     config.is_told().then(|| RelyingParty {
         name: PlatformName::new(config.name()),
-        knows: match config.subject {
-            RelyingPartySubject::Idp => KnownName::Login,
-            RelyingPartySubject::Person => KnownName::Person,
-        },
+        knows: known_name(config.subject),
         session_required: config.session_required,
         is_told: config.backchannel_logout_uri.is_some(),
     })
+}
+
+pub(super) fn known_name(subject: RelyingPartySubject) -> KnownName {
+    match subject {
+        RelyingPartySubject::Idp => KnownName::Login,
+        RelyingPartySubject::Person => KnownName::Person,
+    }
 }
 
 /// What goes to its `backchannel_logout_uri`; `None` where it has none.

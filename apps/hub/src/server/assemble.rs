@@ -23,6 +23,7 @@ pub(super) struct Assembly {
     pub(super) platforms: Vec<KnownPlatform>,
     pub(super) receiver: Receiver,
     pub(super) front_channels: FrontChannels,
+    pub(super) sender: Sender,
     /// Absent where no platform has an upstream.
     pub(super) relay: Option<Relay>,
     /// Absent where the accounts' sessions have been looked at already.
@@ -43,7 +44,7 @@ impl Assembly {
         // Before anything happens that is counted.
         admin::install_metrics();
         let sender =
-            Sender::set_up(config, &listeners.public_url, &*opened.store, &opened.clock).await?;
+            Sender::set_up(config, &listeners.public_url, &opened.store, &opened.clock).await?;
         let relay = opened.seal.clone().map(|seal| {
             let settings = relay_settings(&config.single_logout);
             let (store, clock) = (opened.store.clone(), opened.clock.clone());
@@ -57,8 +58,13 @@ impl Assembly {
         services.relying_parties = sender.relying_parties();
         let (mount, platforms) = platforms.mount(config, &services)?;
         let front_channels = sender.front_channels();
-        let receiver =
-            Receiver::set_up(config, &listeners.public_url, &services, &platforms, sender)?;
+        let receiver = Receiver::set_up(
+            config,
+            &listeners.public_url,
+            &services,
+            &platforms,
+            sender.clone(),
+        )?;
         // Before the first request: a credential of a removed account must open nothing.
         let versions = opened.accounts.versions().collect();
         let changes = AccountChanges::new(versions, &platforms, &services);
@@ -69,6 +75,7 @@ impl Assembly {
             platforms,
             receiver,
             front_channels,
+            sender,
             relay,
             changes: (!ended).then_some(changes),
         })

@@ -9,6 +9,7 @@ use logout_identity::{JwtTokens, ReceiptSigner};
 
 use crate::account_changes::AccountChanges;
 use crate::admin;
+use crate::idp::Sender;
 
 /// How many records one step of housekeeping looks at.
 const SWEEP_STEP: usize = 10_000;
@@ -17,6 +18,7 @@ const SWEEP_STEP: usize = 10_000;
 /// tried again in the next round.
 pub(super) async fn run(
     services: Services,
+    sender: Sender,
     mut changes: Option<AccountChanges>,
     tokens: Arc<JwtTokens>,
     signer: Arc<ReceiptSigner>,
@@ -43,7 +45,8 @@ pub(super) async fn run(
             tokio::task::yield_now().await;
             step = housekeeping.step().await;
         }
-        let fails = step.is_err() || rotated.is_err();
+        let given_up = sender.give_up_overdue().await;
+        let fails = step.is_err() || rotated.is_err() || given_up.is_err();
         if fails && !failing {
             log::warn!("housekeeping: the store does not answer");
         }

@@ -1,4 +1,5 @@
 mod all_at_once;
+mod event_receiver;
 mod idp;
 mod overrides;
 mod relying_party;
