@@ -39,7 +39,7 @@ fn scene(store: StoreKind) -> Scene {
 }
 
 /// An ID token of a login, issued to `client` long ago.
-fn id_token(scene: &Scene, client: &str, names: &Value) -> String {
+pub(crate) fn id_token(scene: &Scene, client: &str, names: &Value) -> String {
     let mut claims = json!({ "iss": scene.idp.issuer(), "aud": client, "iat": 1, "exp": 2 });
     for (name, value) in names.as_object().unwrap() {
         claims[name] = value.clone();
@@ -56,7 +56,7 @@ fn query(pairs: &[(&str, &str)]) -> String {
     format!("/end-session?{}", pairs.join("&"))
 }
 
-fn get(scene: &Scene, pairs: &[(&str, &str)], cookie: Option<&str>) -> Answer {
+pub(crate) fn get(scene: &Scene, pairs: &[(&str, &str)], cookie: Option<&str>) -> Answer {
     let request = Request::get(&query(pairs));
     let request = match cookie {
         Some(cookie) => request.header("Cookie", &format!("LtpaToken2={cookie}")),
@@ -66,7 +66,7 @@ fn get(scene: &Scene, pairs: &[(&str, &str)], cookie: Option<&str>) -> Answer {
 }
 
 /// The form's own field, and the cookie that goes with it.
-fn confirmation(answer: &Answer) -> (String, String) {
+pub(crate) fn confirmation(answer: &Answer) -> (String, String) {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
@@ -85,7 +85,7 @@ fn confirmation(answer: &Answer) -> (String, String) {
     (field, cookie)
 }
 
-fn confirm(scene: &Scene, pairs: &[(&str, &str)], cookies: &str) -> Answer {
+pub(crate) fn confirm(scene: &Scene, pairs: &[(&str, &str)], cookies: &str) -> Answer {
     Request::post("/end-session")
         .form(pairs)
         .header("Cookie", cookies)

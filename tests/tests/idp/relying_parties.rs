@@ -15,6 +15,7 @@ use logout_tests::upstream::Behaviour;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::end_session::{confirm, confirmation, get, id_token};
 use crate::scene::Scene;
 
 pub(crate) const PERSON: &str = "reach = \"person\"";
@@ -26,6 +27,7 @@ pub(crate) fn add(run: &mut Run) {
         one_that_wants_sessions_gets_a_token_for_each_that_is_known
         a_sign_out_of_one_session_concerns_none
         a_token_of_a_provider_is_handed_on_with_its_names
+        a_browser_that_signs_out_by_its_id_token_is_told_of
         sign_outs_at_the_same_time_send_one_token
         what_it_answers_decides_what_follows
         one_that_is_back_is_told_by_a_fresh_token
@@ -187,6 +189,32 @@ fn a_token_of_a_provider_is_handed_on_with_its_names(store: StoreKind) {
     // One that comes back for what is dead goes no further.
     scene.sign_out(&json!({ "sub": "a-1" }));
     assert_eq!((scene.receipts().len(), wiki.tokens().len()), (2, 2));
+}
+
+fn a_browser_that_signs_out_by_its_id_token_is_told_of(store: StoreKind) {
+    let wiki = TestRelyingParty::start("wiki", OK);
+    let scene = scene(store, SESSION, &wiki.table("subject = \"idp\""));
+    of_person(&scene, "one", &json!({ "sub": "a-1", "sid": "s1" }));
+    of_person(&scene, "two", &json!({ "sub": "a-1", "sid": "s2" }));
+    let hint = id_token(&scene, "wiki", &json!({ "sub": "a-1", "sid": "s1" }));
+    let answer = get(&scene, &[("id_token_hint", &hint)], Some("one"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let claims = part(&wiki.wait_for(1)[0], 1);
+    assert_eq!(
+        (&claims["sub"], &claims["sid"]),
+        (&json!("a-1"), &json!("s1"))
+    );
+    assert_eq!(scene.alive(&["one", "two"]), ["two"]);
+    // Without one, the browser's sessions end, and nobody knows that the login is over.
+    let page = get(&scene, &[], Some("two"));
+    let (field, confirmed) = confirmation(&page);
+    let cookies = format!("LtpaToken2=two; logout-hub-confirm={confirmed}");
+    assert_eq!(
+        confirm(&scene, &[("confirm", &field)], &cookies).status,
+        200
+    );
+    assert!(scene.alive(&["one", "two"]).is_empty());
+    assert_eq!(wiki.tokens().len(), 1);
 }
 
 fn sign_outs_at_the_same_time_send_one_token(store: StoreKind) {

@@ -234,8 +234,15 @@ impl Receiver {
         if targets.is_empty() {
             return Ok(0);
         }
-        let (_, ended) = services.end(Reason::User, widest, targets).await?;
-        Ok(ended.len())
+        let ended = match login {
+            Some(login) => {
+                services
+                    .end_login(Reason::User, widest, targets, (login, &of_login))
+                    .await?
+            }
+            None => services.end(Reason::User, widest, targets).await?,
+        };
+        Ok(ended.1.len())
     }
 }
 

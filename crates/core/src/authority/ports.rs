@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::relying_parties::OfLogin;
+use crate::idp::IdpLogin;
 use crate::ports::{Accounts, Clock, Deliveries, NoDeliveries, ReceiptPages, Seal, Tokens};
 use crate::receipt::{EndedSession, Reach, Reason, ReceiptId};
 use crate::relying_party::RelyingParty;
+use crate::session::Session;
 use crate::store::{EndOrder, EndTarget, SessionStore, StoreUnavailable};
 
 /// What all platforms of a hub share.
@@ -61,19 +63,47 @@ impl Services {
         reach: Reach,
         targets: Vec<EndTarget>,
     ) -> Result<(ReceiptId, Vec<EndedSession>), StoreUnavailable> {
+        self.end_of_login(reason, reach, targets, None).await
+    }
+
+    /// The same where `login` is over as a whole, of which these are the sessions: relying parties
+    /// are told of it, however far the sign-out goes.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn end_login(
+        &self,
+        reason: Reason,
+        reach: Reach,
+        targets: Vec<EndTarget>,
+        (login, sessions): (&IdpLogin, &[Session]),
+    ) -> Result<(ReceiptId, Vec<EndedSession>), StoreUnavailable> {
+        let login = OfLogin {
+            sessions,
+            sid: login.session(),
+        };
+        self.end_of_login(reason, reach, targets, Some(login)).await
+    }
+
+    async fn end_of_login(
+        &self,
+        reason: Reason,
+        reach: Reach,
+        targets: Vec<EndTarget>,
+        login: Option<OfLogin<'_>>,
+    ) -> Result<(ReceiptId, Vec<EndedSession>), StoreUnavailable> {
         let at = self.clock.now();
         let receipt = ReceiptId::at(at);
-        let ended = self
-            .carry_out(EndOrder {
-                receipt,
-                at,
-                reason,
-                platform: None,
-                reach,
-                targets,
-                token: None,
-            })
-            .await?;
+        let order = EndOrder {
+            receipt,
+            at,
+            reason,
+            platform: None,
+            reach,
+            targets,
+            token: None,
+        };
+        let ended = self.carry_out_of_login(order, login).await?;
         Ok((receipt, ended))
     }
 
