@@ -106,6 +106,7 @@ impl Browser {
             "acceptInsecureCerts": true,
             "timeouts": timeouts,
             "goog:chromeOptions": { "args": flags, "binary": binary },
+            "goog:loggingPrefs": { "browser": "ALL" },
         });
         let made = call(
             driver,
@@ -191,6 +192,13 @@ impl Browser {
             "/execute/sync",
             &json!({ "script": script, "args": arguments }),
         )
+    }
+
+    /// What pages and the browser itself have said on the console since it was last read.
+    pub fn console(&self) -> Vec<String> {
+        let said = self.call("POST", "/se/log", &json!({ "type": "browser" }));
+        let said = said.as_array().cloned().unwrap_or_default();
+        said.iter().map(|line| text(&line["message"])).collect()
     }
 
     /// The cookies that the page's address gets, those that scripts cannot read included.

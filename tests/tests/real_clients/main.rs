@@ -10,6 +10,7 @@
 mod browser;
 mod curl;
 mod demo;
+mod front_channel;
 mod jar;
 mod prefetch;
 mod sitefinity;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     browser::add(&mut run);
     curl::add(&mut run);
     demo::add(&mut run);
+    front_channel::add(&mut run);
     jar::add(&mut run);
     prefetch::add(&mut run);
     sitefinity::add(&mut run);
