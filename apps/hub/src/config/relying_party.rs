@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use logout_core::redirect::ApprovedUrl;
+use logout_core::relying_party::KnownName;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -75,6 +76,15 @@ pub enum RelyingPartySubject {
     /// The person across platforms.
     #[default]
     Person,
+}
+
+impl From<RelyingPartySubject> for KnownName {
+    fn from(subject: RelyingPartySubject) -> Self {
+        match subject {
+            RelyingPartySubject::Idp => Self::Login,
+            RelyingPartySubject::Person => Self::Person,
+        }
+    }
 }
 
 impl RelyingPartyConfig {

@@ -10,7 +10,6 @@ use logout_core::relying_party::RelyingParty;
 use logout_standards::{EventIssuer, EventSender, SigningKeys, SubjectFormat};
 
 use super::endpoint;
-use super::sender::known_name;
 use crate::config::{
     Config, ConfigError, EventReceiverConfig, EventSubjectFormat, TokenFileError, read_token,
 };
@@ -89,7 +88,7 @@ impl Way {
 pub(super) fn party(receiver: &EventReceiverConfig) -> RelyingParty {
     RelyingParty {
         name: PlatformName::new(&receiver.name),
-        knows: known_name(receiver.subject),
+        knows: receiver.subject.into(),
         session_required: false,
         is_told: true,
     }

@@ -8,7 +8,7 @@ use logout_core::outbox::Store;
 use logout_core::platform::PlatformName;
 use logout_core::ports::Clock;
 use logout_core::provider::Recipient;
-use logout_core::relying_party::{KnownName, RelyingParty};
+use logout_core::relying_party::RelyingParty;
 use logout_core::store::{SessionStore, StoreUnavailable};
 use logout_core::time::Timestamp;
 use logout_identity::read_secret_file;
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::event_receivers::{self, Poller, Way};
 use super::{endpoint, poll};
-use crate::config::{Config, ConfigError, ConfigErrors, RelyingPartyConfig, RelyingPartySubject};
+use crate::config::{Config, ConfigError, ConfigErrors, RelyingPartyConfig};
 use crate::outgoing;
 use crate::start_error::StartError;
 
@@ -210,17 +210,10 @@ impl Sender {
 fn party(config: &RelyingPartyConfig) -> Option<RelyingParty> {
     config.is_told().then(|| RelyingParty {
         name: PlatformName::new(config.name()),
-        knows: known_name(config.subject),
+        knows: config.subject.into(),
         session_required: config.session_required,
         is_told: config.backchannel_logout_uri.is_some(),
     })
-}
-
-pub(super) fn known_name(subject: RelyingPartySubject) -> KnownName {
-    match subject {
-        RelyingPartySubject::Idp => KnownName::Login,
-        RelyingPartySubject::Person => KnownName::Person,
-    }
 }
 
 /// What goes to its `backchannel_logout_uri`; `None` where it has none.
