@@ -142,6 +142,14 @@ const OF_ALICE: [&str; 5] = [
     "strict x 2",
     "wiki alice",
 ];
+const OF_BOB: [&str; 4] = ["crm y", "page bob", "strict y 3", "wiki bob"];
+
+/// Of both.
+fn of_all() -> Vec<&'static str> {
+    let mut all = [&OF_ALICE[..], &OF_BOB].concat();
+    all.sort_unstable();
+    all
+}
 
 #[test]
 fn only_a_sign_out_that_reaches_the_person_concerns_them() {
@@ -229,6 +237,35 @@ fn a_token_of_a_provider_is_handed_on_with_its_names_however_far_it_reaches() {
     }
 }
 
+/// As `/end-session` orders it.
+#[test]
+fn a_login_that_is_over_as_a_whole_concerns_them_however_far_it_reaches() {
+    for (sid, expected) in [
+        (
+            Some("1"),
+            &["crm x 1", "page alice 1", "strict x 1", "wiki alice 1"][..],
+        ),
+        (None, &OF_ALICE),
+    ] {
+        let world = world();
+        world.log_all_in();
+        let login = IdpLogin::new(ISSUER, Some("x"), sid).unwrap();
+        let sessions = block_on(world.services.sessions_of_login(&login));
+        let sessions = sessions.unwrap().unwrap();
+        let (targets, reach) = EndTarget::of_all(&sessions, |_| Reach::Session);
+        let ended = world
+            .services
+            .end_login(Reason::User, reach, targets, (&login, &sessions));
+        let (id, ended) = block_on(ended).unwrap();
+        assert_eq!(told(&ended), expected, "{sid:?}");
+        let [receipt] = &world.receipts()[..] else {
+            panic!("{:?}", world.receipts());
+        };
+        assert_eq!((receipt.id, receipt.reason), (id, Reason::User));
+        assert_eq!(world.alive().len(), 3 - sessions.len());
+    }
+}
+
 /// The session of which no `sid` is known is taken for the one that the token names, and so the
 /// relying party, which may know better, is told its name.
 #[test]
@@ -296,10 +333,7 @@ fn several_persons_of_one_order_are_told_apart() {
     let ended = world
         .end(Reason::Administrator, &["alice", "bob", "carol"])
         .unwrap();
-    let of_bob = ["crm y", "page bob", "strict y 3", "wiki bob"];
-    let mut expected = [&OF_ALICE[..], &of_bob].concat();
-    expected.sort_unstable();
-    assert_eq!(told(&ended), expected);
+    assert_eq!(told(&ended), of_all());
     let person = |session: &EndedSession| session.person.clone().unwrap();
     let of = |name: &str| {
         ended
