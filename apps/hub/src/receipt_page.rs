@@ -23,6 +23,10 @@ use crate::report::{Channel, Report};
 /// Where the pages of receipts are, each below it under its secret.
 pub(crate) const PATH: &str = "/receipts";
 
+/// The query of a page that has asked relying parties before: a login there that is newer is not to
+/// end.
+const AGAIN: &str = "again";
+
 /// Shows receipts to whoever knows their secret.
 #[derive(Debug)]
 pub(crate) struct ReceiptPage {
@@ -51,6 +55,8 @@ struct Shown {
     rows: Vec<Row>,
     /// Addresses of relying parties that the browser loads.
     frames: Vec<Url>,
+    /// The query of the page that it loads next, where that is another.
+    next: Option<&'static str>,
     told: usize,
     confirmed: usize,
     pending: usize,
@@ -89,7 +95,8 @@ impl ReceiptPage {
             .await
         {
             Ok(Some(report)) => {
-                let shown = Shown::of(&report, &page.front_channels, back_link);
+                let again = request.query_string() == AGAIN;
+                let shown = Shown::of(&report, &page.front_channels, back_link, again);
                 html(StatusCode::OK, &shown, &shown.security_policy())
             }
             Ok(None) => {
@@ -110,7 +117,13 @@ impl ReceiptPage {
 }
 
 impl Shown {
-    fn of(report: &Report, front_channels: &FrontChannels, back_link: Option<BackLink>) -> Self {
+    /// `again`: the page has loaded itself once more.
+    fn of(
+        report: &Report,
+        front_channels: &FrontChannels,
+        back_link: Option<BackLink>,
+        again: bool,
+    ) -> Self {
         let state = |wanted| move |delivery: &&Delivery| delivery.state == wanted;
         let deliveries = || report.deliveries.iter().flatten();
         let (told, settled) = report.progress();
@@ -129,11 +142,16 @@ impl Shown {
             rows.push(Row::asked(session));
         }
         rows.sort_by(|one, other| one.platform.cmp(&other.platform));
+        let next = if frames.is_empty() { None } else { Some(AGAIN) };
+        if again {
+            frames.clear();
+        }
         Self {
             at: clock_time(report.receipt.at),
             asked: report.receipt.platform.as_ref().map(ToString::to_string),
             rows,
             frames,
+            next,
             told,
             confirmed: deliveries().filter(state(DeliveryState::Confirmed)).count(),
             pending: told - settled,

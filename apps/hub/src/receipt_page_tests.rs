@@ -138,6 +138,7 @@ fn a_page_loads_itself_again_only_while_something_is_pending() {
             },
             &FrontChannels::default(),
             None,
+            false,
         )
         .render()
         .unwrap();

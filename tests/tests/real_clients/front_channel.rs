@@ -1,6 +1,8 @@
 //! Chromium on the page of a receipt, which asks it to sign out at relying parties (OpenID Connect
 //! Front-Channel Logout 1.0).
 
+use std::time::Duration;
+
 use logout_core::receipt::ReceiptId;
 use logout_tests::browser::Browser;
 use logout_tests::front::{SIGNED_OUT, admin, platform, wait_until};
@@ -21,6 +23,7 @@ pub(crate) fn add(run: &mut Run) {
             "the_page_of_a_receipt_loads_the_address_with_its_cookie_in_a_hidden_frame",
             hidden as fn(),
         ),
+        ("a_page_that_loads_itself_again_ends_no_newer_login", again),
         (
             "the_page_loads_no_other_frame_and_none_leads_it_away",
             shut_in,
@@ -58,16 +61,22 @@ fn relying_party(out: &str) -> ScriptedUpstream {
 struct SignedOut {
     hub: TestHub,
     receipt: String,
-    _product: ScriptedUpstream,
+    product: ScriptedUpstream,
 }
 
 impl SignedOut {
     fn at(party: &ScriptedUpstream) -> Self {
-        let json = "content-type: application/json\r\n";
-        let confirms = Behaviour::answer("200 OK", json, SIGNED_OUT);
-        let product = ScriptedUpstream::start([], confirms);
+        let signed_out = Self::pending(party);
+        signed_out.confirm();
+        signed_out
+    }
+
+    /// With a product that does not answer yet. The page loads itself again.
+    fn pending(party: &ScriptedUpstream) -> Self {
+        let product = ScriptedUpstream::start([], Behaviour::Slam);
         let tables = format!(
             "[single_logout]\nwait = \"0ms\"\nverify = false\nshow_receipt = true\n\
+             first_retry = \"10ms\"\nlast_retry = \"20ms\"\n\
              [[relying_party]]\nclient_id = \"wiki\"\nsession_required = true\n\
              frontchannel_logout_uri = \"{}/out?from=hub\"\n{}",
             party.base(),
@@ -85,16 +94,22 @@ impl SignedOut {
         let answer = admin(&hub, Request::post("/api/logouts").json(&order)).json();
         assert_eq!(answer["ended"], 2, "{answer}");
         let receipt = answer["receipt"].as_str().unwrap().to_owned();
-        let signed_out = Self {
+        Self {
             hub,
             receipt,
-            _product: product,
-        };
-        // A page with pending deliveries loads itself again.
+            product,
+        }
+    }
+
+    /// Lets the product confirm.
+    fn confirm(&self) {
+        let json = "content-type: application/json\r\n";
+        self.product
+            .now(Behaviour::answer("200 OK", json, SIGNED_OUT));
         wait_until("the product has confirmed", || {
-            signed_out.session("hcl-dx")["delivery"]["state"] == "confirmed"
+            self.hub.advance(Duration::from_millis(20));
+            self.session("hcl-dx")["delivery"]["state"] == "confirmed"
         });
-        signed_out
     }
 
     /// What the receipt says of the session there.
@@ -122,14 +137,16 @@ fn asked(party: &ScriptedUpstream) -> Vec<String> {
         .collect()
 }
 
+/// Whether the browser is logged in at the relying party.
+fn has_cookie(browser: &Browser) -> bool {
+    let mut jar = browser.whole_jar().into_iter();
+    jar.any(|cookie| cookie.name == "wiki-session")
+}
+
 fn hidden() {
     let party = relying_party("<script>fetch('/script-has-run')</script>");
     let (signed_out, browser) = (SignedOut::at(&party), Browser::start());
     browser.open(&format!("{}/login", party.base()));
-    let has_cookie = |browser: &Browser| {
-        let mut jar = browser.whole_jar().into_iter();
-        jar.any(|cookie| cookie.name == "wiki-session")
-    };
     assert!(has_cookie(&browser));
 
     browser.open(&signed_out.page());
@@ -170,6 +187,25 @@ fn hidden() {
         (&json!("browser"), &Value::Null)
     );
     assert!(!session.to_string().contains("confirmed"), "{session}");
+}
+
+fn again() {
+    let party = relying_party("");
+    let (signed_out, browser) = (SignedOut::pending(&party), Browser::start());
+    browser.open(&format!("{}/login", party.base()));
+    let page = signed_out.page();
+    browser.open(&page);
+    assert!(!has_cookie(&browser));
+    let again = format!("{page}?again");
+    browser.wait_for_url(|url| url == again);
+    browser.open(&format!("{}/login", party.base()));
+    assert!(has_cookie(&browser));
+    browser.open(&again);
+    browser.wait_for_text(|text| text.contains("1 pending") && text.contains("asked"));
+    signed_out.confirm();
+    browser.wait_for_text(|text| text.contains("1 of 1 confirmed") && text.contains("asked"));
+    assert!(has_cookie(&browser));
+    assert_eq!(asked(&party).len(), 1);
 }
 
 fn shut_in() {
