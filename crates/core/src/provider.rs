@@ -120,6 +120,12 @@ pub trait UpstreamLogout: LogoutProvider + SignOutDialect {
     fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
         Subject::new(realm.unwrap_or_default(), name)
     }
+
+    /// Whether the product means nobody in particular by this subject: a browser that has a session
+    /// before its login. No rule makes a person of such a subject.
+    fn is_anonymous(&self, _subject: &Subject) -> bool {
+        false
+    }
 }
 
 /// A real instance of a product, as one platform of ours knows it.

@@ -120,7 +120,11 @@ impl SessionAuthority {
         }
         self.claim(&credentials, now).await?;
         self.describe(&mut session, &registration.session, &credentials);
-        let Identity { person, idp } = self.identify(&session.subject, &registration.session);
+        let Identity { person, idp } = if provider.is_anonymous(&session.subject) {
+            Identity::default()
+        } else {
+            self.identify(&session.subject, &registration.session)
+        };
         session.person = registration.person.or(person);
         session.idp = registration.idp.or(idp);
         let id = session.id;

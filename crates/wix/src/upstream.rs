@@ -25,7 +25,7 @@ use self::login::{parse_login, subject};
 use crate::authorization::{Authorization, authorization};
 use crate::body::Fields;
 use crate::config::Dialect;
-use crate::credentials::{ACCESS, MEMBER_COOKIE, REFRESH, SESSION_TOKEN, TICKET};
+use crate::credentials::{ACCESS, MEMBER_COOKIE, REFRESH, SESSION_TOKEN, TICKET, VISITOR};
 use crate::grant::CODE;
 use crate::provider::WixProvider;
 use crate::{paths, stand_in};
@@ -81,6 +81,10 @@ impl UpstreamLogout for WixProvider {
 
     fn subject(&self, realm: Option<&str>, name: &str) -> Subject {
         subject(realm, name)
+    }
+
+    fn is_anonymous(&self, subject: &Subject) -> bool {
+        &*subject.realm == VISITOR
     }
 }
 

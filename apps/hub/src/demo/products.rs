@@ -8,7 +8,7 @@ use crate::vendors::Vendor;
 use logout_core::Method;
 use logout_core::authority::Services;
 use logout_core::provider::UpstreamLogout;
-use logout_core::session::Session;
+use logout_core::session::{Session, Subject};
 use logout_core::upstream::{Addressee, UpstreamClient, UpstreamRequest, UpstreamSession};
 use logout_relay::{HttpClient, HttpClientSettings};
 use url::Url;
@@ -85,6 +85,11 @@ impl Product {
             .await
             .ok()?;
         self.adapter.alive(&answer)
+    }
+
+    /// Whether the product has this subject for somebody who has not logged in.
+    pub(super) fn is_anonymous(&self, subject: &Subject) -> bool {
+        self.adapter.is_anonymous(subject)
     }
 
     /// Whether anybody listens there.

@@ -123,6 +123,10 @@ impl UpstreamLogout for Simple {
             .collect()
     }
 
+    fn is_anonymous(&self, subject: &Subject) -> bool {
+        &*subject.realm == "visitor"
+    }
+
     fn parse_login(
         &self,
         request: &Request<'_>,

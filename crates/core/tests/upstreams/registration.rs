@@ -6,7 +6,7 @@ use futures_executor::block_on;
 use logout_core::outbox::Outbox as _;
 use logout_core::ports::Seal as _;
 use logout_core::registration::{Registration, RegistrationError};
-use logout_core::session::Person;
+use logout_core::session::{Person, Subject};
 use logout_core::store::{Lookup, SessionStore as _};
 use logout_core::upstream::UpstreamSession;
 
@@ -45,6 +45,30 @@ fn a_registered_session_is_found_by_its_credential_and_becomes_a_delivery_when_i
             .register(&Simple, registration("Alice", "canary")),
     );
     assert_eq!(again, Err(RegistrationError::Ended));
+}
+
+#[test]
+fn nobody_in_particular_is_no_person_unless_the_registration_names_one() {
+    let world = world();
+    let visitor = |secret: &str| Registration {
+        subject: Subject::new("visitor", "3e50"),
+        ..registration("", secret)
+    };
+    let named = Registration {
+        person: Some(Person::new("alice@example.com")),
+        ..visitor("named")
+    };
+    for (secret, registration, person) in [
+        ("unnamed", visitor("unnamed"), None),
+        ("named", named, Some(Person::new("alice@example.com"))),
+    ] {
+        block_on(world.sessions.register(&Simple, registration)).unwrap();
+        let Ok(Lookup::Live(session, _)) = block_on(world.sessions.look_up("session", secret))
+        else {
+            panic!()
+        };
+        assert_eq!(session.person, person, "{secret}");
+    }
 }
 
 #[test]

@@ -83,10 +83,13 @@ impl Console {
         };
         SessionRow {
             platform: session.platform.to_string(),
-            person: session.person.as_ref().map_or_else(
-                || session.subject.name.to_string(),
-                |person| person.as_str().to_owned(),
-            ),
+            person: match (&session.person, product) {
+                (Some(person), _) => person.as_str().to_owned(),
+                (None, Some(product)) if product.is_anonymous(&session.subject) => {
+                    "a visitor".to_owned()
+                }
+                (None, _) => session.subject.name.to_string(),
+            },
             since: clock_time(session.opened),
             ends: clock_time(session.ends_by(session.seen)),
             state,

@@ -134,6 +134,8 @@ fn all_steps_of_a_login_are_one_session_under_the_members_name() {
         .iter()
         .partition(|session| &*session.subject.realm == VISITOR);
     assert_eq!((visitors.len(), members.len()), (1, 1));
+    assert!(provider().is_anonymous(&visitors[0].subject));
+    assert!(!provider().is_anonymous(&members[0].subject));
     assert_eq!(members[0].subject, Subject::new("", "alice@example.com"));
     let Ok(Lookup::Live(found, _)) = block_on(hub.sessions.look_up(ACCESS, &access)) else {
         panic!()
