@@ -353,7 +353,9 @@ impl Hub {
     /// Prints an answer as it is.
     async fn print(&self, answer: Response) -> Result<(), ClientError> {
         let text = answer.text().await?;
-        writeln!(io::stdout(), "{text}").map_err(ClientError::Output)
+        // A JSON body ends with a newline, a token does not.
+        let line = text.trim_end_matches('\n');
+        writeln!(io::stdout(), "{line}").map_err(ClientError::Output)
     }
 
     /// Prints the items of a listing that match, page by page.

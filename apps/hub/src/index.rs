@@ -9,6 +9,8 @@ use logout_core::provider::Endpoint;
 use logout_core::store::SessionFilter;
 use logout_core::time::Timestamp;
 
+use crate::answer::{Answer as _, html};
+
 /// How many sessions the page lists.
 const LISTED: usize = 100;
 
@@ -88,7 +90,7 @@ impl Index {
                 .sessions(&SessionFilter::default(), None, LISTED, now)
                 .await
             else {
-                return HttpResponse::ServiceUnavailable().body("temporarily unavailable");
+                return HttpResponse::ServiceUnavailable().text_line("temporarily unavailable");
             };
             more = page.next.is_some();
             let rows = page.items.into_iter().map(|session| PersonRow {
@@ -99,13 +101,12 @@ impl Index {
             });
             people = Some(rows.collect());
         }
-        match (IndexPage {
+        let page = IndexPage {
             platforms: &self.platforms,
             people,
             more,
-        })
-        .render()
-        {
+        };
+        match html(&page) {
             Ok(html) => HttpResponse::Ok()
                 .content_type("text/html; charset=utf-8")
                 .insert_header(("content-security-policy", PAGE_SECURITY_POLICY))

@@ -6,6 +6,7 @@
 
 mod account_changes;
 mod admin;
+mod answer;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -16,6 +16,7 @@ use logout_core::store::StoreUnavailable;
 use logout_identity::ReceiptSecrets;
 use url::Url;
 
+use crate::answer::{self, Answer as _};
 use crate::idp::FrontChannels;
 use crate::index::clock_time;
 use crate::report::{Channel, Report};
@@ -104,7 +105,7 @@ impl ReceiptPage {
                 html(StatusCode::NOT_FOUND, &page, PAGE_SECURITY_POLICY)
             }
             Err(StoreUnavailable) => guarded(StatusCode::SERVICE_UNAVAILABLE, PAGE_SECURITY_POLICY)
-                .body("temporarily unavailable"),
+                .text_line("temporarily unavailable"),
         }
     }
 
@@ -257,7 +258,7 @@ fn guarded(status: StatusCode, security_policy: &str) -> actix_web::HttpResponse
 }
 
 fn html(status: StatusCode, page: &impl Template, security_policy: &str) -> HttpResponse {
-    match page.render() {
+    match answer::html(page) {
         Ok(html) => guarded(status, security_policy)
             .content_type("text/html; charset=utf-8")
             .body(html),

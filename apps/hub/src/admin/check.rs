@@ -12,6 +12,7 @@ use logout_core::message::{Method, Request};
 use super::guard::{AdminGuard, CHECK_TOKEN};
 use super::problem::Problem;
 use super::{AdminState, metrics};
+use crate::answer::Answer as _;
 
 /// Headers in which proxies say what was asked for, where they cannot put it into the address:
 /// nginx and ingresses; Traefik.
@@ -67,7 +68,7 @@ fn passes(request: &HttpRequest) -> HttpResponse {
     if preferences.any(|preference| preference.eq_ignore_ascii_case("return=representation")) {
         return answer
             .status(StatusCode::OK)
-            .json(serde_json::json!({ "status": "passes" }));
+            .json_line(&serde_json::json!({ "status": "passes" }));
     }
     answer.finish()
 }

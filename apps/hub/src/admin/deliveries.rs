@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 use super::{AdminState, cursor, limit, views};
+use crate::answer::Answer as _;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +41,7 @@ pub(super) async fn list(
         .outbox
         .deliveries(&filter, after, limit(query.limit.as_deref())?)
         .await?;
-    Ok(HttpResponse::Ok().json(views::deliveries(&page)))
+    Ok(HttpResponse::Ok().json_line(&views::deliveries(&page)))
 }
 
 pub(super) async fn retry(
@@ -58,5 +59,5 @@ pub(super) async fn retry(
     if let Some(relay) = &state.relay {
         relay.look_again();
     }
-    Ok(HttpResponse::Accepted().json(views::delivery(&delivery)))
+    Ok(HttpResponse::Accepted().json_line(&views::delivery(&delivery)))
 }

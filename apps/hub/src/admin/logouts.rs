@@ -8,6 +8,7 @@ use logout_core::store::EndTarget;
 use super::body::{Fields, NAME};
 use super::problem::Problem;
 use super::{AdminState, sessions, views};
+use crate::answer::Answer as _;
 
 pub(super) async fn order(
     state: web::Data<AdminState>,
@@ -15,7 +16,7 @@ pub(super) async fn order(
 ) -> Result<HttpResponse, Problem> {
     let (reach, targets) = read(&state, &mut fields).await?;
     if targets.is_empty() {
-        return Ok(HttpResponse::Accepted().json(views::nothing_ended()));
+        return Ok(HttpResponse::Accepted().json_line(&views::nothing_ended()));
     }
     let (receipt, ended) = state
         .services
@@ -26,7 +27,7 @@ pub(super) async fn order(
     } else {
         views::ended(receipt, &ended)
     };
-    Ok(HttpResponse::Accepted().json(answer))
+    Ok(HttpResponse::Accepted().json_line(&answer))
 }
 
 /// Exactly one of `person`, `subject` (with its `platform` and, where it has one, its `realm`),

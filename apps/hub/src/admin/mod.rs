@@ -21,6 +21,7 @@ mod views;
 
 use actix_web::{HttpResponse, web};
 
+use crate::answer::Answer as _;
 use address::Address;
 pub(crate) use guard::AdminGuard;
 pub(crate) use metrics::{install as install_metrics, upkeep as upkeep_metrics};
@@ -96,12 +97,12 @@ async fn nothing_here() -> Problem {
 }
 
 async fn healthy() -> HttpResponse {
-    HttpResponse::Ok().json(serde_json::json!({ "status": "ok" }))
+    HttpResponse::Ok().json_line(&serde_json::json!({ "status": "ok" }))
 }
 
 async fn ready(state: web::Data<AdminState>) -> Result<HttpResponse, Problem> {
     state.services.store.health().await?;
-    Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })))
+    Ok(HttpResponse::Ok().json_line(&serde_json::json!({ "status": "ready" })))
 }
 
 /// How much is listed at once: what was asked for, within bounds.

@@ -7,9 +7,10 @@ use actix_web::HttpResponse;
 use serde_json::{Map, Value, json};
 
 use self::schemas::{page, schemas};
+use crate::answer::Answer as _;
 
 pub(super) async fn show() -> HttpResponse {
-    HttpResponse::Ok().json(document())
+    HttpResponse::Ok().json_line(&document())
 }
 
 const METHODS: [&str; 8] = [

@@ -155,7 +155,7 @@ impl Problem {
         answer.insert_header((header::CACHE_CONTROL, "no-store"));
         answer
             .content_type("application/problem+json")
-            .body(document.to_string())
+            .body(format!("{document}\n"))
     }
 }
 

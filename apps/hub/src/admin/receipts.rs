@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::problem::Problem;
 use super::{AdminState, cursor, limit, views};
+use crate::answer::Answer as _;
 use crate::report::Report;
 
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -41,7 +42,7 @@ pub(super) async fn list(
         .receipts(before, limit(query.limit.as_deref())?)
         .await?;
     let reports = Report::of_all(page.items, &state.services, &*state.outbox).await?;
-    Ok(HttpResponse::Ok().json(views::receipts(&reports, page.next)))
+    Ok(HttpResponse::Ok().json_line(&views::receipts(&reports, page.next)))
 }
 
 #[derive(Deserialize)]
@@ -62,7 +63,7 @@ pub(super) async fn show(
     } else {
         Ok(HttpResponse::Ok()
             .insert_header((header::VARY, "Accept"))
-            .json(views::receipt(&report)))
+            .json_line(&views::receipt(&report)))
     }
 }
 
@@ -76,7 +77,7 @@ pub(super) async fn token(
 }
 
 pub(super) async fn keys(state: web::Data<AdminState>) -> HttpResponse {
-    HttpResponse::Ok().json(state.signer.jwks(state.services.clock.now()))
+    HttpResponse::Ok().json_line(&state.signer.jwks(state.services.clock.now()))
 }
 
 fn signed(state: &AdminState, report: &Report) -> Result<HttpResponse, Problem> {

@@ -18,6 +18,7 @@ use serde_json::Value;
 use super::body::{Fields, NAME, checked};
 use super::problem::Problem;
 use super::{AdminState, LARGEST_PAGE, cursor, limit, views};
+use crate::answer::Answer as _;
 use crate::platforms::KnownPlatform;
 
 const LONGEST_COOKIE: usize = 8 * 1024;
@@ -101,7 +102,7 @@ pub(super) async fn list(
             look_through(&state, &filter, after, limit, matches).await?
         }
     };
-    Ok(HttpResponse::Ok().json(views::sessions(&page)))
+    Ok(HttpResponse::Ok().json_line(&views::sessions(&page)))
 }
 
 /// A page of sessions that only looking at each of them finds. May be short, even empty, though
@@ -183,7 +184,7 @@ pub(super) async fn end(
     if ended.is_empty() {
         return Err(Problem::NOT_FOUND);
     }
-    Ok(HttpResponse::Accepted().json(views::ended(receipt, &ended)))
+    Ok(HttpResponse::Accepted().json_line(&views::ended(receipt, &ended)))
 }
 
 pub(super) async fn register(
@@ -228,7 +229,7 @@ pub(super) async fn register(
     } else {
         HttpResponse::Created()
     };
-    Ok(answer.json(views::session(&registered)))
+    Ok(answer.json_line(&views::session(&registered)))
 }
 
 /// The live session that one of these credentials opens.

@@ -32,17 +32,17 @@ pub(super) fn lines(vendor: Vendor, places: &Places<'_>, alice: &str) -> String 
             r#"
 # dam (WoodWing Assets): sign in, who am I, sign out
 CSRF=$(curl -s -c {jar} -d username=alice -d password={alice} {hub}/services/login | sed 's/.*"csrfToken":"\([^"]*\)".*/\1/')
-curl -s -b {jar} {product}/services/profile
-curl -i -X POST -b {jar} -c {jar} -H "X-CSRF-TOKEN: $CSRF" {hub}/services/logout
+curl -s -w '\n' -b {jar} {product}/services/profile
+curl -i -w '\n' -X POST -b {jar} -c {jar} -H "X-CSRF-TOKEN: $CSRF" {hub}/services/logout
 "#,
             jar = file("dam.jar"),
         ),
         Vendor::HclDx => format!(
             r#"
 # portal (HCL Digital Experience): sign in, read content, sign out
-curl -s -c {jar} -H 'Content-Type: application/json' -d '{{"username":"alice","password":"{alice}"}}' {hub}/dx/api/core/v1/auth/login
-curl -s -b {jar} {product}/dx/api/core/v1/dxmyrest/webcontent/contents/{CONTENT}
-curl -i -X POST -b {jar} -c {jar} {hub}/dx/api/core/v1/auth/logout
+curl -s -w '\n' -c {jar} -H 'Content-Type: application/json' -d '{{"username":"alice","password":"{alice}"}}' {hub}/dx/api/core/v1/auth/login
+curl -s -w '\n' -b {jar} {product}/dx/api/core/v1/dxmyrest/webcontent/contents/{CONTENT}
+curl -i -w '\n' -X POST -b {jar} -c {jar} {hub}/dx/api/core/v1/auth/logout
 "#,
             jar = file("portal.jar"),
         ),
@@ -50,8 +50,8 @@ curl -i -X POST -b {jar} -c {jar} {hub}/dx/api/core/v1/auth/logout
             r#"
 # cms (Sitefinity): sign in, who am I, sign out
 SF=$(curl -s -H 'X-SF-ANTIFORGERY-REQUEST: true' {hub}/sitefinity/anticsrf | sed 's/.*"Value":"\([^"]*\)".*/\1/'); curl -s -o /dev/null -c {jar} -d username=alice -d password={alice} -d "sf_antiforgery=$SF" {hub}/sitefinity/login-handler
-curl -s -b {jar} {product}/rest-api/login-status
-curl -i -b {jar} -c {jar} '{hub}/Sitefinity/SignOut?sts_signout=true'
+curl -s -w '\n' -b {jar} {product}/rest-api/login-status
+curl -i -w '\n' -b {jar} -c {jar} '{hub}/Sitefinity/SignOut?sts_signout=true'
 # cms: sign in again, and have an administrator sign alice out everywhere
 curl -s -o /dev/null -c {jar} -d username=alice -d password={alice} -d "sf_antiforgery=$SF" {hub}/sitefinity/login-handler
 RECEIPT=$(curl -s -H "Authorization: Bearer $(cat {token})" -H 'Content-Type: application/json' -d '{{"person":"alice@example.com"}}' {admin}/api/logouts | sed 's/.*"receipt":"\([^"]*\)".*/\1/')
@@ -78,8 +78,8 @@ VISITOR=$(curl -s {json} -d '{{"clientId":"{CLIENT}","grantType":"anonymous"}}' 
 LOGIN=$(curl -s {json} -H "Authorization: $VISITOR" -d '{{"loginId":{{"email":"alice@example.com"}},"password":"{alice}"}}' {hub}/_api/iam/authentication/v2/login | {session_token})
 CODE=$(curl -s -o /dev/null -w '%{{redirect_url}}' "{authorize}&sessionToken=$LOGIN" | sed 's/.*[?&]code=\([^&]*\).*/\1/')
 TOKEN=$(curl -s {json} -d '{{"clientId":"{CLIENT}","grantType":"authorization_code","redirectUri":"{hub}/","code":"'"$CODE"'","codeVerifier":"{VERIFIER}"}}' {hub}/oauth2/token | {access_token})
-curl -s -H "Authorization: $TOKEN" {product}/members/v1/members/my
-curl -i -X POST {hub}/authentication/v1/logout -H "Authorization: $TOKEN" {json} -d '{{"postLogoutRedirectUri":"{hub}/","clientId":"{CLIENT}"}}'
+curl -s -w '\n' -H "Authorization: $TOKEN" {product}/members/v1/members/my
+curl -i -w '\n' -X POST {hub}/authentication/v1/logout -H "Authorization: $TOKEN" {json} -d '{{"postLogoutRedirectUri":"{hub}/","clientId":"{CLIENT}"}}'
 "#,
         access_token = member("access_token"),
         session_token = member("sessionToken"),

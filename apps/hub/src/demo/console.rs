@@ -18,6 +18,7 @@ use logout_relay::HttpClient;
 use serde::Deserialize;
 use url::Url;
 
+use crate::answer::Answer as _;
 use crate::index::Index;
 use crate::receipt_page::{BackLink, ReceiptPage};
 use crate::start_error::StartError;
@@ -121,7 +122,7 @@ async fn page(
             .body(html),
         Err(fault) => {
             log::error!(fault:%; "the demo's page cannot be shown");
-            HttpResponse::ServiceUnavailable().body("temporarily unavailable")
+            HttpResponse::ServiceUnavailable().text_line("temporarily unavailable")
         }
     }
 }
@@ -195,9 +196,7 @@ async fn execute(
             console.stand_ins.execute(index, action).await;
             home()
         }
-        None => HttpResponse::NotFound()
-            .content_type("text/plain; charset=utf-8")
-            .body("not found"),
+        None => HttpResponse::NotFound().text_line("not found"),
     }
 }
 
@@ -210,7 +209,7 @@ fn home() -> HttpResponse {
 
 fn refused() -> HttpResponse {
     HttpResponse::Forbidden()
-        .body("Open the demo's page again: this form is not of this run of it.")
+        .text_line("Open the demo's page again: this form is not of this run of it.")
 }
 
 /// Whether a `Host` names this machine by an address of its own, which no other site's name

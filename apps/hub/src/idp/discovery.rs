@@ -7,6 +7,7 @@ use logout_standards::metadata;
 use serde_json::Value;
 
 use super::{END_SESSION, Receiver};
+use crate::answer::Answer as _;
 
 /// Where the keys are.
 pub(super) const JWKS: &str = "/.well-known/jwks.json";
@@ -38,9 +39,7 @@ fn answer(request: &HttpRequest, document: Option<Value>) -> HttpResponse {
     match document {
         Some(document) => HttpResponse::Ok()
             .insert_header(("cache-control", CACHE))
-            .json(document),
-        None => HttpResponse::NotFound()
-            .content_type("text/plain; charset=utf-8")
-            .body("not found"),
+            .json_line(&document),
+        None => HttpResponse::NotFound().text_line("not found"),
     }
 }

@@ -33,6 +33,7 @@ use subtle::ConstantTimeEq as _;
 use super::END_SESSION;
 use super::provider::MessageError;
 use super::receiver::{BODY_TIME, Receiver};
+use crate::answer;
 use crate::config::RelyingPartyConfig;
 
 /// The largest form that is read, in bytes: an ID token, and the rest.
@@ -362,7 +363,7 @@ fn page(step: &Step) -> HttpResponse {
     if matches!(step, Step::Unavailable) {
         response.insert_header(("retry-after", "5"));
     }
-    match page.render() {
+    match answer::html(&page) {
         Ok(html) => response.body(html),
         Err(fault) => {
             log::error!(fault:%; "the page of a sign-out could not be rendered");

@@ -9,6 +9,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use logout_actix::Mount;
 
 use crate::admin::{self, AdminGuard, AdminState};
+use crate::answer::Answer as _;
 use crate::config::Config;
 use crate::idp::Receiver;
 use crate::index::Index;
@@ -51,9 +52,7 @@ pub(super) fn public(
             .route("/receipts/{secret}", web::get().to(ReceiptPage::answer))
             .route("/receipts/{secret}", web::head().to(ReceiptPage::answer))
             .default_service(web::to(|| async {
-                HttpResponse::NotFound()
-                    .content_type("text/plain; charset=utf-8")
-                    .body("not found")
+                HttpResponse::NotFound().text_line("not found")
             }))
     })
     .workers(workers(config))

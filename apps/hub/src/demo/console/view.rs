@@ -9,6 +9,7 @@ use logout_core::session::Session;
 use logout_core::store::{SessionFilter, StoreUnavailable};
 
 use super::Console;
+use crate::answer;
 use crate::demo::platforms;
 use crate::demo::products::Product;
 use crate::index::{Index, PlatformCard, clock_time};
@@ -129,7 +130,7 @@ impl Console {
             receipts: receipt_rows(receipts).await?,
             platforms: index.platforms(),
         };
-        Ok(page.render()?)
+        Ok(answer::html(&page)?)
     }
 }
 
