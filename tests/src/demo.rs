@@ -70,12 +70,17 @@ impl Jar {
 impl Demo {
     /// `logout-hub demo` on a free port, with its data in `data` below `folder`.
     pub fn start(folder: &Path) -> Self {
+        Self::with(&[], folder)
+    }
+
+    /// The same, with further options.
+    pub fn with(options: &[&str], folder: &Path) -> Self {
         let mut command = Command::new(server::binary());
+        command
+            .args(["demo", "--listen", "127.0.0.1:0", "--data", "data"])
+            .args(options);
         Self {
-            server: Server::start(
-                command.args(["demo", "--listen", "127.0.0.1:0", "--data", "data"]),
-                folder,
-            ),
+            server: Server::start(&mut command, folder),
         }
     }
 

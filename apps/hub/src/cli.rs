@@ -67,6 +67,9 @@ pub struct DemoArgs {
     /// The address to serve at; port 0 picks a free one [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// The address of the admin API [default: a free port of 127.0.0.1, named in the output].
+    #[arg(long, value_name = "ADDR")]
+    pub admin: Option<SocketAddr>,
     /// Where to keep sessions [default: a new folder among the temporary files, named in the
     /// output].
     #[arg(long, value_name = "DIR")]
@@ -271,6 +274,7 @@ mod tests {
             demo.command,
             Command::Demo(DemoArgs {
                 listen: None,
+                admin: None,
                 data: Some(_)
             })
         ));

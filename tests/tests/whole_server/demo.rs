@@ -60,6 +60,11 @@ pub(crate) fn add(run: &mut Run) {
         &[],
         single_logout::receipt_names_nobody,
     );
+    run.test(
+        "demo::the_admin_api_is_where_it_was_asked_for",
+        &[],
+        chosen_admin_address,
+    );
     run.test("demo::forms_of_other_pages_are_refused", &[], foreign_forms);
 }
 
@@ -140,19 +145,18 @@ fn page() {
 fn only_loopback() {
     let folder = tempfile::tempdir().unwrap();
     for address in ["0.0.0.0:0", "192.0.2.1:8080", "[::]:0"] {
-        let ended = server::run(
-            &["demo", "--listen", address, "--data", "data"],
-            folder.path(),
-        );
-        assert!(
-            !ended.status.success() && ended.stdout.is_empty(),
-            "{address}"
-        );
-        assert!(
-            ended.stderr.contains("loopback") && ended.stderr.contains(address),
-            "{}",
-            ended.stderr
-        );
+        for option in ["--listen", "--admin"] {
+            let ended = server::run(&["demo", option, address, "--data", "data"], folder.path());
+            assert!(
+                !ended.status.success() && ended.stdout.is_empty(),
+                "{option} {address}"
+            );
+            assert!(
+                ended.stderr.contains("loopback") && ended.stderr.contains(address),
+                "{}",
+                ended.stderr
+            );
+        }
     }
     assert!(!folder.path().join("data").exists(), "nothing was set up");
 
@@ -165,6 +169,37 @@ fn only_loopback() {
                 .all(|address| address.starts_with("0100007F:")),
         "{sockets:?}"
     );
+}
+
+fn chosen_admin_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let demo = Demo::with(&["--admin", &address.to_string()], folder.path());
+    assert_eq!(demo.server.greeting()["admin"], format!("http://{address}"));
+    let token = std::fs::read_to_string(folder.path().join("data/admin.token")).unwrap();
+    let sessions = Request::get("/api/sessions")
+        .header("Authorization", &format!("Bearer {}", token.trim()))
+        .send(address);
+    assert_eq!(
+        (sessions.status, sessions.text().as_str()),
+        (200, "{\"next\":null,\"sessions\":[]}\n")
+    );
+    for (at, target) in [
+        (address, "/healthz"),
+        (address, "/openapi.json"),
+        (address, "/nothing"),
+        (demo.hub(), "/"),
+        (demo.hub(), "/nothing"),
+        (demo.hub(), "/receipts/x"),
+    ] {
+        let body = Request::get(target).send(at).text();
+        assert!(
+            body.ends_with('\n') && !body.ends_with("\n\n"),
+            "{target}: {body:?}"
+        );
+    }
 }
 
 /// The addresses that a process listens on, as the kernel writes them.

@@ -128,6 +128,7 @@ impl Layout {
     pub(super) fn new(
         listener: TcpListener,
         hub: SocketAddr,
+        admin: SocketAddr,
         data: &Path,
         people: &People,
     ) -> Result<Self, DemoError> {
@@ -162,7 +163,7 @@ impl Layout {
                 config,
             });
         }
-        let config = front(hub, &upstreams, data)?;
+        let config = front(hub, admin, &upstreams, data)?;
         Ok(Self {
             listener,
             config,
@@ -236,6 +237,7 @@ vendor = "{vendor}"
 /// seen to be told.
 fn front(
     hub: SocketAddr,
+    admin: SocketAddr,
     upstreams: &[(Vendor, SocketAddr)],
     data: &Path,
 ) -> Result<Config, ConfigErrors> {
@@ -244,7 +246,7 @@ fn front(
 [server]
 listen = "{hub}"
 [admin]
-listen = "127.0.0.1:0"
+listen = "{admin}"
 [store]
 url = "{store}"
 [single_logout]

@@ -111,8 +111,13 @@ impl Demo {
         let address = args
             .listen
             .unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 8080).into());
-        if !address.ip().is_loopback() {
-            return Err(DemoError::NotLoopback(address));
+        let admin = args
+            .admin
+            .unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into());
+        for address in [address, admin] {
+            if !address.ip().is_loopback() {
+                return Err(DemoError::NotLoopback(address));
+            }
         }
         let listener =
             TcpListener::bind(address).map_err(|fault| DemoError::Listen(address, fault))?;
@@ -121,7 +126,7 @@ impl Demo {
             .map_err(|fault| DemoError::Listen(address, fault))?;
         let data = layout::folder(args.data.as_deref()).map_err(DemoError::Folder)?;
         let people = People::of(&data)?;
-        let layout = Layout::new(listener, address, &data, &people)?;
+        let layout = Layout::new(listener, address, admin, &data, &people)?;
         Ok(Self {
             layout,
             data,
