@@ -16,6 +16,8 @@ use crate::config::{
 };
 use crate::copy_store::CopyStoreArgs;
 use crate::exit;
+use crate::shell_help::{CompletionsArgs, ManPagesArgs};
+use crate::version;
 
 /// The exit status when the configuration, or what was typed, is wrong; that of clap's own errors
 /// too.
@@ -26,7 +28,7 @@ const LONGEST_PASSWORD: u64 = 64 * 1024;
 
 /// One sign-out for every platform you run.
 #[derive(Debug, Parser)]
-#[command(name = "logout-hub", version, about)]
+#[command(name = "logout-hub", version, long_version = version::long(), about)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -59,6 +61,10 @@ pub enum Command {
     Receipts(ReceiptsArgs),
     /// What a running hub has to tell upstreams.
     Deliveries(DeliveriesArgs),
+    /// Print a script by which a shell completes commands and options.
+    Completions(CompletionsArgs),
+    /// Write a manual page for the program and for each of its commands.
+    ManPages(ManPagesArgs),
 }
 
 /// The options of `demo`.

@@ -23,10 +23,12 @@ mod report;
 mod safe_headers;
 pub mod serve;
 pub mod server;
+pub mod shell_help;
 mod start_error;
 mod stores;
 mod tls;
 mod vendors;
+mod version;
 
 pub use logout_identity::SystemClock;
 pub use server::{Hub, Options};

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use logout_hub::cli::{self, Cli, Command};
-use logout_hub::{COMPILED, client, copy_store, demo, serve, server};
+use logout_hub::{COMPILED, client, copy_store, demo, serve, server, shell_help};
 
 /// A sign-out asks for dozens of small pieces of memory, and some of them are given back by another
 /// thread. Measured, this allocator saves a fifth of its CPU (docs/performance.md).
@@ -23,5 +23,7 @@ fn main() -> ExitCode {
         Command::Sessions(args) => client::sessions(&args),
         Command::Receipts(args) => client::receipts(&args),
         Command::Deliveries(args) => client::deliveries(&args),
+        Command::Completions(args) => shell_help::completions(&args),
+        Command::ManPages(args) => shell_help::man_pages(&args),
     }
 }
