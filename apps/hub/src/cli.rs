@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use logout_core::credential::Secret;
 
-use crate::client::{DeliveriesArgs, ReceiptsArgs, SessionsArgs};
+use crate::client::{CheckHealthArgs, DeliveriesArgs, ReceiptsArgs, SessionsArgs};
 use crate::config::{
     Compiled, Config, ConfigError, ConfigErrors, Draft, environment, without_newline,
 };
@@ -55,6 +55,8 @@ pub enum Command {
     /// Read a password from standard input, or ask for it on a terminal, and print its argon2id
     /// hash.
     HashPassword,
+    /// Ask a running hub whether it works.
+    CheckHealth(CheckHealthArgs),
     /// Live sessions of a running hub.
     Sessions(SessionsArgs),
     /// Sign-outs of a running hub, and what has become of them.

@@ -3,8 +3,9 @@
 //! Standard output is JSON, one object a line: a listing has a line for each item, however many
 //! pages it takes. Status 0, or 1 with the reason on standard error.
 
-use std::error::Error;
-use std::fmt;
+mod error;
+mod health;
+
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +17,10 @@ use reqwest::{Client, Method, Response, redirect};
 use serde_json::Value;
 use url::Url;
 
+use self::error::ClientError;
 use crate::config::without_newline;
+
+pub use self::health::{CheckHealthArgs, check_health};
 
 /// How long an answer may take, besides what it was asked to wait.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -233,11 +237,15 @@ pub fn deliveries(args: &DeliveriesArgs) -> ExitCode {
 }
 
 fn run(hub: &HubArgs, ask: impl AsyncFnOnce(&Hub) -> Result<(), ClientError>) -> ExitCode {
+    finish(async { ask(&Hub::open(hub)?).await })
+}
+
+fn finish(work: impl Future<Output = Result<(), ClientError>>) -> ExitCode {
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(ClientError::Output)
-        .and_then(|runtime| runtime.block_on(async { ask(&Hub::open(hub)?).await }));
+        .and_then(|runtime| runtime.block_on(work));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
@@ -247,45 +255,31 @@ fn run(hub: &HubArgs, ask: impl AsyncFnOnce(&Hub) -> Result<(), ClientError>) ->
     }
 }
 
-/// Why a command failed.
-#[derive(Debug)]
-enum ClientError {
-    /// The hub refused: its status, and what its problem document says.
-    Refused(u16, String),
-    /// The answer is none of a hub's.
-    Strange,
-    /// What was learned cannot be written.
-    Output(io::Error),
-    /// The token cannot be read.
-    Token(PathBuf, io::Error),
-    /// The hub cannot be asked.
-    Unreachable(reqwest::Error),
+/// A client whose requests, with the token in them, go to the address that was named and nowhere
+/// else.
+fn client() -> reqwest::Result<Client> {
+    Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .build()
 }
 
-impl fmt::Display for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(status, problem) => write!(f, "{status}: {problem}"),
-            Self::Strange => f.write_str("the answer is not a hub's"),
-            Self::Output(fault) => write!(f, "{fault}"),
-            Self::Token(path, fault) => write!(f, "{}: {fault}", path.display()),
-            Self::Unreachable(fault) => {
-                write!(f, "{fault}")?;
-                let mut cause = fault.source();
-                while let Some(fault) = cause {
-                    write!(f, ": {fault}")?;
-                    cause = fault.source();
-                }
-                Ok(())
-            }
-        }
+/// The answer, or what its problem document says.
+async fn successful(answer: Response) -> Result<Response, ClientError> {
+    if answer.status().is_success() {
+        return Ok(answer);
     }
-}
-
-impl From<reqwest::Error> for ClientError {
-    fn from(fault: reqwest::Error) -> Self {
-        Self::Unreachable(fault)
-    }
+    let status = answer.status().as_u16();
+    let problem: Value = serde_json::from_str(&answer.text().await?).unwrap_or_default();
+    let said: Vec<&str> = ["title", "field", "detail"]
+        .iter()
+        .filter_map(|member| problem[member].as_str())
+        .collect();
+    Err(if said.is_empty() {
+        ClientError::Strange
+    } else {
+        ClientError::Refused(status, said.join(": "))
+    })
 }
 
 /// A hub's admin API.
@@ -299,13 +293,8 @@ impl Hub {
     fn open(args: &HubArgs) -> Result<Self, ClientError> {
         let token = std::fs::read_to_string(&args.token_file).map(Secret::new);
         let token = token.map_err(|fault| ClientError::Token(args.token_file.clone(), fault))?;
-        // The token goes to the address that was named, and nowhere else.
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .build()?;
         Ok(Self {
-            client,
+            client: client()?,
             base: args.admin.clone(),
             token: Secret::new(without_newline(token.reveal())),
         })
@@ -334,20 +323,7 @@ impl Hub {
             .timeout(patience)
             .send()
             .await?;
-        if answer.status().is_success() {
-            return Ok(answer);
-        }
-        let status = answer.status().as_u16();
-        let problem: Value = serde_json::from_str(&answer.text().await?).unwrap_or_default();
-        let said: Vec<&str> = ["title", "field", "detail"]
-            .iter()
-            .filter_map(|member| problem[member].as_str())
-            .collect();
-        Err(if said.is_empty() {
-            ClientError::Strange
-        } else {
-            ClientError::Refused(status, said.join(": "))
-        })
+        successful(answer).await
     }
 
     /// Prints an answer as it is.

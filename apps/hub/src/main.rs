@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Migrate(args) => cli::migrate(&args, &COMPILED, server::open_store),
         Command::CopyStore(args) => copy_store::run(&args, &COMPILED),
         Command::HashPassword => cli::hash_password(),
+        Command::CheckHealth(args) => client::check_health(&args),
         Command::Sessions(args) => client::sessions(&args),
         Command::Receipts(args) => client::receipts(&args),
         Command::Deliveries(args) => client::deliveries(&args),

@@ -8,7 +8,7 @@ use logout_tests::process::{self, Ended};
 use logout_tests::server::binary;
 use logout_tests::skip::Run;
 use logout_tests::stores::StoreKind;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::receipts::{pending, signed_out};
 use crate::{PATIENCE, fronts, register, text};
@@ -18,6 +18,7 @@ pub(crate) fn add(run: &mut Run) {
         sessions_are_listed_and_ended
         receipts_are_shown_and_waited_for_and_deliveries_tried_again
         a_hub_is_named_by_options_or_by_the_environment
+        health_is_checked_without_a_token
     }
 }
 
@@ -189,4 +190,22 @@ fn a_hub_is_named_by_options_or_by_the_environment(store: StoreKind) {
         &run_in(hub.folder(), &[], &["sessions", "list", "--admin", &other]),
         "the answer is not a hub's",
     );
+}
+
+fn health_is_checked_without_a_token(store: StoreKind) {
+    let hub = fronts(store);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let admin = format!("http://{}", hub.admin_address());
+    let check = |address: &str, more: &[&str]| {
+        let arguments = [&["check-health", "--admin", address], more].concat();
+        run_in(elsewhere.path(), &[], &arguments)
+    };
+    assert_eq!(lines(&check(&admin, &[])), [json!({ "status": "ready" })]);
+    assert_eq!(
+        lines(&check(&admin, &["--live"])),
+        [json!({ "status": "ok" })]
+    );
+    assert_fails(&check(&crate::nobody(), &[]), "error sending request");
+    let platforms = format!("http://{}", hub.address());
+    assert_fails(&check(&platforms, &[]), "the answer is not a hub's");
 }

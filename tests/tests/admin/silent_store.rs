@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
@@ -9,10 +10,12 @@ use logout_hub::config::Config;
 use logout_hub::{COMPILED, Hub, Options};
 use logout_suite::testing::{BreakableStore, ManualClock};
 use logout_tests::http::Request;
+use logout_tests::process;
+use logout_tests::server::binary;
 use logout_tests::skip::Run;
 use serde_json::json;
 
-use crate::{assert_is_problem, nobody, platform};
+use crate::{PATIENCE, assert_is_problem, nobody, platform};
 
 pub(crate) fn add(run: &mut Run) {
     on_the_embedded_store! { run, "silent_store";
@@ -93,6 +96,16 @@ fn a_store_that_does_not_answer_is_503_everywhere_and_a_proxy_denies() {
             "{}",
             figures.text()
         );
+        for (option, status) in [(None, 1), (Some("--live"), 0)] {
+            let mut command = Command::new(binary());
+            command
+                .args(["check-health", "--admin", &format!("http://{address}")])
+                .args(option)
+                .env_clear();
+            let ended = process::run(&mut command, b"", PATIENCE).unwrap();
+            assert_eq!(ended.status.code(), Some(status), "{}", ended.stderr);
+            assert_eq!(ended.stderr.starts_with("503: "), status == 1);
+        }
         store.set_broken(false);
         assert_eq!(send(check()).status, 204);
     });
