@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use logout_identity::SystemClock;
+use sd_notify::NotifyState;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -85,11 +86,13 @@ pub(crate) fn until_told_to_stop<S>(
         let _ = std::io::stdout()
             .write_all(greeting(&served).as_bytes())
             .and_then(|()| std::io::stdout().flush());
+        notify_supervisor(NotifyState::Ready);
         tokio::select! {
             _ = terminated.recv() => {}
             _ = interrupted.recv() => {}
         }
         log::info!("stopping: requests in flight are answered first");
+        notify_supervisor(NotifyState::Stopping);
         stop(served).await;
         Ok::<_, StartError>(())
     });
@@ -97,5 +100,12 @@ pub(crate) fn until_told_to_stop<S>(
         Ok(()) => ExitCode::SUCCESS,
         Err(StartError::Config(errors)) => failed(2, &errors),
         Err(fault) => failed(1, &fault),
+    }
+}
+
+/// Tells systemd, where it has started the process and asks for that.
+fn notify_supervisor(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        log::warn!("the service manager cannot be notified: {error}");
     }
 }
