@@ -54,7 +54,7 @@ function=${specification#*-F }
 echo "${COMPREPLY[@]}"
 "#;
     for (words, completed) in [
-        (&["logout-hub", "check"][..], "check-config\n"),
+        (&["logout-hub", "check-c"][..], "check-config\n"),
         (&["logout-hub", "demo", "--ad"], "--admin\n"),
     ] {
         let mut bash = Process::new("bash");
