@@ -73,7 +73,8 @@ pub(super) fn keys() {
         assert_eq!(said, expected);
     }
     let said = said(&format!("{uri}ca_file = {missing:?}"));
-    let expected = format!("`idp.op.ca_file`: {} cannot be read", missing.display());
+    let why = "cannot be read: No such file or directory (os error 2)";
+    let expected = format!("`idp.op.ca_file`: {} {why}", missing.display());
     assert_eq!(said, expected);
 }
 
