@@ -20,11 +20,15 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// The room of this process: the machine's memory, or less where its control group has a limit.
+    /// The room of this process: the machine's memory, or less where its control group, or one that
+    /// this is in, has a limit.
     pub(super) fn of_process() -> Self {
         let machine = line(&read("/proc/meminfo"), "MemTotal:").map(|kib| kib * 1_024);
-        let group = read("/sys/fs/cgroup/memory.max").trim().parse().ok();
-        let most = machine.into_iter().chain(group).min();
+        let groups = limits_of(&read("/proc/self/cgroup"));
+        let limits = groups
+            .iter()
+            .filter_map(|file| read(file).trim().parse().ok());
+        let most = machine.into_iter().chain(limits).min();
         Self::new(most.map(|bytes: u64| bytes / 100 * SHARE))
     }
 
@@ -66,6 +70,17 @@ fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
+/// The files with the limits of a process's control group and of those that this is in, from the
+/// process's list of groups. Only version 2 has one group for all resources, `0::`.
+fn limits_of(groups: &str) -> Vec<String> {
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::"));
+    let own = own.unwrap_or_default().trim_end_matches('/');
+    let ends = own.match_indices('/').map(|(end, _)| end);
+    ends.chain([own.len()])
+        .map(|end| format!("/sys/fs/cgroup{}/memory.max", &own[..end]))
+        .collect()
+}
+
 /// The number behind `name` at the beginning of a line.
 fn line(text: &str, name: &str) -> Option<u64> {
     let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
@@ -84,6 +99,24 @@ mod tests {
         assert_eq!(full.check(), Err(StoreUnavailable));
         assert_eq!(Room::of_process().check(), Ok(()));
         assert_eq!(Room::new(None).check(), Ok(()));
+    }
+
+    #[test]
+    fn the_limits_of_all_groups_count() {
+        for (groups, files) in [
+            (
+                "1:cpu:/a\n0::/system.slice/hub.service\n",
+                vec!["", "/system.slice", "/system.slice/hub.service"],
+            ),
+            ("0::/\n", vec![""]),
+            ("", vec![""]),
+        ] {
+            let files = files.iter();
+            let expected: Vec<String> = files
+                .map(|group| format!("/sys/fs/cgroup{group}/memory.max"))
+                .collect();
+            assert_eq!(limits_of(groups), expected, "{groups}");
+        }
     }
 
     #[test]
