@@ -1,5 +1,6 @@
-// An OpenID provider on loopback: panva's oidc-provider with its own pages for login and sign-out. It runs until its
-// standard input ends. Lines of JSON say where it is, and then each logout token that it sends and what became of it.
+// An OpenID provider on loopback: panva's oidc-provider with its own pages for login and sign-out.
+// It runs until its standard input ends. Lines of JSON say where it is, and then each logout token
+// that it sends and what became of it.
 
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -24,7 +25,9 @@ await once(server, 'listening');
 const address = `http://127.0.0.1:${server.address().port}`;
 
 // Without a given one it is fresh at each start, as after an exchange of keys.
-const privateKey = key ? createPrivateKey(key) : generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+const privateKey = key
+  ? createPrivateKey(key)
+  : generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
 const signingKey = { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' };
 
 const provider = new Provider(name ?? address, {
@@ -43,7 +46,10 @@ const provider = new Provider(name ?? address, {
   features: { backchannelLogout: { enabled: true }, devInteractions: { enabled: true } },
   pkce: { required: () => false },
   // Whatever is typed in is the subject.
-  findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, email: `${id}@example.com` }) }),
+  findAccount: (_, id) => ({
+    accountId: id,
+    claims: () => ({ sub: id, email: `${id}@example.com` }),
+  }),
   // Its own way out refuses loopback addresses, which it would do here with the hub's.
   fetch: (address, { dispatcher, ...options }) => {
     const token = options.body instanceof URLSearchParams && options.body.get('logout_token');
@@ -52,7 +58,8 @@ const provider = new Provider(name ?? address, {
   },
 });
 provider.on('backchannel.success', (_, client) => report({ accepted: client.clientId }));
-provider.on('backchannel.error', (_, fault, client) => report({ refused: client.clientId, fault: fault.message }));
+provider.on('backchannel.error', (_, fault, client) =>
+  report({ refused: client.clientId, fault: fault.message }));
 provider.on('server_error', (_, fault) => process.stderr.write(`${fault.stack}\n`));
 server.on('request', provider.callback());
 report({ address, issuer: provider.issuer });

@@ -1,5 +1,6 @@
-// A relying party on loopback: Auth0's express-openid-connect in front of one page. It runs until its standard input
-// ends. The package itself logs in (by openid-client), takes logout tokens and verifies them (by jose).
+// A relying party on loopback: Auth0's express-openid-connect in front of one page. It runs until
+// its standard input ends. The package itself logs in (by openid-client), takes logout tokens and
+// verifies them (by jose).
 
 import { createServer } from 'node:http';
 import { once } from 'node:events';
@@ -11,7 +12,8 @@ const lines = createInterface({ input: process.stdin });
 const [line] = await once(lines, 'line');
 const { port, baseURL, provider, clientID, clientSecret } = JSON.parse(line);
 
-// What express-session's stores have. Sessions are in the cookie; here are only the logins that have been ended.
+// What express-session's stores have. Sessions are in the cookie; here are only the logins that
+// have been ended.
 const ended = new Map();
 const store = {
   get: (name, done) => done(null, ended.get(name)),
@@ -30,7 +32,8 @@ app.use(openid.auth({
   authorizationParams: { response_type: 'code', scope: 'openid' },
   enableTelemetry: false,
   backchannelLogout: { store },
-  // The issuer has no login, so its document comes with that of another address added. Its keys come from itself.
+  // The issuer has no login, so its document comes with that of another address added. Its keys
+  // come from itself.
   customFetch: async (address, options) => {
     const isDiscovery = String(address).endsWith('/.well-known/openid-configuration');
     return isDiscovery ? Response.json(provider) : fetch(address, options);

@@ -57,7 +57,8 @@ impl TestIdp {
     pub fn table(&self, name: &str, more: &str) -> String {
         let issuer = self.issuer();
         format!(
-            "[[idp]]\nname = \"{name}\"\nissuer = \"{issuer}\"\nclient_id = \"{CLIENT}\"\njwks_uri = \"{issuer}/jwks\"\n{more}\n"
+            "[[idp]]\nname = \"{name}\"\nissuer = \"{issuer}\"\nclient_id = \"{CLIENT}\"\n\
+             jwks_uri = \"{issuer}/jwks\"\n{more}\n"
         )
     }
 

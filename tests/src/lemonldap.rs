@@ -34,8 +34,8 @@ const CHECK: &str = "use Lemonldap::NG::Portal::Issuer::OpenIDConnect; \
                      Lemonldap::NG::Portal::Issuer::OpenIDConnect->can('BACKCHANNEL_EVENTSKEY') \
                      or die \"this version of LemonLDAP::NG sends no logout tokens\\n\"";
 
-/// The provider, with its demonstration accounts: `dwho`, `rtyler`, `msmith`. It is killed when this
-/// goes out of scope.
+/// The provider, with its demonstration accounts: `dwho`, `rtyler`, `msmith`. It is killed when
+/// this goes out of scope.
 #[derive(Debug)]
 pub struct Lemonldap {
     portal: SocketAddr,

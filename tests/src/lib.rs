@@ -25,6 +25,7 @@ pub mod process;
 pub mod proxy;
 pub mod real_relying_party;
 pub mod relying_party;
+pub mod repository;
 pub mod secret_file;
 pub mod server;
 pub mod signing_key;

@@ -1,4 +1,5 @@
-//! A real OpenID provider, npm's oidc-provider, in a process of its own, and a visitor of its pages.
+//! A real OpenID provider, npm's oidc-provider, in a process of its own, and a visitor of its
+//! pages.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -117,7 +118,8 @@ impl OidcProvider {
         self.address
     }
 
-    /// What a discovery document says of logins, which the issuer that it stands in for has none of.
+    /// What a discovery document says of logins, which the issuer that it stands in for has none
+    /// of.
     pub fn login_metadata(&self) -> Map<String, Value> {
         let at = |path: &str| format!("http://{}{path}", self.address);
         [

@@ -34,7 +34,8 @@ impl TestRelyingParty {
     pub fn table(&self, more: &str) -> String {
         let (client, base) = (self.client, self.server.base());
         format!(
-            "[[relying_party]]\nclient_id = \"{client}\"\nbackchannel_logout_uri = \"{base}/out?a=b\"\n{more}\n"
+            "[[relying_party]]\nclient_id = \"{client}\"\n\
+             backchannel_logout_uri = \"{base}/out?a=b\"\n{more}\n"
         )
     }
 

@@ -38,8 +38,9 @@ impl Visitor {
         answer
     }
 
-    /// Begins at `start` and follows redirects, until one leads to an address that `is_end` accepts,
-    /// and gives that. On the way it logs in as `name`, and agrees where that is asked for.
+    /// Begins at `start` and follows redirects, until one leads to an address that `is_end`
+    /// accepts, and gives that. On the way it logs in as `name`, and agrees where that is asked
+    /// for.
     ///
     /// # Panics
     /// When it does not get there.

@@ -13,7 +13,7 @@ mod wording;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cargo_metadata::MetadataCommand;
 use logout_assets::{AssetsConfig, AssetsProvider};
@@ -21,18 +21,8 @@ use logout_core::LogoutProvider;
 use logout_core::platform::Platform;
 use logout_hcl_dx::{HclDxConfig, HclDxProvider};
 use logout_sitefinity::{SitefinityConfig, SitefinityProvider};
+use logout_tests::repository::{read, root};
 use logout_wix::{WixConfig, WixProvider};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_owned()
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap_or_else(|fault| panic!("{path}: {fault}"))
-}
 
 /// Every file of ours with this extension.
 fn files(extension: &str) -> Vec<PathBuf> {

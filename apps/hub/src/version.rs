@@ -55,7 +55,8 @@ mod tests {
         assert_eq!(
             text(Some("0123456789ab"), &compiled),
             format!(
-                "{number}\ncommit: 0123456789ab\nfeatures: assets, wix, standards\nstores: memory, disk, redis"
+                "{number}\ncommit: 0123456789ab\nfeatures: assets, wix, standards\nstores: memory, \
+                 disk, redis"
             )
         );
         let least = Compiled {

@@ -123,8 +123,9 @@ pub fn forbidden() -> Response {
     )
 }
 
-/// 429: more was asked for than is carried out in this time (RFC 6585, section 4). The draft of Global
-/// Token Revocation lists the statuses that "can be used" without it; Okta's own endpoint has it.
+/// 429: more was asked for than is carried out in this time (RFC 6585, section 4). The draft of
+/// Global Token Revocation lists the statuses that "can be used" without it; Okta's own endpoint
+/// has it.
 pub fn too_many_requests(retry_after: Duration) -> Response {
     fault(
         429,

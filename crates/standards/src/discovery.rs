@@ -2,9 +2,6 @@
 
 use serde_json::{Value, json};
 
-/// The path of the metadata, below the issuer (section 4).
-pub const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
-
 /// The metadata of an issuer that signs people out and in no other way is an OpenID provider: what
 /// section 3 requires for logins, `authorization_endpoint` above all, is not there. Nor is
 /// `response_types_supported`, since an empty list is to be left out (section 4.2).

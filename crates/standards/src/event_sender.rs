@@ -1,5 +1,5 @@
-//! Security events that the hub sends (RFC 8417), as the Shared Signals Framework 1.0 profiles them:
-//! `session-revoked` of CAEP 1.0, by push (RFC 8935) or to a receiver that polls (RFC 8936).
+//! Security events that the hub sends (RFC 8417), as the Shared Signals Framework 1.0 profiles
+//! them: `session-revoked` of CAEP 1.0, by push (RFC 8935) or to a receiver that polls (RFC 8936).
 
 use std::sync::Arc;
 

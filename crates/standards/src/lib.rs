@@ -7,8 +7,8 @@
 //!   [`read_logout_request`] takes the token out of the request, [`LogoutTokenVerifier`] verifies
 //!   it with a [`KeySet`], [`KeyCache`] says when those keys must be fetched, and the functions of
 //!   [`answer`] are the answers.
-//! - The same, sent: [`LogoutSender`] makes the tokens and reads the answers, [`SigningKeys`] signs,
-//!   and [`metadata`] is what relying parties learn of the hub.
+//! - The same, sent: [`LogoutSender`] makes the tokens and reads the answers, [`SigningKeys`]
+//!   signs, and [`metadata`] is what relying parties learn of the hub.
 //! - OpenID Connect Front-Channel Logout 1.0, asked for: [`FrontChannelLogout`].
 //! - OpenID Connect RP-Initiated Logout 1.0, received: [`EndSessionRequest`] reads the request, and
 //!   [`IdTokenHint`] verifies the ID token in it.
@@ -17,8 +17,8 @@
 //! - OAuth 2.0 Token Revocation (RFC 7009), received: [`TokenRevocation`] reads the request.
 //! - Security events by push (RFC 8935, SSF 1.0, CAEP 1.0), received: [`read_security_event`] and
 //!   [`SecurityEvent`].
-//! - Security events, sent: [`EventSender`] pushes them, [`read_poll`] and [`polled`] serve receivers
-//!   that poll (RFC 8936).
+//! - Security events, sent: [`EventSender`] pushes them, [`read_poll`] and [`polled`] serve
+//!   receivers that poll (RFC 8936).
 //! - What those build on, and `logout-identity` as well: [`PublicKey`], [`SignatureAlgorithm`] and
 //!   [`CompactJws`]. Signatures are verified by `jsonwebtoken` with AWS-LC.
 
@@ -47,7 +47,7 @@ mod token_revocation;
 
 pub use algorithm::{AlgorithmError, SignatureAlgorithm};
 pub use cache_control::max_age;
-pub use discovery::{DISCOVERY_PATH, metadata};
+pub use discovery::metadata;
 pub use end_session::{EndSessionError, EndSessionRequest};
 pub use event_poll::{LARGEST_POLL, MOST_EVENTS, PollError, PollRequest, polled, read_poll};
 pub use event_sender::{EventIssuer, EventSender};

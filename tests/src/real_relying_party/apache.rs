@@ -29,7 +29,8 @@ pub(super) fn version(log: &str) -> String {
     version.into_iter().next().unwrap_or_default().to_owned()
 }
 
-/// Starts it with all of its files in `folder`. Sessions are files as well, so that they outlive it.
+/// Starts it with all of its files in `folder`. Sessions are files as well, so that they outlive
+/// it.
 pub(super) fn start(folder: &Path, log: &Path, settings: &Settings<'_>) -> Running {
     let (pages, cache) = (folder.join("pages"), folder.join("cache"));
     for (made, mode) in [(folder, 0o755), (&pages, 0o755), (&cache, 0o777)] {

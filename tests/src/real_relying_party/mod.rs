@@ -166,8 +166,8 @@ impl RelyingParty {
     }
 
     /// Whether it knows each session by its `sid` alone, and one without by its `sub` until the
-    /// next of the same `sub`. Others outlive a token with `sub` alone, which it takes for a success.
-    /// Newer versions of mod_auth_openidc than the tried one may end them.
+    /// next of the same `sub`. Others outlive a token with `sub` alone, which it takes for a
+    /// success. Newer versions of mod_auth_openidc than the tried one may end them.
     ///
     /// # Panics
     /// When it has not been started.

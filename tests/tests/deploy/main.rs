@@ -11,28 +11,16 @@ mod containers;
 mod kubernetes;
 mod packages;
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use logout_tests::process::{self, Ended};
+use logout_tests::repository::{read, root};
 use logout_tests::server::binary;
 use serde_json::Value;
 
 /// How long a command may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_owned()
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap_or_else(|fault| panic!("{path}: {fault}"))
-}
 
 fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&read(path)).unwrap_or_else(|fault| panic!("{path}: {fault}"))

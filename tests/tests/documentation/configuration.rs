@@ -32,7 +32,8 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     (
         "`[[idp]]`",
-        "[[idp]]\nname = \"x\"\nissuer = \"https://x\"\nclient_id = \"x\"\njwks_uri = \"https://x\"\n{}",
+        "[[idp]]\nname = \"x\"\nissuer = \"https://x\"\nclient_id = \"x\"\njwks_uri = \"https://x\"\n\
+         {}",
     ),
     (
         "`[[relying_party]]`",

@@ -199,7 +199,8 @@ fn a_session_learns_its_login_from_the_token_that_names_its_person(store: StoreK
     let key_file = folder.path().join("key");
     secret_file::write(&key_file, SECRET);
     let rule = format!(
-        "person = {{ from = \"claim\", claim = \"email\", algorithm = \"HS256\", key_file = {key_file:?} }}"
+        "person = {{ from = \"claim\", claim = \"email\", algorithm = \"HS256\", key_file = \
+         {key_file:?} }}"
     );
     let scene = Scene::of(store, TestIdp::start(), |idp| {
         let platform = portal(&rule)
@@ -208,7 +209,13 @@ fn a_session_learns_its_login_from_the_token_that_names_its_person(store: StoreK
         format!("{}{platform}", idp.table(OP, ""))
     });
     let learned = |sub: &str, sid: &str, secret: &str| {
-        let claims = json!({ "iss": scene.idp.issuer(), "sub": sub, "sid": sid, "email": "alice@example.com", "exp": 4_102_444_800_u64 });
+        let claims = json!({
+            "iss": scene.idp.issuer(),
+            "sub": sub,
+            "sid": sid,
+            "email": "alice@example.com",
+            "exp": 4_102_444_800_u64,
+        });
         let key = EncodingKey::from_secret(secret.as_bytes());
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();
         let body = json!({ "platform": "portal", "subject": "alice", "bearer": token });

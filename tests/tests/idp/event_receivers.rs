@@ -54,7 +54,8 @@ pub(crate) fn add(run: &mut Run) {
 fn with_receiver(store: StoreKind, token: &NamedTempFile, more: &str) -> Scene {
     let file = token.path().display();
     let table = format!(
-        "[[event_receiver]]\nname = \"soc\"\naudience = \"{AUDIENCE}\"\ntoken_file = \"{file}\"\n{more}\n"
+        "[[event_receiver]]\nname = \"soc\"\naudience = \"{AUDIENCE}\"\ntoken_file = \"{file}\"\n\
+         {more}\n"
     );
     scene(store, PERSON, &table)
 }

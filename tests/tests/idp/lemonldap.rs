@@ -1,5 +1,5 @@
-//! A second real provider: LemonLDAP::NG. Its logout tokens have `typ: JWT`, a list in `aud`, and no
-//! `exp`.
+//! A second real provider: LemonLDAP::NG. Its logout tokens have `typ: JWT`, a list in `aud`, and
+//! no `exp`.
 
 use logout_tests::front::{Front, Login, VENDORS};
 use logout_tests::http::Request;

@@ -22,6 +22,7 @@ mod end_session;
 mod endings;
 mod event_receivers;
 mod events;
+mod front_channel;
 mod interrupted;
 mod issued;
 mod keys;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
     endings::add(&mut run);
     event_receivers::add(&mut run);
     events::add(&mut run);
+    front_channel::add(&mut run);
     interrupted::add(&mut run);
     keys::add(&mut run);
     lemonldap::add(&mut run);

@@ -32,7 +32,8 @@ impl HubProcess {
     pub(crate) fn with(store: StoreKind, server: &str, more: &str) -> Self {
         let (folder, idp) = (tempfile::tempdir().unwrap(), TestIdp::start());
         let listeners = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\n{server}\n[admin]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{}\"\n[single_logout]\nwait = \"0ms\"\n{more}\n",
+            "[server]\nlisten = \"127.0.0.1:0\"\n{server}\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+             [store]\nurl = \"{}\"\n[single_logout]\nwait = \"0ms\"\n{more}\n",
             store.empty()
         );
         let configuration = format!(

@@ -359,7 +359,8 @@ fn without_relying_parties_that_are_told_there_are_none() {
     for parties in [
         "",
         "[[relying_party]]\nclient_id = \"wiki\"\n",
-        "[[relying_party]]\nclient_id = \"wiki\"\nfrontchannel_logout_uri = \"https://wiki.example/out\"\n",
+        "[[relying_party]]\nclient_id = \"wiki\"\n\
+         frontchannel_logout_uri = \"https://wiki.example/out\"\n",
     ] {
         let hub = TestHub::on(StoreKind::Disk, &tables(parties)).unwrap();
         for path in [CONFIGURATION, KEYS] {

@@ -45,7 +45,8 @@ fn start(store: StoreKind, clients: &[&str], with_sid: bool) -> (Front, OidcProv
         .iter()
         .map(|client| {
             format!(
-                "[[idp]]\nname = \"{client}\"\nissuer = \"{ISSUER}\"\nclient_id = \"{client}\"\njwks_uri = \"{ISSUER}/jwks\"\n"
+                "[[idp]]\nname = \"{client}\"\nissuer = \"{ISSUER}\"\nclient_id = \"{client}\"\n\
+                 jwks_uri = \"{ISSUER}/jwks\"\n"
             )
         })
         .collect();

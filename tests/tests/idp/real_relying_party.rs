@@ -30,7 +30,8 @@ pub(crate) fn add(run: &mut Run) {
     }
 }
 
-/// An issuer that publishes its name and its key, a provider with the same key, and a relying party.
+/// An issuer that publishes its name and its key, a provider with the same key, and a relying
+/// party.
 struct Scene {
     issuer: ScriptedUpstream,
     key: SigningKey,

@@ -148,7 +148,10 @@ fn a_request_that_is_refused_leaves_the_session_alone(store: StoreKind) {
         );
         assert_uncached(&answer, method);
         if method != "HEAD" {
-            let expected = json!({ "error": "invalid_request", "error_description": "the method must be POST" });
+            let expected = json!({
+                "error": "invalid_request",
+                "error_description": "the method must be POST",
+            });
             assert_eq!(answer.json(), expected, "{method}");
         }
         assert!(scene.is_alive(&cookie), "{method}");

@@ -25,7 +25,8 @@ pub(crate) fn portal(more: &str) -> String {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = nobody.local_addr().unwrap();
     format!(
-        "[[platform]]\nname = \"portal\"\nvendor = \"hcl-dx\"\nupstream = \"http://{nobody}\"\n{more}\n"
+        "[[platform]]\nname = \"portal\"\nvendor = \"hcl-dx\"\nupstream = \"http://{nobody}\"\n\
+         {more}\n"
     )
 }
 
@@ -81,7 +82,8 @@ impl Scene {
         self.register(cookie, &json!({ "idp": login }))
     }
 
-    /// Opens a session of its own for a row of a table, and gives its cookie and the names of its login.
+    /// Opens a session of its own for a row of a table, and gives its cookie and the names of its
+    /// login.
     pub(crate) fn open(&self, row: usize) -> (String, Value) {
         let (cookie, names) = (
             format!("cookie-{row}"),

@@ -1,5 +1,5 @@
-//! Tokens of stand-ins that are revoked while the engine is of no use. RFC 7009, section 2.2.1: after
-//! 503 the client must assume that the token still exists, and may try again.
+//! Tokens of stand-ins that are revoked while the engine is of no use. RFC 7009, section 2.2.1:
+//! after 503 the client must assume that the token still exists, and may try again.
 
 use logout_tests::front::{Login, VENDORS, wait_until};
 use logout_tests::http::{Answer, Request};

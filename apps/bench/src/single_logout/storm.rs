@@ -46,8 +46,8 @@ pub(crate) struct Storm {
     /// seconds.
     #[arg(long, default_value_t = 120)]
     patience: u64,
-    /// Where the embedded store keeps its files; a folder of the system's for temporary files by default, which
-    /// may be in memory.
+    /// Where the embedded store keeps its files; a folder of the system's for temporary files by
+    /// default, which may be in memory.
     #[arg(long)]
     data: Option<PathBuf>,
 }

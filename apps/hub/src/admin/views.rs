@@ -49,6 +49,10 @@ pub(super) fn receipts(reports: &[Report], next: Option<ReceiptId>) -> Value {
 
 pub(super) fn receipt(report: &Report) -> Value {
     let receipt = &report.receipt;
+    let sessions: Vec<Value> = report
+        .rows()
+        .map(|(session, delivery)| ended_session(report, session, delivery))
+        .collect();
     let (deliveries, settled) = report.progress();
     json!({
         "id": receipt.id.to_string(),
@@ -58,7 +62,7 @@ pub(super) fn receipt(report: &Report) -> Value {
         "reach": receipt.reach,
         "token": receipt.token,
         "progress": { "deliveries": deliveries, "settled": settled },
-        "sessions": report.rows().map(|(session, delivery)| ended_session(report, session, delivery)).collect::<Vec<_>>(),
+        "sessions": sessions,
     })
 }
 

@@ -39,8 +39,8 @@ pub struct EventReceiverConfig {
     /// The format of the subject: `email`, `iss_sub` or `opaque`. Default: `opaque`.
     #[serde(default)]
     pub subject_format: EventSubjectFormat,
-    /// A PEM file with certificate authorities that are trusted for `endpoint` besides the system's.
-    /// Default: none.
+    /// A PEM file with certificate authorities that are trusted for `endpoint` besides the
+    /// system's. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
     #[serde(skip)]

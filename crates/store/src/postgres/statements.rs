@@ -161,8 +161,9 @@ ORDER BY s.id FOR UPDATE OF s"
 }
 
 /// Tombstones are not written: the credentials of a session that has gone are that. A credential
-/// that had expired by itself is none; most sessions have no such, and bring no `digests`. A session
-/// of a relying party that two sign-outs open at the same moment may end twice, and is told of once.
+/// that had expired by itself is none; most sessions have no such, and bring no `digests`. A
+/// session of a relying party that two sign-outs open at the same moment may end twice, and is told
+/// of once.
 fn end(meant: &str) -> String {
     format!(
         "

@@ -47,7 +47,8 @@ impl OutboxRow {
         counts
     }
 
-    /// Notes what the recipient itself says; `false` where nothing is pending. A lease is over then.
+    /// Notes what the recipient itself says; `false` where nothing is pending. A lease is over
+    /// then.
     pub(crate) fn acknowledge(&mut self, settlement: &Settlement) -> bool {
         self.settle(self.lease, settlement)
     }

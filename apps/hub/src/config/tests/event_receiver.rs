@@ -7,7 +7,8 @@ use crate::config::{EventSubjectFormat, RelyingPartySubject};
 const REFUSED: &[(&str, &str)] = &[
     (
         "audience = \"a\"",
-        "1:1: `event_receiver.token_file`: must be given without `endpoint`, or anybody could poll the events",
+        "1:1: `event_receiver.token_file`: must be given without `endpoint`, or anybody could poll \
+         the events",
     ),
     (
         "audience = \"a\"\ntoken_file = \"t\"\nca_file = \"ca.pem\"",
@@ -19,18 +20,21 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "audience = \"a\"\nendpoint = \"soc.example\"",
-        "4:12: `event_receiver.endpoint`: has no scheme; write \"https://soc.example\", or \"http://soc.example\" where there is no TLS",
+        "4:12: `event_receiver.endpoint`: has no scheme; write \"https://soc.example\", or \
+         \"http://soc.example\" where there is no TLS",
     ),
     (
         "audience = \"a\"\nendpoint = \"https://soc.example/\"\nsubject_format = \"account\"",
-        "5:18: `event_receiver.subject_format`: must be `email`, `iss_sub` or `opaque`, not `account`",
+        "5:18: `event_receiver.subject_format`: must be `email`, `iss_sub` or `opaque`, not \
+         `account`",
     ),
     (
         "token_file = \"t\"",
         "1:1: `event_receiver.audience` is missing",
     ),
     (
-        "audience = \"a\"\ntoken_file = \"t\"\n[[relying_party]]\nclient_id = \"soc\"\nbackchannel_logout_uri = \"https://soc.example/\"",
+        "audience = \"a\"\ntoken_file = \"t\"\n[[relying_party]]\nclient_id = \"soc\"\n\
+         backchannel_logout_uri = \"https://soc.example/\"",
         "2:8: relying_party `soc` is already taken by 6:13",
     ),
 ];

@@ -13,7 +13,8 @@ const JWKS: &str = "jwks_uri = \"https://idp.example/jwks\"";
 const REFUSED: &[(&str, &str)] = &[
     (
         "",
-        "1:1: `idp.op`: `jwks_uri` or `jwks_file` must be given: without the provider's keys no token can be verified",
+        "1:1: `idp.op`: `jwks_uri` or `jwks_file` must be given: without the provider's keys no \
+         token can be verified",
     ),
     (
         "jwks_uri = \"https://idp.example/jwks\"\njwks_file = \"jwks.json\"",
@@ -21,23 +22,28 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "jwks_uri = \"http://idp.example/jwks\"",
-        "5:12: `idp.op.jwks_uri`: must begin with https://: keys that come in plain text may be anybody's",
+        "5:12: `idp.op.jwks_uri`: must begin with https://: keys that come in plain text may be \
+         anybody's",
     ),
     (
         "jwks_uri = \"http://127.0.0.1.example/jwks\"",
-        "5:12: `idp.op.jwks_uri`: must begin with https://: keys that come in plain text may be anybody's",
+        "5:12: `idp.op.jwks_uri`: must begin with https://: keys that come in plain text may be \
+         anybody's",
     ),
     (
         "jwks_uri = \"http://10.0.0.1/jwks\"",
-        "5:12: `idp.op.jwks_uri`: must begin with https://: keys that come in plain text may be anybody's",
+        "5:12: `idp.op.jwks_uri`: must begin with https://: keys that come in plain text may be \
+         anybody's",
     ),
     (
         "jwks_uri = \"ftp://127.0.0.1/jwks\"",
-        "5:12: `idp.op.jwks_uri`: must begin with https://: keys that come in plain text may be anybody's",
+        "5:12: `idp.op.jwks_uri`: must begin with https://: keys that come in plain text may be \
+         anybody's",
     ),
     (
         "jwks_uri = \"idp.example/jwks\"",
-        "5:12: `idp.op.jwks_uri`: is not a URL (relative URL without a base); write one such as \"https://idp.example.com/jwks.json\"",
+        "5:12: `idp.op.jwks_uri`: is not a URL (relative URL without a base); write one such as \
+         \"https://idp.example.com/jwks.json\"",
     ),
     (
         "jwks_uri = \"https://user:password@idp.example/jwks\"",
@@ -61,11 +67,13 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "jwks_file = \"jwks.json\"\nperson = \"email\"",
-        "6:10: `idp.op.person`: needs `email_trusted = true`: who may choose their own address at this provider could sign out others",
+        "6:10: `idp.op.person`: needs `email_trusted = true`: who may choose their own address at \
+         this provider could sign out others",
     ),
     (
         "jwks_file = \"jwks.json\"\nperson = \"email\"\nemail_trusted = false",
-        "6:10: `idp.op.person`: needs `email_trusted = true`: who may choose their own address at this provider could sign out others",
+        "6:10: `idp.op.person`: needs `email_trusted = true`: who may choose their own address at \
+         this provider could sign out others",
     ),
     (
         "jwks_file = \"jwks.json\"\nperson = \"name\"",
@@ -85,7 +93,8 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "jwks_file = \"jwks.json\"\nrevocations_per_minute = 0",
-        "6:26: `idp.op.revocations_per_minute`: must be a whole number from 1 to 4294967295, not the number 0",
+        "6:26: `idp.op.revocations_per_minute`: must be a whole number from 1 to 4294967295, not \
+         the number 0",
     ),
 ];
 
@@ -108,20 +117,26 @@ const WHOLE_REFUSED: &[(&str, &str)] = &[
         "1:1: `idp.op.client_id` is missing",
     ),
     (
-        "[[idp]]\nname = \"op\"\nissuer = \"https://idp.example\"\nclient_id = \" \"\njwks_file = \"jwks.json\"",
+        "[[idp]]\nname = \"op\"\nissuer = \"https://idp.example\"\nclient_id = \" \"\n\
+         jwks_file = \"jwks.json\"",
         "4:13: `idp.op.client_id`: must not be empty",
     ),
     (
-        "[[idp]]\nname = \"op\"\nissuer = \"idp.example\"\nclient_id = \"hub\"\njwks_file = \"jwks.json\"",
-        "3:10: `idp.op.issuer`: is not a URL; write the `issuer` of the provider's discovery document as it stands there",
+        "[[idp]]\nname = \"op\"\nissuer = \"idp.example\"\nclient_id = \"hub\"\n\
+         jwks_file = \"jwks.json\"",
+        "3:10: `idp.op.issuer`: is not a URL; write the `issuer` of the provider's discovery \
+         document as it stands there",
     ),
     (
         "[[idp]]\nname = \"op\"\nissuer = \"urn:idp\"\nclient_id = \"hub\"\njwks_file = \"jwks.json\"",
-        "3:10: `idp.op.issuer`: is not a URL; write the `issuer` of the provider's discovery document as it stands there",
+        "3:10: `idp.op.issuer`: is not a URL; write the `issuer` of the provider's discovery \
+         document as it stands there",
     ),
     (
-        "[[idp]]\nname = \"a/b\"\nissuer = \"https://idp.example\"\nclient_id = \"hub\"\njwks_file = \"jwks.json\"",
-        "2:8: `idp.a/b.name`: must be 1 to 64 letters, digits, hyphens, underscores or dots, the first no dot",
+        "[[idp]]\nname = \"a/b\"\nissuer = \"https://idp.example\"\nclient_id = \"hub\"\n\
+         jwks_file = \"jwks.json\"",
+        "2:8: `idp.a/b.name`: must be 1 to 64 letters, digits, hyphens, underscores or dots, the \
+         first no dot",
     ),
 ];
 
@@ -168,7 +183,8 @@ fn a_provider_s_keys_are_read_and_have_their_defaults() {
             Some(here)
         );
     }
-    let more = "jwks_file = \"jwks.json\"\nalgorithms = [\"ES256\", \"EdDSA\"]\nperson = \"email\"\nemail_trusted = true";
+    let more = "jwks_file = \"jwks.json\"\nalgorithms = [\"ES256\", \"EdDSA\"]\nperson = \"email\"\n\
+                email_trusted = true";
     let config = parse(&idp(more)).unwrap();
     assert_eq!(
         config.idps[0].jwks_file.as_deref(),
@@ -196,6 +212,7 @@ fn a_build_without_the_standards_says_how_to_get_them() {
     let said = refused.map(|_| ()).unwrap_err().to_string();
     assert_eq!(
         said,
-        "/etc/hub/hub.toml:1:1: `idp` is not part of this build; it needs the cargo feature `standards`"
+        "/etc/hub/hub.toml:1:1: `idp` is not part of this build; it needs the cargo feature \
+         `standards`"
     );
 }

@@ -7,7 +7,8 @@ use crate::config::RelyingPartySubject;
 const REFUSED: &[(&str, &str)] = &[
     (
         "backchannel_logout_uri = \"wiki.example/out\"",
-        "3:26: `relying_party.backchannel_logout_uri`: has no scheme; write \"https://wiki.example/out\", or \"http://wiki.example/out\" where there is no TLS",
+        "3:26: `relying_party.backchannel_logout_uri`: has no scheme; write \
+         \"https://wiki.example/out\", or \"http://wiki.example/out\" where there is no TLS",
     ),
     (
         "backchannel_logout_uri = \"https://wiki.example/out#a\"",
@@ -18,8 +19,10 @@ const REFUSED: &[(&str, &str)] = &[
         "3:27: `relying_party.frontchannel_logout_uri`: must hold no user name or password",
     ),
     (
-        "backchannel_logout_uri = \"https://wiki.example/out\"\nprobe_uri = \"https://wiki.example:8443/alive\"",
-        "4:13: `relying_party.probe_uri`: must be at the scheme, host and port of `backchannel_logout_uri`",
+        "backchannel_logout_uri = \"https://wiki.example/out\"\n\
+         probe_uri = \"https://wiki.example:8443/alive\"",
+        "4:13: `relying_party.probe_uri`: must be at the scheme, host and port of \
+         `backchannel_logout_uri`",
     ),
     (
         "probe_uri = \"https://wiki.example/alive\"",
@@ -35,14 +38,17 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "name = \"a/b\"",
-        "3:8: `relying_party.name`: must be 1 to 64 letters, digits, hyphens, underscores or dots, the first no dot",
+        "3:8: `relying_party.name`: must be 1 to 64 letters, digits, hyphens, underscores or dots, \
+         the first no dot",
     ),
     (
-        "backchannel_logout_uri = \"https://wiki.example/out\"\n[[relying_party]]\nclient_id = \"WIKI\"\nfrontchannel_logout_uri = \"https://wiki.example/bye\"",
+        "backchannel_logout_uri = \"https://wiki.example/out\"\n[[relying_party]]\n\
+         client_id = \"WIKI\"\nfrontchannel_logout_uri = \"https://wiki.example/bye\"",
         "5:13: relying_party `WIKI` is already taken by 2:13",
     ),
     (
-        "name = \"cms\"\nbackchannel_logout_uri = \"https://wiki.example/out\"\n[[platform]]\nname = \"cms\"\nvendor = \"sitefinity\"",
+        "name = \"cms\"\nbackchannel_logout_uri = \"https://wiki.example/out\"\n[[platform]]\n\
+         name = \"cms\"\nvendor = \"sitefinity\"",
         "3:8: platform `cms` is already taken by 6:8",
     ),
 ];
@@ -60,13 +66,15 @@ fn what_is_wrong_with_a_relying_party_is_said_at_its_place() {
                backchannel_logout_uri = \"https://wiki.example/out\"";
     assert_eq!(
         errors(url).replace("/etc/hub/hub.toml:", ""),
-        "1:1: `relying_party.name`: must be given, because `client_id` is no name that receipts could use"
+        "1:1: `relying_party.name`: must be given, because `client_id` is no name that receipts \
+         could use"
     );
 }
 
 #[test]
 fn a_relying_party_that_is_told_of_nothing_may_have_any_client_id_and_name() {
-    let text = "[[relying_party]]\nclient_id = \"https://wiki.example\"\n[[platform]]\nname = \"wiki\"\nvendor = \"sitefinity\"";
+    let text = "[[relying_party]]\nclient_id = \"https://wiki.example\"\n[[platform]]\n\
+                name = \"wiki\"\nvendor = \"sitefinity\"";
     let config = parse(&(party("") + text)).unwrap();
     assert_eq!(config.relying_parties[1].client_id, "https://wiki.example");
     assert!(!config.tells_others());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use logout_actix::{read_body, response};
+use logout_actix::read_body;
 use logout_core::Response;
 use logout_core::authority::{TokenOutcome, TokenSignOut};
 use logout_core::credential::SecretDigest;
@@ -50,12 +50,8 @@ pub(super) async fn revoke(
     request: HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
-    let idp = match receiver.posted_to(&request) {
-        Ok(idp) => idp,
-        Err(refusal) => return response(refusal),
-    };
-    let outcome = receiver.revoke(idp, &request, payload).await;
-    response(said(idp, outcome))
+    let answer = async |idp: &Idp| said(idp, receiver.revoke(idp, &request, payload).await);
+    receiver.answered(&request, answer).await
 }
 
 impl Receiver {

@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use logout_actix::{BodyError, read_body, response};
+use logout_actix::{BodyError, read_body};
 use logout_core::Response;
 use logout_core::authority::{TokenOutcome, TokenSignOut};
 use logout_core::idp::{IdpLogin, TokenId};
@@ -27,12 +27,8 @@ pub(super) async fn receive(
     request: HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
-    let idp = match receiver.posted_to(&request) {
-        Ok(idp) => idp,
-        Err(refusal) => return response(refusal),
-    };
-    let outcome = receiver.carry_out(idp, &request, payload).await;
-    response(idp.answer(outcome))
+    let answer = async |idp: &Idp| idp.answer(receiver.carry_out(idp, &request, payload).await);
+    receiver.answered(&request, answer).await
 }
 
 impl Receiver {

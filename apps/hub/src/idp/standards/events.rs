@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use logout_actix::{read_body, response};
+use logout_actix::read_body;
 use logout_core::Response;
 use logout_core::authority::{TokenOutcome, TokenSignOut};
 use logout_core::idp::TokenId;
@@ -25,15 +25,11 @@ pub(super) async fn push(
     request: HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
-    let idp = match receiver.posted_to(&request) {
-        Ok(idp) => idp,
-        Err(refusal) => return response(refusal),
+    let answer = async |idp: &Idp| match &idp.events {
+        Some(events) => said(idp, receiver.take(idp, events, &request, payload).await),
+        None => answer::not_found(),
     };
-    let Some(events) = &idp.events else {
-        return response(answer::not_found());
-    };
-    let outcome = receiver.take(idp, events, &request, payload).await;
-    response(said(idp, outcome))
+    receiver.answered(&request, answer).await
 }
 
 impl Receiver {

@@ -3,25 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::http::{Method, header};
 use actix_web::web::{self, ServiceConfig};
-use logout_actix::TrustedProxies;
+use actix_web::{HttpRequest, HttpResponse};
+use logout_actix::{TrustedProxies, response};
 use logout_core::Response;
 use logout_core::authority::Services;
 use logout_core::platform::PlatformName;
 use logout_core::ports::Clock;
 use logout_core::receipt::Reach;
 use logout_identity::{AddressGroup, SystemClock};
-use logout_standards::{DISCOVERY_PATH, answer};
+use logout_standards::answer;
 use metrics::describe_counter;
 use url::Url;
 
 use super::limits::Guesses;
 use super::provider::Idp;
 use super::{
-    END_SESSION, EVENTS, PATH, REVOKE, Sender, backchannel_logout, discovery, end_session, events,
-    poll, revocation, token_revocation,
+    DISCOVERY, END_SESSION, EVENTS, JWKS, PATH, REVOKE, Sender, backchannel_logout, discovery,
+    end_session, events, poll, revocation, token_revocation,
 };
 use crate::config::{Config, ConfigError, ConfigErrors, RelyingPartyConfig};
 use crate::platforms::KnownPlatform;
@@ -93,15 +93,27 @@ impl Receiver {
             .route(&revoke, web::route().to(token_revocation::revoke))
             .route(END_SESSION, web::route().to(end_session::answer))
             .route(&polled, web::route().to(poll::poll))
-            .route(DISCOVERY_PATH, web::route().to(discovery::configuration))
-            .route(discovery::JWKS, web::route().to(discovery::keys));
+            .route(DISCOVERY, web::route().to(discovery::configuration))
+            .route(JWKS, web::route().to(discovery::keys));
+    }
+
+    /// Answers a `POST` to the provider whose name stands in the address.
+    pub(super) async fn answered(
+        &self,
+        request: &HttpRequest,
+        answer: impl AsyncFnOnce(&Idp) -> Response,
+    ) -> HttpResponse {
+        response(match self.posted_to(request) {
+            Ok(idp) => answer(idp).await,
+            Err(refusal) => refusal,
+        })
     }
 
     /// The provider whose name stands in the address of a `POST`.
     ///
     /// # Errors
     /// The answer where there is none, or the method is another.
-    pub(super) fn posted_to(&self, request: &HttpRequest) -> Result<&Idp, Response> {
+    fn posted_to(&self, request: &HttpRequest) -> Result<&Idp, Response> {
         let name = request.match_info().get("idp").unwrap_or_default();
         let idp = self.idps.iter().find(|idp| idp.name == name);
         let idp = idp.ok_or_else(answer::not_found)?;

@@ -6,11 +6,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use logout_standards::metadata;
 use serde_json::Value;
 
-use super::{END_SESSION, Receiver};
+use super::{END_SESSION, JWKS, Receiver};
 use crate::answer::Answer as _;
-
-/// Where the keys are.
-pub(super) const JWKS: &str = "/.well-known/jwks.json";
 
 /// For how long others may keep either. A key is to be published for as long before it signs.
 const CACHE: &str = "public, max-age=3600";
