@@ -3,7 +3,7 @@
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{ChildStdout, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ use crate::process::Running;
 
 /// How long the browser may take to start, or a page to load, before the test fails.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many drivers are started at most, until one goes on running.
+const DRIVERS: usize = 5;
 /// How often a page that is being waited for is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// The key under which WebDriver hands out an element (W3C WebDriver, "Elements").
@@ -82,18 +84,9 @@ impl Browser {
 
     fn with_flags(more: &[String]) -> Self {
         let profile = tempfile::tempdir().unwrap();
-        let mut command = Command::new("chromedriver");
-        command
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut process = Running(
-            command
-                .spawn()
-                .unwrap_or_else(|fault| panic!("chromedriver cannot be started: {fault}")),
-        );
-        let port = port(process.0.stdout.take().unwrap());
+        let (process, port) = (0..DRIVERS)
+            .find_map(|_| started_driver())
+            .expect("chromedriver says which port it listens on");
         let driver = SocketAddr::from(([127, 0, 0, 1], port));
 
         let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
@@ -299,9 +292,27 @@ impl Drop for Browser {
     }
 }
 
-/// The port that the driver says it has found free. What it says later is read too, so that it
-/// never waits for a reader.
-fn port(output: ChildStdout) -> u16 {
+/// A driver, and its port; `None` where it ended at once. It takes a port that is free for IPv4, and
+/// ends where somebody else has the same one for IPv6.
+fn started_driver() -> Option<(Running, u16)> {
+    let mut command = Command::new("chromedriver");
+    command
+        .arg("--port=0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut process = Running(
+        command
+            .spawn()
+            .unwrap_or_else(|fault| panic!("chromedriver cannot be started: {fault}")),
+    );
+    let port = port(process.0.stdout.take().unwrap())?;
+    Some((process, port))
+}
+
+/// The port that the driver says it has found free; `None` where it ends without. What it says
+/// later is read too, so that it never waits for a reader.
+fn port(output: ChildStdout) -> Option<u16> {
     let (found, port) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -313,8 +324,11 @@ fn port(output: ChildStdout) -> u16 {
             }
         }
     });
-    port.recv_timeout(PATIENCE)
-        .expect("chromedriver says which port it listens on")
+    match port.recv_timeout(PATIENCE) {
+        Ok(port) => Some(port),
+        Err(RecvTimeoutError::Disconnected) => None,
+        Err(RecvTimeoutError::Timeout) => panic!("chromedriver does not say where it listens"),
+    }
 }
 
 /// Sends a command and returns the `value` of the answer.
