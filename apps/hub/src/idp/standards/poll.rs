@@ -70,7 +70,10 @@ impl Receiver {
             .take(address, now)
             .map_err(answer::too_many_requests)?;
         if !poller.token.matches(&SecretDigest::of(token)) {
-            log::warn!(receiver = poller.name.as_str(); "a receiver of events was not authenticated");
+            log::warn!(
+                receiver = poller.name.as_str();
+                "a receiver of events was not authenticated"
+            );
             return Err(answer::unauthorized(None));
         }
         self.guesses.put_back(address);
